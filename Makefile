@@ -1,0 +1,37 @@
+# make demo    a real training under `tsdia-run new`
+# make test    lint, types and tests: the whole check
+# make bench   the speed of tsdia-run against its peers, written to docs/benchmarks.md
+# make format  the formatter and the fixes that the linter can make
+
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test bench format clean
+
+demo: $(STAMP)
+	$(BIN)/tsdia-run new configs/quickstart.yml --move-aside
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The stamp is made last, so that an interrupted installation is done again.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)

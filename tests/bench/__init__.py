@@ -1,0 +1,1 @@
+"""Speed against named peers: whole processes, alternating runs, medians of the ratios' parts."""
