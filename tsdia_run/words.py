@@ -1,0 +1,65 @@
+"""Durations, sizes and counts as people read them (pure)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from datetime import timedelta
+
+_STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+def age(elapsed: timedelta) -> str:
+    """A rough duration: ``3 d``, ``5 h``, ``12 min``, ``8 s``."""
+    seconds = max(0, int(elapsed.total_seconds()))
+    for unit_s, unit in _STEPS:
+        if seconds >= unit_s:
+            return f"{seconds // unit_s} {unit}"
+    return f"{seconds} s"
+
+
+def duration(seconds: float) -> str:
+    """A duration with two parts: ``1 d 2 h``, ``5 h 12 min``, ``3 min 20 s``, ``8.4 s``."""
+    if seconds < 60:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = round(seconds)
+    for (unit_s, unit), (part_s, part) in zip(_STEPS, (*_STEPS[1:], (1, "s")), strict=True):
+        if whole >= unit_s:
+            return f"{whole // unit_s} {unit} {whole % unit_s // part_s} {part}"
+    return f"{whole} s"
+
+
+def size(size_bytes: int) -> str:
+    """A size in binary units: ``512 B``, ``1.4 MiB``."""
+    if size_bytes < 1024:
+        return f"{size_bytes} B"
+    value = float(size_bytes)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= 1024
+        if value < 1024 or unit == "TiB":
+            break
+    return f"{value:.1f} {unit}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: ``no checkpoints``, ``1 checkpoint``, ``3 checkpoints``."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def shell(argv: Iterable[str]) -> str:
+    """A command line that can be copied into a shell, also with line breaks and control characters in it."""
+    return " ".join(_shell_word(word) for word in argv)
+
+
+def _shell_word(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + "".join(_shell_character(character) for character in word) + "'"
+
+
+def _shell_character(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
