@@ -1,0 +1,69 @@
+"""Reading a config file: what can be wrong with the file itself."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from tsdia_run.config.document import Document, parse
+from tsdia_run.config.words import nearest
+from tsdia_run.errors import ConfigError, NotFoundError
+
+# A config is written by hand. PyYAML needs some seconds for this much.
+MAX_CONFIG_BYTES = 1024 * 1024
+
+
+def read(path: Path, shown: str | None = None) -> Document:
+    """Read and parse a config.
+
+    Args:
+        path: The file.
+        shown: How messages name it; by default as ``path``.
+
+    Raises:
+        NotFoundError: It does not exist.
+        ConfigError: It is no readable text file of a sane size, or not the YAML of a mapping.
+    """
+    source = shown or str(path)
+    try:
+        # Without O_NONBLOCK, opening a pipe would wait for its other end.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise ConfigError(f"{source} is not a regular file", hint="Name a YAML file.")
+            data = file.read(MAX_CONFIG_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _not_found(path, source) from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{source} is a directory", hint=_inside(path)) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"can't read {source}: {reason}", hint="Name a YAML file that you may read.") from error
+    if len(data) > MAX_CONFIG_BYTES:
+        raise ConfigError(
+            f"{source} is larger than {MAX_CONFIG_BYTES // 1024} KiB", hint="Keep data in a file of its own."
+        )
+    return parse(data, source)
+
+
+def _not_found(path: Path, source: str) -> NotFoundError:
+    known = _configs(path.parent)
+    near = nearest(path.name, known)
+    hint = f"Did you mean {path.with_name(near)}?" if near else _listed(known, path.parent)
+    return NotFoundError(f"the config {source} does not exist", hint=hint)
+
+
+def _inside(path: Path) -> str:
+    return _listed(_configs(path), path)
+
+
+def _listed(names: list[str], folder: Path) -> str:
+    return f"Configs in {folder}: {', '.join(names[:5])}." if names else "Name a YAML file."
+
+
+def _configs(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".yml", ".yaml"))
+    except OSError:
+        return []

@@ -1,0 +1,91 @@
+"""What YAML 1.1 reads otherwise than people expect (pure). Nothing is reinterpreted: the user is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from tsdia_run.config.document import Alias, Document, Item, key_text, place_at, plain
+from tsdia_run.config.overrides import NUMBER_AS_TEXT
+from tsdia_run.errors import Place
+
+_TAG = "tag:yaml.org,2002:"
+_WORDS = re.compile(r"yes|no|on|off", re.IGNORECASE)
+_OCTAL_OF_YAML_1_2 = re.compile(r"0o[0-7]+")
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """Something to know about a line.
+
+    Attributes:
+        place: Where.
+        message: How YAML reads it, and how to write what was probably meant.
+    """
+
+    place: Place
+    message: str
+
+
+def surprises(document: Document) -> tuple[Surprise, ...]:
+    """Duplicate keys and values that bite, in the order of the text."""
+    found = sorted(_walk(document, document.root, ""), key=lambda pair: pair[0])
+    return tuple(Surprise(place_at(document.text, at, document.source), message) for at, message in found)
+
+
+def _walk(document: Document, item: Item, name: str) -> Iterator[tuple[int, str]]:
+    if isinstance(item, ScalarNode):
+        message = _surprise(item, name)
+        if message:
+            yield item.start_mark.index, message
+    elif isinstance(item, SequenceNode):
+        for inner in item.value:
+            yield from _walk(document, inner, name)
+    elif isinstance(item, MappingNode):
+        yield from _duplicates(document, item)
+        for key, inner in item.value:
+            yield from _walk(document, key, "")
+            yield from _walk(document, inner, key_text(key))
+
+
+def _duplicates(document: Document, node: MappingNode) -> Iterator[tuple[int, str]]:
+    seen: dict[str, int] = {}
+    for key, _ in node.value:
+        if isinstance(key, Alias) or key.tag.endswith(":merge"):
+            continue
+        text, at = key_text(key), key.start_mark.index
+        if text in seen:
+            line = place_at(document.text, seen[text], document.source).line
+            yield at, f"`{text}` stands here again, after line {line}: YAML takes this one and forgets that one"
+        seen[text] = at
+
+
+def _surprise(node: ScalarNode, name: str) -> str | None:  # noqa: PLR0911 - one line a surprise
+    """How a plain scalar is read, where that may not be what was meant."""
+    if node.style is not None:
+        return None
+    text, kind = node.value, node.tag.removeprefix(_TAG)
+    if kind == "str" and NUMBER_AS_TEXT.fullmatch(text):
+        return f"YAML reads {text} as text, not as a number; {_as_float(text)} is a number"
+    if kind == "str" and _OCTAL_OF_YAML_1_2.fullmatch(text):
+        return f"YAML reads {text} as text; {int(text, 8)} is the number"
+    if kind == "bool" and _WORDS.fullmatch(text):
+        return f'YAML reads {text} as {str(plain(node)).lower()}; the word is written "{text}"'
+    if kind == "timestamp":
+        return f'YAML reads {text} as a date; the text is written "{text}"'
+    if kind in ("int", "float") and ":" in text:
+        return f'YAML reads {text} as the number {plain(node)} (base 60); the text is written "{text}"'
+    if kind == "int" and re.fullmatch(r"[-+]?0[0-7_]+", text):
+        return f"YAML reads {text} as the octal number {plain(node)}; leave the zero out, or quote it"
+    if kind == "float" and "version" in name.lower():
+        return f'YAML reads {text} as the number {plain(node)}; a version is written "{text}"'
+    return None
+
+
+def _as_float(text: str) -> str:
+    mantissa, exponent = text.lower().split("e")
+    mantissa = mantissa if "." in mantissa else f"{mantissa}.0"
+    return f"{mantissa}e{exponent if exponent[0] in '+-' else '+' + exponent}"
