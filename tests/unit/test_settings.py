@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tsdia_run.errors import ConfigError, Place, UsageError
+from tsdia_run.launch.project import project_layer
+from tsdia_run.settings import SETTINGS, Kind, Launcher, Layer, flags_layer, read_layer, resolve
+
+ROOT = Path(__file__).parents[2]
+
+
+def at(key: str) -> Place:
+    return Place("config.yml", 3, 3, f"  {key}: x")
+
+
+def layer(**values: Any) -> Layer:
+    return read_layer("test", values, at)
+
+
+def test_every_default_works() -> None:
+    settings = resolve([])
+    assert (settings.entrypoint, settings.args, settings.launcher) == (
+        "train.py",
+        ("--config", "{config}"),
+        Launcher.ACCELERATE,
+    )
+
+
+def test_the_first_layer_that_says_something_wins() -> None:
+    layers = [
+        flags_layer({"python": None, "entrypoint": "a.py"}),
+        layer(entrypoint="b.py", python="p1"),
+        layer(python="p2"),
+    ]
+    settings = resolve(layers)
+    assert (settings.entrypoint, settings.python) == ("a.py", "p1")
+
+
+def test_variables_are_merged_one_by_one() -> None:
+    settings = resolve([layer(env={"A": "1"}), layer(env={"A": "2", "B": True, "C": 3})])
+    assert settings.env == {"A": "1", "B": "true", "C": "3"}
+
+
+def test_module_and_entrypoint_replace_each_other_across_layers() -> None:
+    assert resolve([layer(module="m"), layer(entrypoint="x.py")]).module == "m"
+    assert resolve([layer(entrypoint="x.py"), layer(module="m")]).module is None
+
+
+def test_module_and_entrypoint_in_one_place_contradict() -> None:
+    with pytest.raises(ConfigError, match="both set"):
+        layer(module="m", entrypoint="x.py")
+    with pytest.raises(UsageError, match="both given"):
+        flags_layer({"module": "m", "entrypoint": "x.py"})
+
+
+@pytest.mark.parametrize(
+    ("key", "near"), [("entrypiont", "entrypoint"), ("run_dir_keys", "run_dir_key"), ("stop_grace", "stop_grace_s")]
+)
+def test_an_unknown_key_names_the_nearest(key: str, near: str) -> None:
+    with pytest.raises(ConfigError, match=r"config\.yml:3:3: unknown setting") as caught:
+        layer(**{key: "x"})
+    assert near in caught.value.hint
+
+
+def test_an_unknown_key_of_a_group_is_unknown_too() -> None:
+    with pytest.raises(ConfigError, match="accelerate.num_proceses"):
+        layer(accelerate={"num_proceses": 2})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("entrypoint", 3),
+        ("entrypoint", ""),
+        ("entrypoint", "a\0b"),
+        ("args", "--config x"),
+        ("args", [["nested"]]),
+        ("launcher", "torchrun"),
+        ("stop_grace_s", -1),
+        ("stop_grace_s", True),
+        ("env", ["A=1"]),
+        ("env", {1: "x"}),
+        ("accelerate", "fsdp.yaml"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_with_its_place(key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=r"config\.yml:3:3"):
+        layer(**{key: value})
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "2"])
+def test_the_number_of_ranks_is_a_whole_number(value: object) -> None:
+    with pytest.raises(ConfigError, match="whole number"):
+        layer(accelerate={"num_processes": value})
+
+
+def test_a_bare_no_is_a_mixed_precision() -> None:
+    assert resolve([layer(accelerate={"mixed_precision": False})]).accelerate.mixed_precision == "no"
+
+
+def test_a_section_that_is_no_mapping_is_refused_and_an_empty_one_is_not() -> None:
+    with pytest.raises(ConfigError, match="must be a mapping"):
+        read_layer("config.yml", ["entrypoint"], at)
+    assert read_layer("config.yml", None, at).values == {}
+
+
+def test_the_project_file_is_found_upward_and_anchors_its_paths(tmp_path: Path) -> None:
+    (tmp_path / "tsdia-run.yml").write_text("entrypoint: src/train.py\npython: python3.11\nlauncher: python\n")
+    inner = tmp_path / "experiments" / "a"
+    inner.mkdir(parents=True)
+    settings = resolve([project_layer(inner)])
+    assert settings.entrypoint == str(tmp_path / "src" / "train.py")
+    assert (settings.python, settings.launcher) == ("python3.11", Launcher.PYTHON)
+
+
+def test_pyproject_toml_is_a_project_file_where_it_has_the_table(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "x"\n[tool.tsdia-run]\nlauncher = "python"\nargs = []\n'
+    )
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "pyproject.toml").write_text('[project]\nname = "inner"\n')
+    settings = resolve([project_layer(inner)])
+    assert (settings.launcher, settings.args) == (Launcher.PYTHON, ())
+
+
+def test_a_typo_in_pyproject_toml_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.tsdia-run]\nlaunchr = "python"\n')
+    with pytest.raises(ConfigError, match=r"pyproject\.toml:2:1: unknown setting `launchr`"):
+        project_layer(tmp_path)
+
+
+def test_a_broken_pyproject_toml_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.tsdia-run\n")
+    with pytest.raises(ConfigError, match=r"pyproject\.toml"):
+        project_layer(tmp_path)
+
+
+def test_the_docs_list_every_setting_with_its_sentence() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
+    for setting in SETTINGS:
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{setting.key}` |")]
+        assert setting.kind.value in row
+        assert setting.help in row
+
+
+def test_the_commented_config_shows_every_setting_and_is_valid() -> None:
+    text = (ROOT / "configs" / "all-settings.yml").read_text()
+    section = yaml.safe_load(text)["tsdia_run"]
+    resolve([read_layer("all-settings.yml", section, at)])
+    for setting in SETTINGS:
+        assert f"{setting.key.rpartition('.')[2]}:" in text, setting.key
+
+
+def test_no_setting_is_declared_twice() -> None:
+    assert len({setting.key for setting in SETTINGS}) == len(SETTINGS)
+    assert {setting.kind for setting in SETTINGS} == set(Kind)

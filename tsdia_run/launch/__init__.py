@@ -1,0 +1,1 @@
+"""From a prepared run to a command line and an environment."""

@@ -1,0 +1,84 @@
+"""The project file: ``tsdia-run.yml`` or ``[tool.tsdia-run]`` in pyproject.toml, found upward from a directory."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from tsdia_run import config
+from tsdia_run.errors import ConfigError, Place
+from tsdia_run.settings import SETTINGS, Kind, Layer, Locate, read_layer
+
+FILE_NAME = "tsdia-run.yml"
+_TABLE = "tsdia-run"
+
+
+def project_layer(cwd: Path) -> Layer:
+    """What the nearest project file says; its relative paths are relative to it.
+
+    Raises:
+        ConfigError: It can't be read, or a setting in it is unknown or wrong.
+    """
+    for folder in (cwd, *cwd.parents):
+        own = folder / FILE_NAME
+        if own.is_file():
+            return _anchored(_from_yaml(own), folder)
+        pyproject = folder / "pyproject.toml"
+        if pyproject.is_file():
+            layer = _from_toml(pyproject)
+            if layer is not None:
+                return _anchored(layer, folder)
+    return Layer("no project file")
+
+
+def _from_yaml(path: Path) -> Layer:
+    document = config.read(path)
+
+    def locate(key: str) -> Place | None:
+        value = document.find(key) if key else None
+        return value.place if value else None
+
+    return read_layer(str(path), document.plain(), locate)
+
+
+def _from_toml(path: Path) -> Layer | None:
+    text = path.read_bytes().decode("utf-8", "replace")
+    if _TABLE not in text:
+        return None
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        tool: Any = tomllib.loads(text).get("tool", {})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}", hint="Mend the file; its [tool.tsdia-run] table is wanted.") from error
+    section = tool.get(_TABLE) if isinstance(tool, dict) else None
+    return None if section is None else read_layer(str(path), section, _locator(str(path), text))
+
+
+def _locator(source: str, text: str) -> Locate:
+    """TOML parsers give no positions: the first line that sets a key of this name."""
+
+    def locate(key: str) -> Place | None:
+        name = re.escape(key.rpartition(".")[2])
+        for number, line in enumerate(text.splitlines(), start=1):
+            match = re.match(rf"\s*(?:[\w.-]*\.)?[\"']?({name})[\"']?\s*=", line)
+            if match:
+                return Place(source, number, match.start(1) + 1, line)
+        return None
+
+    return locate
+
+
+def _anchored(layer: Layer, folder: Path) -> Layer:
+    paths = {setting.key for setting in SETTINGS if setting.kind is Kind.PATH}
+    values = {
+        # A bare word such as `python3.11` is a name to be looked up, not a path.
+        key: str(folder / os.path.expanduser(value)) if key in paths and (key != "python" or os.sep in value) else value
+        for key, value in layer.values.items()
+    }
+    return Layer(layer.source, values)

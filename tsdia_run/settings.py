@@ -1,0 +1,258 @@
+"""How to launch: flags > environment > config section > project file > defaults.
+
+The table ``SETTINGS`` is the one place where a setting is declared; the validation, the docs and the commented config
+are tested against it. A layer is what one place says; ``resolve`` puts the layers together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from tsdia_run.config import nearest
+from tsdia_run.errors import ConfigError, Place, UsageError
+
+SECTION = "tsdia_run"
+Locate = Callable[[str], "Place | None"]
+
+
+class Launcher(Enum):
+    """What starts the ranks."""
+
+    ACCELERATE = "accelerate"
+    PYTHON = "python"
+
+
+class Kind(Enum):
+    """What a setting's value must be, in the words of an error message."""
+
+    TEXT = "text"
+    PATH = "a path"
+    TEXTS = "a list of texts"
+    COUNT = "a whole number from 1"
+    SECONDS = "a number of seconds, 0 or more"
+    VARIABLES = "a mapping of variable names to texts"
+    LAUNCHER = "accelerate or python"
+    PRECISION = "no, fp16, bf16 or fp8"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting, as it may stand in the ``tsdia_run:`` section or in a project file.
+
+    Attributes:
+        key: Dotted name inside the section.
+        kind: What its value must be.
+        help: One sentence for people.
+        default: Its value where nothing is said.
+    """
+
+    key: str
+    kind: Kind
+    help: str
+    default: Any = None
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("entrypoint", Kind.PATH, "The training script, or any executable.", "train.py"),
+    Setting("module", Kind.TEXT, "A module to run instead of a script, as `python -m` does."),
+    Setting("python", Kind.PATH, "The interpreter. Default: the active virtual or conda environment's, else our own."),
+    Setting("args", Kind.TEXTS, "What the script gets on its command line.", ("--config", "{config}")),
+    Setting("resume_args", Kind.TEXTS, "What it gets in addition on a resume.", ()),
+    Setting(
+        "run_dir_key",
+        Kind.TEXT,
+        "The config key that holds the run directory. Default: training.checkpoint.save_dir, else checkpoint.save_dir.",
+    ),
+    Setting(
+        "resume_key",
+        Kind.TEXT,
+        "The config key that holds the checkpoint to resume from. Default: training.checkpoint.resume, else"
+        " checkpoint.resume.",
+    ),
+    Setting(
+        "script_dir",
+        Kind.TEXT,
+        "A sub-directory of the run directory that the script gets as its own and makes itself.",
+    ),
+    Setting("launcher", Kind.LAUNCHER, "What starts the ranks.", Launcher.ACCELERATE),
+    Setting("accelerate.config_file", Kind.PATH, "The Accelerate config file. Default: the one that Accelerate finds."),
+    Setting("accelerate.num_processes", Kind.COUNT, "The number of ranks."),
+    Setting("accelerate.mixed_precision", Kind.PRECISION, "Mixed precision as `accelerate launch` takes it."),
+    Setting("accelerate.flags", Kind.TEXTS, "More flags for `accelerate launch`.", ()),
+    Setting("env", Kind.VARIABLES, "Environment variables for the script.", {}),
+    Setting("stop_grace_s", Kind.SECONDS, "How long the script may take to end after the first request to stop.", 60.0),
+)
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+_GROUPS = {setting.key.split(".", 1)[0] for setting in SETTINGS if "." in setting.key}
+
+
+@dataclass(frozen=True)
+class AccelerateSettings:
+    """What is asked of Accelerate's launcher."""
+
+    config_file: str | None
+    num_processes: int | None
+    mixed_precision: str | None
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, resolved."""
+
+    entrypoint: str
+    module: str | None
+    python: str | None
+    args: tuple[str, ...]
+    resume_args: tuple[str, ...]
+    run_dir_key: str | None
+    resume_key: str | None
+    script_dir: str | None
+    launcher: Launcher
+    accelerate: AccelerateSettings
+    env: Mapping[str, str]
+    stop_grace_s: float
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one place says.
+
+    Attributes:
+        source: The place in words: "the command line", "config.yml", "pyproject.toml".
+        values: Checked values by dotted key.
+    """
+
+    source: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_layer(source: str, section: object, locate: Locate) -> Layer:
+    """Check what a file says about the settings.
+
+    Args:
+        source: The file, for messages.
+        section: The plain data of the section; None when it is empty.
+        locate: Called with a dotted key inside the section; gives its ``Place`` or None.
+
+    Raises:
+        ConfigError: A key is unknown, or a value is not what its key takes.
+    """
+    if section is None:
+        return Layer(source)
+    if not isinstance(section, Mapping):
+        raise ConfigError(
+            "the settings of tsdia-run must be a mapping",
+            place=locate(""),
+            hint="Write them as `key: value` lines, indented below the section's name; docs/settings.md lists them.",
+        )
+    values: dict[str, Any] = {}
+    for key, value in _dotted(section):
+        setting = _BY_KEY.get(key)
+        if setting is None:
+            raise _unknown(key, locate(key))
+        if value is not None:
+            values[key] = _checked(setting, value, locate(key))
+    _refuse_two_entrypoints(values, locate)
+    return Layer(source, values)
+
+
+def _refuse_two_entrypoints(values: Mapping[str, Any], locate: Locate) -> None:
+    if "entrypoint" in values and "module" in values:
+        raise ConfigError(
+            "entrypoint and module are both set", place=locate("module"), hint="Keep the one that is to run."
+        )
+
+
+def _dotted(section: Mapping[object, object]) -> list[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
+    for key, value in section.items():
+        if key in _GROUPS and isinstance(value, Mapping):
+            found.extend((f"{key}.{inner}", inner_value) for inner, inner_value in value.items())
+        else:
+            found.append((str(key), value))
+    return found
+
+
+def _unknown(key: str, place: Place | None) -> ConfigError:
+    near = nearest(key, _BY_KEY)
+    meant = f"Did you mean `{near}`? " if near else ""
+    return ConfigError(f"unknown setting `{key}`", place=place, hint=f"{meant}docs/settings.md lists every setting.")
+
+
+def _checked(setting: Setting, value: object, place: Place | None) -> object:
+    """The value in the form that ``Settings`` holds, or the error that names its place."""
+    checked = _converted(setting.kind, value)
+    if checked is None:
+        raise ConfigError(f"`{setting.key}` must be {setting.kind.value}, not {value!r}", place=place)
+    return checked
+
+
+def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911 - one line a kind
+    if kind in (Kind.TEXT, Kind.PATH):
+        return value if isinstance(value, str) and value and "\0" not in value else None
+    if kind is Kind.TEXTS:
+        is_list = isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value)
+        return tuple(str(item) for item in value) if is_list else None  # type: ignore[attr-defined]
+    if kind is Kind.COUNT:
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
+    if kind is Kind.SECONDS:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+        return float(value) if is_number else None  # type: ignore[arg-type]
+    if kind is Kind.LAUNCHER:
+        return next((launcher for launcher in Launcher if launcher.value == value), None)
+    if kind is Kind.PRECISION:
+        # YAML reads a bare `no` as false.
+        return "no" if value is False else value if value in ("no", "fp16", "bf16", "fp8") else None
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return {name: _variable(text) for name, text in value.items() if text is not None}
+    return None
+
+
+def _variable(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def flags_layer(values: Mapping[str, Any]) -> Layer:
+    """The layer of the command line and the environment; None means that a flag was not given.
+
+    Raises:
+        UsageError: A value is not what its flag takes, or two flags contradict each other.
+    """
+    given = {key: value for key, value in values.items() if value is not None}
+    for key, value in given.items():
+        given[key] = _converted(_BY_KEY[key].kind, value)
+        if given[key] is None:
+            raise UsageError(f"{_flag(key)} takes {_BY_KEY[key].kind.value}, not {value!r}")
+    if "entrypoint" in given and "module" in given:
+        raise UsageError("--entrypoint and --module are both given", hint="Keep the one that is to run.")
+    return Layer("the command line", given)
+
+
+def _flag(key: str) -> str:
+    name = {"accelerate.config_file": "accelerate-config"}.get(key, key.rpartition(".")[2])
+    return f"--{name.replace('_', '-')}"
+
+
+def resolve(layers: Sequence[Layer]) -> Settings:
+    """Put the layers together.
+
+    Args:
+        layers: The strongest first. ``env`` is merged variable by variable; ``entrypoint`` and ``module`` replace each
+            other.
+    """
+    values: dict[str, Any] = {setting.key: setting.default for setting in SETTINGS}
+    values["env"] = {}
+    for layer in reversed(layers):
+        if "module" in layer.values:
+            values["entrypoint"] = _BY_KEY["entrypoint"].default
+        elif "entrypoint" in layer.values:
+            values["module"] = None
+        merged = {**values["env"], **layer.values.get("env", {})}
+        values |= layer.values
+        values["env"] = merged
+    accelerate = {key.split(".", 1)[1]: values.pop(key) for key in list(values) if key.startswith("accelerate.")}
+    return Settings(**values, accelerate=AccelerateSettings(**accelerate))
