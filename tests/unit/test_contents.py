@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from tsdia_run.rundir import checkpoints, contents, record
+from tsdia_run.rundir.contents import Contents, Verdict, judge
+from tsdia_run.rundir.record import Attempt, Run, State
+
+NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
+
+
+def make_run(run_dir: Path, state: State) -> Path:
+    (run_dir / "logs").mkdir(parents=True)
+    (run_dir / "logs" / "training.log").write_text("hello\n")
+    attempt = Attempt(0, state, NOW, "logs/training.log", "node1")
+    record.write(run_dir / "run.json", Run("a1", "exp", NOW, attempts=(attempt,)))
+    return run_dir
+
+
+def survey(run_dir: Path) -> Contents:
+    found = contents.survey(run_dir)
+    assert found is not None
+    return found
+
+
+def test_nothing_and_an_empty_directory_hold_nothing(tmp_path: Path) -> None:
+    assert contents.survey(tmp_path / "absent") is None
+    assert contents.survey(tmp_path) is None
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.LOST, State.RUNNING])
+def test_a_start_that_left_nothing_may_be_moved(tmp_path: Path, state: State) -> None:
+    found = survey(make_run(tmp_path / "exp", state))
+    assert not found.from_script
+    assert judge(found, wants_move_aside=False) is Verdict.MOVE_ASIDE
+
+
+@pytest.mark.parametrize("state", [State.COMPLETED, State.STOPPED])
+def test_a_completed_or_stopped_run_never_moves_by_itself(tmp_path: Path, state: State) -> None:
+    assert judge(survey(make_run(tmp_path / "exp", state)), wants_move_aside=False) is Verdict.REFUSE
+
+
+@pytest.mark.parametrize("name", ["model.bin", "checkpoint-epoch0-step1/model.safetensors", "tb/events"])
+def test_a_file_of_the_script_keeps_a_failed_start(tmp_path: Path, name: str) -> None:
+    run_dir = make_run(tmp_path / "exp", State.FAILED)
+    (run_dir / name).parent.mkdir(exist_ok=True)
+    (run_dir / name).write_text("x")
+    assert judge(survey(run_dir), wants_move_aside=False) is Verdict.REFUSE
+    assert judge(survey(run_dir), wants_move_aside=True) is Verdict.MOVE_ASIDE
+
+
+def test_a_link_of_the_script_keeps_a_failed_start(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "exp", State.FAILED)
+    (run_dir / "data").symlink_to(tmp_path)
+    assert survey(run_dir).from_script
+
+
+def test_empty_folders_of_the_script_hold_nothing(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "exp", State.FAILED)
+    (run_dir / "checkpoints").mkdir()
+    assert not survey(run_dir).from_script
+
+
+def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    found = survey(tmp_path)
+    assert found.state is None
+    assert judge(found, wants_move_aside=False) is Verdict.REFUSE
+
+
+def test_a_broken_record_is_never_moved_by_itself(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "exp", State.FAILED)
+    (run_dir / "run.json").write_text("{")
+    assert judge(survey(run_dir), wants_move_aside=False) is Verdict.REFUSE
+
+
+def test_the_refusal_says_what_is_there_and_what_to_type(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "exp", State.STOPPED)
+    (run_dir / "checkpoint-epoch1-step20").mkdir()
+    (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x" * 2048)
+    (tmp_path / "exp-2").mkdir()
+    found = survey(run_dir)
+    error = contents.refusal(
+        found, again=lambda *flags: " ".join(("tsdia-run new c.yml", *flags)), now=found.changed_at + timedelta(hours=3)
+    )
+    assert error.exit_code == 73
+    assert "a stopped run: last changed 3 h ago, 1 checkpoint (newest checkpoint-epoch1-step20), 2." in error.message
+    assert f"tsdia-run resume {run_dir}" in error.hint
+    assert "tsdia-run new c.yml --name exp-3" in error.hint
+    assert "tsdia-run new c.yml --move-aside" in error.hint
+
+
+def test_without_checkpoints_no_resume_is_offered(tmp_path: Path) -> None:
+    found = survey(make_run(tmp_path / "exp", State.STOPPED))
+    assert "resume" not in contents.refusal(found, again=lambda *flags: " ".join(flags), now=NOW).hint
+
+
+def test_runs_around_and_inside_are_found(tmp_path: Path) -> None:
+    outer = tmp_path / "exp"
+    (outer / ".tsdia").mkdir(parents=True)
+    (outer / ".tsdia" / "claim").touch()
+    assert contents.enclosing_run(outer / "a" / "b") == outer
+    assert contents.enclosing_run(outer) is None
+    assert contents.inner_run(tmp_path) == outer
+    assert contents.inner_run(outer) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "epoch", "iteration"),
+    [
+        ("checkpoint-epoch3-step900", 900, 3, None),
+        ("checkpoint-1000", 1000, None, None),
+        ("step_70", 70, None, None),
+        ("epoch_4", None, 4, None),
+        ("checkpoint_12", None, None, 12),
+    ],
+)
+def test_names_of_checkpoints(name: str, step: int | None, epoch: int | None, iteration: int | None) -> None:
+    found = checkpoints.parse_name(Path(name))
+    assert found is not None
+    assert (found.step, found.epoch, found.iteration) == (step, epoch, iteration)
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoint-epoch3", "checkpoint-", "xcheckpoint-1", "checkpoint-1.tmp", "step_", "best"]
+)
+def test_other_names_are_no_checkpoints(name: str) -> None:
+    assert checkpoints.parse_name(Path(name)) is None
+
+
+def test_steps_order_checkpoints_and_names_do_not(tmp_path: Path) -> None:
+    for name in ("checkpoint-epoch10-step90", "checkpoint-epoch2-step1000", "checkpoint-epoch1-step200"):
+        (tmp_path / name).mkdir()
+    assert [found.step for found in checkpoints.find(tmp_path)] == [90, 200, 1000]
+
+
+def test_checkpoints_are_found_where_scripts_put_them(tmp_path: Path) -> None:
+    for name in ("checkpoints/checkpoint_3", "out/checkpoint-7", "mine", "logs/checkpoint-9", "attempts/0/step_1"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "mine" / "random_states_0.pkl").touch()
+    (tmp_path / "best_checkpoint").symlink_to("out/checkpoint-7")
+    found = [checkpoint.path.relative_to(tmp_path).as_posix() for checkpoint in checkpoints.find(tmp_path)]
+    assert found == ["mine", "checkpoints/checkpoint_3", "out/checkpoint-7"]

@@ -1,0 +1,1 @@
+"""The ground: what is on disk for a run, and its rules."""

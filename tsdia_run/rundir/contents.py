@@ -1,0 +1,159 @@
+"""What is in a run directory that somebody wants to start in, and what follows from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from pathlib import Path
+
+from tsdia_run.errors import CheckpointDirectoryExistsError, DamagedRunError
+from tsdia_run.rundir import checkpoints, guard, record
+from tsdia_run.rundir.layout import OWN_NAMES, RunLayout
+from tsdia_run.rundir.record import LIVE, State
+from tsdia_run.words import age, count, shell, size
+
+# Enough to tell the size of an ordinary run; a data set in there is not walked to its end.
+_MAX_ENTRIES = 20_000
+Again = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a directory holds.
+
+    Attributes:
+        run_dir: The directory.
+        state: The state of the run in it; None where there is no record that can be read.
+        checkpoints: Its checkpoints, the oldest first.
+        size_bytes: Size of all files.
+        is_size_complete: False where counting stopped early.
+        changed_at: The newest change of a file.
+        from_script: Whether there is a file that tsdia-run itself did not make.
+    """
+
+    run_dir: Path
+    state: State | None
+    checkpoints: tuple[checkpoints.Checkpoint, ...]
+    size_bytes: int
+    is_size_complete: bool
+    changed_at: datetime
+    from_script: bool
+
+
+class Verdict(Enum):
+    """What ``new`` does with a directory that exists."""
+
+    MOVE_ASIDE = "move aside"
+    REFUSE = "refuse"
+
+
+def judge(contents: Contents, *, wants_move_aside: bool) -> Verdict:
+    """Whether a new run may take the place of what is there.
+
+    It may when the user said so, or when nothing is lost: the start failed (or was killed) before the script left a
+    single file.
+    """
+    if wants_move_aside:
+        return Verdict.MOVE_ASIDE
+    never_began = contents.state in (State.FAILED, State.LOST, State.PREPARING, State.RUNNING)
+    return Verdict.MOVE_ASIDE if never_began and not contents.from_script else Verdict.REFUSE
+
+
+def survey(run_dir: Path) -> Contents | None:
+    """Look into a directory; None where there is nothing, an empty directory, or one that others try to claim now.
+
+    The caller has made sure that no live run holds it, so a record that says "running" is of a lost run.
+    """
+    try:
+        names = os.listdir(run_dir)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if all(guard.is_token(name) for name in names):
+        return None
+    total_bytes, changed_s, entries = 0, run_dir.stat().st_mtime, 0
+    from_script = False
+    for folder, folders, files in os.walk(run_dir):
+        top = Path(folder).relative_to(run_dir).parts[:1]
+        is_own = bool(top) and (top[0] in OWN_NAMES or guard.is_token(top[0]))
+        for name in files:
+            status = os.lstat(os.path.join(folder, name))
+            total_bytes += status.st_size
+            changed_s = max(changed_s, status.st_mtime)
+            from_script |= not is_own if top else name not in OWN_NAMES
+        from_script |= any(os.path.islink(os.path.join(folder, name)) for name in folders)
+        entries += len(files)
+        if entries > _MAX_ENTRIES:
+            break
+    return Contents(
+        run_dir=run_dir,
+        state=_state(run_dir),
+        checkpoints=checkpoints.find(run_dir),
+        size_bytes=total_bytes,
+        is_size_complete=entries <= _MAX_ENTRIES,
+        changed_at=datetime.fromtimestamp(changed_s, tz=timezone.utc),
+        from_script=from_script,
+    )
+
+
+def _state(run_dir: Path) -> State | None:
+    layout = RunLayout(run_dir)
+    if not layout.record.exists():
+        # Claimed and killed before the record was written.
+        return State.LOST if layout.own.is_dir() else None
+    try:
+        state = record.read(layout.record).state
+    except DamagedRunError:
+        return None
+    return State.LOST if state in LIVE else state
+
+
+def refusal(contents: Contents, *, again: Again, now: datetime) -> CheckpointDirectoryExistsError:
+    """The refusal of ``new``: what is there and the exact commands that go on from it.
+
+    Args:
+        contents: What is there.
+        again: Gives the refused command as the user could type it with more flags.
+        now: To tell the age.
+    """
+    run_dir = contents.run_dir
+    newest = contents.checkpoints[-1].path.name if contents.checkpoints else None
+    what = f"a {contents.state.value} run" if contents.state else "something that is no run of tsdia-run"
+    facts = [
+        f"last changed {age(now - contents.changed_at)} ago",
+        count(len(contents.checkpoints), "checkpoint") + (f" (newest {newest})" if newest else ""),
+        ("" if contents.is_size_complete else "more than ") + size(contents.size_bytes),
+    ]
+    lines = [
+        f"Go on with it:        {shell(['tsdia-run', 'resume', str(run_dir)])}",
+        f"Start beside it:      {again('--name', free_name(run_dir))}",
+        f"Move it aside first:  {again('--move-aside')}",
+    ]
+    resumable = contents.state is not None and contents.checkpoints
+    return CheckpointDirectoryExistsError(
+        f"{run_dir} holds {what}: {', '.join(facts)}", hint="\n".join(lines if resumable else lines[1:])
+    )
+
+
+def free_name(run_dir: Path) -> str:
+    """The first of NAME-2, NAME-3, … that is not taken beside ``run_dir``."""
+    number = 2
+    while (run_dir.parent / f"{run_dir.name}-{number}").exists():
+        number += 1
+    return f"{run_dir.name}-{number}"
+
+
+def enclosing_run(run_dir: Path) -> Path | None:
+    """The run that ``run_dir`` would lie inside of, if any."""
+    return next((parent for parent in run_dir.parents if RunLayout(parent).claim.exists()), None)
+
+
+def inner_run(run_dir: Path) -> Path | None:
+    """A run that lies inside ``run_dir``, down to two levels, if any."""
+    for pattern in ("*", "*/*"):
+        for folder in run_dir.glob(pattern):
+            if RunLayout(folder).claim.exists():
+                return folder
+    return None

@@ -1,0 +1,109 @@
+"""How ``new`` gets into a run directory: claim it, or say why not, or move aside what may be moved."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tsdia_run.errors import CheckpointDirectoryExistsError, RunDirectoryError
+from tsdia_run.rundir import contents, guard
+from tsdia_run.rundir.contents import Again, Contents, Verdict
+
+# Two starts that move the same failed start aside meet at most once each; more means that something is wrong.
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What it takes to get in.
+
+    Attributes:
+        run_dir: The directory to be claimed.
+        wants_move_aside: Whether the user asked to move aside what is there.
+        again: Gives the command as it could be typed with more flags, for messages.
+    """
+
+    run_dir: Path
+    wants_move_aside: bool
+    again: Again
+
+
+def examine(entry: Entry) -> Contents | None:
+    """Find out, without changing anything, what would have to be moved aside.
+
+    Returns:
+        What is there and may be moved; None where the directory is free.
+
+    Raises:
+        RunAliveError: A run lives in there.
+        CheckpointDirectoryExistsError: Something is in there that must not be moved.
+        RunDirectoryError: It is no directory, or lies inside a run, or holds runs.
+    """
+    run_dir = entry.run_dir
+    _refuse_odd_place(run_dir)
+    guard.refuse_living(run_dir)
+    found = contents.survey(run_dir)
+    if found is None:
+        return None
+    if contents.judge(found, wants_move_aside=entry.wants_move_aside) is Verdict.REFUSE:
+        raise contents.refusal(found, again=entry.again, now=datetime.now(timezone.utc))
+    return found
+
+
+def enter(entry: Entry) -> tuple[guard.Claim, Path | None]:
+    """Claim the run directory.
+
+    Returns:
+        The claim, and where the old contents went, if any were moved aside.
+
+    Raises:
+        RunAliveError, CheckpointDirectoryExistsError, RunDirectoryError: As ``examine``.
+    """
+    moved: Path | None = None
+    for _ in range(_ROUNDS):
+        found = examine(entry)
+        try:
+            if found is not None:
+                moved = _move_aside(entry)
+            return guard.claim_new(entry.run_dir), moved
+        except guard.TakenError:
+            continue
+    raise CheckpointDirectoryExistsError(
+        f"other starts keep taking {entry.run_dir}", hint="Start beside it with --name ANOTHER_NAME."
+    )
+
+
+def _move_aside(entry: Entry) -> Path:
+    claim = guard.claim_existing(entry.run_dir)
+    try:
+        examine_again = contents.survey(entry.run_dir)
+        if examine_again is None or contents.judge(examine_again, wants_move_aside=entry.wants_move_aside) is (
+            Verdict.REFUSE
+        ):
+            raise guard.TakenError(entry.run_dir)
+        return guard.move_aside(claim)
+    finally:
+        claim.close()
+
+
+def _refuse_odd_place(run_dir: Path) -> None:
+    if run_dir.is_symlink():
+        target = os.readlink(run_dir)
+        raise RunDirectoryError(
+            f"{run_dir} is a link to {target}; a run directory is never created through a link",
+            hint=f"Name the place itself: --run-dir {os.path.join(run_dir.parent, target)}",
+        )
+    if run_dir.exists() and not run_dir.is_dir():
+        raise RunDirectoryError(f"{run_dir} is a file", hint="Name another place with --run-dir or --name.")
+    outer = contents.enclosing_run(run_dir)
+    if outer:
+        raise RunDirectoryError(
+            f"{run_dir} lies inside the run {outer}", hint="Name a place outside of it with --run-dir."
+        )
+    inner = contents.inner_run(run_dir)
+    if inner:
+        raise RunDirectoryError(
+            f"{run_dir} has the run {inner} inside", hint="Name a place of its own with --run-dir or --name."
+        )

@@ -1,0 +1,123 @@
+"""Every file name of a run, spelled once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+OWN_DIR_NAME = ".tsdia"
+TRASH_DIR_NAME = ".tsdia-trash"
+
+
+@dataclass(frozen=True)
+class AttemptLayout:
+    """The files of one attempt: ``RUN_DIR/attempts/N/``."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The config as the script got it."""
+        return self.root / "config.yml"
+
+    @property
+    def command(self) -> Path:
+        """What was started: argv, working directory, interpreter, environment that was set, settings."""
+        return self.root / "command.json"
+
+    @property
+    def git(self) -> Path:
+        """The state of the code: commit, branch, remote, dirty, or why git couldn't tell."""
+        return self.root / "git.json"
+
+    @property
+    def patch(self) -> Path:
+        """What the code had beyond the commit."""
+        return self.root / "git.patch"
+
+    @property
+    def environment(self) -> Path:
+        """Python, platform, hardware, and every installed package."""
+        return self.root / "environment.json"
+
+    @property
+    def accelerate_config(self) -> Path:
+        """The Accelerate config file that applied; absent where none did."""
+        return self.root / "accelerate.yaml"
+
+    @property
+    def launcher_record(self) -> Path:
+        """How each rank ended, as the launcher of several processes saw it."""
+        return self.root / "ranks.json"
+
+    def exit_record(self, rank: int) -> Path:
+        """How one rank ended, in its own words."""
+        return self.root / f"exit-rank{rank}.json"
+
+
+@dataclass(frozen=True)
+class RunLayout:
+    """The files of one run directory."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The user's config, byte for byte."""
+        return self.root / "config.yml"
+
+    @property
+    def record(self) -> Path:
+        """The record of the run."""
+        return self.root / "run.json"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs."""
+        return self.root / "logs"
+
+    @property
+    def attempts(self) -> Path:
+        """The folder of the attempts."""
+        return self.root / "attempts"
+
+    @property
+    def own(self) -> Path:
+        """What a user need not see."""
+        return self.root / OWN_DIR_NAME
+
+    @property
+    def claim(self) -> Path:
+        """Locked exclusively by the supervisor of the run."""
+        return self.own / "claim"
+
+    @property
+    def alive(self) -> Path:
+        """Locked shared by every rank for its life."""
+        return self.own / "alive"
+
+    @property
+    def heartbeat(self) -> Path:
+        """Who holds the claim; touched while the supervisor lives."""
+        return self.own / "heartbeat.json"
+
+    def last_seen(self) -> datetime | None:
+        """When the supervisor last touched the heartbeat; None where there is none."""
+        try:
+            return datetime.fromtimestamp(self.heartbeat.stat().st_mtime, tz=timezone.utc)
+        except OSError:
+            return None
+
+    def attempt(self, number: int) -> AttemptLayout:
+        """The files of attempt ``number``."""
+        return AttemptLayout(self.attempts / str(number))
+
+    def log(self, number: int, started: datetime) -> Path:
+        """The log of attempt ``number``: ``training_…`` for the first one, ``training_resume_N_…`` for the others."""
+        resume = f"resume_{number}_" if number else ""
+        return self.logs / f"training_{resume}{started:%Y%m%d_%H%M%S}.log"
+
+
+# What tsdia-run itself puts into a run directory. Anything else was left by the script.
+OWN_NAMES = frozenset({OWN_DIR_NAME, "config.yml", "run.json", "logs", "attempts"})

@@ -1,0 +1,260 @@
+"""run.json: what a run is and how each of its attempts went.
+
+The schema (version 1) is documented in docs/run-directory.md. Paths in it are relative to the run directory, so that
+it can be moved; times are ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
+
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.rundir.atomic import write_json
+
+SCHEMA = 1
+# A record grows by some 500 bytes an attempt; what is larger than this was not written by us.
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+
+
+class State(Enum):
+    """Where an attempt stands."""
+
+    PREPARING = "preparing"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+
+LIVE = frozenset({State.PREPARING, State.RUNNING})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended.
+
+    Attributes:
+        state: One of completed, failed, stopped, lost.
+        reason: One sentence for people.
+        exit_code: The script's own exit code; None when a signal ended it.
+        signal: The number of the signal that ended the script; None when it exited.
+        rank: The rank that failed first; None when no rank failed.
+    """
+
+    state: State
+    reason: str
+    exit_code: int | None = None
+    signal: int | None = None
+    rank: int | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One launch of the training processes.
+
+    Attributes:
+        number: 0 for ``new``, N for the Nth resume.
+        state: Where it stands.
+        started_at: When it was prepared.
+        log: Its log, relative to the run directory.
+        host: The machine that it runs on.
+        checkpoint: What it resumed from: relative to the run directory where it lies inside, else absolute.
+        ended_at: When it ended; None while it lives.
+        outcome: How it ended; None while it lives.
+    """
+
+    number: int
+    state: State
+    started_at: datetime
+    log: str
+    host: str
+    checkpoint: str | None = None
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """The record of a run.
+
+    Attributes:
+        run_id: Random, made once; the script sees it as TSDIA_RUN_ID.
+        name: The last part of the run directory's name when the run was made.
+        created_at: When the run was made.
+        source_config: The config as the user named it, absolute; None for a script that takes none.
+        started_from: The checkpoint of another run that this one starts from (fine-tuning); None otherwise.
+        attempts: All of them, in order.
+    """
+
+    run_id: str
+    name: str
+    created_at: datetime
+    source_config: str | None = None
+    started_from: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def last(self) -> Attempt:
+        """The newest attempt; every record has one."""
+        return self.attempts[-1]
+
+    @property
+    def state(self) -> State:
+        """Where the run stands: where its newest attempt does."""
+        return self.last.state
+
+    def with_attempt(self, attempt: Attempt) -> Run:
+        """The run with ``attempt`` added, or put in the place of the one with its number."""
+        others = tuple(other for other in self.attempts if other.number != attempt.number)
+        return replace(self, attempts=(*others, attempt))
+
+
+def ended(attempt: Attempt, outcome: Outcome, at: datetime | None) -> Attempt:
+    """The attempt with its ending."""
+    return replace(attempt, state=outcome.state, ended_at=at, outcome=outcome)
+
+
+def write(path: Path, run: Run) -> None:
+    """Put ``run`` into ``path``, whole or not at all.
+
+    Raises:
+        OSError: The file system refused; the old record stands.
+    """
+    write_json(path, {"schema": SCHEMA, "state": run.state.value} | _object(run))
+
+
+def _object(value: Run | Attempt | Outcome) -> dict[str, object]:
+    return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (Run, Attempt, Outcome)):
+        return _object(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
+    return value
+
+
+def read(path: Path) -> Run:
+    """Read a record.
+
+    Raises:
+        DamagedRunError: It is missing, not JSON, of a newer schema, or has a value of a wrong type.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_RECORD_BYTES + 1)
+        if len(data) > MAX_RECORD_BYTES:
+            raise ValueError("it is too large to be ours")
+        return _run(json.loads(data))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DamagedRunError(
+            f"the record {path} can't be used: {reason}",
+            hint="The logs and checkpoints beside it are untouched. Start a new run from the checkpoint that you want.",
+        ) from error
+
+
+_T = TypeVar("_T")
+
+
+class _Fields:
+    """Typed access to a JSON object; ValueError names the field that is wrong."""
+
+    def __init__(self, data: object, what: str) -> None:
+        if not isinstance(data, Mapping):
+            raise ValueError(f"{what} is not an object")
+        self._data = data
+        self._what = what
+
+    def optional(self, name: str, kind: type[_T]) -> _T | None:
+        value = self._data.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"`{name}` of {self._what} is not a {kind.__name__}")
+        return value
+
+    def required(self, name: str, kind: type[_T]) -> _T:
+        value = self.optional(name, kind)
+        if value is None:
+            raise ValueError(f"{self._what} has no `{name}`")
+        return value
+
+    def state(self) -> State:
+        word = self.required("state", str)
+        try:
+            return State(word)
+        except ValueError:
+            raise ValueError(f"{self._what} has the unknown state {word!r}") from None
+
+    def optional_time(self, name: str) -> datetime | None:
+        text = self.optional(name, str)
+        if text is None:
+            return None
+        at = datetime.fromisoformat(text)
+        return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+
+    def time(self, name: str) -> datetime:
+        at = self.optional_time(name)
+        if at is None:
+            raise ValueError(f"{self._what} has no `{name}`")
+        return at
+
+
+def _run(data: object) -> Run:
+    fields = _Fields(data, "the record")
+    schema = fields.required("schema", int)
+    if schema > SCHEMA:
+        raise ValueError(f"it has schema {schema}, written by a newer tsdia-run; update tsdia-run")
+    attempts = tuple(_attempt(item, at) for at, item in enumerate(fields.required("attempts", list)))
+    if not attempts:
+        raise ValueError("it has no attempt")
+    return Run(
+        run_id=fields.required("run_id", str),
+        name=fields.required("name", str),
+        created_at=fields.time("created_at"),
+        source_config=fields.optional("source_config", str),
+        started_from=fields.optional("started_from", str),
+        attempts=attempts,
+    )
+
+
+def _attempt(data: object, position: int) -> Attempt:
+    fields = _Fields(data, f"attempt {position}")
+    if fields.required("number", int) != position:
+        raise ValueError(f"attempt {position} is out of order")
+    outcome = fields.optional("outcome", dict)
+    return Attempt(
+        number=position,
+        state=fields.state(),
+        started_at=fields.time("started_at"),
+        log=fields.required("log", str),
+        host=fields.required("host", str),
+        checkpoint=fields.optional("checkpoint", str),
+        ended_at=fields.optional_time("ended_at"),
+        outcome=None if outcome is None else _outcome(outcome, position),
+    )
+
+
+def _outcome(data: object, position: int) -> Outcome:
+    fields = _Fields(data, f"the outcome of attempt {position}")
+    return Outcome(
+        state=fields.state(),
+        reason=fields.required("reason", str),
+        exit_code=fields.optional("exit_code", int),
+        signal=fields.optional("signal", int),
+        rank=fields.optional("rank", int),
+    )
