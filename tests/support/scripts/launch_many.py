@@ -1,0 +1,23 @@
+"""Many runs of ``accelerate launch`` for one import of it: each in a fork, with its own environment and command line.
+
+Reads a list of {"environ": {...}, "argv": [...]} from the file that is named first.
+"""
+
+import json
+import os
+import sys
+
+from accelerate.commands.accelerate_cli import main
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    cases = json.load(file)
+for case in cases:
+    child = os.fork()
+    if not child:
+        os.environ.clear()
+        os.environ.update(case["environ"])
+        sys.argv = ["accelerate", "launch", *case["argv"]]
+        main()
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        sys.exit(f"failed: {case['argv']}")

@@ -1,0 +1,84 @@
+"""The attempt as its own processes know it: from the environment that the supervisor set.
+
+Loaded by path inside somebody's training, so it imports only what Python has loaded already, and nothing here may fail,
+delay or change that training. The names are those of ``rundir/layout.py``, which would cost 20 ms of imports.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+
+TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LAUNCHER_RECORD_NAME = "ranks.json"
+
+_TRIES = 20
+_BETWEEN_TRIES_S = 0.005
+
+
+def directory(environ: Mapping[str, str]) -> str | None:
+    """``RUN_DIR/attempts/N`` of this process; None outside a run."""
+    run_dir, number = environ.get("TSDIA_RUN_DIR"), environ.get("TSDIA_RUN_ATTEMPT", "")
+    return os.path.join(run_dir, "attempts", number) if run_dir and number.isdecimal() else None
+
+
+def exit_record_name(rank: int) -> str:
+    """The file name of a rank's exit record."""
+    return f"exit-rank{rank}.json"
+
+
+def hold_alive(environ: Mapping[str, str]) -> int | None:
+    """Take the shared lock that says that a rank of the run lives, for as long as this process and its forks live.
+
+    Returns:
+        The descriptor that holds it; None where there is no run or no lock to be had.
+    """
+    run_dir = environ.get("TSDIA_RUN_DIR")
+    if not run_dir:
+        return None
+    try:
+        # Programs that the script starts don't inherit it.
+        fd = os.open(os.path.join(run_dir, ".tsdia", "alive"), os.O_RDONLY)
+    except OSError:
+        return None
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            # Somebody asks at this moment whether the run lives, by trying the exclusive lock.
+            time.sleep(_BETWEEN_TRIES_S)
+        except OSError:
+            break
+    os.close(fd)
+    return None
+
+
+def write_record(directory: str, name: str, record: Mapping[str, object]) -> None:
+    """Write a record as JSON, whole or not at all; where that fails, say so once on stderr."""
+    try:
+        import json
+
+        path, beside = os.path.join(directory, name), os.path.join(directory, f".{name}.{os.getpid()}")
+        with open(beside, "w", encoding="utf-8") as file:
+            json.dump(record, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except Exception as error:  # it is somebody's training that ends here: its own ending must go on
+        say(f"could not write {name}: {error}")
+
+
+def say(message: str) -> None:
+    """Say something of ours on stderr, if there is one."""
+    try:
+        sys.stderr.write(f"tsdia-run: {message}\n")
+        sys.stderr.flush()
+    except Exception:  # stderr is closed, gone, or an object of the script's own
+        return

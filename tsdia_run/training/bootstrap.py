@@ -1,0 +1,168 @@
+"""Run a training script as Python itself would run it, and write down how it ended.
+
+    PYTHON bootstrap.py SCRIPT ARGS...
+    PYTHON bootstrap.py -m MODULE ARGS...
+
+Started by path with the user's interpreter, which need not have tsdia_run. Until the script runs, it imports only what
+Python has loaded at its start anyway: a module of the script's directory may have the name of any other, and each
+import costs start time.
+"""
+
+from __future__ import annotations
+
+# What Python put into ``__main__`` for us, before anything of ours is in it: the script gets the same.
+_PRISTINE = {name: value for name, value in globals().items() if name.startswith("__")}
+
+# The C part of ``signal``, which itself would import enum: 6 ms.
+import _signal  # type: ignore[import-not-found]  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+
+TYPE_CHECKING = False  # importing typing would cost 10 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType, TracebackType
+    from typing import Any
+
+# Modules whose frames lie above a script's first one.
+_MACHINERY = (
+    "runpy",
+    "importlib._bootstrap",
+    "importlib._bootstrap_external",
+    "_frozen_importlib",
+    "_frozen_importlib_external",
+)
+_SourceFileLoader = type(_PRISTINE["__loader__"])
+_TRAINING = os.path.dirname(os.path.realpath(__file__))
+_PACKAGE = os.path.dirname(_TRAINING)
+
+
+def _sibling(name: str) -> ModuleType:
+    """Load a module beside us by its path: ``import tsdia_run`` may find nothing here, or another version."""
+    loader = _SourceFileLoader(f"tsdia_run.training.{name}", os.path.join(_TRAINING, f"{name}.py"))
+    module = type(sys)(loader.name)
+    loader.exec_module(module)
+    return module
+
+
+class _OwnPackage:
+    """Finds tsdia_run for a script that imports it, where nothing else does."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if name != "tsdia_run":
+            return None
+        from importlib.util import spec_from_file_location
+
+        init = os.path.join(_PACKAGE, "__init__.py")
+        return spec_from_file_location(name, init, submodule_search_locations=[_PACKAGE])
+
+
+class _Rank:
+    """This process as a rank of the run. A fork of it is none."""
+
+    def __init__(self) -> None:
+        # Now, since the script may change its environment and load other things under these names.
+        self._attempt, self._exit_record = _sibling("attempt"), _sibling("exit_record")
+        self._directory = self._attempt.directory(os.environ)
+        number = os.environ.get("RANK", "")
+        self._number = int(number) if number.isdecimal() else 0
+        self._pid = os.getpid()
+        self._attempt.hold_alive(os.environ)
+
+    def ended(self, error: BaseException | None) -> None:
+        """Leave the exit record, if this is a rank of a run."""
+        if self._directory is None or os.getpid() != self._pid:
+            return
+        try:
+            trace = _users_part(error.__traceback__ if error else None)
+            record = self._exit_record.exit_record(error, trace, self._number)
+        except Exception as failure:  # an exception of the script's own may do anything when it is looked at
+            self._attempt.say(f"could not describe how the script ended: {type(failure).__name__}")
+            return
+        self._attempt.write_record(self._directory, self._attempt.exit_record_name(self._number), record)
+
+
+def main() -> None:
+    """Prepare the process, run the script in it, and leave its exit record."""
+    rank = _Rank()
+    if _signal.getsignal(_signal.SIGINT) is _signal.SIG_IGN:
+        # A shell starts its background jobs so; a request to stop must reach the script all the same.
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    sys.meta_path.append(_OwnPackage)
+    try:
+        _run(sys.argv[1:])
+    except BaseException as error:
+        rank.ended(error)
+        _hide_our_frames()
+        raise
+    rank.ended(None)
+
+
+def _run(arguments: list[str]) -> None:
+    main_module = type(sys)("__main__")
+    main_module.__dict__.update(_PRISTINE, __doc__=None)
+    sys.modules["__main__"] = main_module
+    # Absent with PYTHONSAFEPATH.
+    has_own_path = sys.path[:1] == [_TRAINING]
+    if arguments[0] == "-m":
+        del main_module.__dict__["__file__"]
+        if has_own_path:
+            sys.path[0] = os.getcwd()
+        _run_module(arguments[1], arguments[2:])
+    else:
+        if has_own_path:
+            sys.path[0] = os.path.dirname(os.path.realpath(arguments[0]))
+        _run_script(arguments, main_module)
+
+
+def _run_module(name: str, arguments: list[str]) -> None:
+    import runpy
+
+    sys.argv = ["-m", *arguments]
+    run: Callable[[str], Any] = runpy._run_module_as_main  # type: ignore[attr-defined]  # what ``python -m`` calls
+    run(name)
+
+
+def _run_script(arguments: list[str], main_module: ModuleType) -> None:
+    # Absolute, but not normalized: as Python does it.
+    path = os.path.join(os.getcwd(), arguments[0])
+    main_module.__file__ = path
+    main_module.__loader__ = _SourceFileLoader("__main__", path)
+    sys.argv = arguments
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        sys.stderr.write(f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n")
+        raise SystemExit(2) from None
+    exec(compile(source, path, "exec", dont_inherit=True), main_module.__dict__)
+
+
+def _hide_our_frames() -> None:
+    """Let the traceback that Python is about to show start in the user's file, also for an excepthook of the user's."""
+    hook = getattr(sys, "excepthook", None)
+    if hook is None:
+        return
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.excepthook = hook
+        sys.last_traceback = trace = _users_part(trace)
+        hook(kind, error.with_traceback(trace), trace)
+
+    sys.excepthook = show
+
+
+def _users_part(trace: TracebackType | None) -> TracebackType | None:
+    """Without the frames above the script: ours, and those of ``python -m``."""
+    while trace is not None:
+        names = trace.tb_frame.f_globals
+        if names is not globals() and names.get("__name__") not in _MACHINERY:
+            break
+        trace = trace.tb_next
+    return trace
+
+
+if __name__ == "__main__":
+    main()
