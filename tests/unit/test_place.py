@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsdia_run.config import Document, parse
+from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
+from tsdia_run.launch.place import RUN_DIR_KEYS, Wish, key_in, run_directory
+
+CWD = Path("/project")
+ENVIRON = {"HOME": "/home/me", "SCRATCH": "/scratch/me"}
+
+
+def directory(text: str | None, run_dir: str | None = None, name: str | None = None) -> str:
+    document: Document | None = None if text is None else parse(text.encode(), "configs/base.yml")
+    key = key_in(document, None, RUN_DIR_KEYS) if document else None
+    return str(run_directory(Wish(run_dir, name, CWD, ENVIRON), document, key))
+
+
+@pytest.mark.parametrize(
+    ("text", "run_dir", "name", "expected"),
+    [
+        ("training: {checkpoint: {save_dir: runs/exp}}", None, None, "/project/runs/exp"),
+        ("checkpoint: {save_dir: ./out/}", None, None, "/project/out"),
+        ("checkpoint: {save_dir: a}\ntraining: {checkpoint: {save_dir: b}}", None, None, "/project/b"),
+        ("training: {checkpoint: {save_dir: ~/runs/exp}}", None, None, "/home/me/runs/exp"),
+        ("training: {checkpoint: {save_dir: '${SCRATCH}/exp'}}", None, None, "/scratch/me/exp"),
+        ("training: {checkpoint: {save_dir: runs/exp}}", None, "exp-2", "/project/runs/exp-2"),
+        ("training: {checkpoint: {save_dir: runs/exp}}", "/data/x", None, "/data/x"),
+        ("training: {checkpoint: {save_dir: runs/exp}}", "~/x", "y", "/home/me/y"),
+        ("training: {checkpoint: {save_dir: }}", None, None, "/project/runs/base"),
+        ("lr: 1", None, None, "/project/runs/base"),
+        ("lr: 1", None, "other", "/project/runs/other"),
+        (None, None, "bare", "/project/runs/bare"),
+        (None, "out/bare", None, "/project/out/bare"),
+    ],
+)
+def test_where_a_run_goes(text: str | None, run_dir: str | None, name: str | None, expected: str) -> None:
+    assert directory(text, run_dir, name) == expected
+
+
+def test_without_config_and_name_it_is_asked_for() -> None:
+    with pytest.raises(UsageError, match="nothing says") as caught:
+        directory(None)
+    assert "--name" in caught.value.hint
+
+
+def test_a_variable_that_is_not_set_names_its_line() -> None:
+    with pytest.raises(ConfigError, match=r"configs/base\.yml:1:.* needs the environment variable NOPE"):
+        directory("training: {checkpoint: {save_dir: '${NOPE}/exp'}}")
+
+
+@pytest.mark.parametrize("value", ["3", "[a]", "''", "true"])
+def test_a_value_that_is_no_path_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match="must be the path of a directory"):
+        directory(f"training: {{checkpoint: {{save_dir: {value}}}}}")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/"])
+def test_names_that_are_none(name: str) -> None:
+    with pytest.raises(UsageError):
+        directory("lr: 1", name=name)
+
+
+@pytest.mark.parametrize("run_dir", ["a\nb", "a\0b", "\x7f", "x" * 201, "y/" * 2000, "ü" * 101])
+def test_places_that_can_not_be(run_dir: str) -> None:
+    with pytest.raises(RunDirectoryError):
+        directory("lr: 1", run_dir=run_dir)
+
+
+@given(st.text(min_size=1, max_size=100))
+def test_any_name_is_the_last_part_or_a_clear_refusal(name: str) -> None:
+    try:
+        path = directory("lr: 1", name=name)
+    except (UsageError, RunDirectoryError, UnicodeEncodeError):
+        return
+    assert path == f"/project/runs/{name}"

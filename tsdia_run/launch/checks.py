@@ -1,0 +1,59 @@
+"""What can be known to be wrong before anything is touched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tsdia_run.errors import RunDirectoryError
+from tsdia_run.launch.plan import Plan
+from tsdia_run.words import size
+
+# Enough for the record, the log's head and the attempt's files. What checkpoints need can't be known.
+MIN_FREE_BYTES = 64 * 1024 * 1024
+
+
+def check(plan: Plan) -> None:
+    """Check the place of the run.
+
+    Raises:
+        RunDirectoryError: It is the home, working or script's directory or above one, can't be written, or is full.
+    """
+    run_dir = plan.request.run_dir
+    _refuse_containing(run_dir, plan)
+    parent = _existing_parent(run_dir)
+    if not parent.is_dir():
+        raise RunDirectoryError(f"{parent} is not a directory", hint="Name another place with --run-dir.")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise RunDirectoryError(
+            f"{parent} can't be written, so {run_dir} can't be made in it", hint="Name another place with --run-dir."
+        )
+    free = os.statvfs(parent)
+    if free.f_bavail * free.f_frsize < MIN_FREE_BYTES or (free.f_files and not free.f_favail):
+        raise RunDirectoryError(
+            f"the disk of {parent} is full: {size(free.f_bavail * free.f_frsize)} and {free.f_favail} files are free,"
+            f" {size(MIN_FREE_BYTES)} are needed to start",
+            hint="Make room, or name a place on another disk with --run-dir.",
+        )
+
+
+def _refuse_containing(run_dir: Path, plan: Plan) -> None:
+    """A run directory is guarded, listed, and moved aside as a whole: nothing else may depend on it."""
+    request = plan.request
+    places = {
+        "the working directory": request.cwd,
+        "the home directory": Path(request.environ.get("HOME", "/")),
+        "the training script": Path(os.path.abspath(request.cwd / request.settings.entrypoint)),
+    }
+    for what, path in places.items():
+        if path == run_dir or run_dir in path.parents:
+            relation = "is" if path == run_dir else "holds"
+            raise RunDirectoryError(
+                f"{run_dir} {relation} {what}, so it can't be a run directory",
+                hint="Name a directory of its own, say --run-dir runs/NAME.",
+            )
+
+
+def _existing_parent(path: Path) -> Path:
+    """The nearest folder above that exists; what is missing below it will be made."""
+    return next(parent for parent in path.parents if os.path.lexists(parent))

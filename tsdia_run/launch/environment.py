@@ -1,0 +1,86 @@
+"""Which launcher starts the ranks, and under which of Accelerate's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdia_run import config
+from tsdia_run.errors import ConfigError, NotFoundError, UsageError
+from tsdia_run.launch import accelerate, interpreter, machine
+from tsdia_run.launch.accelerate import ConfigFile, Delegated, InProcess
+from tsdia_run.launch.interpreter import Interpreter
+from tsdia_run.settings import Launcher, Settings
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """How the ranks are started.
+
+    Attributes:
+        decision: What Accelerate needs; None for plain Python.
+        config_file: The Accelerate config file that applies, if any.
+    """
+
+    decision: InProcess | Delegated | None
+    config_file: Path | None
+
+
+def decide(settings: Settings, python: Interpreter, environ: Mapping[str, str], cwd: Path) -> Ranks:
+    """Look at the machine, the interpreter and the Accelerate config, and decide.
+
+    Args:
+        settings: What the user asks for.
+        python: The interpreter of the training.
+        environ: The user's environment.
+        cwd: What relative paths are relative to.
+
+    Raises:
+        TsdiaRunError: What is asked for can't be started here.
+    """
+    if settings.launcher is Launcher.PYTHON:
+        _refuse_accelerate_settings(settings)
+        return Ranks(None, None)
+    version = interpreter.accelerate_version(python, environ, cwd)
+    if version is None:
+        raise ConfigError(
+            f"the interpreter {python.path} ({python.origin}) can't import accelerate",
+            hint="Name another with --python /path/to/python, install accelerate there, or use --launcher python.",
+        )
+    environ = {**environ, **settings.env}
+    file = _config_file(settings, environ, cwd)
+    decision = accelerate.decide(
+        settings.accelerate,
+        file,
+        environ,
+        devices=machine.accelerator_devices(environ),
+        physical_cores=machine.physical_cores(),
+        version=version,
+    )
+    return Ranks(decision, file.path if file else None)
+
+
+def _refuse_accelerate_settings(settings: Settings) -> None:
+    asked = settings.accelerate
+    if (asked.num_processes or 1) > 1 or asked.config_file or asked.mixed_precision or asked.flags:
+        raise UsageError(
+            "the launcher is python, which takes no number of processes, Accelerate config or mixed precision",
+            hint="Leave them out, or start with --launcher accelerate.",
+        )
+
+
+def _config_file(settings: Settings, environ: Mapping[str, str], cwd: Path) -> ConfigFile | None:
+    path = accelerate.config_path(settings.accelerate, environ, Path.home())
+    if path is None:
+        return None
+    path = cwd / path.expanduser()
+    if not path.is_file():
+        if settings.accelerate.config_file is None:
+            return None
+        raise NotFoundError(
+            f"the Accelerate config {settings.accelerate.config_file} does not exist",
+            hint="Make one with `accelerate config --config_file FILE`, or leave --accelerate-config out.",
+        )
+    values = config.read(path).plain()
+    return ConfigFile(path, values)

@@ -1,0 +1,115 @@
+"""Which Python runs the training, and what it can import."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdia_run.errors import ConfigError, NotFoundError
+
+_PROBE_TIMEOUT_S = 60.0
+# Asked of another interpreter: only where the package lies, so that nothing heavy is imported.
+_PROBE = """
+import importlib.util, json, sys
+spec = importlib.util.find_spec("accelerate")
+json.dump({"accelerate": spec.origin if spec else None}, sys.stdout)
+"""
+_VERSION = re.compile(r"^__version__\s*=\s*[\"']([^\"']+)[\"']", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """An interpreter for the training.
+
+    Attributes:
+        path: Its path as it will be started; links are kept, since a virtual environment is one.
+        origin: Where the choice comes from, in words.
+    """
+
+    path: str
+    origin: str
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether tsdia-run itself runs under it."""
+        return self.path == sys.executable
+
+
+def choose(wanted: str | None, environ: Mapping[str, str], cwd: Path) -> Interpreter:
+    """The wanted interpreter, else the active environment's, else ours.
+
+    Raises:
+        NotFoundError: The wanted one does not exist.
+    """
+    if wanted is not None:
+        expanded = os.path.expanduser(wanted)
+        path = shutil.which(
+            expanded if os.sep not in expanded else os.path.join(cwd, expanded), path=environ.get("PATH")
+        )
+        if path is None:
+            raise NotFoundError(
+                f"no interpreter {wanted}", hint="Give its path, or a name on PATH: --python /path/to/venv/bin/python"
+            )
+        return Interpreter(os.path.abspath(path), "--python")
+    for variable, what in (
+        ("VIRTUAL_ENV", "the active virtual environment"),
+        ("CONDA_PREFIX", "the conda environment"),
+    ):
+        folder = environ.get(variable)
+        path = os.path.join(folder, "bin", "python") if folder else ""
+        if path and os.access(path, os.X_OK):
+            return Interpreter(_as_ours(path), what)
+    return Interpreter(sys.executable, "tsdia-run's own")
+
+
+def _as_ours(path: str) -> str:
+    """``bin/python`` and ``bin/python3`` of one environment are the same interpreter."""
+    same_folder = os.path.dirname(path) == os.path.dirname(sys.executable)
+    return sys.executable if same_folder and os.path.samefile(path, sys.executable) else path
+
+
+def accelerate_version(interpreter: Interpreter, environ: Mapping[str, str], cwd: Path) -> tuple[int, ...] | None:
+    """The version of Accelerate that the interpreter would import; None where it has none.
+
+    Raises:
+        ConfigError: The interpreter can't be run.
+    """
+    if interpreter.is_ours:
+        spec = importlib.util.find_spec("accelerate")
+        origin = spec.origin if spec else None
+    else:
+        origin = _ask(interpreter, environ, cwd)
+    if not origin:
+        return None
+    match = _VERSION.search(Path(origin).read_text(encoding="utf-8"))
+    return tuple(int(part) for part in re.findall(r"\d+", match.group(1))[:3]) if match else ()
+
+
+def _ask(interpreter: Interpreter, environ: Mapping[str, str], cwd: Path) -> str | None:
+    try:
+        answer = subprocess.run(
+            [interpreter.path, "-c", _PROBE],
+            env=dict(environ),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PROBE_TIMEOUT_S,
+            check=True,
+        ).stdout
+        origin = json.loads(answer)["accelerate"]
+        return origin if isinstance(origin, str) else None
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
+        said = getattr(error, "stderr", b"") or b""
+        last = said.decode("utf-8", "replace").strip().splitlines()[-1:] or [str(error)]
+        raise ConfigError(
+            f"the interpreter {interpreter.path} ({interpreter.origin}) does not run: {last[0]}",
+            hint="Name another with --python /path/to/python.",
+        ) from error

@@ -1,0 +1,169 @@
+"""Write down what an attempt is going to be: the files of RUN_DIR/attempts/N."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+
+from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
+from tsdia_run.launch.plan import Plan
+from tsdia_run.rundir.atomic import write_bytes, write_json
+from tsdia_run.rundir.environment import capture_environment
+from tsdia_run.rundir.git import capture_code
+from tsdia_run.rundir.layout import AttemptLayout
+from tsdia_run.rundir.redaction import REDACTED, Redactor
+from tsdia_run.settings import Layer, Settings, read_layer
+
+
+def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> None:
+    """Write the files that the script and a later resume need.
+
+    Args:
+        plan: What is going to be started.
+        redactor: Knows the user's secrets.
+        environment: The variables that are set for the script.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    attempt = plan.layout.attempt(plan.request.number)
+    attempt.root.mkdir(parents=True)
+    plan.layout.logs.mkdir(exist_ok=True)
+    if plan.script_config is not None:
+        write_bytes(attempt.config, plan.script_config.text.encode())
+    if plan.accelerate_config is not None:
+        write_bytes(attempt.accelerate_config, plan.accelerate_config.read_bytes())
+    write_json(attempt.command, _command(plan, redactor, environment))
+
+
+def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> dict[str, object]:
+    request = plan.request
+    return {
+        "schema": 1,
+        "argv": redactor.argv(list(plan.command.argv)),
+        "cwd": str(request.cwd),
+        "python": plan.interpreter.path,
+        "launcher": plan.command.how,
+        "extra_args": redactor.argv(list(request.extra_args)),
+        "overrides": [redactor.text(assignment) for assignment in request.overrides],
+        "environment": redactor.environment(environment),
+        "settings": _settings_json(request.settings, plan.interpreter.path, redactor),
+    }
+
+
+def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[str, object]:
+    """The settings in the form of a tsdia_run section, so that a resume reads them as one."""
+    values = {
+        key: value.value if isinstance(value, Enum) else value
+        for key, value in dataclasses.asdict(settings).items()
+        if value not in (None, ())
+    }
+    if settings.module is not None:
+        del values["entrypoint"]
+    values["accelerate"] = {key: value for key, value in values["accelerate"].items() if value not in (None, ())}
+    return {**values, "python": python, "env": redactor.environment(dict(settings.env))}
+
+
+def write_provenance(plan: Plan, redactor: Redactor) -> None:
+    """Write down the state of the code and of the environment. Slow enough to run beside the training's imports.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    request, attempt = plan.request, plan.layout.attempt(plan.request.number)
+    code, patch = capture_code(request.cwd, redactor, [_runs(request.run_dir, request.cwd)])
+    write_json(attempt.git, dataclasses.asdict(code))
+    if patch:
+        write_bytes(attempt.patch, patch)
+    environment = capture_environment(plan.interpreter.path, {**request.environ, **plan.command.environment}, redactor)
+    write_json(attempt.environment, dataclasses.asdict(environment))
+
+
+def _runs(run_dir: Path, cwd: Path) -> Path:
+    """The folder of the runs, unless code lies in it."""
+    root = run_dir.parent
+    return run_dir if root == cwd or root in cwd.parents else root
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """What an earlier attempt was started with.
+
+    Attributes:
+        settings: Its settings, as a layer.
+        cwd: Its working directory.
+        extra_args: What followed ``--``.
+        forgotten: Environment variables whose values were secrets and so were not kept.
+    """
+
+    settings: Layer
+    cwd: Path
+    extra_args: tuple[str, ...]
+    forgotten: tuple[str, ...]
+
+    def working_directory(self) -> Path:
+        """The working directory, which must still be there.
+
+        Raises:
+            NotFoundError: It is not.
+        """
+        if self.cwd.is_dir():
+            return self.cwd
+        raise NotFoundError(
+            f"the working directory of the last attempt, {self.cwd}, does not exist",
+            hint="Bring it back, or start a new run from the checkpoint.",
+        )
+
+    def arguments(self) -> tuple[str, ...]:
+        """The extra arguments, which must be known in full.
+
+        Raises:
+            UsageError: There was a secret among them, which was not kept.
+        """
+        if any(REDACTED in argument for argument in self.extra_args):
+            raise UsageError(
+                "the script's last arguments had a secret in them, which was not recorded",
+                hint="Give secrets through the environment; start a new run from the checkpoint to go on.",
+            )
+        return self.extra_args
+
+    def warnings(self, environ: Mapping[str, str]) -> list[str]:
+        """What will be missing in the given environment."""
+        return [
+            f"{name} was set for the last attempt and, being a secret, not recorded; it is not set now"
+            for name in self.forgotten
+            if name not in environ
+        ]
+
+
+def read_attempt(attempt: AttemptLayout) -> Recorded:
+    """Read back what ``write_attempt`` wrote.
+
+    Raises:
+        DamagedRunError: It is missing or not ours.
+    """
+    try:
+        data = json.loads(attempt.command.read_bytes())
+        settings = dict(data["settings"])
+        variables = dict(settings.get("env", {}))
+        kept = {name: value for name, value in variables.items() if REDACTED not in value}
+        return Recorded(
+            settings=read_layer(str(attempt.command), {**settings, "env": kept}, lambda _: None),
+            cwd=Path(data["cwd"]),
+            extra_args=_texts(data["extra_args"]),
+            forgotten=tuple(variables.keys() - kept.keys()),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedRunError(
+            f"what the last attempt was started with can't be read from {attempt.command}: {error}",
+            hint="Start a new run from the checkpoint instead.",
+        ) from error
+
+
+def _texts(value: Sequence[object]) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError("the arguments are no list of texts")
+    return tuple(str(item) for item in value)
