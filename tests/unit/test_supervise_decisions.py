@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tsdia_run.rundir.record import Outcome, State
+from tsdia_run.supervise.ending import Evidence, RankEnd, exit_status, judge
+from tsdia_run.supervise.ladder import TERM_GRACE_S, Ladder, Rung
+
+START = Ladder(grace_s=60.0)
+
+
+def test_the_first_request_is_passed_on_and_the_grace_runs() -> None:
+    ladder = START.asked(signal.SIGINT, 100.0)
+    assert (ladder.rung, ladder.requested, ladder.deadline_s) == (Rung.PASS_ON, signal.SIGINT, 160.0)
+
+
+def test_a_second_request_terminates_and_a_third_kills() -> None:
+    second = START.asked(signal.SIGINT, 100.0).asked(signal.SIGINT, 101.0)
+    assert second.rung is Rung.TERMINATE
+    third = second.asked(signal.SIGINT, 102.0)
+    assert (third.rung, third.deadline_s) == (Rung.KILL, None)
+
+
+def test_after_a_first_sigterm_the_next_rung_is_the_kill() -> None:
+    assert START.asked(signal.SIGTERM, 0.0).asked(signal.SIGTERM, 1.0).rung is Rung.KILL
+
+
+def test_a_later_signal_does_not_change_who_asked() -> None:
+    assert START.asked(signal.SIGINT, 0.0).asked(signal.SIGTERM, 1.0).requested is signal.SIGINT
+
+
+def test_time_climbs_only_at_the_deadline() -> None:
+    asked = START.asked(signal.SIGINT, 0.0)
+    assert asked.waited(59.9) == asked
+    terminated = asked.waited(60.0)
+    assert terminated.rung is Rung.TERMINATE
+    assert terminated.waited(60.0 + TERM_GRACE_S).rung is Rung.KILL
+
+
+def test_without_a_request_time_does_nothing() -> None:
+    assert START.waited(1e9) == START
+
+
+def test_exit_code_zero_alone_completes() -> None:
+    assert judge(Evidence(RankEnd(exit_code=0))).state is State.COMPLETED
+
+
+@pytest.mark.parametrize("code", [1, 3, 77, 255])
+def test_a_failure_carries_the_scripts_own_code(code: int) -> None:
+    outcome = judge(Evidence(RankEnd.of(code)))
+    assert (outcome.state, exit_status(outcome)) == (State.FAILED, code)
+    assert f"exit code {code}" in outcome.reason
+
+
+@pytest.mark.parametrize("number", [6, 9, 11, 15])
+def test_a_signal_is_told_by_its_name(number: int) -> None:
+    outcome = judge(Evidence(RankEnd.of(-number)))
+    assert (outcome.signal, exit_status(outcome)) == (number, 128 + number)
+    assert signal.Signals(number).name in outcome.reason
+
+
+def test_several_ranks_are_told_by_the_first_that_failed() -> None:
+    ranks = {0: RankEnd(signal=15), 1: RankEnd(exit_code=3)}
+    outcome = judge(Evidence(RankEnd(exit_code=1), is_delegated=True, ranks=ranks, first_rank=1))
+    assert (outcome.exit_code, outcome.rank) == (3, 1)
+    assert outcome.reason == "rank 1 ended with exit code 3"
+
+
+def test_the_exception_is_the_reason_where_it_is_known() -> None:
+    outcome = judge(Evidence(RankEnd(exit_code=1), error="ValueError: bad lr (train.py:12)"))
+    assert outcome.reason.startswith("ValueError: bad lr (train.py:12)")
+
+
+def test_who_was_asked_to_stop_is_stopped_whatever_the_exit_code() -> None:
+    outcome = judge(Evidence(RankEnd(exit_code=0), stop=signal.SIGTERM))
+    assert outcome.state is State.STOPPED
+    assert "SIGTERM" in outcome.reason
+
+
+def test_a_dead_launcher_is_not_blamed_on_the_script() -> None:
+    assert judge(Evidence(RankEnd(signal=9), is_delegated=True)).reason == "the launcher was killed by SIGKILL"
+
+
+def test_a_real_time_signal_has_a_number() -> None:
+    assert judge(Evidence(RankEnd(signal=40))) == Outcome(State.FAILED, "the script was killed by signal 40", signal=40)

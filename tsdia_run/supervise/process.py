@@ -1,0 +1,125 @@
+"""The processes of an attempt: started apart from our terminal's signals, found again by the run's tag."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+TAG = "TSDIA_RUN_ID"
+
+# W&B's service and the like finish their upload in this time; then they are asked, then they are ended.
+LEFTOVER_GRACE_S = 10.0
+_ASKED_GRACE_S = 5.0
+_POLL_S = 0.05
+
+
+class TrainingProcess:
+    """The direct child: the script itself, or the launcher of several ranks."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self.pid = popen.pid
+        self._popen = popen
+        self.pidfd = os.pidfd_open(popen.pid)
+
+    @classmethod
+    def start(
+        cls, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], stdout: int, stderr: int, keep: int
+    ) -> TrainingProcess:
+        """Start the training in a session of its own, so that a Ctrl-C reaches it once: through us.
+
+        Args:
+            argv: The command line.
+            cwd: Its working directory.
+            environment: Its whole environment.
+            stdout: Where its standard output goes.
+            stderr: Where its standard error goes.
+            keep: One more descriptor that it inherits.
+
+        Raises:
+            OSError: It can't be started.
+        """
+        popen = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=dict(environment),
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=(keep,),
+            start_new_session=True,
+        )
+        return cls(popen)
+
+    def wait(self) -> int:
+        """Reap it once ``pidfd`` is readable.
+
+        Returns:
+            Its exit code, or the negative number of the signal that ended it.
+        """
+        code = self._popen.wait()
+        os.close(self.pidfd)
+        return code
+
+    def send(self, number: int) -> None:
+        """Send it a signal; nothing happens when it has ended."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+
+def members(run_id: str) -> list[int]:
+    """All living processes that carry the tag of the run, also those that left their parents and sessions."""
+    tag = f"{TAG}={run_id}".encode()
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            # Gone meanwhile, or of another user. A zombie has an empty environment.
+            with suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+                if tag in file.read().split(b"\0"):
+                    found.append(int(name))
+    return found
+
+
+def signal_members(run_id: str, number: int) -> None:
+    """Send a signal to every process of the run."""
+    for pid in members(run_id):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def end_leftovers(run_id: str, grace_s: float) -> list[str]:
+    """End what the training left behind, after it had time to end by itself.
+
+    Args:
+        run_id: Whose processes.
+        grace_s: How long they may go on before they get SIGTERM, and then SIGKILL.
+
+    Returns:
+        The names of those that had to be ended.
+    """
+    if _gone_within(run_id, grace_s):
+        return []
+    names = [_name(pid) for pid in members(run_id)]
+    signal_members(run_id, signal.SIGTERM)
+    if not _gone_within(run_id, _ASKED_GRACE_S):
+        signal_members(run_id, signal.SIGKILL)
+    return names
+
+
+def _gone_within(run_id: str, limit_s: float) -> bool:
+    deadline = time.monotonic() + limit_s
+    while members(run_id):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return f"pid {pid}"

@@ -1,0 +1,47 @@
+"""Signals as bytes in a pipe, so that one loop sees everything that happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+# SIGHUP is among them to be noticed and survived: a closed terminal does not stop a training.
+WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP)
+
+
+class SignalPipe:
+    """Collects the watched signals while it is open; the old handlers come back at the end.
+
+    Our handlers do nothing, rather than SIG_IGN, because an ignored signal would stay ignored in the training.
+    """
+
+    def __enter__(self) -> SignalPipe:
+        self.fd, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._old_wakeup = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
+        self._old_handlers = {number: signal.signal(number, _noticed) for number in WATCHED}
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._old_handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._old_wakeup)
+        os.close(self.fd)
+        os.close(self._write_end)
+
+    def read(self) -> list[signal.Signals]:
+        """The signals since the last call, in order."""
+        try:
+            return [signal.Signals(number) for number in os.read(self.fd, 4096)]
+        except BlockingIOError:
+            return []
+
+
+def _noticed(number: int, frame: FrameType | None) -> None:
+    """The number is in the pipe already."""
+
+
+def die_of(number: int) -> None:
+    """End this process by a signal's default action, so that a shell loop around it stops too."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
