@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Starter
+
+CONFIG = """\
+# a comment that stays
+model: {size: 010}   # and this one
+training:
+  epochs: 3
+  lr: 1.0e-4
+  checkpoint:
+    save_dir: runs/exp
+    resume:
+tsdia_run:
+  launcher: python
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a config; each test writes its own train.py."""
+    (tmp_path / "config.yml").write_text(CONFIG)
+    return tmp_path
+
+
+@pytest.fixture
+def start() -> Iterator[Starter]:
+    """Starts the command and comes back."""
+    starter = Starter()
+    yield starter
+    starter.close()

@@ -1,0 +1,123 @@
+"""Imports go down only, without a cycle; pure modules touch nothing; the start stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tsdia_run
+
+PACKAGE = Path(tsdia_run.__file__).parent
+
+# A room may import from itself and from the rooms named here.
+ALLOWED = {
+    "errors": set(),
+    "words": set(),
+    "config": {"errors"},
+    "settings": {"config", "errors"},
+    "rundir": {"config", "settings", "errors", "words"},
+    "launch": {"rundir", "config", "settings", "errors", "words"},
+    "supervise": {"rundir", "config", "settings", "errors", "words"},
+    "cli": {"launch", "supervise", "rundir", "config", "settings", "errors", "words"},
+    "training": {"rundir", "config", "errors"},
+    "relay": set(),
+    "examples": set(),
+}
+PURE = [
+    "errors", "words", "settings", "config/document", "config/edits", "config/surprises", "rundir/redaction",
+    "launch/accelerate", "launch/accelerate_config", "supervise/ladder", "supervise/ending",
+]  # fmt: skip
+IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}
+# errors.py takes the numbers of sysexits.h from os.
+EXCUSED = {("errors", "os")}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).with_suffix("").as_posix(), path
+
+
+def room(name: str) -> str:
+    return name.split("/", maxsplit=1)[0].split(".", maxsplit=1)[0]
+
+
+def imports_of(path: Path) -> set[str]:
+    """Dotted names of everything that a file imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_every_room_is_listed() -> None:
+    rooms = {room(name) for name, _ in modules()} - {"__init__", "__main__"}
+    assert rooms == set(ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [(name, path) for name, path in modules() if name not in ("__init__", "__main__")]
+)
+def test_imports_go_down_only(name: str, path: Path) -> None:
+    for imported in imports_of(path):
+        if imported.startswith("tsdia_run."):
+            target = room(imported.removeprefix("tsdia_run."))
+            allowed = {room(name), "__version__", *ALLOWED[room(name)]}
+            assert target in allowed, f"{name} imports {imported}"
+
+
+def test_no_import_cycle() -> None:
+    names = {name.removesuffix("/__init__").replace("/", ".") for name, _ in modules()}
+    graph: dict[str, set[str]] = {}
+    for name, path in modules():
+        own = name.removesuffix("/__init__").replace("/", ".")
+        targets = set()
+        for imported in imports_of(path):
+            if imported.startswith("tsdia_run."):
+                inner = imported.removeprefix("tsdia_run.")
+                # `from package import module` names the module; `from module import name` the module without the name.
+                targets |= {inner} & names or {inner.rpartition(".")[0]} & names
+        graph[own] = targets - {own}
+    finished: set[str] = set()
+
+    def visit(node: str, trail: tuple[str, ...]) -> None:
+        assert node not in trail, f"cycle: {' -> '.join((*trail, node))}"
+        if node not in finished:
+            for target in graph[node]:
+                visit(target, (*trail, node))
+            finished.add(node)
+
+    for node in graph:
+        visit(node, ())
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_import_nothing_of_the_world(name: str) -> None:
+    tops = {imported.split(".")[0] for imported in imports_of(PACKAGE / f"{name}.py")}
+    assert {top for top in tops & IMPURE_IMPORTS if (name, top) not in EXCUSED} == set()
+
+
+@pytest.mark.parametrize("room_name", ["relay", "training"])
+def test_what_runs_beside_the_training_needs_the_standard_library_alone(room_name: str) -> None:
+    for name, path in modules():
+        if room(name) == room_name:
+            tops = {imported.split(".")[0] for imported in imports_of(path)}
+            lazily_from_the_user = {"accelerate", "torch"}
+            assert tops - lazily_from_the_user <= {*sys.stdlib_module_names, "tsdia_run"}, name
+
+
+def test_the_command_starts_without_heavy_packages() -> None:
+    code = (
+        "import sys, tsdia_run.cli.main;"
+        "print(sorted({'torch', 'accelerate', 'wandb', 'rich', 'numpy', 'psutil'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

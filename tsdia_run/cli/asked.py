@@ -1,0 +1,68 @@
+"""What the flags of a command ask for, in the form that the layers below take."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tsdia_run.config import Document
+from tsdia_run.errors import Place, UsageError
+from tsdia_run.launch.project import project_layer
+from tsdia_run.settings import SECTION, Layer, flags_layer, read_layer
+from tsdia_run.words import shell
+
+
+def section_layer(document: Document | None) -> Layer:
+    """What the config's own ``tsdia_run:`` section says.
+
+    Raises:
+        ConfigError: A setting is unknown or wrong.
+    """
+    section = document.find(SECTION) if document else None
+    if document is None or section is None:
+        return Layer("the config")
+
+    def locate(key: str) -> Place | None:
+        value = document.find(f"{SECTION}.{key}" if key else SECTION)
+        return value.place if value else None
+
+    return read_layer(document.source, section.plain, locate)
+
+
+def layers(document: Document | None, cwd: Path, **flags: object) -> list[Layer]:
+    """All layers for a new run, the strongest first."""
+    return [command_line(**flags), section_layer(document), project_layer(cwd)]
+
+
+def command_line(**flags: object) -> Layer:
+    """The layer of the flags; ``accelerate_x`` stands for ``accelerate.x``."""
+    return flags_layer({name.replace("accelerate_", "accelerate.", 1): value for name, value in flags.items()})
+
+
+def again(*flags: str) -> str:
+    """The command that was typed, with more flags, ready to be copied."""
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    kept = [word for word in words[:cut] if word not in flags]
+    return shell(["tsdia-run", *kept, *flags, *words[cut:]])
+
+
+def texts(values: Sequence[str] | None) -> tuple[str, ...]:
+    """A repeatable option that may not have been given."""
+    return tuple(values or ())
+
+
+def refuse_lone_json(dry_run: bool, as_json: bool) -> None:
+    """Raise UsageError unless ``--json`` has something to say."""
+    if as_json and not dry_run:
+        raise UsageError(
+            "--json goes with --dry-run: otherwise standard output is the training's",
+            hint="The record of a run is RUN_DIR/run.json.",
+        )
+
+
+def refuse_lone_set(document: Document | None, assignments: Sequence[str] | None) -> None:
+    """Raise UsageError if there are values to set and no config to set them in."""
+    if document is None and assignments:
+        raise UsageError("--set needs a CONFIG to set values in", hint="Pass the values to the script after `--`.")

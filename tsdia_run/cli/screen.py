@@ -1,0 +1,130 @@
+"""What is said around a training: the opening lines, warnings, the closing card."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdia_run.cli.say import say
+from tsdia_run.launch.plan import Plan
+from tsdia_run.rundir import checkpoints
+from tsdia_run.rundir.contents import free_name
+from tsdia_run.rundir.record import Attempt, State
+from tsdia_run.supervise.supervisor import Ended
+from tsdia_run.words import count, duration, shell
+
+_MARKS = {State.COMPLETED: ("✓", "green"), State.FAILED: ("✗", "red"), State.STOPPED: ("■", "yellow")}
+
+
+@dataclass(frozen=True)
+class Screen:
+    """How much is said.
+
+    Attributes:
+        is_quiet: Nothing but errors.
+        is_verbose: Also what was decided.
+    """
+
+    is_quiet: bool
+    is_verbose: bool
+
+    def opening(self, plan: Plan, attempt: Attempt) -> None:
+        """Before the training starts: what, where, under which interpreter."""
+        if self.is_quiet:
+            return
+        kind = "new run" if attempt.number == 0 else f"attempt {attempt.number}, from {attempt.checkpoint}"
+        say(f"{shown(plan.request.run_dir)}: {kind}")
+        say(f"python {plan.interpreter.path} ({plan.interpreter.origin}); {plan.command.how}")
+        say(f"log {shown(plan.request.run_dir / attempt.log)}")
+        if self.is_verbose:
+            say(f"command {shell(plan.command.argv)}")
+            for name, value in sorted(plan.command.environment.items()):
+                say(f"environment {name}={value}")
+
+    def warn(self, *texts: str) -> None:
+        """What the user should know."""
+        if not self.is_quiet:
+            for text in texts:
+                say(f"warning: {text}")
+
+    def note(self, text: str) -> None:
+        """What was done."""
+        if not self.is_quiet:
+            say(text)
+
+    def closing(self, plan: Plan, ended: Ended) -> None:
+        """The closing card."""
+        self.warn(*ended.warnings)
+        if self.is_quiet:
+            return
+        lines = card(plan, ended)
+        mark, colour = _MARKS.get(ended.run.state, ("?", "yellow"))
+        title = f"{mark} {ended.run.name}: {ended.run.state.value}"
+        if sys.stderr.isatty():
+            _show_card(title, colour, lines)
+        else:
+            say(title)
+            for name, text in lines:
+                say(f"  {name:<12}{text}", prefix="")
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed here."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)
+
+
+def card(plan: Plan, ended: Ended) -> list[tuple[str, str]]:
+    """The lines of the closing card: name and text."""
+    last, run_dir = ended.run.last, plan.request.run_dir
+    lines = [("why", last.outcome.reason if last.outcome else "not known")]
+    if last.ended_at:
+        lines.append(("duration", duration((last.ended_at - last.started_at).total_seconds())))
+    found = checkpoints.find(run_dir)
+    newest = f", newest {os.path.relpath(found[-1].path, run_dir)}" if found else ""
+    lines.append(("checkpoints", f"{count(len(found), 'checkpoint').split()[0]}{newest}"))
+    lines.append(("log", shown(run_dir / last.log)))
+    hint = _already_exists_hint(ended)
+    if hint:
+        lines.append(("hint", hint))
+    lines.append(("next", _next(plan, ended, bool(found))))
+    return lines
+
+
+def _already_exists_hint(ended: Ended) -> str | None:
+    error = ended.error or ""
+    if "already exists" not in error and "FileExistsError" not in error:
+        return None
+    return "the script wants to make its directory itself? Set `script_dir: out` in the config's tsdia_run section."
+
+
+def _next(plan: Plan, ended: Ended, has_checkpoints: bool) -> str:
+    run_dir = shown(plan.request.run_dir)
+    config = [ended.run.source_config] if ended.run.source_config else []
+    new = ["tsdia-run", "new", *(shown(Path(path)) for path in config)]
+    if ended.run.state is State.COMPLETED:
+        return shell([*new, "--name", free_name(plan.request.run_dir)])
+    if has_checkpoints:
+        return shell(["tsdia-run", "resume", run_dir])
+    return f"{shell([*new, '--move-aside'])}   (there is no checkpoint to resume from)"
+
+
+def _show_card(title: str, colour: str, lines: list[tuple[str, str]]) -> None:
+    # Imported late: the training should not wait for it.
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, text in lines:
+        table.add_row(name, Text(text))
+    with suppress(OSError, ValueError):
+        Console(stderr=True).print(
+            Panel(table, title=Text(title), title_align="left", border_style=colour, expand=False)
+        )
