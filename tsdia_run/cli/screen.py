@@ -14,7 +14,7 @@ from tsdia_run.rundir import checkpoints
 from tsdia_run.rundir.contents import free_name
 from tsdia_run.rundir.record import Attempt, State
 from tsdia_run.supervise.supervisor import Ended
-from tsdia_run.words import count, duration, shell
+from tsdia_run.words import duration, shell
 
 _MARKS = {State.COMPLETED: ("✓", "green"), State.FAILED: ("✗", "red"), State.STOPPED: ("■", "yellow")}
 
@@ -85,7 +85,7 @@ def card(plan: Plan, ended: Ended) -> list[tuple[str, str]]:
         lines.append(("duration", duration((last.ended_at - last.started_at).total_seconds())))
     found = checkpoints.find(run_dir)
     newest = f", newest {os.path.relpath(found[-1].path, run_dir)}" if found else ""
-    lines.append(("checkpoints", f"{count(len(found), 'checkpoint').split()[0]}{newest}"))
+    lines.append(("checkpoints", f"{len(found) or 'none'}{newest}"))
     lines.append(("log", shown(run_dir / last.log)))
     hint = _already_exists_hint(ended)
     if hint:
