@@ -84,7 +84,7 @@ def test_a_second_start_is_refused_with_the_commands_to_type(project: Path) -> N
     assert again.stdout == ""
     assert "a completed run" in again.stderr
     assert "1 checkpoint (newest checkpoint-epoch0-step5)" in again.stderr
-    assert f"tsdia-run resume {project}/runs/exp" in again.stderr
+    assert "tsdia-run resume runs/exp" in again.stderr
     assert "tsdia-run new config.yml --set training.epochs=5 --name exp-2 -- --fast" in again.stderr
     assert "tsdia-run new config.yml --set training.epochs=5 --move-aside -- --fast" in again.stderr
     assert sorted(path.as_posix() for path in (project / "runs").rglob("*")) == before

@@ -7,9 +7,8 @@ import json
 
 import typer
 
-from tsdia_run.cli.screen import shown
 from tsdia_run.launch.plan import Plan
-from tsdia_run.rundir.contents import Contents
+from tsdia_run.rundir.contents import Contents, shown
 from tsdia_run.words import shell
 
 _SCHEMA = 1

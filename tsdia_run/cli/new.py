@@ -51,10 +51,11 @@ def new(
     from tsdia_run.cli import asked
     from tsdia_run.cli.attempt import carry_out, finish
     from tsdia_run.cli.dry_run import show_plan
-    from tsdia_run.cli.screen import Screen, shown
+    from tsdia_run.cli.screen import Screen
     from tsdia_run.launch import place, plan
     from tsdia_run.launch.checks import check
     from tsdia_run.rundir import entry
+    from tsdia_run.rundir.contents import shown
     from tsdia_run.rundir.record import Run
     from tsdia_run.settings import resolve
 

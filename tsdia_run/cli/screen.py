@@ -11,7 +11,7 @@ from pathlib import Path
 from tsdia_run.cli.say import say
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import checkpoints
-from tsdia_run.rundir.contents import free_name
+from tsdia_run.rundir.contents import free_name, shown
 from tsdia_run.rundir.record import Attempt, State
 from tsdia_run.supervise.supervisor import Ended
 from tsdia_run.words import duration, shell
@@ -69,12 +69,6 @@ class Screen:
             say(title)
             for name, text in lines:
                 say(f"  {name:<12}{text}", prefix="")
-
-
-def shown(path: Path) -> str:
-    """A path as short as it can be typed here."""
-    relative = os.path.relpath(path)
-    return relative if not relative.startswith("..") else str(path)
 
 
 def card(plan: Plan, ended: Ended) -> list[tuple[str, str]]:

@@ -127,14 +127,20 @@ def refusal(contents: Contents, *, again: Again, now: datetime) -> CheckpointDir
         ("" if contents.is_size_complete else "more than ") + size(contents.size_bytes),
     ]
     lines = [
-        f"Go on with it:        {shell(['tsdia-run', 'resume', str(run_dir)])}",
+        f"Go on with it:        {shell(['tsdia-run', 'resume', shown(run_dir)])}",
         f"Start beside it:      {again('--name', free_name(run_dir))}",
         f"Move it aside first:  {again('--move-aside')}",
     ]
     resumable = contents.state is not None and contents.checkpoints
     return CheckpointDirectoryExistsError(
-        f"{run_dir} holds {what}: {', '.join(facts)}", hint="\n".join(lines if resumable else lines[1:])
+        f"{shown(run_dir)} holds {what}: {', '.join(facts)}", hint="\n".join(lines if resumable else lines[1:])
     )
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
 
 
 def free_name(run_dir: Path) -> str:

@@ -1,0 +1,96 @@
+"""The docs name what there is."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from tsdia_run import errors
+from tsdia_run.cli.main import app
+from tsdia_run.launch.command import Target
+from tsdia_run.rundir.layout import AttemptLayout, RunLayout
+from tsdia_run.rundir.record import Attempt, Outcome, Run, State
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def text(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def flags() -> list[tuple[str, str, str]]:
+    """Command, flag and its help, of every flag."""
+    found = []
+    for command in app.registered_commands:
+        assert command.callback
+        for parameter in inspect.signature(command.callback, eval_str=True).parameters.values():
+            for option in getattr(parameter.annotation, "__metadata__", ()):
+                words = [word for word in getattr(option, "param_decls", None) or () if word.startswith("--")]
+                found += [(command.callback.__name__, word, f"{option.envvar} {option.help}") for word in words]
+    return found
+
+
+def test_there_are_flags_to_look_at() -> None:
+    assert {command for command, _, _ in flags()} == {"new", "resume"}
+
+
+@pytest.mark.parametrize(("command", "flag", "said"), flags())
+def test_every_flag_has_its_variable_and_an_example_and_is_in_the_docs(command: str, flag: str, said: str) -> None:
+    assert said.startswith(f"TSDIA_RUN_OPT_{flag.removeprefix('--').replace('-', '_').upper()} ")
+    assert re.search(rf"Example: .*-{{1,2}}{flag[2]}", said)
+    assert f"`{flag}" in text("settings.md")
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in app.registered_commands:
+        assert command.callback
+        assert f"## `tsdia-run {command.callback.__name__}" in readme
+
+
+def test_every_exit_code_is_in_the_docs() -> None:
+    classes = [
+        kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.TsdiaRunError)
+    ]
+    assert len(classes) > 5
+    for kind in classes:
+        assert re.search(rf"^\| .*\b{kind.exit_code}\b", text("architecture.md"), re.MULTILINE), kind
+
+
+def test_every_file_of_a_run_is_in_the_docs() -> None:
+    layouts = (RunLayout(Path("RUN_DIR")), AttemptLayout(Path("N")))
+    names = {
+        getattr(layout, name).name
+        for layout in layouts
+        for name, member in vars(type(layout)).items()
+        if isinstance(member, property)
+    }
+    assert names >= {"config.yml", "run.json", "command.json"}
+    for name in names - {"claim", "alive", "heartbeat.json"} | {"`claim`", "`alive`", "exit-rankR.json"}:
+        assert name in text("run-directory.md"), name
+
+
+def test_every_field_and_state_of_the_record_is_in_the_docs() -> None:
+    for kind in (Run, Attempt, Outcome):
+        for name in kind.__dataclass_fields__:
+            assert re.search(rf"[`.\]]{name}[`\[]", text("run-directory.md")), name
+    for state in State:
+        assert f"`{state.value}`" in text("run-directory.md")
+
+
+def test_every_placeholder_is_in_the_docs() -> None:
+    target = Target(Path("r"), Path("o"), "n", Path("c"), Path("k"))
+    names = re.findall(r"`\{(\w+)\}`", text("settings.md"))
+    assert len(names) == 6
+    for name in names:
+        assert target.value(name) is not None
+
+
+def test_links_between_docs_lead_somewhere() -> None:
+    for page in (*DOCS.rglob("*.md"), ROOT / "README.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
