@@ -146,6 +146,7 @@ def test_hostile_directory_names_work(tmp_path: Path, name: str) -> None:
         (["new", "config.yml", "--python", "/no/python"], 66, "no interpreter /no/python"),
         (["new", "config.yml", "--accelerate-config", "no.yaml", "--launcher", "accelerate"], 66, "no.yaml"),
         (["new", "config.yml", "--run-dir", "."], 73, "is the working directory"),
+        (["new", "inner/config.yml", "--run-dir", "inner", "--move-aside"], 73, "holds the config"),
         (["new", "config.yml", "--run-dir", "/"], 73, "can't be a run directory"),
         (["new", "config.yml", "--name", "a/b"], 2, "no name for a run"),
         (["new", "config.yml", "--name", "x" * 300], 73, "bytes long"),
@@ -163,11 +164,14 @@ def test_hostile_directory_names_work(tmp_path: Path, name: str) -> None:
 )
 def test_bad_input_is_a_clear_error_and_touches_nothing(project: Path, words: list[str], code: int, says: str) -> None:
     (project / "train.py").write_text(HELLO)
+    (project / "inner").mkdir()
+    (project / "inner" / "config.yml").write_text("lr: 1\n")
+    before = sorted(project.rglob("*"))
     done = tsdia_run(*words, cwd=project)
     assert done.returncode == code, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
-    assert sorted(path.name for path in project.iterdir()) == ["config.yml", "train.py"]
+    assert sorted(project.rglob("*")) == before
 
 
 def test_an_unknown_setting_names_its_place_and_the_nearest(project: Path) -> None:

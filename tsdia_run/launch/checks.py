@@ -17,7 +17,8 @@ def check(plan: Plan) -> None:
     """Check the place of the run.
 
     Raises:
-        RunDirectoryError: It is the home, working or script's directory or above one, can't be written, or is full.
+        RunDirectoryError: It is or holds the home or working directory, the script or the config; its place can not be
+            written; or the disk is full.
     """
     run_dir = plan.request.run_dir
     _refuse_containing(run_dir, plan)
@@ -45,6 +46,8 @@ def _refuse_containing(run_dir: Path, plan: Plan) -> None:
         "the home directory": Path(request.environ.get("HOME", "/")),
         "the training script": Path(os.path.abspath(request.cwd / request.settings.entrypoint)),
     }
+    if request.document is not None and request.number == 0:
+        places["the config"] = Path(os.path.abspath(request.document.source))
     for what, path in places.items():
         if path == run_dir or run_dir in path.parents:
             relation = "is" if path == run_dir else "holds"
