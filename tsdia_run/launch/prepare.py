@@ -11,8 +11,6 @@ from pathlib import Path
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir.atomic import write_bytes, write_json
-from tsdia_run.rundir.environment import capture_environment
-from tsdia_run.rundir.git import capture_code
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.rundir.redaction import REDACTED, Redactor
 from tsdia_run.settings import Layer, Settings, read_layer
@@ -73,6 +71,10 @@ def write_provenance(plan: Plan, redactor: Redactor) -> None:
     Raises:
         OSError: The file system refused.
     """
+    # Imported here, beside the training's own imports rather than before them.
+    from tsdia_run.rundir.environment import capture_environment
+    from tsdia_run.rundir.git import capture_code
+
     request, attempt = plan.request, plan.layout.attempt(plan.request.number)
     code, patch = capture_code(request.cwd, redactor, [_runs(request.run_dir, request.cwd)])
     write_json(attempt.git, dataclasses.asdict(code))

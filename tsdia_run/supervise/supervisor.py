@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import selectors
 import signal
@@ -105,6 +106,7 @@ class Supervisor:
             finally:
                 os.close(alive_fd)
             output.close_write_ends()
+            gc.enable()  # the start had turned it off; from here on we may live for weeks
             self._record(replace(self._run.last, state=State.RUNNING))
             beside = self._start_beside()
             self._loop(child, signals, output)
