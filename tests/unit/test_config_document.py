@@ -85,6 +85,9 @@ def test_an_ordinary_config_has_no_surprises() -> None:
         ("python_version: 3.10", "number 3.1"),
         ("day: 2024-01-02", "a date"),
         ("off: 1", "as false"),
+        ("resume: None", "null"),
+        ("x: inf", ".inf"),
+        ("id: 08", "as text"),
     ],
 )
 def test_values_that_bite_are_told_with_their_line(line: str, says: str) -> None:

@@ -103,7 +103,7 @@ class Document:
     def find(self, key: str) -> Value | None:
         """What stands at a dotted key; list items by their number from 0. Aliases and merges are followed."""
         item: Item = self.root
-        for part in key.split("."):
+        for part in path_to(self.root, key):
             found = child(item, part)
             if found is None:
                 return None
@@ -248,6 +248,19 @@ def child(item: Item, part: str) -> Item | None:
         found: Item = node.value[int(part)]
         return found
     return None
+
+
+def path_to(root: Node, key: str) -> list[str]:
+    """A dotted key as the keys that lead to it: a key with dots of its own (``opt.lr: 1``) is one of them."""
+    item: Item | None = root
+    path, rest = [], key.split(".")
+    while rest:
+        taken = next((n for n in range(len(rest), 1, -1) if item is not None and child(item, ".".join(rest[:n]))), 1)
+        part = ".".join(rest[:taken])
+        item = None if item is None else child(item, part)
+        path.append(part)
+        rest = rest[taken:]
+    return path
 
 
 def pairs(node: MappingNode) -> list[tuple[Item, Item]]:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from tsdia_run.config.document import Alias, Document, Item, child, key_text, parse, place_at, plain, resolved
+from tsdia_run.config.document import Alias, Document, Item, child, key_text, parse, path_to, place_at, plain, resolved
 from tsdia_run.errors import ConfigError, UsageError
 
 # What stands before a value and belongs to its node: an anchor is kept, a tag goes with the old value.
@@ -126,7 +126,7 @@ def _put(data: Any, parts: Sequence[str], value: Any) -> Any:  # noqa: ANN401 - 
 
 
 def _set(document: Document, edit: Set) -> _Step:
-    parts = edit.key.split(".")
+    parts = path_to(document.root, edit.key)
     item: Item = document.root
     for depth, part in enumerate(parts):
         own = _own_child(resolved(item), part)
@@ -134,12 +134,19 @@ def _set(document: Document, edit: Set) -> _Step:
             return _add(document, item, parts[depth:], edit)
         item, rest = own, parts[depth + 1 :]
         if rest and isinstance(item, Alias):
-            # What the alias stands for is needed here in another form than elsewhere.
-            value = _put(plain(item), rest, edit.value)
-            return _step(
-                document, item, (item.start, item.end, dump(value)), Change(edit.key, None, dump(edit.value)), value
-            )
+            return _override_alias(document, item, rest, edit)
     return _replace(document, item, edit, _behind_key(document, parts))
+
+
+def _override_alias(document: Document, alias: Alias, rest: Sequence[str], edit: Set) -> _Step:
+    """Here, what the alias stands for is needed in another form than elsewhere: ``{<<: *base, key: value}``."""
+    value, change = _put(plain(alias), rest, edit.value), Change(edit.key, None, dump(edit.value))
+    if isinstance(alias.target, MappingNode):
+        entry = dump({rest[0]: value[rest[0]]})[1:-1]
+        new = f"{{<<: {document.text[alias.start : alias.end]}, {entry}}}"
+    else:
+        new = dump(value)
+    return _step(document, alias, (alias.start, alias.end, new), change, value)
 
 
 def _step(document: Document, item: Item, patch: tuple[int, int, str], change: Change, value: Any) -> _Step:  # noqa: ANN401
@@ -165,15 +172,15 @@ def _add(document: Document, item: Item, parts: Sequence[str], edit: Set) -> _St
     change = Change(edit.key, None, dump(edit.value))
     if isinstance(node, MappingNode):
         if node.flow_style:
-            start = text.index("{", node.start_mark.index) + 1
-            new = entry + (", " if node.value else "")
+            start, new = _into_flow(document, node, entry)
         else:
             first = node.value[0][0]
             start = first.start if isinstance(first, Alias) else first.start_mark.index
             line_start = text.rfind("\n", 0, start) + 1
             indent = "".join(character if character.isspace() else " " for character in text[line_start:start])
             new = f"{entry}{_line_end(text)}{indent}"
-        return _step(document, node, (start, start, new), change, {**plain(node), parts[0]: value})
+        end = node.end_mark.index if new.startswith("{") else start
+        return _step(document, node, (start, end, new), change, {**plain(node), parts[0]: value})
     if plain(item) is None and not isinstance(item, Alias):
         start, end = _span(document, node)
         return _step(document, item, (start, end, _spaced(text, start, f"{{{entry}}}")), change, {parts[0]: value})
@@ -181,6 +188,16 @@ def _add(document: Document, item: Item, parts: Sequence[str], edit: Set) -> _St
         f"`{edit.key}` can't be set: what it leads through has no key or item `{parts[0]}`",
         hint="A key leads through mappings by their names and through lists by numbers from 0.",
     )
+
+
+def _into_flow(document: Document, node: MappingNode, entry: str) -> tuple[int, str]:
+    """Where and how an entry goes into ``{a: 1}``, or into a pair without braces in a list: ``[a: 1]``."""
+    text, start = document.text, node.start_mark.index
+    while (match := _PROPERTIES.match(text, start)) and match.group(0):
+        start = match.end()
+    if text[start] == "{":
+        return start + 1, entry + (", " if node.value else "")
+    return start, f"{{{entry}, {text[start : node.end_mark.index]}}}"
 
 
 def _line_end(text: str) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
-from tsdia_run.config.document import Document, parse
+from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from tsdia_run.config.document import Document, Item, parse, plain
 from tsdia_run.config.edits import Set
 from tsdia_run.errors import ConfigError, UsageError
 
@@ -28,30 +31,47 @@ def parse_override(assignment: str, document: Document) -> Set:
     if not equals or not all(key.strip().split(".")):
         raise UsageError(f"--set {assignment}: this is not KEY=VALUE", hint="For example: --set training.epochs=20")
     key = key.strip()
-    value = _read(text.strip(), assignment)
     old = document.find(key)
     before = old.plain if old else None
-    return Set(key, _meant(text.strip(), value, before))
+    return Set(key, _meant(text.strip(), before, assignment))
 
 
-def _meant(text: str, value: Any, before: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+def _meant(text: str, before: Any, assignment: str) -> Any:  # noqa: ANN401 - whatever YAML holds
     was_text = isinstance(before, str)
     was_number_as_text = was_text and NUMBER_AS_TEXT.fullmatch(before)
-    if isinstance(value, str):
-        is_number = NUMBER_AS_TEXT.fullmatch(text) and not was_text
-        return float(text.replace("_", "")) if is_number else value
-    if was_text and not was_number_as_text and text.lower() not in _YAML_WORDS and not isinstance(value, (dict, list)):
+    is_quoted_or_nested = text[:1] in ("[", "{", '"', "'")
+    if was_text and not was_number_as_text and not is_quoted_or_nested and text.lower() not in _YAML_WORDS:
+        return text
+    value = _read(text, assignment, numbers=not was_text)
+    if isinstance(value, date) and not isinstance(before, date):
         return text
     return value
 
 
-def _read(text: str, assignment: str) -> Any:  # noqa: ANN401 - whatever YAML holds
+def _read(text: str, assignment: str, *, numbers: bool) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """A value as YAML; with ``numbers``, what YAML 1.1 would read as text though it is a number becomes one."""
+    if "\n" in text or text.startswith("!") or " !" in text:
+        raise UsageError(f"--set {assignment}: the value is not plain YAML on one line")
     try:
-        document = parse(f"value: {text}\n".encode(), "--set")
+        root = parse(f"value: {text}\n".encode(), "--set").root
     except ConfigError as error:
+        if text[:1] not in ("[", "{", '"', "'"):
+            return text  # `*.txt`, `a: b`: no YAML, but a text
         raise UsageError(
             f"--set {assignment}: the value is not valid YAML", hint="""Quote it twice: --set 'a.b="text: text"'"""
         ) from error
-    if len(document.root.value) != 1 or "\n" in text or (text.startswith("!") or " !" in text):
-        raise UsageError(f"--set {assignment}: the value is not plain YAML on one line")
-    return document.plain()["value"]
+    item = root.value[0][1]
+    if " #" in text and isinstance(item, ScalarNode) and item.style is None:
+        return text  # nobody writes a comment on a command line
+    instead = {id(node): float(node.value.replace("_", "")) for node in _number_texts(item)} if numbers else {}
+    return plain(item, instead)
+
+
+def _number_texts(item: Item) -> list[ScalarNode]:
+    if isinstance(item, ScalarNode):
+        return [item] if item.style is None and NUMBER_AS_TEXT.fullmatch(item.value) else []
+    if isinstance(item, SequenceNode):
+        return [node for inner in item.value for node in _number_texts(inner)]
+    if isinstance(item, MappingNode):
+        return [node for _, inner in item.value for node in _number_texts(inner)]
+    return []

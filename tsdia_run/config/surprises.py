@@ -14,6 +14,7 @@ from tsdia_run.errors import Place
 
 _TAG = "tag:yaml.org,2002:"
 _WORDS = re.compile(r"yes|no|on|off", re.IGNORECASE)
+_OTHER_WORDS = {"None": "nothing is written null", "inf": "infinity is written .inf", "nan": "NaN is written .nan"}
 _OCTAL_OF_YAML_1_2 = re.compile(r"0o[0-7]+")
 
 
@@ -72,6 +73,10 @@ def _surprise(node: ScalarNode, name: str) -> str | None:  # noqa: PLR0911 - one
         return f"YAML reads {text} as text, not as a number; {_as_float(text)} is a number"
     if kind == "str" and _OCTAL_OF_YAML_1_2.fullmatch(text):
         return f"YAML reads {text} as text; {int(text, 8)} is the number"
+    if kind == "str" and text in _OTHER_WORDS:
+        return f'YAML reads {text} as the text "{text}"; {_OTHER_WORDS[text]}'
+    if kind == "str" and re.fullmatch(r"0\d+", text):
+        return f"YAML reads {text} as text, since it is no octal number; leave the zero out, or quote it"
     if kind == "bool" and _WORDS.fullmatch(text):
         return f'YAML reads {text} as {str(plain(node)).lower()}; the word is written "{text}"'
     if kind == "timestamp":
