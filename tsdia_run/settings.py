@@ -6,6 +6,7 @@ are tested against it. A layer is what one place says; ``resolve`` puts the laye
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,6 +16,7 @@ from tsdia_run.config import nearest
 from tsdia_run.errors import ConfigError, Place, UsageError
 
 SECTION = "tsdia_run"
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", re.IGNORECASE)
 Locate = Callable[[str], "Place | None"]
 
 
@@ -34,6 +36,9 @@ class Kind(Enum):
     COUNT = "a whole number from 1"
     SECONDS = "a number of seconds, 0 or more"
     VARIABLES = "a mapping of variable names to texts"
+    SIZE = "a size such as 64 MiB, or a number of bytes"
+    SWITCH = "true or false"
+    WANDB_CONSOLE = "off, auto, wrap or redirect"
     LAUNCHER = "accelerate or python"
     PRECISION = "no, fp16, bf16 or fp8"
 
@@ -83,6 +88,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("accelerate.mixed_precision", Kind.PRECISION, "Mixed precision as `accelerate launch` takes it."),
     Setting("accelerate.flags", Kind.TEXTS, "More flags for `accelerate launch`.", ()),
     Setting("env", Kind.VARIABLES, "Environment variables for the script.", {}),
+    Setting("pty", Kind.SWITCH, "Give the training a terminal where we have one; else always pipes.", True),
+    Setting("logs.max_size", Kind.SIZE, "Size at which a log is rotated and compressed.", 64 * 2**20),
+    Setting("logs.total_size", Kind.SIZE, "Bound for all parts of a log; the oldest middle goes first. Default: none."),
+    Setting("logs.progress_interval_s", Kind.SECONDS, "How often the state of a running bar enters the log.", 30.0),
+    Setting("logs.timestamps", Kind.SWITCH, "Begin the lines of the log with their time.", False),
+    Setting("wandb.console", Kind.WANDB_CONSOLE, "W&B's own capture of the console. Default: as W&B has it."),
     Setting("stop_grace_s", Kind.SECONDS, "How long the script may take to end after the first request to stop.", 60.0),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -100,6 +111,23 @@ class AccelerateSettings:
 
 
 @dataclass(frozen=True)
+class LogSettings:
+    """How logs are kept: sizes in bytes."""
+
+    max_size: int
+    total_size: int | None
+    progress_interval_s: float
+    timestamps: bool
+
+
+@dataclass(frozen=True)
+class WandbSettings:
+    """What is asked of W&B."""
+
+    console: str | None
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting, resolved."""
 
@@ -113,6 +141,9 @@ class Settings:
     script_dir: str | None
     launcher: Launcher
     accelerate: AccelerateSettings
+    pty: bool
+    logs: LogSettings
+    wandb: WandbSettings
     env: Mapping[str, str]
     stop_grace_s: float
 
@@ -170,8 +201,8 @@ def _refuse_two_entrypoints(values: Mapping[str, Any], locate: Locate) -> None:
 def _dotted(section: Mapping[object, object]) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
     for key, value in section.items():
-        if key in _GROUPS and isinstance(value, Mapping):
-            found.extend((f"{key}.{inner}", inner_value) for inner, inner_value in value.items())
+        if key in _GROUPS and (value is None or isinstance(value, Mapping)):
+            found.extend((f"{key}.{inner}", inner_value) for inner, inner_value in (value or {}).items())
         else:
             found.append((str(key), value))
     return found
@@ -202,6 +233,13 @@ def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911 - one line
     if kind is Kind.SECONDS:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
         return float(value) if is_number else None  # type: ignore[arg-type]
+    if kind is Kind.SWITCH:
+        return value if isinstance(value, bool) else None
+    if kind is Kind.SIZE:
+        return _size_bytes(value)
+    if kind is Kind.WANDB_CONSOLE:
+        # YAML reads a bare `off` as false.
+        return "off" if value is False else value if value in ("off", "auto", "wrap", "redirect") else None
     if kind is Kind.LAUNCHER:
         return next((launcher for launcher in Launcher if launcher.value == value), None)
     if kind is Kind.PRECISION:
@@ -210,6 +248,14 @@ def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911 - one line
     if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
         return {name: _variable(text) for name, text in value.items() if text is not None}
     return None
+
+
+def _size_bytes(value: object) -> int | None:
+    """A number of bytes, or a text with a unit: 512 KiB, 64MiB, 1.5 GiB; at least 4 KiB."""
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        value = int(float(match.group(1)) * 1024 ** ("KMGT".index(match.group(2).upper()) + 1))
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 4096 else None
 
 
 def _variable(value: object) -> str:
@@ -254,5 +300,13 @@ def resolve(layers: Sequence[Layer]) -> Settings:
         merged = {**values["env"], **layer.values.get("env", {})}
         values |= layer.values
         values["env"] = merged
-    accelerate = {key.split(".", 1)[1]: values.pop(key) for key in list(values) if key.startswith("accelerate.")}
-    return Settings(**values, accelerate=AccelerateSettings(**accelerate))
+    groups: dict[str, dict[str, Any]] = {group: {} for group in _GROUPS}
+    for key in [key for key in values if "." in key]:
+        group, name = key.split(".", 1)
+        groups[group][name] = values.pop(key)
+    return Settings(
+        **values,
+        accelerate=AccelerateSettings(**groups["accelerate"]),
+        logs=LogSettings(**groups["logs"]),
+        wandb=WandbSettings(**groups["wandb"]),
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import log_of, record_of, tsdia_run
+from tests.support.command import lines_of, log_of, record_of, tsdia_run
 
 HELLO = "import sys; print('hello'); print('oops', file=sys.stderr)\n"
 
@@ -20,7 +20,7 @@ def test_a_run_leaves_a_complete_directory(project: Path) -> None:
     assert "oops\n" in done.stderr
     run_dir = project / "runs" / "exp"
     names = {path.relative_to(run_dir).as_posix() for path in run_dir.rglob("*") if path.is_file()}
-    (log,) = {name for name in names if name.startswith("logs/")}
+    (log,) = {name for name in names if name.startswith("logs/training")}
     assert re.fullmatch(r"logs/training_\d{8}_\d{6}\.log", log)
     assert names >= {
         "config.yml",
@@ -32,7 +32,10 @@ def test_a_run_leaves_a_complete_directory(project: Path) -> None:
         "attempts/0/exit-rank0.json",
     }
     assert (run_dir / "config.yml").read_bytes() == (project / "config.yml").read_bytes()
-    assert sorted(log_of(run_dir).splitlines()) == ["hello", "oops"]
+    assert sorted(lines_of(run_dir)) == ["hello", "oops"]
+    header, *_, footer = log_of(run_dir).splitlines()
+    assert re.match(r"\[tsdia-run: run exp \(\w+\), attempt 0, started 20\d\d-.*train\.py --config ", header)
+    assert re.fullmatch(r"\[tsdia-run: completed after \d+\.\d s: the script ended with exit code 0\]", footer)
     record = record_of(run_dir)
     assert (record["schema"], record["state"], record["name"]) == (1, "completed", "exp")
     assert record["attempts"][0]["outcome"]["exit_code"] == 0

@@ -74,6 +74,11 @@ def record_of(run_dir: Path) -> dict[str, Any]:
 
 
 def log_of(run_dir: Path, attempt: int = 0) -> str:
-    """The log of an attempt."""
+    """The log of an attempt, with its header and footer."""
     name: str = record_of(run_dir)["attempts"][attempt]["log"]
     return (run_dir / name).read_text()
+
+
+def lines_of(run_dir: Path, attempt: int = 0) -> list[str]:
+    """The training's own lines in the log of an attempt."""
+    return [line for line in log_of(run_dir, attempt).splitlines() if not line.startswith("[tsdia-run: ")]

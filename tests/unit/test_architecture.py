@@ -30,6 +30,7 @@ ALLOWED = {
 }
 PURE = [
     "errors", "words", "settings", "config/document", "config/edits", "config/surprises", "rundir/redaction",
+    "relay/cells", "relay/escapes", "relay/lines", "relay/overwrites", "relay/progress", "relay/row",
     "launch/accelerate", "launch/accelerate_config", "supervise/ladder", "supervise/ending",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}

@@ -85,6 +85,10 @@ def test_an_unknown_key_of_a_group_is_unknown_too() -> None:
         ("env", ["A=1"]),
         ("env", {1: "x"}),
         ("accelerate", "fsdp.yaml"),
+        ("logs", {"max_size": "64 parsecs"}),
+        ("logs", {"max_size": 100}),
+        ("logs", {"timestamps": 1}),
+        ("pty", "no"),
     ],
 )
 def test_a_value_of_another_kind_is_refused_with_its_place(key: str, value: object) -> None:
@@ -100,6 +104,17 @@ def test_the_number_of_ranks_is_a_whole_number(value: object) -> None:
 
 def test_a_bare_no_is_a_mixed_precision() -> None:
     assert resolve([layer(accelerate={"mixed_precision": False})]).accelerate.mixed_precision == "no"
+
+
+@pytest.mark.parametrize(
+    ("text", "size_bytes"), [("64 MiB", 2**26), ("512K", 2**19), ("1.5GiB", 3 * 2**29), (4096, 4096), ("1 tb", 2**40)]
+)
+def test_sizes(text: object, size_bytes: int) -> None:
+    assert resolve([layer(logs={"max_size": text})]).logs.max_size == size_bytes
+
+
+def test_a_bare_off_switches_the_console_capture_off() -> None:
+    assert resolve([layer(wandb={"console": False})]).wandb.console == "off"
 
 
 def test_a_section_that_is_no_mapping_is_refused_and_an_empty_one_is_not() -> None:

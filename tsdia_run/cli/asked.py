@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,8 +37,8 @@ def layers(document: Document | None, cwd: Path, **flags: object) -> list[Layer]
 
 
 def command_line(**flags: object) -> Layer:
-    """The layer of the flags; ``accelerate_x`` stands for ``accelerate.x``."""
-    return flags_layer({name.replace("accelerate_", "accelerate.", 1): value for name, value in flags.items()})
+    """The layer of the flags; ``accelerate_x`` stands for ``accelerate.x``, ``logs_x`` for ``logs.x``."""
+    return flags_layer({re.sub("^(accelerate|logs)_", r"\1.", name): value for name, value in flags.items()})
 
 
 def again(*flags: str) -> str:

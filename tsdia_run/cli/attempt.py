@@ -20,6 +20,7 @@ from tsdia_run.supervise.ending import exit_status
 from tsdia_run.supervise.process import TAG
 from tsdia_run.supervise.signals import die_of
 from tsdia_run.supervise.supervisor import Ended, Job, Supervisor
+from tsdia_run.words import shell
 
 _PREFIX = "TSDIA_RUN_"
 
@@ -52,6 +53,9 @@ def carry_out(plan: Plan, claim: Claim, run: Run, screen: Screen) -> Ended:
         environment={**_users_environment(plan), **ours},
         is_delegated=plan.command.is_delegated,
         grace_s=request.settings.stop_grace_s,
+        shown_command=shell(redactor.argv(plan.command.argv)),
+        logs=request.settings.logs,
+        use_terminal=request.settings.pty,
         beside=lambda: prepare.write_provenance(plan, redactor),
         original_config=original,
     )

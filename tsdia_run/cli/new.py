@@ -30,6 +30,8 @@ def new(
     accelerate_config: options.AccelerateConfig = None,
     num_processes: options.NumProcesses = None,
     mixed_precision: options.MixedPrecision = None,
+    no_pty: options.NoPty = False,
+    log_timestamps: options.LogTimestamps = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -74,6 +76,8 @@ def new(
             accelerate_config_file=accelerate_config,
             accelerate_num_processes=num_processes,
             accelerate_mixed_precision=mixed_precision,
+            pty=False if no_pty else None,
+            logs_timestamps=log_timestamps or None,
         )
     )
     key = place.key_in(document, settings.run_dir_key, place.RUN_DIR_KEYS) if document else None

@@ -123,6 +123,24 @@ MixedPrecision = Annotated[
         help="As `accelerate launch` takes it. Example: --mixed-precision bf16",
     ),
 ]
+NoPty = Annotated[
+    bool,
+    typer.Option(
+        "--no-pty",
+        envvar=f"{_ENV}NO_PTY",
+        rich_help_panel=_OUTPUT,
+        help="Pipes for the training, also where we have a terminal. Example: new config.yml --no-pty",
+    ),
+]
+LogTimestamps = Annotated[
+    bool,
+    typer.Option(
+        "--log-timestamps",
+        envvar=f"{_ENV}LOG_TIMESTAMPS",
+        rich_help_panel=_OUTPUT,
+        help="Begin the lines of the log with their time. Example: new config.yml --log-timestamps",
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option(

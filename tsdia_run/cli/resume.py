@@ -28,6 +28,8 @@ def resume(
     accelerate_config: options.AccelerateConfig = None,
     num_processes: options.NumProcesses = None,
     mixed_precision: options.MixedPrecision = None,
+    no_pty: options.NoPty = False,
+    log_timestamps: options.LogTimestamps = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -71,6 +73,8 @@ def resume(
                 accelerate_config_file=accelerate_config,
                 accelerate_num_processes=num_processes,
                 accelerate_mixed_precision=mixed_precision,
+                pty=False if no_pty else None,
+                logs_timestamps=log_timestamps or None,
             ),
             recorded.settings,
         ]

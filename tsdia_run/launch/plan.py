@@ -99,7 +99,7 @@ def make(request: Request) -> Plan:
         interpreter=python,
         target=target,
         script_config=edited,
-        command=replace(built, environment={**built.environment, **settings.env, **_own_variables(target)}),
+        command=replace(built, environment={**built.environment, **_variables(settings), **_own_variables(target)}),
         accelerate_config=ranks.config_file,
         warnings=(*_doubts(request.document), *notes),
         started_from=_started_from(request),
@@ -116,6 +116,11 @@ def _target(request: Request) -> Target:
         config=RunLayout(run_dir).attempt(request.number).config if has_config else None,
         checkpoint=request.checkpoint,
     )
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    console = settings.wandb.console
+    return {**({"WANDB_CONSOLE": console} if console else {}), **settings.env}
 
 
 def _own_variables(target: Target) -> dict[str, str]:

@@ -61,7 +61,8 @@ def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[
     }
     if settings.module is not None:
         del values["entrypoint"]
-    values["accelerate"] = {key: value for key, value in values["accelerate"].items() if value not in (None, ())}
+    for group in ("accelerate", "logs", "wandb"):
+        values[group] = {key: value for key, value in values[group].items() if value not in (None, ())}
     return {**values, "python": python, "env": redactor.environment(dict(settings.env))}
 
 

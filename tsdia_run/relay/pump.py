@@ -1,71 +1,263 @@
-"""Pipes -> console and log file, until end-of-file.
+"""Sources -> console and log, until the sources end.
 
-The relay outlives the supervisor: it ends when nobody holds the write ends any more, or, once the supervisor has said
-that the training ended, at a deadline. It ignores the signals of the terminal. A console or a log that can not be
-written does not stop it, since the training would block behind it.
+The relay outlives the supervisor: it ends when nobody holds the write ends any more or, once the supervisor has said
+that the training ended, at a deadline. Nothing here may block but the wait for something to do; only the disk of the
+log is trusted to take a write in time.
 """
 
-import json
+from __future__ import annotations
+
+import errno
+import fcntl
 import os
-import selectors
+import select
 import signal
+import termios
 import time
 
-_CHUNK_BYTES = 256 * 1024
-_IGNORED = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGPIPE,
-    signal.SIGTSTP,
-    signal.SIGTTOU,
-    signal.SIGTTIN,
+from tsdia_run.relay.console import Console
+from tsdia_run.relay.journal import Clock, Journal
+from tsdia_run.relay.logs import Log
+from tsdia_run.relay.supervisor import Supervisor
+from tsdia_run.relay.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from tsdia_run.relay.spec import Spec
+
+_IGNORED = ("INT", "TERM", "HUP", "QUIT", "PIPE", "TSTP", "TTIN", "TTOU", "USR1", "USR2", "XFSZ")
+# Linux only, and not in every build of Python's fcntl.
+F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)
+_PIPE_BYTES = 1024 * 1024
+_READ_BYTES = 256 * 1024
+_TICK_S = 0.25
+_SLOW_TICK_S = 1.0
+# A console that takes nothing for so long at the end is left behind.
+_CONSOLE_GRACE_S = 1.0
+_GONE = "[tsdia-run: the end of the output; the supervising process was gone before]"
+_CUT = (
+    "[tsdia-run: the training ended {seconds:g} s ago, but another process keeps its output open; nothing more is read]"
 )
+_RESTARTED = "[tsdia-run: the relay was killed here and started again; what it had read and not written yet is lost]"
 
 
-def pump(log: str, stdout: int, stderr: int, control: int) -> None:
-    """Copy until the end.
+class Pump:
+    """The event loop of a relay."""
 
-    Args:
-        log: Path of the log file; it is appended to.
-        stdout: Read end of the training's standard output; copied to our standard output.
-        stderr: Read end of its standard error; copied to ours.
-        control: Read end of the supervisor's pipe: JSON lines; end-of-file means that the supervisor died.
-    """
-    for number in _IGNORED:
-        signal.signal(number, signal.SIG_IGN)
-    sinks = {stdout: _Sink(1), stderr: _Sink(2)}
-    log_sink = _Sink(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644))
-    selector = selectors.DefaultSelector()
-    for fd in (stdout, stderr, control):
-        selector.register(fd, selectors.EVENT_READ)
-    deadline_s: float | None = None
-    open_sources = {stdout, stderr}
-    while open_sources and (deadline_s is None or time.monotonic() < deadline_s):
-        wait_s = None if deadline_s is None else max(0.0, deadline_s - time.monotonic())
-        for key, _ in selector.select(wait_s):
-            data = os.read(key.fd, _CHUNK_BYTES)
-            if not data:
-                selector.unregister(key.fd)
-                open_sources.discard(key.fd)
-            elif key.fd == control:
-                deadline_s = time.monotonic() + json.loads(data)["drain"]
-            else:
-                log_sink.write(data)
-                sinks[key.fd].write(data)
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._wake = _take_signals()
+        self._supervisor = Supervisor(spec.control, spec.events)
+        clock = Clock(is_shown=spec.has_timestamps)
+        self._log = Log(
+            spec.log,
+            max_bytes=spec.max_bytes,
+            total_bytes=spec.total_bytes,
+            warn=lambda text: self._supervisor.tell("warning", text=text),
+            stamp=clock.now,
+        )
+        self._journal = Journal(
+            self._log, len(spec.sources), interval_s=spec.interval_s, progress_path=spec.progress, clock=clock
+        )
+        self._consoles = [Console(fd) for fd in spec.consoles]
+        self._terminal = Terminal(spec.terminal, spec.sources[0]) if spec.terminal else None
+        self._is_suspended = False
+        self._open = dict(enumerate(spec.sources))
+        self._registered: list[tuple[int, int]] = []
+        self._poll = select.poll()
+        self._ticked_s = 0.0
+        self._deadline_s: float | None = None
+        self._drain_s = 0.0
+        self._footer: str | None = None
+        for source in spec.sources:
+            _prepare(source)
+        if spec.is_terminal and not spec.is_restarted:
+            _leave_newlines(spec.sources[0])
 
+    def run(self) -> None:
+        """Copy until the end."""
+        if self._spec.is_restarted:
+            self._log.line(_RESTARTED)
+        elif self._spec.header is not None:
+            self._log.line(self._spec.header)
+        if self._terminal is not None:
+            self._terminal.take()
+        while self._open and not self._is_late():
+            self._turn()
+        self._end_sources()
+        while self._footer is None and self._supervisor.is_alive:
+            self._turn()
+        self._log.line(_GONE if self._footer is None else self._footer)
+        self._log.close()
 
-class _Sink:
-    """A descriptor that is given up at its first error: a closed terminal, a full disk."""
+    def _turn(self) -> None:
+        """Wait for something, and see to it."""
+        wanted = self._wanted()
+        if wanted != self._registered:
+            self._registered = wanted
+            self._poll = select.poll()
+            for fd, events in wanted:
+                self._poll.register(fd, events)
+        ready = {fd for fd, _ in self._poll.poll(self._wait_ms())}
+        if self._wake in ready:
+            os.read(self._wake, _READ_BYTES)
+            if self._terminal is not None:
+                self._terminal.copy_size()
+        if self._supervisor.control in ready:
+            self._obey()
+        if self._terminal is not None:
+            self._see_to_terminal(self._terminal, ready)
+        for stream, source in [*self._open.items()]:
+            if source in ready:
+                self._read(stream, source)
+        for console in self._consoles:
+            if console.waiting_fd in ready:
+                console.flush()
+        self._tick()
 
-    def __init__(self, fd: int) -> None:
-        self._fd: int | None = fd
+    def _wanted(self) -> list[tuple[int, int]]:
+        wanted = [(source, select.POLLIN) for source in self._open.values()]
+        wanted.append((self._wake, select.POLLIN))
+        if self._supervisor.is_alive:
+            wanted.append((self._supervisor.control, select.POLLIN))
+        wanted += [(console.waiting_fd, select.POLLOUT) for console in self._consoles if console.waiting_fd is not None]
+        terminal = self._terminal
+        if terminal is not None and terminal.reading_fd is not None:
+            wanted.append((terminal.reading_fd, select.POLLIN))
+        if terminal is not None and terminal.has_keys and self._open:
+            wanted[0] = (self._open[0], select.POLLIN | select.POLLOUT)
+        return wanted
 
-    def write(self, data: bytes) -> None:
-        """Write all of ``data``, unless the descriptor was given up."""
-        view = memoryview(data)
-        while view and self._fd is not None:
+    def _wait_ms(self) -> float | None:
+        waits = []
+        if self._deadline_s is not None and self._open:
+            waits.append(max(0.0, self._deadline_s - time.monotonic()))
+        if not (self._journal.is_quiet and self._log.is_quiet):
+            waits.append(_TICK_S)
+        if self._terminal is not None and self._terminal.reading_fd is None:
+            waits.append(_SLOW_TICK_S)  # the shell brings us to the foreground without a word
+        return min(waits) * 1000 if waits else None
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now - self._ticked_s < _TICK_S:
+            return
+        self._ticked_s = now
+        self._journal.tick(now)
+        self._log.tick()
+        if self._terminal is not None and not self._is_suspended:
+            self._terminal.take()
+
+    def _read(self, stream: int, source: int) -> None:
+        data = self._read_terminal(source) if self._spec.is_terminal else os.read(source, _READ_BYTES)
+        if data:
+            self._journal.feed(stream, data, time.monotonic())
+            self._consoles[stream].write(data)
+        else:
+            del self._open[stream]
+
+    def _read_terminal(self, master: int) -> bytes:
+        """A terminal gives 4 KiB at a time; nothing at the end."""
+        parts: list[bytes] = []
+        size = 0
+        while size < _READ_BYTES:
             try:
-                view = view[os.write(self._fd, view) :]
-            except OSError:
-                self._fd = None
+                part = os.read(master, _READ_BYTES)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno == errno.EIO:  # nobody has the other side open any more
+                    break
+                raise
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)
+
+    def _obey(self) -> None:
+        for order in self._supervisor.orders():
+            if "drain" in order:
+                self._drain_s = order["drain"]
+                self._deadline_s = time.monotonic() + self._drain_s
+            if "footer" in order:
+                self._footer = order["footer"]
+            if "suspend" in order or "resume" in order:
+                self._is_suspended = "suspend" in order
+                self._hand_over_terminal()
+        if not self._supervisor.is_alive and self._terminal is not None:
+            self._terminal.give_back()
+            self._terminal = None
+
+    def _hand_over_terminal(self) -> None:
+        if self._terminal is not None:
+            if self._is_suspended:
+                self._terminal.give_back()
+            else:
+                self._terminal.take()
+        if self._is_suspended:
+            self._supervisor.tell("suspended")
+
+    def _see_to_terminal(self, terminal: Terminal, ready: set[int]) -> None:
+        if terminal.has_keys:
+            terminal.pass_keys()
+        elif terminal.reading_fd in ready:
+            terminal.read_keys()
+
+    def _is_late(self) -> bool:
+        return self._deadline_s is not None and time.monotonic() >= self._deadline_s
+
+    def _end_sources(self) -> None:
+        """Everything that was read is in the log, and on the consoles that take it."""
+        self._journal.finish(time.monotonic())
+        is_cut = bool(self._open)
+        if is_cut:
+            self._log.line(_CUT.format(seconds=self._drain_s))
+        self._open.clear()
+        for console in self._consoles:
+            console.finish()
+            while console.waiting_fd is not None and _takes_some(console.waiting_fd):
+                console.flush()
+                console.finish()
+        if self._terminal is not None:
+            self._terminal.give_back()
+            self._terminal = None
+        self._supervisor.tell("drained", is_cut=is_cut)
+
+
+def _takes_some(fd: int) -> bool:
+    """Whether a console takes something within its grace."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(_CONSOLE_GRACE_S * 1000))
+
+
+def _prepare(source: int) -> None:
+    os.set_blocking(source, False)
+    try:
+        fcntl.fcntl(source, F_SETPIPE_SZ, _PIPE_BYTES)
+    except OSError:
+        return  # a terminal, or the user has no more space for pipes
+
+
+def _leave_newlines(master: int) -> None:
+    """The user's terminal makes two characters of a newline; once is enough, and the training's writes get cheaper."""
+    modes = termios.tcgetattr(master)
+    modes[1] &= ~termios.OPOST
+    termios.tcsetattr(master, termios.TCSANOW, modes)
+
+
+def _take_signals() -> int:
+    """Ignore what asks us to end; a new size of the terminal is told through the descriptor that is returned."""
+    for name in _IGNORED:
+        signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_IGN)
+    wake, waker = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGWINCH, _do_nothing)
+    return wake
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """The wake-up descriptor tells."""

@@ -102,6 +102,11 @@ class RunLayout:
         """Who holds the claim; touched while the supervisor lives."""
         return self.own / "heartbeat.json"
 
+    @property
+    def progress(self) -> Path:
+        """The latest progress of the training, as its bars show it."""
+        return self.own / "progress.json"
+
     def last_seen(self) -> datetime | None:
         """When the supervisor last touched the heartbeat; None where there is none."""
         try:

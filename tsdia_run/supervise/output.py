@@ -1,57 +1,113 @@
-"""Our side of the output path: the pipes that the training writes into, and the relay that reads them."""
+"""Our side of the output path: what the training writes into, and the relay that reads it.
+
+We keep the read ends too, so that another relay can go on where one was killed; but we never read from them.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import termios
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tsdia_run
+from tsdia_run.settings import LogSettings
 
 _RELAY = Path(tsdia_run.__file__).parent / "relay" / "__main__.py"
-# After the training ended, a process that it left behind may hold the pipe open for this long.
+# After the training ended, a process that it left behind may hold the output open for this long.
 DRAIN_S = 5.0
-_ENDING_S = 5.0
+_ANSWER_S = 5.0
+_SUSPEND_S = 0.5
 
 
-@dataclass
-class Output:
-    """The pipes and the relay of one attempt.
+@dataclass(frozen=True)
+class Event:
+    """What a relay tells."""
 
-    We keep the read ends too, so that another relay can go on where one was killed.
+    kind: str
+    text: str = ""
+    is_cut: bool = False
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What the training gets.
 
     Attributes:
-        stdout: Write end for the training's standard output.
-        stderr: Write end for its standard error.
+        stdin: Its standard input; None for ours.
+        stdout: Its standard output.
+        stderr: Its standard error.
+        is_terminal: Whether they are a terminal, which is to control the training's session.
     """
 
-    log: Path
+    stdin: int | None
     stdout: int
     stderr: int
-    _read_ends: tuple[int, int]
-    _control: int
-    _relay: subprocess.Popen[bytes]
+    is_terminal: bool
 
-    @classmethod
-    def open(cls, log: Path) -> Output:
-        """Start the relay.
+    def close(self) -> None:
+        """Once the training has inherited them: only it keeps them open."""
+        for fd in {self.stdout, self.stderr}:
+            os.close(fd)
 
-        Raises:
-            OSError: No pipe or no process can be had.
-        """
-        out_read, out_write = os.pipe()
-        err_read, err_write = os.pipe()
-        relay, control = _start_relay(log, out_read, err_read)
-        return cls(log, out_write, err_write, (out_read, err_read), control, relay)
 
-    def close_write_ends(self) -> None:
-        """After the training has inherited them: only it keeps them open."""
-        os.close(self.stdout)
-        os.close(self.stderr)
+class Output:
+    """The output of one attempt.
+
+    Args:
+        log: Path of the log.
+        progress: Path of the file with the latest progress.
+        header: First line of the log.
+        settings: How the log is kept.
+        use_terminal: Whether the training may get a terminal of its own, if we have one.
+
+    Raises:
+        OSError: No pipe, terminal or process can be had.
+    """
+
+    def __init__(self, log: Path, progress: Path, header: str, settings: LogSettings, *, use_terminal: bool) -> None:
+        is_terminal = use_terminal and os.isatty(1) and os.isatty(2)
+        self.ends, self._sources = _open_terminal() if is_terminal else _open_pipes()
+        self._spec: dict[str, Any] = {
+            "log": str(log),
+            "header": header,
+            "mode": "pty" if is_terminal else "pipes",
+            "stdout": self._sources[0],
+            "stderr": None if is_terminal else self._sources[1],
+            "console_out": 1,
+            "console_err": None if is_terminal else 2,
+            "terminal": _users_terminal() if self.ends.stdin is not None else None,
+            "progress": str(progress),
+            "settings": {
+                "max_bytes": settings.max_size,
+                "total_bytes": settings.total_size,
+                "progress_s": settings.progress_interval_s,
+                "timestamps": settings.timestamps,
+            },
+        }
+        self._start()
+
+    def _start(self) -> None:
+        control_read, self._control = os.pipe()
+        self.events, events_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        spec = {**self._spec, "control": control_read, "events": events_write}
+        try:
+            self._relay = subprocess.Popen(
+                # -S and -E: it needs the standard library alone, and starts in half the time.
+                [sys.executable, "-S", "-E", str(_RELAY), "tsdia_run relay", json.dumps(spec)],
+                pass_fds=(*self._sources, control_read, events_write),
+            )
+        finally:
+            os.close(control_read)
+            os.close(events_write)
+        self._partial = b""
 
     def keep_alive(self) -> bool:
         """Start another relay if the last one was killed.
@@ -62,33 +118,80 @@ class Output:
         if self._relay.poll() is None:
             return False
         os.close(self._control)
-        self._relay, self._control = _start_relay(self.log, *self._read_ends)
+        os.close(self.events)
+        self._spec["restarted"] = True
+        self._start()
         return True
 
-    def drain(self) -> None:
-        """After the training has ended: bring what it wrote to the console and the log, and end the relay."""
-        for fd in self._read_ends:
-            os.close(fd)
-        with suppress(OSError):
-            os.write(self._control, json.dumps({"drain": DRAIN_S}).encode() + b"\n")
+    def read_events(self) -> list[Event]:
+        """What the relay has told since the last call."""
         try:
-            self._relay.wait(DRAIN_S + _ENDING_S)
+            data = os.read(self.events, 65536)
+        except BlockingIOError:
+            return []
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        found = [json.loads(line) for line in lines]
+        return [Event(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
+
+    def suspend(self) -> None:
+        """Give the terminal back to the shell; comes back when the relay has done so."""
+        self._tell(suspend=True)
+        self._wait_for("suspended", _SUSPEND_S)
+
+    def resume(self) -> None:
+        """Take the terminal again."""
+        self._tell(resume=True)
+
+    def drain(self) -> list[Event]:
+        """After the training ended: everything that it wrote is in the log, and on a console that takes it."""
+        if not self.ends.is_terminal:
+            for fd in self._sources:
+                os.close(fd)
+        self._tell(drain=DRAIN_S)
+        return self._wait_for("drained", DRAIN_S + _ANSWER_S)
+
+    def finish(self, footer: str) -> None:
+        """Write the last line of the log, and end the relay."""
+        self._tell(footer=footer)
+        try:
+            self._relay.wait(_ANSWER_S)
         except subprocess.TimeoutExpired:
             self._relay.kill()
             self._relay.wait()
+        if self.ends.is_terminal:
+            os.close(self._sources[0])
         os.close(self._control)
+        os.close(self.events)
+
+    def _tell(self, **order: object) -> None:
+        with suppress(OSError):
+            os.write(self._control, json.dumps(order).encode() + b"\n")
+
+    def _wait_for(self, kind: str, limit_s: float) -> list[Event]:
+        """Events until one of a kind, or until the relay is gone or silent for too long."""
+        deadline_s, found = time.monotonic() + limit_s, list[Event]()
+        while time.monotonic() < deadline_s:
+            found += self.read_events()
+            if any(event.kind == kind for event in found) or self._relay.poll() is not None:
+                break
+            time.sleep(0.005)
+        return found
 
 
-def _start_relay(log: Path, out_read: int, err_read: int) -> tuple[subprocess.Popen[bytes], int]:
-    control_read, control_write = os.pipe()
-    spec = {"log": str(log), "stdout": out_read, "stderr": err_read, "control": control_read}
-    try:
-        relay = subprocess.Popen(
-            # -S and -E: it needs the standard library alone, and starts in half the time.
-            [sys.executable, "-S", "-E", str(_RELAY), "tsdia_run relay", json.dumps(spec)],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(out_read, err_read, control_read),
-        )
-    finally:
-        os.close(control_read)
-    return relay, control_write
+def _open_pipes() -> tuple[Ends, tuple[int, ...]]:
+    (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe()
+    return Ends(None, out_write, err_write, is_terminal=False), (out_read, err_read)
+
+
+def _open_terminal() -> tuple[Ends, tuple[int, ...]]:
+    master, slave = os.openpty()
+    with suppress(OSError):
+        # Before the training looks at it; later changes are the relay's.
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, fcntl.ioctl(1, termios.TIOCGWINSZ, bytes(8)))
+    return Ends(slave if os.isatty(0) else None, slave, slave, is_terminal=True), (master,)
+
+
+def _users_terminal() -> dict[str, object] | None:
+    modes = termios.tcgetattr(0)
+    controls = [one if isinstance(one, int) else one.decode("latin-1") for one in modes[6]]
+    return {"fd": 0, "modes": [*modes[:6], controls]}

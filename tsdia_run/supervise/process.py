@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from tsdia_run.supervise.output import Ends
 
 TAG = "TSDIA_RUN_ID"
 
@@ -28,7 +32,7 @@ class TrainingProcess:
 
     @classmethod
     def start(
-        cls, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], stdout: int, stderr: int, keep: int
+        cls, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], ends: Ends, keep: int
     ) -> TrainingProcess:
         """Start the training in a session of its own, so that a Ctrl-C reaches it once: through us.
 
@@ -36,21 +40,27 @@ class TrainingProcess:
             argv: The command line.
             cwd: Its working directory.
             environment: Its whole environment.
-            stdout: Where its standard output goes.
-            stderr: Where its standard error goes.
+            ends: Its standard streams.
             keep: One more descriptor that it inherits.
 
         Raises:
             OSError: It can't be started.
         """
+
+        def control() -> None:
+            # The new session has no terminal yet; with this one it gets SIGWINCH, and SIGHUP when the terminal goes.
+            fcntl.ioctl(ends.stdout, termios.TIOCSCTTY, 0)
+
         popen = subprocess.Popen(
             list(argv),
             cwd=cwd,
             env=dict(environment),
-            stdout=stdout,
-            stderr=stderr,
+            stdin=ends.stdin,
+            stdout=ends.stdout,
+            stderr=ends.stderr,
             pass_fds=(keep,),
             start_new_session=True,
+            preexec_fn=control if ends.is_terminal else None,  # noqa: PLW1509 - we have no other thread at this time
         )
         return cls(popen)
 

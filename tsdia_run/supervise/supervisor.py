@@ -7,7 +7,7 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -18,12 +18,14 @@ from tsdia_run.rundir import record
 from tsdia_run.rundir.atomic import write_bytes
 from tsdia_run.rundir.guard import Claim
 from tsdia_run.rundir.record import Outcome, Run, State
+from tsdia_run.settings import LogSettings
 from tsdia_run.supervise import evidence, process
 from tsdia_run.supervise.ending import RankEnd, judge
 from tsdia_run.supervise.ladder import Ladder, Rung
-from tsdia_run.supervise.output import Output
+from tsdia_run.supervise.output import Event, Output
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.signals import SignalPipe
+from tsdia_run.words import duration
 
 # Between two looks at the relay, and between two heartbeats.
 _RELAY_CHECK_S = 0.5
@@ -43,6 +45,9 @@ class Job:
         environment: Its whole environment, with the tag of the run.
         is_delegated: Whether ``argv`` is a launcher of several ranks.
         grace_s: How long the script may take after the first request to stop.
+        shown_command: The command line for people, without secrets.
+        logs: How the log is kept.
+        use_terminal: Whether the training may get a terminal of its own, if we have one.
         beside: Work to be done while the training starts; what it raises becomes a warning.
         original_config: The bytes of RUN_DIR/config.yml, put back if the script wrote over it.
     """
@@ -54,6 +59,9 @@ class Job:
     environment: Mapping[str, str]
     is_delegated: bool
     grace_s: float
+    shown_command: str
+    logs: LogSettings
+    use_terminal: bool
     beside: Callable[[], None]
     original_config: bytes | None
 
@@ -88,33 +96,36 @@ class Supervisor:
     def supervise(self) -> Ended:
         """Run the attempt to its end; never raises for what the training or the disk does."""
         with SignalPipe() as signals:
-            output = Output.open(self._layout.root / self._run.last.log)
+            output = Output(
+                self._layout.root / self._run.last.log,
+                self._layout.progress,
+                self._header(),
+                self._job.logs,
+                use_terminal=self._job.use_terminal,
+            )
             alive_fd = self._job.claim.open_alive()
             try:
                 child = TrainingProcess.start(
                     self._job.argv,
                     cwd=self._job.cwd,
                     environment=self._job.environment,
-                    stdout=output.stdout,
-                    stderr=output.stderr,
+                    ends=output.ends,
                     keep=alive_fd,
                 )
             except OSError as error:
-                output.close_write_ends()
-                output.drain()
-                return self._ended(_not_started(self._job.argv, error), None)
+                output.ends.close()
+                return self._ended(output, _not_started(self._job.argv, error), None)
             finally:
                 os.close(alive_fd)
-            output.close_write_ends()
+            output.ends.close()
             gc.enable()  # the start had turned it off; from here on we may live for weeks
             self._record(replace(self._run.last, state=State.RUNNING))
             beside = self._start_beside()
             self._loop(child, signals, output)
             end = RankEnd.of(child.wait())
             self._clean_up()
-            output.drain()
             beside.join(_BESIDE_LIMIT_S)
-            return self._conclude(end)
+            return self._conclude(end, output)
 
     def _loop(self, child: TrainingProcess, signals: SignalPipe, output: Output) -> None:
         """Until the direct child has ended."""
@@ -125,28 +136,31 @@ class Supervisor:
             while True:
                 ready = {key.fd for key, _ in selector.select(_RELAY_CHECK_S)}
                 for number in signals.read():
-                    self._on_signal(number, child)
+                    self._on_signal(number, child, output)
                 if child.pidfd in ready:
                     return
                 now_s = time.monotonic()
                 self._climb(self._ladder.waited(now_s), child)
+                self._listen(output.read_events())
                 if output.keep_alive():
-                    self._warnings.append("the relay was killed and started again; the log may lack what it held")
+                    self._warnings.append("the relay was killed and started again; the log has a mark there")
                 if now_s - heartbeat_s >= _HEARTBEAT_S:
                     heartbeat_s = now_s
                     with suppress(OSError):
                         self._job.claim.touch()
 
-    def _on_signal(self, number: signal.Signals, child: TrainingProcess) -> None:
+    def _on_signal(self, number: signal.Signals, child: TrainingProcess, output: Output) -> None:
         if number in (signal.SIGINT, signal.SIGTERM):
             self._climb(self._ladder.asked(number, time.monotonic()), child)
         elif number in (signal.SIGUSR1, signal.SIGUSR2):
             if not self._job.is_delegated:  # torch's launcher would die of it and orphan its ranks
                 child.send(number)
         elif number == signal.SIGTSTP:
+            output.suspend()
             process.signal_members(self._run.run_id, signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGSTOP)
             process.signal_members(self._run.run_id, signal.SIGCONT)
+            output.resume()
 
     def _climb(self, ladder: Ladder, child: TrainingProcess) -> None:
         if ladder == self._ladder:
@@ -177,16 +191,34 @@ class Supervisor:
         if names:
             self._warnings.append(f"ended what the training had left behind: {', '.join(sorted(set(names)))}")
 
-    def _conclude(self, end: RankEnd) -> Ended:
+    def _listen(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if event.kind == "warning":
+                self._warnings.append(event.text)
+            elif event.is_cut:
+                self._warnings.append("another process keeps the training's output open; it is not read any more")
+
+    def _conclude(self, end: RankEnd, output: Output) -> Ended:
         found = evidence.gather(
             self._layout.attempt(self._run.last.number), end, self._job.is_delegated, self._ladder.requested
         )
         self._put_back_config()
-        return self._ended(judge(found), found.error)
+        return self._ended(output, judge(found), found.error)
 
-    def _ended(self, outcome: Outcome, error: str | None) -> Ended:
-        self._record(record.ended(self._run.last, outcome, datetime.now(timezone.utc)))
+    def _ended(self, output: Output, outcome: Outcome, error: str | None) -> Ended:
+        now = datetime.now(timezone.utc)
+        self._listen(output.drain())
+        lasted = duration((now - self._run.last.started_at).total_seconds())
+        output.finish(f"[tsdia-run: {outcome.state.value} after {lasted}: {outcome.reason}]")
+        self._record(record.ended(self._run.last, outcome, now))
         return Ended(self._run, self._ladder.requested, tuple(self._warnings), error)
+
+    def _header(self) -> str:
+        last = self._run.last
+        return (
+            f"[tsdia-run: run {self._run.name} ({self._run.run_id}), attempt {last.number}, started"
+            f" {last.started_at.astimezone():%Y-%m-%d %H:%M:%S %z}: {self._job.shown_command}]"
+        )
 
     def _record(self, attempt: record.Attempt) -> None:
         self._run = self._run.with_attempt(attempt)

@@ -1,0 +1,253 @@
+"""The output of a training under the installed command: on terminals, through pipes, and when something dies."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.support.command import COMMAND, Starter, environment, lines_of, log_of, record_of, tsdia_run
+
+
+def on_terminal(*words: str, cwd: Path) -> pexpect.spawn:
+    return pexpect.spawn(
+        COMMAND, list(words), cwd=str(cwd), env=environment(), encoding="utf-8", timeout=30, dimensions=(30, 100)
+    )
+
+
+def relays(run_dir: Path) -> list[int]:
+    """The relays of a run, by their command lines."""
+    found = subprocess.run(["pgrep", "-f", f"tsdia_run relay.*{run_dir}"], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def until(condition: Callable[[], object], limit_s: float = 20) -> None:
+    deadline_s = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_on_a_terminal_the_training_is_on_a_terminal_of_the_same_size(project: Path) -> None:
+    (project / "train.py").write_text(
+        "import os, sys\n"
+        "print([stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)], os.get_terminal_size())\n"
+        "print('\\x1b[31mred\\x1b[0m')\n"
+    )
+    shell = on_terminal("new", "config.yml", cwd=project)
+    shell.expect(re.escape("[True, True, True] os.terminal_size(columns=100, lines=30)"))
+    shell.expect(re.escape("\x1b[31mred\x1b[0m"))
+    shell.expect(pexpect.EOF)
+    assert "red" in lines_of(project / "runs/exp")
+
+
+def test_no_pty_and_a_redirected_stream_mean_pipes(project: Path) -> None:
+    (project / "train.py").write_text("import sys; print(sys.stdout.isatty(), sys.stderr.isatty())\n")
+    shell = on_terminal("new", "config.yml", "--no-pty", cwd=project)
+    shell.expect("False False")
+    shell.expect(pexpect.EOF)
+    shell = on_terminal("new", "config.yml", "--name", "piped", cwd=project)
+    shell.expect("True True")
+    shell.expect(pexpect.EOF)
+
+
+def test_what_is_typed_reaches_the_training_and_is_shown_once(project: Path) -> None:
+    (project / "train.py").write_text("print('got', repr(input('name? ')))\n")
+    shell = on_terminal("new", "config.yml", cwd=project)
+    shell.expect("name[?] ")
+    shell.send("adx\x7fa\r")
+    shell.expect("got 'ada'")
+    shell.expect(pexpect.EOF)
+    assert "name? ada" in lines_of(project / "runs/exp")
+
+
+def test_the_log_has_a_bar_in_its_last_state_alone(project: Path) -> None:
+    (project / "train.py").write_text(
+        "from tqdm import tqdm\n"
+        "for i in tqdm(range(500), desc='steps', mininterval=0):\n"
+        "    if i == 250:\n"
+        "        tqdm.write('half way')\n"
+        "print('done')\n"
+    )
+    shell = on_terminal("new", "config.yml", cwd=project)
+    shell.expect(pexpect.EOF)
+    lines = lines_of(project / "runs/exp")
+    assert [line for line in lines if "steps" in line] == [next(line for line in lines if "500/500" in line)]
+    assert "half way" in lines
+    assert "done" in lines
+
+
+def test_through_pipes_the_streams_stay_apart_and_the_log_has_both(project: Path) -> None:
+    (project / "train.py").write_text(
+        "import os\nfor i in range(200):\n    os.write(1, b'out %d\\n' % i)\n    os.write(2, b'err %d\\n' % i)\n"
+    )
+    done = tsdia_run("new", "config.yml", "-q", cwd=project)
+    assert done.stdout == "".join(f"out {i}\n" for i in range(200))
+    assert done.stderr == "".join(f"err {i}\n" for i in range(200))
+    lines = lines_of(project / "runs/exp")
+    assert [line for line in lines if line.startswith("out")] == done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("err")] == done.stderr.splitlines()
+
+
+def test_timestamps_begin_the_lines(project: Path) -> None:
+    (project / "train.py").write_text("print('hello')\n")
+    assert tsdia_run("new", "config.yml", "--log-timestamps", cwd=project).stdout == "hello\n"
+    assert re.search(r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d hello$", log_of(project / "runs/exp"), re.M)
+
+
+def test_rotated_parts_in_the_order_of_their_names_are_the_stream(project: Path) -> None:
+    (project / "config.yml").write_text((project / "config.yml").read_text() + "  logs: {max_size: 64 KiB}\n")
+    (project / "train.py").write_text("for i in range(60000): print('line', i)\n")
+    done = tsdia_run("new", "config.yml", "-q", cwd=project)
+    assert done.returncode == 0
+    logs = project / "runs/exp/logs"
+    stem = record_of(project / "runs/exp")["attempts"][0]["log"].removeprefix("logs/").removesuffix("log")
+    until(lambda: not list(logs.glob("*.tmp*")))
+    command = f"zcat -f {stem}*"
+    stream = subprocess.run(["bash", "-c", command], cwd=logs, capture_output=True, text=True, check=True).stdout
+    assert len(list(logs.glob(f"{stem}*"))) > 3
+    assert [line for line in stream.splitlines() if line.startswith("line")] == [f"line {i}" for i in range(60000)]
+
+
+TALKS = """\
+import pathlib, time
+for i in range(100000):
+    print("line", i, flush=True)
+    if i == 2000:
+        print("ready", flush=True)
+    if i > 2000:
+        time.sleep(0.001)
+    if pathlib.Path("go").exists():
+        break
+print("last line", i, flush=True)
+"""
+
+
+def is_complete(lines: list[str]) -> bool:
+    """Whether no number is missing, up to the one that the last line names."""
+    last = int(lines[-1].split()[-1])
+    wanted = {f"line {i}" for i in range(last + 1)}
+    return lines[-1].startswith("last line") and wanted <= set(lines)
+
+
+def test_a_killed_relay_is_replaced_and_the_training_goes_on(project: Path, start: Starter) -> None:
+    (project / "train.py").write_text(TALKS)
+    running = start("new", "config.yml", cwd=project)
+    assert running.stdout
+    next(line for line in running.stdout if line == "ready\n")
+    (first,) = relays(project / "runs/exp")
+    os.kill(first, signal.SIGKILL)
+    until(lambda: first not in relays(project / "runs/exp") and relays(project / "runs/exp"), 5)
+    (project / "go").touch()
+    _, err = running.communicate(timeout=30)
+    assert running.returncode == 0, err
+    assert "the relay was killed and started again" in err
+    log = log_of(project / "runs/exp")
+    assert "the relay was killed here and started again" in log
+    numbers = [int(line.split()[1]) for line in log.splitlines() if re.fullmatch(r"line \d+", line)]
+    assert len(numbers) == len(set(numbers)), "nothing twice"
+    assert "last line" in log
+
+
+def test_a_reader_that_goes_away_costs_no_line(project: Path) -> None:
+    (project / "train.py").write_text("for i in range(50000): print('line', i)\nprint('last line', i)\n")
+    command = f"{COMMAND} new config.yml -q | head -1"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=project, env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "line 0\n"
+    assert is_complete(lines_of(project / "runs/exp"))
+    assert record_of(project / "runs/exp")["state"] == "completed"
+
+
+def test_a_closed_terminal_costs_no_line(project: Path) -> None:
+    (project / "train.py").write_text(TALKS)
+    shell = on_terminal("new", "config.yml", cwd=project)
+    shell.expect("ready")
+    shell.ptyproc.fileobj.close()  # as when the window is closed: pexpect's own close would send SIGINT too
+    (project / "go").touch()
+    until(lambda: record_of(project / "runs/exp")["state"] == "completed")
+    until(lambda: not relays(project / "runs/exp"))
+    assert is_complete(lines_of(project / "runs/exp"))
+
+
+def test_a_stalled_console_does_not_hold_up_the_training(project: Path) -> None:
+    (project / "train.py").write_text(
+        "for i in range(400000): print('line', i)\nprint('last line', i, flush=True)\nopen('finished', 'w')\n"
+    )
+    running = subprocess.Popen(
+        [COMMAND, "new", "config.yml", "-q"], cwd=project, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    with running:
+        assert running.stdout
+        until((project / "finished").exists)  # nobody has read a byte so far
+        shown = running.stdout.read()
+    assert running.returncode == 0
+    assert "bytes are not shown here" in shown
+    assert is_complete(lines_of(project / "runs/exp"))
+
+
+def test_a_stopped_supervisor_does_not_hold_up_the_training(project: Path, start: Starter) -> None:
+    (project / "train.py").write_text(
+        "for i in range(200000): print('line', i)\nprint('last line', i, flush=True)\nopen('finished', 'w')\n"
+    )
+    running = start("new", "config.yml", "-q", cwd=project)
+    until(lambda: relays(project / "runs/exp"))
+    running.send_signal(signal.SIGSTOP)
+    until((project / "finished").exists)
+    running.send_signal(signal.SIGCONT)
+    running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert is_complete(lines_of(project / "runs/exp"))
+
+
+def test_what_keeps_the_output_open_is_not_waited_for(project: Path) -> None:
+    # Without the run's tag in its environment it is not ours to end.
+    (project / "train.py").write_text(
+        "import subprocess\n"
+        "child = subprocess.Popen(['sleep', '60'], env={}, start_new_session=True)\n"
+        "print(child.pid)\n"
+    )
+    began = time.monotonic()
+    done = tsdia_run("new", "config.yml", cwd=project)
+    os.kill(int(done.stdout), signal.SIGKILL)
+    assert time.monotonic() - began < 15
+    assert done.returncode == 0
+    assert "keeps the training's output open" in done.stderr
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a tmpfs")
+def test_a_full_disk_under_the_log_costs_the_training_nothing(project: Path) -> None:
+    logs = project / "runs" / "exp" / "logs"
+    (project / "train.py").write_text(
+        "import pathlib, subprocess, sys\n"
+        f"logs = {str(logs)!r}\n"
+        "subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', logs], check=True)\n"
+        "for i in range(50000): print('line', i)\n"
+        "print('end', flush=True)\n"
+        "sys.exit(3)\n"
+    )
+    try:
+        done = tsdia_run("new", "config.yml", cwd=project)
+    finally:
+        subprocess.run(["umount", str(logs)], check=False)
+    assert done.returncode == 3
+    assert done.stdout.endswith("end\n")
+
+
+def test_a_deleted_log_folder_costs_the_training_nothing(project: Path) -> None:
+    (project / "train.py").write_text(
+        "import shutil, time\nprint('before', flush=True)\ntime.sleep(0.5)\nshutil.rmtree('runs/exp/logs')\n"
+        "for i in range(1000): print('line', i, flush=True)\n"
+    )
+    done = tsdia_run("new", "config.yml", cwd=project)
+    assert done.returncode == 0
+    assert done.stdout.endswith("line 999\n")

@@ -1,0 +1,105 @@
+"""What a terminal would show at the end is what the log holds; the oracle is pyte."""
+
+from __future__ import annotations
+
+import pyte
+import pyte.modes
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tsdia_run.relay.lines import HEIGHT, LONG_LINE, LineModel
+
+COLUMNS = 400
+
+
+def log_of(*pieces: bytes) -> bytes:
+    model = LineModel()
+    return b"".join(part for piece in pieces for part in model.feed(piece, 0.0)) + b"".join(model.finish(0.0))
+
+
+def shown(data: bytes) -> list[str]:
+    """The lines of a terminal, those that scrolled away first; without spaces and blank lines at the end."""
+    screen = pyte.HistoryScreen(COLUMNS, HEIGHT, history=100_000)
+    screen.set_mode(pyte.modes.LNM)
+    stream = pyte.ByteStream(screen)
+    stream.feed(data)
+    lines = [*screen.history.top, *(screen.buffer[y] for y in range(HEIGHT))]
+    return without_blank_end(["".join(line[x].data for x in range(max(line, default=-1) + 1)) for line in lines])
+
+
+def without_blank_end(lines: list[str]) -> list[str]:
+    lines = [line.expandtabs(8).rstrip() for line in lines]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+words = st.text("ab█▌é .", min_size=1, max_size=12)
+moves = st.sampled_from(
+    ["\r", "\n", "\r\n", "\b", "\b\b\b", "\x1b[K", "\x1b[1K", "\x1b[2K", "\x1b[J", "\x1b[31m", "\x1b[0;1m", "\x1b[?25l"]
+    + ["\x1b[A", "\x1b[2A", "\x1b[3A", "\x1b[B", "\x1b[C", "\x1b[4C", "\x1b[2D", "\x1b[5G", "\x1b[F"]
+    + ["\x1b[P", "\x1b[2@", "\x1b[3X", "\x1b]0;title\x07", "\n\r", "\a", "\x1b[1J"]
+)  # fmt: skip
+nested = st.integers(1, 4).map(lambda n: "\n" * n + "\rinner " + "x" * n + "\x1b[A" * n)
+floods = st.integers(1, 120).map(lambda n: "plain line\n" * n)
+streams = st.lists(st.one_of(words, words, moves, nested, floods), max_size=40).map(
+    lambda parts: "".join(parts).encode()
+)
+
+
+@settings(max_examples=250, deadline=None)
+@given(streams)
+@example(b"a\n" * 60 + b"\x1b[3Ab\r")
+@example(b"\r 10%\r 9%")
+def test_the_log_is_what_a_terminal_shows_at_the_end(data: bytes) -> None:
+    assert without_blank_end(log_of(data).decode().splitlines()) == shown(data)
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
+    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+
+
+# Each part comes as often as it says, so that a failing example can be read.
+hostile = st.lists(
+    st.one_of(
+        st.tuples(st.binary(max_size=30), st.just(1)),
+        st.tuples(streams, st.just(1)),
+        st.tuples(st.sampled_from([b"\xe6\xbc\xa2", b"\xe6\xbc", b"\x80", b"e\xcc\x81", b"\t", b"\0", b"\x1b]0;"]), st.just(1)),
+        st.tuples(st.sampled_from([b"\r\xe2\x96\x88\xe2\x96\x88", b"\r\tbar", b"\rwide \xe6\xbc\xa2", b"\r"]), st.integers(1, 5)),
+        st.tuples(st.sampled_from([b"x", b"\xe2\x96\x88", b"\x80", b"y\ty"]), st.sampled_from([LONG_LINE - 3, LONG_LINE + 3])),
+        st.tuples(st.just(b"y" * 300 + b"\n"), st.sampled_from([3, 100])),
+    ),
+    max_size=10,
+)  # fmt: skip
+
+
+def bytes_of(parts: list[tuple[bytes, int]]) -> bytes:
+    return b"".join(part * times for part, times in parts)
+
+
+@settings(max_examples=250, deadline=None)
+@given(hostile, st.lists(st.integers(0, 1 << 20), max_size=20))
+def test_the_log_does_not_depend_on_how_the_bytes_came(parts: list[tuple[bytes, int]], places: list[int]) -> None:
+    data = bytes_of(parts)
+    assert log_of(*cut(data, places)) == log_of(data)
+
+
+@settings(max_examples=100, deadline=None)
+@given(hostile)
+def test_one_byte_at_a_time_is_no_different(parts: list[tuple[bytes, int]]) -> None:
+    short = bytes_of(parts)[:2000]
+    assert log_of(*(short[at : at + 1] for at in range(len(short)))) == log_of(short)
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n\t"), max_size=300))
+def test_plain_text_enters_the_log_as_it_is(text: str) -> None:
+    expected = text if text.endswith("\n") or not text else text + "\n"
+    assert log_of(text.encode()).decode() == expected
+
+
+@given(st.lists(st.binary(max_size=20).filter(lambda line: not set(line) & {*range(32), 127}), max_size=30))
+def test_broken_utf8_is_repaired_and_nothing_else(lines: list[bytes]) -> None:
+    data = b"".join(line + b"\n" for line in lines)
+    assert log_of(data) == data.decode("utf-8", "replace").encode()

@@ -1,0 +1,99 @@
+"""Text -> the cells that it takes on a screen (pure).
+
+A cell is a string: a character with what combines with it, or empty for the right half of a wide character.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Blocks with characters that are wide, or that take no cell. Only text with one of these is looked at char by char.
+_UNEVEN = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u074a\u07a6-\u0e4e\u0e50-\u11ff\u1300-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u20d0-\u20ff\u2300-\u23ff\u25fd\u25fe\u2600-\u27ff\u2900-\uffff\U00010000-\U0010ffff]"
+)
+_TAB_CELLS = 8
+
+
+def is_even(text: str) -> bool:
+    """Whether each character takes one cell."""
+    return text.isascii() or not _UNEVEN.search(text)
+
+
+def width(char: str) -> int:
+    """How many cells a character takes: 0, 1 or 2."""
+    if char < "\u0300":
+        return 1
+    # Imported late: most output never needs the tables.
+    import unicodedata
+
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def put(cells: list[str], column: int, text: str) -> int:
+    """Write text over cells, as a terminal does.
+
+    Args:
+        cells: The line; changed in place.
+        column: Where the text begins; may lie beyond the end of the line.
+        text: Characters and tabs.
+
+    Returns:
+        The column after the text.
+    """
+    if len(cells) < column:
+        cells.extend(" " * (column - len(cells)))
+    if "\t" not in text and is_even(text):
+        _unpair(cells, column, column + len(text))
+        cells[column : column + len(text)] = text
+        return column + len(text)
+    for char in text:
+        column = _put_char(cells, column, char)
+    return column
+
+
+def blank(cells: list[str], start: int, end: int) -> None:
+    """Erase the cells from ``start`` up to ``end``."""
+    end = min(end, len(cells))
+    if start < end:
+        _unpair(cells, start, end)
+        cells[start:end] = " " * (end - start)
+
+
+def of(text: str) -> list[str]:
+    """The cells of a whole line."""
+    cells: list[str] = []
+    put(cells, 0, text)
+    return cells
+
+
+def count(text: str) -> int:
+    """How many cells a line takes."""
+    return len(text) if is_even(text) and "\t" not in text else len(of(text))
+
+
+def _put_char(cells: list[str], column: int, char: str) -> int:
+    if char == "\t":
+        column += _TAB_CELLS - column % _TAB_CELLS
+        if len(cells) < column:
+            cells.extend(" " * (column - len(cells)))
+        return column
+    needed = width(char)
+    if needed == 0 and column > 0:
+        at = column - 1
+        cells[at - 1 if not cells[at] and at else at] += char
+        return column
+    needed = max(needed, 1)
+    _unpair(cells, column, column + needed)
+    cells[column : column + needed] = [char, ""][:needed]
+    return column + needed
+
+
+def _unpair(cells: list[str], start: int, end: int) -> None:
+    """A wide character of which one half is written over leaves a space in place of the other."""
+    if start < len(cells) and not cells[start] and start:
+        cells[start - 1] = cells[start] = " "
+    if end < len(cells) and not cells[end]:
+        cells[end] = " "

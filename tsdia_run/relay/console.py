@@ -1,0 +1,139 @@
+"""The console: it gets what it can take, and never holds up the training.
+
+What it can't take at once waits in a bounded backlog; beyond that it is skipped, with a mark where it goes on. A
+console that is gone (closed terminal, ``| head``) is given up.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+BACKLOG_BYTES = 1024 * 1024
+_PIPE_BYTES = 1024 * 1024
+_PASS_BYTES = 64 * 1024
+
+
+class Console:
+    """One output of ours; its descriptor is left as it is, since others share it.
+
+    Args:
+        fd: The descriptor; None for none.
+    """
+
+    def __init__(self, fd: int | None) -> None:
+        self._fd = None if fd is None else _unblocked(fd)
+        self._is_terminal = self._fd is not None and os.isatty(self._fd)
+        self._backlog: list[bytes] = []
+        self._backlog_bytes = 0
+        self._skipped = 0
+        self._is_torn = False
+
+    @property
+    def waiting_fd(self) -> int | None:
+        """The descriptor to be polled for writing; None while nothing waits."""
+        return self._fd if self._backlog else None
+
+    def write(self, data: bytes) -> None:
+        """Show, keep for later, or skip."""
+        if self._fd is None:
+            return
+        if self._skipped and not self._backlog:  # it goes on at the beginning of a line
+            start = data.find(b"\n") + 1
+            self._skipped += start
+            self._queue(self._mark() + data[start:])
+        elif self._skipped or self._backlog_bytes + len(data) > BACKLOG_BYTES:
+            self._skipped += len(data)
+            return
+        else:
+            self._queue(data)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, as far as it goes."""
+        while self._backlog and self._fd is not None:
+            data = self._backlog[0]
+            try:
+                written = os.write(self._fd, data)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._fail(error)
+                return
+            self._backlog_bytes -= written
+            self._is_torn = data[written - 1] != 0x0A
+            if written == len(data):
+                self._backlog.pop(0)
+            else:
+                self._backlog[0] = data[written:]
+
+    def finish(self) -> None:
+        """Say what was skipped at the very end."""
+        if self._skipped and not self._backlog:
+            self._queue(self._mark())
+            self.flush()
+
+    def _queue(self, data: bytes) -> None:
+        if data:
+            self._backlog.append(data)
+            self._backlog_bytes += len(data)
+
+    def _mark(self) -> bytes:
+        text = f"[tsdia-run: {self._skipped} bytes are not shown here, since this output was stalled; the log has them]"
+        self._skipped = 0
+        lead = ("\x1b[0m\r\n" if self._is_terminal else "\n") if self._is_torn else ""
+        return f"{lead}{text}\n".encode()
+
+    def _fail(self, error: OSError) -> None:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # a file; there may be space again
+            self._skipped += self._backlog_bytes
+        else:
+            self._fd = None
+        self._backlog.clear()
+        self._backlog_bytes = 0
+
+
+def _unblocked(fd: int) -> int:
+    """A descriptor of the same output whose writes don't block.
+
+    ``O_NONBLOCK`` belongs to the open file, which is shared with the shell; so terminals and pipes are opened a second
+    time. A file doesn't block. For all else (a socket, a terminal of another user) a child does the waiting.
+    """
+    mode = os.fstat(fd).st_mode
+    if os.isatty(fd) or stat.S_ISFIFO(mode):
+        try:
+            own = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError:
+            return _start_copying(fd)
+        _enlarge(own)
+        return own
+    return fd if stat.S_ISREG(mode) or stat.S_ISCHR(mode) else _start_copying(fd)
+
+
+def _enlarge(pipe: int) -> None:
+    import fcntl
+
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        try:
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        except OSError:
+            return  # not a pipe, or the user has no more space for pipes
+
+
+def _start_copying(fd: int) -> int:
+    """The write end of a pipe to a child that copies to ``fd``, however long that takes."""
+    source, sink = os.pipe()
+    if os.fork():
+        os.close(source)
+        os.set_blocking(sink, False)
+        return sink
+    try:
+        os.dup2(source, 0)
+        os.dup2(fd, 1)
+        os.closerange(2, 65536)
+        while data := os.read(0, _PASS_BYTES):
+            while data:
+                data = data[os.write(1, data) :]
+    finally:
+        os._exit(0)

@@ -1,0 +1,123 @@
+"""The streams of one training -> its log, and its latest progress in a small file."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from tsdia_run.relay import progress
+from tsdia_run.relay.lines import LineModel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tsdia_run.relay.logs import Log
+
+_PROGRESS_S = 1.0
+_LOOK_AT_LINES = 8
+_LONGEST_LINE = 500
+
+
+class Journal:
+    """Keeps the streams apart and their lines in order of arrival.
+
+    Args:
+        log: Where the lines go.
+        streams: How many streams there are.
+        interval_s: How often something that changes all the time enters the log.
+        progress_path: The small file; None for none.
+        stamp: Gives what a line of the log begins with, from the time at which it began; None for nothing.
+    """
+
+    def __init__(self, log: Log, streams: int, *, interval_s: float, progress_path: str | None, clock: Clock) -> None:
+        self._log = log
+        stamp = clock.stamp if clock.is_shown else None
+        self._models = [LineModel(interval_s=interval_s, stamp=stamp) for _ in range(streams)]
+        self._latest = self._writer = 0
+        self._progress_path = progress_path
+        self._progress_s = 0.0
+        self._is_progress_due = False
+        self._bar: dict[str, str] = {}
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing for ``tick`` to do."""
+        return not self._is_progress_due and all(model.is_settled for model in self._models)
+
+    def feed(self, stream: int, data: bytes, now: float) -> None:
+        """Take what came from a stream."""
+        if stream != self._latest:  # what is complete in the other one came before
+            self._write(self._latest, self._models[self._latest].complete())
+            self._latest = stream
+        self._write(stream, self._models[stream].feed(data, now))
+        self._is_progress_due = True
+
+    def tick(self, now: float) -> None:
+        """A few times a second."""
+        for stream, model in enumerate(self._models):
+            if not model.is_settled:
+                self._write(stream, model.settle(now))
+        if self._is_progress_due and now - self._progress_s >= _PROGRESS_S:
+            self._progress_s = now
+            self._write_progress()
+
+    def finish(self, now: float) -> None:
+        """All streams have ended."""
+        self._write_progress()
+        for stream in (self._latest, *range(len(self._models))):
+            self._write(stream, self._models[stream].finish(now))
+
+    def _write(self, stream: int, chunks: list[bytes]) -> None:
+        if not chunks:
+            return
+        if self._log.is_torn and stream != self._writer:  # in the middle of a very long line of the other one
+            chunks.insert(0, b"\n")
+        self._writer = stream
+        self._log.write(chunks)
+
+    def _write_progress(self) -> None:
+        if self._progress_path is None or not self._is_progress_due:
+            return
+        self._is_progress_due = False
+        latest_first = sorted(range(len(self._models)), key=lambda stream: stream != self._latest)
+        texts = [text for stream in latest_first for text in self._models[stream].last_texts(_LOOK_AT_LINES)]
+        bars = [bar for bar in map(progress.read, texts) if bar]
+        if bars:
+            self._bar = bars[0]
+        latest = {"time": time.time(), **self._bar, "last_line": texts[0].strip()[:_LONGEST_LINE] if texts else ""}
+        draft = f"{self._progress_path}.draft"
+        try:
+            with open(draft, "w", encoding="utf-8") as file:
+                json.dump(latest, file, ensure_ascii=False)
+            os.rename(draft, self._progress_path)
+        except OSError:
+            return  # the log itself will tell what is wrong with the disk
+
+
+class Clock:
+    """The time as a log shows it.
+
+    Args:
+        is_shown: Whether lines begin with it.
+    """
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self.is_shown = is_shown
+        self._second = -1
+        self._text = ("", "")
+
+    def stamp(self, monotonic_s: float) -> bytes:
+        """Local time with milliseconds and offset, as in ISO 8601, and a space."""
+        # Both clocks are read anew each time, so that a clock that is set shows.
+        at_s = time.time() - time.monotonic() + monotonic_s
+        second = int(at_s)
+        if second != self._second:
+            self._second = second
+            local = time.localtime(second)
+            zone = time.strftime("%z", local)
+            self._text = (time.strftime("%Y-%m-%dT%H:%M:%S", local), f"{zone[:3]}:{zone[3:]}")
+        return f"{self._text[0]}.{int(at_s % 1 * 1000):03d}{self._text[1]} ".encode()
+
+    def now(self) -> bytes:
+        """What a line of our own begins with."""
+        return self.stamp(time.monotonic()) if self.is_shown else b""

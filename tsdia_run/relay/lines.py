@@ -1,0 +1,270 @@
+"""Terminal output -> the lines that a person would have read at the end (pure).
+
+The model is a screen of ``height`` lines, as wide as it needs to be. What scrolls out at its top can't change any
+more and goes into the log; so a bar that is redrawn, or a region of bars, leaves its last state. Two things let a
+reader of the log see life before that: a line that nothing has touched for a while goes into the log early (if it
+changes after all, it comes again), and what changes all the time is shown once in an interval. Without ``settle`` the
+log is a function of the bytes alone, however they were cut.
+
+Plain output never enters the screen line by line: whole blocks of it pass through.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from tsdia_run.relay import cells, escapes, overwrites
+from tsdia_run.relay.outlet import Outlet
+from tsdia_run.relay.row import LONG_LINE, Row
+from tsdia_run.relay.screen import END, Screen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HEIGHT = 50
+# More than the last lines of a read are not looked at one by one.
+_BLOCK_BYTES = 16 * 1024
+# What falls into a thousand drawings stays in the processor's cache up to this size: twice as fast.
+_CACHED_BYTES = 64 * 1024
+# A drawing of a bar is at most this long; what is longer is taken character by character.
+_BAR_BYTES = 4096
+_WIDEST_CELLS = 8  # a tab
+
+_MOVING = re.compile(rb"[\r\x08\x1b]")
+_TOKEN = re.compile(rb"[^\r\x08\x1b]+|\r+|\x08+|" + escapes.ACTIVE)
+_ESCAPES = {b"M": b"A", b"D": b"B", b"E": b"E"}
+
+
+class LineModel:
+    """One stream of output.
+
+    Args:
+        height: Lines of the screen: how far up a bar may reach.
+        interval_s: How often something that changes all the time enters the log.
+        stamp: Gives what a line of the log begins with, from the time at which it began; None for nothing.
+
+    Attributes:
+        is_settled: Whether there is nothing for ``settle`` to give out, now or later.
+    """
+
+    def __init__(
+        self, *, height: int = HEIGHT, interval_s: float = 30.0, stamp: Callable[[float], bytes] | None = None
+    ) -> None:
+        self._height = height
+        self._interval_s = interval_s
+        self._outlet = Outlet(stamp)
+        self._screen = Screen(height, interval_s, self._outlet)
+        self._carry = b""
+        self.is_settled = True
+
+    def feed(self, data: bytes, now: float) -> list[bytes]:
+        """Take output.
+
+        Args:
+            data: Any piece of the stream.
+            now: Time in seconds.
+
+        Returns:
+            What is to be appended to the log.
+        """
+        self._screen.now = now
+        self.is_settled = False
+        last = self._screen.rows[-1]
+        if last.is_empty and not last.is_continued:
+            last.began = last.shown = now
+        if len(data) <= _CACHED_BYTES or b"\r" not in data:
+            self._feed(data)
+        else:
+            for start in range(0, len(data), _CACHED_BYTES):
+                self._feed(data[start : start + _CACHED_BYTES])
+        return self._outlet.take()
+
+    def settle(self, now: float) -> list[bytes]:
+        """Give out early what seems final, and what has not been shown for an interval."""
+        screen = self._screen
+        screen.now = now
+        self.is_settled = True
+        is_held = False
+        for index, row in enumerate(screen.rows):
+            is_above = index < screen.at
+            if row.is_in_log or not (is_above or (row.text() and not row.is_continued)):
+                continue
+            is_final = is_above and not is_held and now - row.touched >= screen.patience_s
+            if is_final or now - row.shown >= self._interval_s:
+                self._outlet.emit((row,), now)
+                row.is_hasty = is_final
+            else:
+                is_held = True  # what stands below it waits, so that the order stays
+                self.is_settled = False
+        return self._outlet.take()
+
+    def complete(self) -> list[bytes]:
+        """Give out every line above the cursor now: another stream is about to write."""
+        self._outlet.emit(self._screen.rows[: self._screen.at], self._screen.now)
+        return self._outlet.take()
+
+    def finish(self, now: float) -> list[bytes]:
+        """Give out everything: the stream has ended."""
+        self._screen.now = now
+        broken, _, _ = self._carry.partition(b"\x1b")
+        self._carry = b""
+        if broken:
+            self._text(broken, is_last=False)
+        self._screen.flush()
+        return self._outlet.take()
+
+    def last_texts(self, count: int) -> list[str]:
+        """The last lines on the screen that are not blank: the one with the cursor, then from the lowest one up."""
+        rows = [self._screen.row, *self._screen.rows[: -count - 1 : -1]]
+        texts = (row.text().rpartition(b"\n")[2].decode() for row in rows)
+        return [text for text in texts if text.strip()]
+
+    def _feed(self, data: bytes) -> None:
+        data, self._carry = escapes.split_partial(self._carry + data)
+        data = escapes.clean(data)
+        if self._is_plain() and b"\r" not in data and b"\x1b" not in data and b"\b" not in data:
+            self._plain(data)
+        else:
+            self._mixed(data)
+
+    # Text and newlines, behind everything else.
+
+    def _is_plain(self) -> bool:
+        return self._screen.at == len(self._screen.rows) - 1 and self._screen.is_behind
+
+    def _plain(self, data: bytes) -> None:
+        screen = self._screen
+        screen.column = END
+        end = data.rfind(b"\n") + 1
+        if end:
+            first = data.find(b"\n") + 1
+            self._append(data[: first - 1], is_last=False)
+            if end - first > _BLOCK_BYTES:
+                first = self._pass_through(data, first, end)
+            if first < end:
+                screen.push(Row(screen.now, data[first : end - 1], data.count(b"\n", first, end)))
+            screen.push(Row(screen.now))
+        if end < len(data):
+            self._append(data[end:], is_last=True)
+
+    def _pass_through(self, data: bytes, first: int, end: int) -> int:
+        """Give out a block but for its last lines, which may still be reached.
+
+        Returns:
+            Where these begin.
+        """
+        start = end - _BLOCK_BYTES // 2
+        if data.count(b"\n", start, end) <= self._height:
+            return first
+        start = data.find(b"\n", start) + 1
+        self._screen.clear_for_block()
+        self._outlet.emit_block(data[first:start], self._screen.now)
+        return start
+
+    def _append(self, data: bytes, *, is_last: bool) -> None:
+        """Text behind the raw row that the cursor stands on."""
+        row = self._screen.row
+        self._screen.touch(row)
+        row.raw += data
+        if row.is_drawn and len(row.raw) > _BAR_BYTES:
+            raw, row.raw = row.raw, b""
+            row.cells = []
+            self._screen.column = 0
+            self._overwrite(row, self._decoded(raw, is_last=is_last))
+        elif len(row.raw) > LONG_LINE:
+            self._screen.cut(row)
+
+    # Text that moves about.
+
+    def _mixed(self, data: bytes) -> None:
+        at = 0
+        while at < len(data):
+            if self._is_plain():
+                found = _MOVING.search(data, at)
+                start = data.rfind(b"\n", at, found.start()) + 1 if found else len(data)
+                if start > at:
+                    self._plain(data[at:start])
+                    at = start
+                    continue
+            end = data.find(b"\n", at)
+            if end < 0:
+                self._line(data[at:], is_last=True)
+                return
+            self._line(data[at:end], is_last=False)
+            self._screen.newline()
+            at = end + 1
+
+    def _line(self, line: bytes, *, is_last: bool) -> None:
+        """What stands between two newlines."""
+        if b"\x1b" in line or b"\b" in line:
+            for token in _TOKEN.finditer(line):
+                self._token(token, is_last=is_last and token.end() == len(line))
+            return
+        first, returned, drawn = line.partition(b"\r")
+        if first:
+            self._text(first, is_last=is_last and not returned)
+        if not returned:
+            return
+        seen, has_hidden = overwrites.visible(drawn)
+        if has_hidden:
+            self._screen.row.is_drawn = True
+        for drawing in seen:
+            self._screen.carriage_return()
+            if drawing:
+                self._text(drawing, is_last=is_last and drawing is seen[-1])
+
+    def _token(self, token: re.Match[bytes], *, is_last: bool) -> None:
+        text, parameters, final, escape = token.group(0, 1, 2, 3)
+        if final:
+            self._screen.control(final, parameters)
+        elif escape:
+            self._screen.control(_ESCAPES[escape], b"")
+        elif text[0] == 0x0D:
+            self._screen.carriage_return()
+        elif text[0] == 0x08:
+            self._screen.backspace(len(text))
+        else:
+            self._text(text, is_last=is_last)
+
+    def _text(self, piece: bytes, *, is_last: bool) -> None:
+        screen = self._screen
+        row = screen.row
+        if screen.is_behind:
+            screen.column = END
+            self._append(piece, is_last=is_last)
+            return
+        text = self._decoded(piece, is_last=is_last)
+        if not text:
+            return
+        screen.touch(row)
+        row.is_drawn = True
+        if screen.column == 0 and len(text) < _BAR_BYTES and "\t" not in text and cells.count(text) >= row.width():
+            row.raw = text.encode()
+            row.cells = None
+            screen.column = END
+            return
+        row.as_cells()
+        self._overwrite(row, text)
+
+    def _decoded(self, piece: bytes, *, is_last: bool) -> str:
+        """Text; a character that the next bytes may complete is set aside."""
+        text, used = codecs.utf_8_decode(piece, "replace", not is_last)
+        if used < len(piece):
+            self._carry = piece[used:] + self._carry
+        return text
+
+    def _overwrite(self, row: Row, text: str) -> None:
+        """Text from the cursor on; a line that grows too long goes into the log and begins anew."""
+        screen = self._screen
+        widest = 1 if "\t" not in text and cells.is_even(text) else _WIDEST_CELLS
+        start = 0
+        while start < len(text):
+            part = text[start : start + max(1, (LONG_LINE - screen.column) // widest)]
+            screen.column = cells.put(row.as_cells(), screen.column, part)
+            start += len(part)
+            if screen.column >= LONG_LINE:
+                screen.let_begin(row)
+                row.cells = []
+                screen.column = 0

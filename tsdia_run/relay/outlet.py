@@ -1,0 +1,60 @@
+"""Rows -> pieces of the log (pure)."""
+
+from __future__ import annotations
+
+from tsdia_run.relay.row import Row, repaired
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class Outlet:
+    """Where rows leave for the log.
+
+    Args:
+        stamp: Gives what a line begins with in the log, from the time at which it began; None for nothing.
+    """
+
+    def __init__(self, stamp: Callable[[float], bytes] | None) -> None:
+        self._stamp = stamp
+        self._pieces: list[bytes] = []
+        # The log ends with the beginning of this row, without a newline.
+        self._unfinished: Row | None = None
+
+    def take(self) -> list[bytes]:
+        """What has left since the last call."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def emit(self, rows: Iterable[Row], now: float) -> None:
+        """Let rows into the log, but for those that it has already."""
+        for row in rows:
+            if not row.is_in_log:
+                self._emit(row.text() + b"\n", row.began, row)
+                row.is_in_log = True
+                row.shown = now
+
+    def emit_beginning(self, row: Row) -> None:
+        """Let into the log what there is of a line, which goes on."""
+        text = repaired(row.raw) if row.cells is None else "".join(row.cells).encode()
+        self._emit(text, row.began, row)
+        row.is_continued = True
+        self._unfinished = row
+
+    def emit_block(self, block: bytes, began: float) -> None:
+        """Let whole plain lines into the log, with their newlines."""
+        self._emit(repaired(block), began, None)
+
+    def _emit(self, text: bytes, began: float, row: Row | None) -> None:
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None:
+            unfinished.is_continued = False
+            if row is not unfinished:
+                self._pieces.append(b"\n")
+        if self._stamp is not None:
+            stamp = self._stamp(began)
+            text = text[:-1].replace(b"\n", b"\n" + stamp) + text[-1:]
+            if row is None or row is not unfinished:
+                self._pieces.append(stamp)
+        self._pieces.append(text)

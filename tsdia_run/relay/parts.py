@@ -1,0 +1,186 @@
+"""The rotated parts of a log, and their compression in a process of its own.
+
+    training_X.000001.log.gz   the oldest part
+    training_X.000002.cut.log  what a total bound made us leave out, in words; only if it did
+    training_X.000007.log.gz   …
+    training_X.log             the live file
+
+So the order of the names is the order of the stream, for ``zcat -f training_X.*`` and ``zgrep``: a digit sorts before
+the ``l`` of ``log``, whatever the locale. A part has its final name from the moment of its rotation, when it is still
+plain text (``zcat -f`` and ``zgrep`` read both), and compression replaces it with one rename: at no moment is there a
+name too many or too few, so a kill -9 can neither lose nor double a line.
+
+A compressed part is a chain of gzip members of about 1 MiB of text each. Each member's header has an extra field ``TD``
+(RFC 1952, 2.3.1.1) of two little-endian 32-bit numbers: the length of the whole member in the file, and of its text. So
+a reader finds any place by hopping from header to header.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+MEMBER_BYTES = 1024 * 1024
+_GZIP = b"\x1f\x8b"
+# Magic, deflate, FEXTRA, no time, no flags, Unix; length of the extra field, its name and its length.
+_HEAD = b"\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\x03" + b"\x0c\x00" + b"TD" + b"\x08\x00"
+_HEAD_BYTES = len(_HEAD) + 8
+_LEVEL = 6
+_LOWEST_NICE = 19
+_CUT_TEXT = "[tsdia-run: parts 2 to {last} of this log, {size} bytes, were left out to keep to the total bound]\n"
+_CUT_PATTERN = re.compile(r"parts 2 to (\d+) of this log, (\d+) bytes")
+
+
+class Parts:
+    """The rotated parts of one log.
+
+    Args:
+        live: Path of the live file, ``….log``.
+    """
+
+    def __init__(self, live: str) -> None:
+        self.folder, name = os.path.split(live)
+        self._stem = name.removesuffix(".log")
+        self._pattern = re.compile(re.escape(self._stem) + r"\.(\d{6,})\.log\.gz")
+
+    def path(self, number: int) -> str:
+        """Where part ``number`` is."""
+        return os.path.join(self.folder, f"{self._stem}.{number:06d}.log.gz")
+
+    @property
+    def _cut_path(self) -> str:
+        return os.path.join(self.folder, f"{self._stem}.000002.cut.log")
+
+    def numbers(self) -> list[int]:
+        """The parts that there are, the oldest first.
+
+        Raises:
+            OSError: The folder can't be read.
+        """
+        return sorted(int(found[1]) for found in map(self._pattern.fullmatch, os.listdir(self.folder)) if found)
+
+    def compress_all(self) -> None:
+        """Compress every part that is still plain text.
+
+        Raises:
+            OSError: A part can't be read or written; it stays as it is.
+        """
+        while (path := self._oldest_plain()) is not None:
+            self._compress(path)
+
+    def _oldest_plain(self) -> str | None:
+        for path in map(self.path, self.numbers()):
+            with open(path, "rb") as part:
+                if part.read(len(_GZIP)) != _GZIP:
+                    return path
+        return None
+
+    def _compress(self, path: str) -> None:
+        folder, name = os.path.split(path)
+        for other in os.listdir(folder):  # left by one that was killed
+            if other.startswith(f".{name}."):
+                os.unlink(os.path.join(folder, other))
+        packed_path = os.path.join(folder, f".{name}.{os.getpid()}")
+        try:
+            with open(path, "rb") as plain, open(packed_path, "xb") as packed:
+                while text := plain.read(MEMBER_BYTES):
+                    packed.write(member(text + plain.readline(MEMBER_BYTES)))
+                packed.flush()
+                os.fsync(packed.fileno())
+            os.rename(packed_path, path)
+        except OSError:
+            if os.path.exists(packed_path):
+                os.unlink(packed_path)
+            raise
+
+    def size(self) -> int:
+        """What the parts take on the disk, in bytes.
+
+        Raises:
+            OSError: A part can't be looked at.
+        """
+        return sum(os.stat(self.path(number)).st_size for number in self.numbers())
+
+    def leave_out(self, excess_bytes: int) -> None:
+        """Remove the oldest parts, but for the first and the last one, until so much is gone; say so in their place.
+
+        Raises:
+            OSError: A part can't be removed.
+        """
+        last_cut, cut_bytes = self._cut()
+        for number in self.numbers()[1:-1]:
+            path = self.path(number)
+            if number > last_cut:
+                if excess_bytes <= 0:
+                    return
+                cut_bytes += text_bytes(path)
+                self._write_cut(number, cut_bytes)
+            # Told first, so that after a kill at this place nothing is missing without a word.
+            excess_bytes -= os.stat(path).st_size
+            os.unlink(path)
+
+    def _cut(self) -> tuple[int, int]:
+        try:
+            with open(self._cut_path, encoding="utf-8") as cut:
+                found = _CUT_PATTERN.search(cut.read())
+        except FileNotFoundError:
+            return 0, 0
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    def _write_cut(self, last: int, size: int) -> None:
+        draft = os.path.join(self.folder, f".{self._stem}.cut")
+        with open(draft, "w", encoding="utf-8") as cut:
+            cut.write(_CUT_TEXT.format(last=last, size=size))
+        os.rename(draft, self._cut_path)
+
+
+def member(text: bytes) -> bytes:
+    """A gzip member whose header says how long it is."""
+    import zlib
+
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    body = packer.compress(text) + packer.flush()
+    tail = zlib.crc32(text).to_bytes(4, "little") + len(text).to_bytes(4, "little")
+    size = _HEAD_BYTES + len(body) + len(tail)
+    return _HEAD + size.to_bytes(4, "little") + len(text).to_bytes(4, "little") + body + tail
+
+
+def text_bytes(path: str) -> int:
+    """How much text a part holds, compressed or not.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    with open(path, "rb") as part:
+        at = size = 0
+        while (head := os.pread(part.fileno(), _HEAD_BYTES, at)).startswith(_HEAD):
+            at += int.from_bytes(head[-8:-4], "little")
+            size += int.from_bytes(head[-4:], "little")
+        return size or os.fstat(part.fileno()).st_size
+
+
+def start_compressing(parts: Parts) -> int:
+    """Compress in a child, at the lowest priority; it may be killed at any moment, and outlive us.
+
+    Returns:
+        Its process id.
+
+    Raises:
+        OSError: No process can be had.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        # An end of a pipe that stays open here would keep somebody waiting.
+        signal.set_wakeup_fd(-1)
+        os.closerange(0, 65536)
+        os.setsid()
+        os.nice(_LOWEST_NICE)
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        parts.compress_all()
+    finally:
+        # Nothing of the relay's own ending may run here; what went wrong leaves a plain part, which is fine.
+        os._exit(0)

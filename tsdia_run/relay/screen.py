@@ -1,0 +1,196 @@
+"""The last lines of a terminal, as far as they can still change (pure)."""
+
+from __future__ import annotations
+
+from tsdia_run.relay import cells
+from tsdia_run.relay.outlet import Outlet
+from tsdia_run.relay.row import Row
+
+# How long a line above the cursor is left alone before it is taken for final; bars are redrawn ten times a second.
+PATIENCE_S = 0.5
+# The cursor stands behind the last byte of a row that is still raw.
+END = -1
+_MOST_COLUMNS = 4096
+_MOST_STEPS = 1000
+
+
+class Screen:
+    """Rows and a cursor; as wide as it needs to be. What scrolls out at the top leaves through the outlet.
+
+    Args:
+        height: How many lines there are.
+        interval_s: The longest time for which a line above the cursor is left alone.
+        outlet: Where rows leave for the log.
+
+    Attributes:
+        rows: The lines from the top; a row may be a block of plain lines, but not the last one.
+        at: Index of the row with the cursor.
+        column: The cursor's column in cells, or END.
+        now: The time.
+        patience_s: How long a line above the cursor is left alone: longer after it proved too short.
+    """
+
+    def __init__(self, height: int, interval_s: float, outlet: Outlet) -> None:
+        self._height = height
+        self._interval_s = interval_s
+        self._outlet = outlet
+        self._lines = 1
+        self._calm_lines = 0
+        self.now = 0.0
+        self.patience_s = PATIENCE_S
+        self.rows = [Row(0.0)]
+        self.at = 0
+        self.column = END
+
+    @property
+    def row(self) -> Row:
+        """The row with the cursor."""
+        return self.rows[self.at]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the cursor stands behind all that its row holds, and the row is still raw."""
+        return self.row.cells is None and (self.column == END or (self.column == 0 and self.row.is_empty))
+
+    def touch(self, row: Row) -> None:
+        """A row is about to change."""
+        row.touched = self.now
+        if row.is_hasty:  # it was not final after all
+            self.patience_s = min(self._interval_s, 2 * self.patience_s)
+            self._calm_lines = 0
+        row.is_in_log = row.is_hasty = False
+
+    def push(self, row: Row) -> None:
+        """A row below all others, with the cursor at its end."""
+        self.rows.append(row)
+        self._lines += row.lines
+        while self._lines - self.rows[0].lines >= self._height:
+            self._scroll()
+        self.at = len(self.rows) - 1
+        self.column = END
+
+    def clear_for_block(self) -> None:
+        """Let every row go: at least a screen of plain lines follows."""
+        self._outlet.emit(self.rows, self.now)
+        self.rows.clear()
+        self._lines = 0
+        self._calm_lines = self._height
+
+    def flush(self) -> None:
+        """Let every row go and begin anew; what is blank at the cursor and below it was never a line."""
+        while len(self.rows) > self.at and not self.rows[-1].is_continued and not self.rows[-1].text():
+            self.rows.pop()
+        self._outlet.emit(self.rows, self.now)
+        self.rows = [Row(self.now)]
+        self._lines = 1
+        self.at = 0
+        self.column = END
+
+    def newline(self) -> None:
+        """To the beginning of the next row."""
+        if self.at == len(self.rows) - 1:
+            self.push(Row(self.now))
+        else:
+            self.at += 1
+            self.column = 0
+
+    def carriage_return(self) -> None:
+        """To the beginning of the row."""
+        self.column = END if self.row.is_empty else 0
+
+    def backspace(self, steps: int) -> None:
+        """To the left."""
+        self.column = max(0, self._numeric_column() - steps)
+
+    def control(self, final: bytes, parameters: bytes) -> None:
+        """Obey an active sequence (see escapes.py), named by its last byte."""
+        first = parameters.partition(b";")[0]
+        how = int(first or 0)
+        steps = min(how or 1, _MOST_STEPS)
+        if final in b"AF":
+            self._move_rows(-steps)
+        elif final in b"BE":
+            self._move_rows(steps)
+        elif final == b"C":
+            self.column = min(self._numeric_column() + steps, _MOST_COLUMNS)
+        elif final == b"D":
+            self.backspace(steps)
+        elif final == b"G":
+            self.column = steps - 1
+        elif final == b"J" and how < 2:
+            self._erase_rows(how)
+        elif final in b"HfJ":  # cleared, or written from its top: what it held stays in the log
+            self.flush()
+        else:
+            self._edit(final, how, steps)
+        if final in b"EF":
+            self.column = 0
+
+    def _scroll(self) -> None:
+        row = self.rows.pop(0)
+        self._lines -= row.lines
+        self.at -= 1
+        self._outlet.emit((row,), self.now)
+        self._calm_lines += row.lines
+        if self._calm_lines >= self._height:
+            self.patience_s = PATIENCE_S
+
+    def _numeric_column(self) -> int:
+        return self.row.width() if self.column == END else self.column
+
+    def _move_rows(self, steps: int) -> None:
+        self.column = self._numeric_column()
+        if any(row.lines > 1 for row in self.rows):
+            self.rows = [line for row in self.rows for line in row.split()]
+            self.at = len(self.rows) - 1
+            for row in [*self.rows]:
+                self.cut(row)
+        while self._lines > self._height:
+            self._scroll()
+        self.at = min(max(0, self.at + steps), self._height - 1)
+        while len(self.rows) <= self.at:
+            self.rows.append(Row(self.now))
+            self._lines += 1
+
+    def cut(self, row: Row) -> None:
+        """If a raw line is very long, let it go but for its last bytes."""
+        end = 0 if row.is_in_log else row.cut_at()
+        if end:
+            rest = row.raw[end:]
+            row.raw = row.raw[:end]
+            self.let_begin(row)
+            row.raw = rest
+
+    def let_begin(self, row: Row) -> None:
+        """Let go of what there is of a line that goes on, and of all above it."""
+        self._outlet.emit(self.rows[: self.rows.index(row)], self.now)
+        self._outlet.emit_beginning(row)
+
+    def _erase_rows(self, how: int) -> None:
+        self._move_rows(0)
+        for row in self.rows[: self.at] if how else self.rows[self.at + 1 :]:
+            if not row.is_empty:
+                self.touch(row)
+                row.clear()
+        self._edit(b"K", how, 1)
+
+    def _edit(self, final: bytes, how: int, steps: int) -> None:
+        """Erase, delete and insert within the row."""
+        row = self.row
+        if row.is_empty or (self.column == END and (final != b"K" or how == 0)):
+            return
+        self.touch(row)
+        row.is_drawn = True
+        column = self.column = self._numeric_column()
+        if final == b"K" and (how == 2 or (how == 0 and column == 0)):
+            row.clear()
+            return
+        line = row.as_cells()
+        if final == b"K":
+            cells.blank(line, *((column, len(line)) if how == 0 else (0, column + 1)))
+        elif final == b"X":
+            cells.blank(line, column, column + steps)
+        elif final == b"P":
+            del line[column : column + steps]
+        elif column < len(line):
+            line[column:column] = " " * steps

@@ -1,0 +1,119 @@
+"""The user's terminal while the training runs on one of ours: its keys, its size, its modes.
+
+The training's terminal does the editing and the echo, so the user's is set to pass keys on as they are typed; Ctrl-C
+and Ctrl-Z stay signals to the supervisor's group. All this only while our group is in the foreground; in the
+background the terminal belongs to the shell.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import termios
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tsdia_run.relay.spec import TerminalSpec
+
+_KEYS_BYTES = 1024
+_IFLAG, _LFLAG, _CC = 0, 3, 6
+
+
+class Terminal:
+    """The user's terminal.
+
+    Args:
+        spec: Its descriptor and the modes that it had before the first relay changed them.
+        master: Our side of the training's terminal.
+    """
+
+    def __init__(self, spec: TerminalSpec, master: int) -> None:
+        self._fd = spec.fd
+        self._original = spec.modes
+        self._master = master
+        self._keys = b""
+        self._is_taken = False
+        self._is_gone = False
+
+    @property
+    def reading_fd(self) -> int | None:
+        """The descriptor to be polled for keys; None while they aren't ours."""
+        return self._fd if self._is_taken and not self._keys else None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether keys wait until the training's terminal takes them."""
+        return bool(self._keys)
+
+    def copy_size(self) -> None:
+        """Give the training's terminal the size of the user's; its foreground group gets SIGWINCH if that is new."""
+        try:
+            size = fcntl.ioctl(self._fd, termios.TIOCGWINSZ, bytes(8))
+            fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
+        except OSError:
+            return  # closed; the keys will tell
+
+    def take(self) -> None:
+        """Have the keys passed on, if our group is in the foreground."""
+        if self._is_taken or self._is_gone or not self._is_foreground():
+            return
+        modes = self._passing()
+        try:
+            termios.tcsetattr(self._fd, termios.TCSANOW, modes)
+        except termios.error:
+            return
+        self._is_taken = True
+        self.copy_size()
+
+    def give_back(self) -> None:
+        """Restore the modes, unless somebody else has set others since (the shell after our supervisor died)."""
+        if not self._is_taken:
+            return
+        self._is_taken = False
+        try:
+            if self._is_foreground() or termios.tcgetattr(self._fd)[: _CC - 2] == self._passing()[: _CC - 2]:
+                termios.tcsetattr(self._fd, termios.TCSANOW, self._original)
+        except termios.error:
+            self._is_gone = True
+
+    def read_keys(self) -> None:
+        """Pass on what was typed."""
+        if not self._is_foreground():
+            self._is_taken = False
+            return
+        try:
+            self._keys = os.read(self._fd, _KEYS_BYTES)
+        except OSError:
+            self._is_taken = False  # in the background since, or closed
+            return
+        if not self._keys:
+            self._is_taken = False
+            self._is_gone = True
+        self.pass_keys()
+
+    def pass_keys(self) -> None:
+        """Write what waits to the training's terminal, as far as it goes."""
+        try:
+            self._keys = self._keys[os.write(self._master, self._keys) :] if self._keys else b""
+        except BlockingIOError:
+            return
+        except OSError:
+            self._keys = b""
+
+    def _is_foreground(self) -> bool:
+        try:
+            return os.tcgetpgrp(self._fd) == os.getpgrp()
+        except OSError:
+            self._is_gone = True
+            return False
+
+    def _passing(self) -> list[Any]:
+        """The modes in which keys come as they are typed; output is still processed, so that a newline begins a line."""
+        modes: list[Any] = [*self._original]
+        modes[_IFLAG] = self._original[_IFLAG] & ~(termios.ICRNL | termios.INLCR | termios.IGNCR)
+        modes[_LFLAG] = self._original[_LFLAG] & ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
+        modes[_CC] = [*self._original[_CC]]
+        modes[_CC][termios.VMIN], modes[_CC][termios.VTIME] = 1, 0
+        return modes
