@@ -262,9 +262,14 @@ def test_no_planted_secret_gets_into_what_we_compose(project: Path) -> None:
     subprocess.run(["git", "remote", "add", "origin", "https://me:canary-pw@host/x.git"], cwd=project, check=True)
     (project / "train.py").write_text("key = 'canary-in-the-environment'\n")
     (project / ".env").write_text("X=canary-file\n")
-    (project / "config.yml").write_text((project / "config.yml").read_text() + "  env: {SOME_TOKEN: canary-setting}\n")
+    (project / ".gitignore").write_text("config.yml\n")  # the user's words stay, also as a part of the code
+    (project / "config.yml").write_text(
+        (project / "config.yml").read_text() + "  env: {SOME_TOKEN: canary-setting}\n"
+        '  args: ["--config", "{config}", "--password", "canary-args"]\nmodel_api_key: x\n'
+    )
     done = tsdia_run(
-        "new", "config.yml", "--", "--api-key", "canary-argument", "--url=http://u:canary-pw2@h/",
+        "new", "config.yml", "--set", "model_api_key=canary-override",
+        "--", "--api-key", "canary-argument", "--url=http://u:canary-pw2@h/",
         cwd=project, env={"WANDB_API_KEY": "canary-in-the-environment"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -272,7 +277,6 @@ def test_no_planted_secret_gets_into_what_we_compose(project: Path) -> None:
         path.name for path in (project / "runs" / "exp").rglob("*") if path.is_file() and b"canary" in path.read_bytes()
     }
     assert found == {"config.yml"}, "the config is the user's words; the rest is ours"
-    assert b"canary" not in (project / "runs/exp/attempts/0/config.yml").read_bytes()
     assert re.search(r"config\.yml:\d+:21: `tsdia_run\.env\.SOME_TOKEN` looks like a secret", done.stderr)
     assert "+key = '[redacted]'" in (project / "runs/exp/attempts/0/git.patch").read_text()
 

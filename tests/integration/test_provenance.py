@@ -1,4 +1,4 @@
-"""The state of the code and of the environment, from real repositories and real interpreters."""
+"""The state of the code, from real repositories."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
-import venv
+import time
 from pathlib import Path
 
 import pytest
 
-from tsdia_run.rundir.environment import capture_environment
-from tsdia_run.rundir.git import MAX_FILE_BYTES, capture_code
+from tsdia_run.rundir.provenance import git as code
+from tsdia_run.rundir.provenance.code_changes import MAX_FILE_BYTES, MAX_TRACKED_BYTES, MAX_UNTRACKED_FILES, LeftOut
+from tsdia_run.rundir.provenance.environment import capture_environment
+from tsdia_run.rundir.provenance.git import MAX_NAMES, CodeState, capture_code
 from tsdia_run.rundir.redaction import Redactor
 
 PLAIN = Redactor(())
@@ -81,34 +83,134 @@ def tree(top: Path) -> dict[bytes, object]:
 
 SETTINGS = {
     "diff.noprefix": "true",
-    "color.ui": "always",
+    "diff.mnemonicPrefix": "true",
+    "diff.context": "0",
+    "diff.relative": "true",
+    "diff.orderFile": "/nonexistent",
     "diff.external": "false",
-    "core.autocrlf": "false",
-    "core.fsmonitor": "false-hook",
     "diff.renames": "copies",
-    "status.showUntrackedFiles": "no",
+    "diff.submodule": "log",
+    "diff.algorithm": "histogram",
+    "diff.suppressBlankEmpty": "true",
+    "color.ui": "always",
+    "core.autocrlf": "false",
+    "core.safecrlf": "true",
+    "core.fsmonitor": "false-hook",
+    "core.splitIndex": "true",
     "core.pager": "false",
+    "core.quotePath": "false",
+    "status.showUntrackedFiles": "no",
+    "status.relativePaths": "true",
+    "status.renames": "copies",
+    "status.showStash": "true",
+}
+VARIABLES = {
+    "GIT_DIFF_OPTS": "--unified=0",
+    "GIT_EXTERNAL_DIFF": "false",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_INDEX_FILE": "/nonexistent/index",
+    "GIT_WORK_TREE": "/nonexistent",
+    "GIT_PAGER": "false",
+    "GIT_PREFIX": "lib/",
 }
 
 
+def apply(repository: Path, state: CodeState, patch: bytes, place: Path) -> Path:
+    """A fresh clone at the commit of the state, with the patch."""
+    git(place, "clone", "-q", str(repository), "again")
+    git(place / "again", "checkout", "-q", str(state.commit))
+    (place / "git.patch").write_bytes(patch)
+    git(place / "again", "apply", "--whitespace=nowarn", str(place / "git.patch"))
+    return place / "again"
+
+
+def files_of_git(top: Path) -> dict[str, tuple[int, int]]:
+    return {
+        str(path): (path.lstat().st_mtime_ns, path.lstat().st_size)
+        for path in (top / ".git").rglob("*")
+        if not path.is_dir()
+    }
+
+
 @pytest.mark.parametrize("has_odd_settings", [False, True])
-def test_commit_and_patch_give_the_code_back(repository: Path, tmp_path: Path, has_odd_settings: bool) -> None:
+def test_commit_and_patch_give_the_code_back(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_odd_settings: bool
+) -> None:
     change(repository)
-    if has_odd_settings:
-        for name, value in SETTINGS.items():
-            git(repository, "config", name, value)
-    before = git(repository, "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "-z", "-uall")
-    state, patch = capture_code(repository / "lib", PLAIN, [])
-    assert git(repository, "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "-z", "-uall") == before
-    assert (state.error, state.branch, state.folder, state.is_dirty) == (None, "main", "lib/", True)
-    again = tmp_path / "again"
-    git(tmp_path, "clone", "-q", str(repository), str(again))
-    git(again, "checkout", "-q", str(state.commit))
-    (tmp_path / "git.patch").write_bytes(patch)
-    git(again, "apply", "--whitespace=nowarn", str(tmp_path / "git.patch"))
+    with monkeypatch.context() as patched:
+        if has_odd_settings:
+            for name, value in SETTINGS.items():
+                git(repository, "config", name, value)
+            for name, value in VARIABLES.items():
+                patched.setenv(name, value)
+        before = files_of_git(repository)
+        state, patch = capture_code(repository / "lib", PLAIN, [])
+    assert files_of_git(repository) == before, "nothing is written into the repository"
+    assert (state.error, state.branch, state.folder, state.is_dirty) == (None, "main", "lib", True)
+    assert (state.left_out, state.is_redacted) == ((), False)
+    again = apply(repository, state, patch, tmp_path)
     (repository / "noise.log").unlink()
     assert tree(again) == tree(repository)
     json.dumps(dataclasses.asdict(state)).encode()
+
+
+def test_line_ends_that_git_converts_come_back(repository: Path, tmp_path: Path) -> None:
+    git(repository, "config", "core.autocrlf", "true")
+    (repository / "train.py").write_bytes(b"print(2)\r\n")
+    (repository / "new.py").write_bytes(b"one\r\ntwo\r\n")
+    state, patch = capture_code(repository, PLAIN, [])
+    again = apply(repository, state, patch, tmp_path)
+    assert (again / "train.py").read_bytes() == b"print(2)\n", "as git would have committed it"
+    assert b"one" in (again / "new.py").read_bytes()
+
+
+def test_a_merge_in_conflict_comes_back(repository: Path, tmp_path: Path) -> None:
+    git(repository, "checkout", "-q", "-b", "other")
+    for branch in ("other", "main"):
+        git(repository, "checkout", "-q", branch)
+        (repository / "train.py").write_text(f"print('{branch}')\n")
+        git(repository, "commit", "-q", "-a", "-m", branch)
+    with pytest.raises(subprocess.CalledProcessError):
+        git(repository, "merge", "-q", "other")
+    (repository / "new.py").write_text("new\n")
+    state, patch = capture_code(repository, PLAIN, [])
+    assert tree(apply(repository, state, patch, tmp_path)) == tree(repository)
+
+
+def test_names_with_newlines_above_the_repository_do_no_harm(repository: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "new\nline and 'quote'"
+    repository.rename(moved)
+    change(moved)
+    state, patch = capture_code(moved / "lib", PLAIN, [])
+    assert (state.error, state.folder) == (None, "lib")
+    again = apply(moved, state, patch, tmp_path)
+    (moved / "noise.log").unlink()
+    assert tree(again) == tree(moved)
+
+
+def test_a_second_working_tree_has_its_own_state(repository: Path, tmp_path: Path) -> None:
+    git(repository, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    (tmp_path / "side" / "new.py").write_text("new\n")
+    state, patch = capture_code(tmp_path / "side", PLAIN, [])
+    assert (state.branch, state.untracked) == ("side", ("new.py",))
+    assert b"+new" in patch
+
+
+def test_no_hook_is_run(repository: Path, tmp_path: Path) -> None:
+    hook = repository / ".git" / "hooks" / "post-index-change"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch '{tmp_path}/hook-ran'\n")
+    hook.chmod(0o755)
+    (repository / "new.py").touch()
+    assert capture_code(repository, PLAIN, [])[0].error is None
+    assert not (tmp_path / "hook-ran").exists()
+
+
+def test_the_remote_need_not_be_called_origin(repository: Path) -> None:
+    git(repository, "remote", "add", "upstream", "https://token@host/repo.git")
+    assert capture_code(repository, PLAIN, [])[0].remote == "https://[redacted]@host/repo.git"
+    git(repository, "remote", "add", "origin", "git@host:me/repo.git")
+    assert capture_code(repository, PLAIN, [])[0].remote == "git@host:me/repo.git"
 
 
 def test_a_clean_repository_has_no_patch(repository: Path) -> None:
@@ -146,33 +248,114 @@ def test_redirected_git_is_not_believed(repository: Path, tmp_path: Path, monkey
     assert capture_code(repository, PLAIN, [])[0].branch == "main"
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away")
+def test_without_leave_the_reason_is_told(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    os.chown(repository, 12345, 12345)
+    state, patch = capture_code(repository, PLAIN, [])
+    assert "dubious ownership" in str(state.error)
+    assert patch == b""
+    for name, value in {"COUNT": "1", "KEY_0": "safe.directory", "VALUE_0": "*"}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    assert capture_code(repository, PLAIN, [])[0].error is None
+
+
+def test_git_that_hangs_is_ended(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = tmp_path / "bin" / "git"
+    hanging.parent.mkdir()
+    hanging.write_text("#!/bin/sh\nsleep 60 & sleep 60\n")
+    hanging.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{hanging.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(code, "LIMIT_S", 0.2)
+    began = time.monotonic()
+    assert capture_code(repository, PLAIN, [])[0].error == "git did not answer in time"
+    assert time.monotonic() - began < 10
+
+
+def test_what_fails_late_does_not_lose_the_commit(repository: Path) -> None:
+    head = git(repository, "rev-parse", "HEAD").strip()
+    (repository / ".git" / "index").write_bytes(b"broken")
+    state, patch = capture_code(repository, PLAIN, [])
+    assert (state.commit, state.is_dirty, patch) == (head, None, b"")
+    assert state.error
+
+
 def test_runs_large_files_and_secrets_are_left_out(repository: Path) -> None:
     (repository / "runs" / "exp").mkdir(parents=True)
     (repository / "runs" / "exp" / "junk.txt").write_text("junk\n")
     (repository / "large.bin").write_bytes(b"x" * (MAX_FILE_BYTES + 1))
     (repository / ".env").write_text("A=1\n")
     (repository / "prod.pem").write_text("tracked\n")
-    git(repository, "add", "prod.pem")
+    (repository / "runs" / "notes.md").write_text("tracked\n")
+    (repository / "secrets.py").write_text("is_code = 1\n")
+    (repository / "binary.bin").write_bytes(b"x" * (MAX_TRACKED_BYTES + 1))
+    git(repository, "init", "-q", "nested")
+    git(repository, "add", "prod.pem", "runs/notes.md")
     state, patch = capture_code(repository, PLAIN, [repository / "runs"])
     assert {one.path: one.reason for one in state.left_out} == {
         "large.bin": f"larger than {MAX_FILE_BYTES} bytes",
         ".env": "looks like a secret",
         "prod.pem": "looks like a secret",
+        "runs/notes.md": "among the runs",
+        "binary.bin": f"larger than {MAX_TRACKED_BYTES} bytes",
+        "nested/": "a repository of its own",
     }
-    assert patch == b""
+    assert state.untracked == (".env", "large.bin", "nested/", "secrets.py")
+    assert patch.count(b"diff --git") == 1
+    assert b"+is_code = 1" in patch
 
 
-def test_a_submodule_is_told(repository: Path, tmp_path: Path) -> None:
+def test_a_data_set_that_nobody_ignored_does_not_crowd_out_the_code(repository: Path) -> None:
+    (repository / "data").mkdir()
+    for number in range(MAX_UNTRACKED_FILES + 5):
+        (repository / "data" / f"{number}.txt").touch()
+    (repository / "zoo").mkdir()
+    (repository / "zoo" / "new.py").write_text("code\n")
+    state, patch = capture_code(repository, PLAIN, [])
+    assert b"+code" in patch
+    assert (len(state.untracked), state.untracked_count) == (MAX_NAMES, MAX_UNTRACKED_FILES + 6)
+    assert (len(state.left_out), state.left_out_count) == (6, 6)
+
+
+def test_the_changes_of_a_submodule_are_in_the_patch(repository: Path, tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()
     git(inner, "init", "-q")
-    (inner / "a").touch()
+    (inner / "a").write_text("a\n")
     git(inner, "add", ".")
     git(inner, "commit", "-q", "-m", "one")
-    git(repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "sub")
+    with_files = ("-c", "protocol.file.allow=always", "submodule")
+    git(repository, *with_files, "add", "-q", str(inner), "sub dir")
     git(repository, "commit", "-q", "-m", "sub")
-    (repository / "sub" / "a").write_text("changed\n")
-    assert capture_code(repository, PLAIN, [])[0].submodules == ("sub",)
+    (repository / "sub dir" / "a").write_text("changed\n")
+    (repository / "sub dir" / "new").write_text("new\n")
+    (repository / "sub dir" / ".env").write_text("A=1\n")
+    (repository / "train.py").write_text("print(2)\n")
+    state, patch = capture_code(repository, PLAIN, [])
+    assert (state.error, state.branch, state.submodules) == (None, "main", ("sub dir",))
+    assert state.left_out == (LeftOut("sub dir/.env", "looks like a secret"),)
+    git(tmp_path, "clone", "-q", str(repository), "again")
+    git(tmp_path / "again", *with_files, "update", "-q", "--init")
+    (tmp_path / "git.patch").write_bytes(patch)
+    git(tmp_path / "again", "apply", str(tmp_path / "git.patch"))
+    (repository / "sub dir" / ".env").unlink()
+    (repository / "sub dir" / ".git").unlink()
+    (tmp_path / "again" / "sub dir" / ".git").unlink()
+    assert tree(tmp_path / "again") == tree(repository)
+
+
+def test_a_patch_that_was_redacted_still_applies_where_the_secret_is_new(repository: Path, tmp_path: Path) -> None:
+    pem = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowabcdefghijkl\n-----END RSA PRIVATE KEY-----\n"
+    (repository / "deploy.py").write_text(f'KEY = """{pem}"""\nTOKEN = "s3cret-value"\n')
+    (repository / "train.py").write_text("print(2)\n")
+    (repository / "state.bin").write_bytes(b"\0s3cret-value")
+    state, patch = capture_code(repository, Redactor(("s3cret-value",)), [])
+    assert (state.is_redacted, state.redacted) == (True, ("deploy.py",))
+    assert state.left_out == (LeftOut("state.bin", "binary, with a secret in it"),)
+    again = apply(repository, state, patch, tmp_path)
+    assert (again / "train.py").read_text() == "print(2)\n"
+    assert len((again / "deploy.py").read_text().splitlines()) == 5
 
 
 def test_no_planted_secret_is_in_what_is_written(repository: Path) -> None:
@@ -183,44 +366,21 @@ def test_no_planted_secret_is_in_what_is_written(repository: Path) -> None:
         "token = 'canary-in-the-environment'\nurl = 'https://u:canary-pw@h'\n# canary-2-ü\n"
     )
     (repository / ".env").write_text("X=canary-file\n")
+    (repository / ".npmrc").write_text("canary-tracked\n")
+    git(repository, "add", ".npmrc")
+    git(repository, "checkout", "-q", "-b", "canary-in-the-environment")
+    (repository / "canary-in-the-environment").mkdir()
+    (repository / "canary-in-the-environment" / "weights.bin").write_bytes(b"\0canary-in-the-environment")
     (repository / "canary-in-the-environment.py").touch()
-    state, patch = capture_code(repository, redactor, [])
-    environment = capture_environment(sys.executable, {**os.environ, **canaries, "HF_HOME": "/x/canary-2-ü"}, redactor)
-    written = (
-        json.dumps([dataclasses.asdict(state), dataclasses.asdict(environment)], ensure_ascii=False).encode() + patch
+    state, patch = capture_code(repository / "canary-in-the-environment", redactor, [])
+    environment = capture_environment(
+        sys.executable,
+        {**os.environ, **canaries, "HF_HOME": "/x/canary-2-ü", "HF_ENDPOINT": "https://canary@host"},
+        redactor,
     )
+    argv = redactor.argv(["--api-key", "canary", "--set=x.password=canary", "--url=https://u:canary@h", "canary-2-ü"])
+    composed = [dataclasses.asdict(state), dataclasses.asdict(environment), argv]
+    written = json.dumps(composed, ensure_ascii=False).encode() + patch
     assert b"canary" not in written
     assert state.is_redacted
     assert state.remote == "https://[redacted]@host/repo.git"
-
-
-def test_the_packages_are_those_of_the_interpreter() -> None:
-    state = capture_environment(sys.executable, os.environ, PLAIN)
-    assert state.error is None
-    assert state.packages["torch"].startswith("2.")
-    assert "pytest" in state.packages
-    assert state.packages["tsdia_run"].startswith("0.")
-    assert state.usable_cpus >= 1
-    assert (state.memory_bytes or 0) > 2**28
-
-
-def test_another_interpreter_is_asked_for_its_own(tmp_path: Path) -> None:
-    venv.create(tmp_path / "venv", with_pip=False)
-    site = next((tmp_path / "venv" / "lib").iterdir()) / "site-packages"
-    (site / "only_there-1.2.dist-info").mkdir()
-    (site / "edited-0.1.dist-info").mkdir()
-    (site / "edited-0.1.dist-info" / "direct_url.json").write_text(
-        json.dumps({"url": "https://me:pw@host/e.git", "vcs_info": {"vcs": "git", "commit_id": "abc123"}})
-    )
-    state = capture_environment(str(tmp_path / "venv" / "bin" / "python"), {}, PLAIN)
-    assert state.error is None
-    assert state.packages == {"edited": "0.1 @ https://[redacted]@host/e.git@abc123", "only_there": "1.2"}
-    assert state.prefix == str(tmp_path / "venv")
-
-
-def test_an_interpreter_that_does_not_answer_is_told(tmp_path: Path) -> None:
-    (tmp_path / "python").write_text("#!/bin/sh\nexit 3\n")
-    (tmp_path / "python").chmod(0o755)
-    state = capture_environment(str(tmp_path / "python"), {}, PLAIN)
-    assert state.packages == {}
-    assert "could not be asked" in str(state.error)

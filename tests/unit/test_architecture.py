@@ -29,7 +29,8 @@ ALLOWED = {
     "examples": set(),
 }
 PURE = [
-    "errors", "words", "settings", "config/document", "config/edits", "config/surprises", "rundir/redaction",
+    "errors", "words", "settings", "config/document", "config/edits", "config/surprises",
+    "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/overwrites", "relay/progress", "relay/row",
     "launch/accelerate", "launch/accelerate_config", "supervise/ladder", "supervise/ending",
 ]  # fmt: skip

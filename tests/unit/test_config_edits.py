@@ -205,6 +205,7 @@ def test_any_edit_of_any_config_is_read_back_and_touches_no_other_line(
     data: dict[str, Any], value: Any, pick: int, flow: bool | None, indent: int
 ) -> None:
     text = "# head\n" + yaml.safe_dump(data, default_flow_style=flow, indent=indent, allow_unicode=True) + "# tail\n"
+    data = yaml.safe_load(text)  # PyYAML does not read back all that it writes: a next-line character becomes a space
     known = paths(data)
     path = known[pick % len(known)]
     after = edited(text, Set(".".join(path), value))
@@ -225,4 +226,5 @@ def test_taking_a_section_out_gives_the_rest(data: dict[str, Any], section: Any,
     items = [item for item in data.items() if item[0] != "mine"]
     mixed = dict([*items[:at], ("mine", section), *items[at:]])
     text = yaml.safe_dump(mixed, default_flow_style=flow, sort_keys=False, allow_unicode=True)
-    assert yaml.safe_load(edited(text, Remove("mine"))) == dict(items)
+    wanted = {key: value for key, value in yaml.safe_load(text).items() if key != "mine"}
+    assert yaml.safe_load(edited(text, Remove("mine"))) == wanted

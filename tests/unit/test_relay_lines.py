@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pyte
 import pyte.modes
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

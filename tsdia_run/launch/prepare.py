@@ -15,6 +15,9 @@ from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.rundir.redaction import REDACTED, Redactor
 from tsdia_run.settings import Layer, Settings, read_layer
 
+# Settings that are command lines, which may have a secret in them.
+_ARGUMENTS = ("args", "resume_args")
+
 
 def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> None:
     """Write the files that the script and a later resume need.
@@ -46,7 +49,7 @@ def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> dic
         "python": plan.interpreter.path,
         "launcher": plan.command.how,
         "extra_args": redactor.argv(list(request.extra_args)),
-        "overrides": [redactor.text(assignment) for assignment in request.overrides],
+        "overrides": redactor.argv(list(request.overrides)),
         "environment": redactor.environment(environment),
         "settings": _settings_json(request.settings, plan.interpreter.path, redactor),
     }
@@ -61,8 +64,13 @@ def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[
     }
     if settings.module is not None:
         del values["entrypoint"]
+    for name in _ARGUMENTS:
+        if name in values:
+            values[name] = redactor.argv(values[name])
     for group in ("accelerate", "logs", "wandb"):
         values[group] = {key: value for key, value in values[group].items() if value not in (None, ())}
+    if "flags" in values["accelerate"]:
+        values["accelerate"]["flags"] = redactor.argv(values["accelerate"]["flags"])
     return {**values, "python": python, "env": redactor.environment(dict(settings.env))}
 
 
@@ -73,8 +81,8 @@ def write_provenance(plan: Plan, redactor: Redactor) -> None:
         OSError: The file system refused.
     """
     # Imported here, beside the training's own imports rather than before them.
-    from tsdia_run.rundir.environment import capture_environment
-    from tsdia_run.rundir.git import capture_code
+    from tsdia_run.rundir.provenance.environment import capture_environment
+    from tsdia_run.rundir.provenance.git import capture_code
 
     request, attempt = plan.request, plan.layout.attempt(plan.request.number)
     code, patch = capture_code(request.cwd, redactor, [_runs(request.run_dir, request.cwd)])
@@ -126,7 +134,8 @@ class Recorded:
         Raises:
             UsageError: There was a secret among them, which was not kept.
         """
-        if any(REDACTED in argument for argument in self.extra_args):
+        settings = (self.settings.values.get(name, ()) for name in (*_ARGUMENTS, "accelerate.flags"))
+        if any(REDACTED in argument for arguments in (self.extra_args, *settings) for argument in arguments):
             raise UsageError(
                 "the script's last arguments had a secret in them, which was not recorded",
                 hint="Give secrets through the environment; start a new run from the checkpoint to go on.",

@@ -1,0 +1,8 @@
+"""The same examples in every run: a check that fails must fail again."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")

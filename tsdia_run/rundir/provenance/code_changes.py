@@ -1,0 +1,217 @@
+"""What differs from the commit, as a patch, in a repository and in its submodules."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdia_run.rundir.provenance import patch
+from tsdia_run.rundir.provenance.git_process import Git, GitError
+from tsdia_run.rundir.provenance.git_status import Status
+from tsdia_run.rundir.redaction import Redactor
+
+MAX_FILE_BYTES = 1024 * 1024
+MAX_UNTRACKED_BYTES = 16 * 1024 * 1024
+MAX_UNTRACKED_FILES = 1000
+# A tracked file: its patch is mostly small, but git, and we for a binary one, hold the file in memory.
+MAX_TRACKED_BYTES = 8 * 1024 * 1024
+MAX_PATCH_BYTES = 32 * 1024 * 1024
+
+# Without the user's settings: the patch must apply elsewhere.
+_DIFF = tuple(
+    "diff --binary --full-index --no-ext-diff --no-textconv --no-color --no-renames"
+    " --unified=3 --inter-hunk-context=0 --submodule=short --ignore-submodules=dirty".split()
+)
+_STATUS = tuple(
+    "status --porcelain=v2 --branch -z --untracked-files=all --no-renames --no-ahead-behind"
+    " --ignore-submodules=none".split()
+)
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not in the patch, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a repository is.
+
+    Attributes:
+        top: The top of its working tree, without links.
+        git_dir: Where its index is.
+        commit: HEAD; None before the first commit.
+    """
+
+    top: Path
+    git_dir: Path
+    commit: str | None
+
+    @classmethod
+    def of(cls, git: Git) -> Place:
+        """The place of the repository around a directory.
+
+        Raises:
+            GitError: There is none, or git does not trust it.
+        """
+        # In this order: folders may have newlines in their names. Before the first commit git fails at HEAD, at last.
+        answer = git.run("rev-parse", "--show-cdup", "--absolute-git-dir", "HEAD", may_fail=True)
+        cdup, _, rest = answer.removesuffix(b"\n").partition(b"\n")
+        git_dir, _, commit = rest.rpartition(b"\n")
+        return cls(
+            top=Path(os.path.realpath(git.cwd / os.fsdecode(cdup))),
+            git_dir=Path(os.fsdecode(git_dir)),
+            commit=None if commit == b"HEAD" else commit.decode("ascii"),
+        )
+
+
+class CodeChanges:
+    """Collects what differs. All paths are relative to the top of the outermost repository.
+
+    Attributes:
+        branch: The branch of the outermost repository; None where HEAD is detached.
+        changed: Tracked files that differ.
+        untracked: Files that git does not know and does not ignore, the runs excepted.
+        left_out: Those of both that are not in the patch.
+        submodules: Submodules with another commit or with changes of their own.
+        redacted: Files of the patch that secrets were taken out of.
+        patch: The patch, in parts, without secrets.
+        errors: What git could not tell.
+    """
+
+    def __init__(self, top: Path, exclude: Sequence[Path], redactor: Redactor) -> None:
+        self._top = top
+        self._exclude = tuple(os.path.realpath(path) + os.sep for path in exclude)
+        self._redactor = redactor
+        self.branch: str | None = None
+        self.changed: list[str] = []
+        self.untracked: list[str] = []
+        self.left_out: list[LeftOut] = []
+        self.submodules: list[str] = []
+        self.redacted: list[str] = []
+        self.patch: list[bytes] = []
+        self.errors: list[str] = []
+
+    def collect(self, git: Git, place: Place, inside: str = "") -> None:
+        """Add the changes of one repository, which lies ``inside`` (``""``, or ``sub/``) of the outermost one."""
+        try:
+            status = Status.parse(git.run(*_STATUS, cwd=place.top))
+            untracked = [path for path in status.untracked if not self._is_among_runs(inside + path)]
+            self.branch = self.branch if inside else status.branch
+            self.changed += [inside + path for path in status.changed]
+            self.untracked += [inside + path for path in untracked]
+            self.submodules += [inside + path for path in status.submodules]
+            without = self._unwanted(status.changed, inside)
+            taken = self._chosen(untracked, inside)
+            if taken or len(status.changed) > len(without):
+                self._add(_diff(git, place, taken, without, inside))
+            inner = [(path, Place.of(git.at(place.top / path))) for path in status.dirty_submodules]
+        except (GitError, OSError) as error:
+            self.errors.append(f"{inside}: {error}" if inside else str(error))
+            return
+        for path, its_place in inner:
+            self.collect(git, its_place, f"{inside}{path}/")
+
+    def _is_among_runs(self, path: str) -> bool:
+        return os.path.join(self._top, path).startswith(self._exclude)
+
+    def _unwanted(self, changed: Sequence[str], inside: str) -> list[str]:
+        """The tracked files that must not be in the patch."""
+        found = []
+        for path in changed:
+            reason = "among the runs" if self._is_among_runs(inside + path) else None
+            reason = reason or _why_not(self._top / inside / path, MAX_TRACKED_BYTES)[0]
+            if reason:
+                found.append(path)
+                self.left_out.append(LeftOut(inside + path, reason))
+        return found
+
+    def _chosen(self, untracked: Sequence[str], inside: str) -> list[str]:
+        """The untracked files for the patch: those in small folders first, since a folder of many files is data."""
+        sizes = Counter(_folder(path) for path in untracked)
+        taken: list[str] = []
+        total_bytes = 0
+        for path in sorted(untracked, key=lambda path: (sizes[_folder(path)], path)):
+            reason: str | None = f"there are more than {MAX_UNTRACKED_FILES} untracked files"
+            size_bytes = 0
+            if len(taken) < MAX_UNTRACKED_FILES:
+                reason, size_bytes = _why_not(self._top / inside / path, MAX_FILE_BYTES)
+            if path.endswith("/"):
+                reason = "a repository of its own"
+            elif reason is None and total_bytes + size_bytes > MAX_UNTRACKED_BYTES:
+                reason = f"all untracked files together are larger than {MAX_UNTRACKED_BYTES} bytes"
+            if reason is None:
+                taken.append(path)
+                total_bytes += size_bytes
+            else:
+                self.left_out.append(LeftOut(inside + path, reason))
+        return taken
+
+    def _add(self, data: bytes) -> None:
+        for section in patch.sections(data):
+            path = os.fsdecode(section.path)
+            if section.is_binary and self._has_secret(self._top / path):
+                self.left_out.append(LeftOut(path, "binary, with a secret in it"))
+                continue
+            clean = self._redactor.data(section.data)
+            if clean != section.data:
+                self.redacted.append(path)
+            self.patch.append(clean)
+
+    def _has_secret(self, file: Path) -> bool:
+        if file.is_symlink() or not file.is_file():
+            return False
+        data = file.read_bytes()
+        return self._redactor.data(data) != data
+
+
+def _folder(path: str) -> str:
+    """The first folder of a path; a file at the top is alone in its own."""
+    return path.partition("/")[0]
+
+
+def _why_not(file: Path, limit_bytes: int) -> tuple[str | None, int]:
+    """Why a file must not be in a patch, if it must not, and its size in bytes."""
+    if patch.looks_secret(file.name):
+        return "looks like a secret", 0
+    try:
+        status = file.lstat()
+    except FileNotFoundError:
+        # Deleted, which a patch can say.
+        return None, 0
+    except OSError as error:
+        return f"can't be read: {error.strerror}", 0
+    if status.st_size > limit_bytes:
+        return f"larger than {limit_bytes} bytes", 0
+    if not file.is_symlink() and not os.access(file, os.R_OK):
+        return "can't be read: no permission", 0
+    return None, status.st_size
+
+
+def _diff(git: Git, place: Place, taken: Sequence[str], without: Sequence[str], inside: str) -> bytes:
+    """Staged, unstaged and untracked changes as one patch.
+
+    Git shows a file that it does not know once its index names it: a copy of the index does.
+    """
+    prefixes = (f"--src-prefix=a/{inside}", f"--dst-prefix=b/{inside}")
+    commit = place.commit or _EMPTY_TREE
+    words = (*_DIFF, *prefixes, commit, "--", ":(top)", *(f":(top,exclude,literal){path}" for path in without))
+    if not taken:
+        return git.run(*words, cwd=place.top, limit_bytes=MAX_PATCH_BYTES)
+    with tempfile.TemporaryDirectory(prefix="tsdia-run-") as folder:
+        index = Path(folder, "index")
+        if (place.git_dir / "index").exists():
+            shutil.copyfile(place.git_dir / "index", index)
+        # The object is never looked at, since the file differs from it. (`git add --intent-to-add` would write one.)
+        entries = b"".join(b"100644 %s\t%s\0" % (commit.encode(), os.fsencode(path)) for path in taken)
+        git.run("update-index", "-z", "--index-info", cwd=place.top, index=index, given=entries)
+        return git.run(*words, cwd=place.top, index=index, limit_bytes=MAX_PATCH_BYTES)

@@ -1,0 +1,129 @@
+"""The environment of an attempt: interpreter, packages, machine, and the variables that steer a training."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tsdia_run.rundir.provenance import machine, packages
+from tsdia_run.rundir.provenance.machine import Gpu
+from tsdia_run.rundir.redaction import Redactor
+
+_PROBE_LIMIT_S = 30.0
+_PREFIXES = tuple(
+    "ACCELERATE_ BNB_ CONDA_ CUBLAS_ CUDA_ CUDNN_ DEEPSPEED_ DS_ FSDP_ GLOO_ HF_ HIP_ HSA_ HUGGINGFACE_ KMP_"
+    " LD_LIBRARY_PATH LD_PRELOAD LOCAL_ MASTER_ MIOPEN_ MKL_ NCCL_ NUMEXPR_ NVIDIA_ NODE_RANK GROUP_RANK OMP_"
+    " OPENBLAS_ PATH PL_ PYTHON PYTORCH_ RANK RCCL_ ROCM_ ROCR_ SLURM_ TF_ TOKENIZERS_ TORCH TPU_ TRANSFORMERS_"
+    " TRITON_ VIRTUAL_ENV WANDB_ WORLD_SIZE XLA_".split()
+)
+
+
+@dataclass(frozen=True)
+class EnvironmentState:
+    """Where an attempt runs.
+
+    Attributes:
+        python: The interpreter's version; None where it could not be asked.
+        implementation: CPython or another; None where it could not be asked.
+        executable: Its path.
+        prefix: Its environment.
+        platform: System, release, machine, libc.
+        host: Name of the machine.
+        cpu: Model of the processor.
+        cpus: Logical processors of the machine.
+        usable_cpus: Those that this process may use.
+        cpu_limit: Processors' worth of time that the control group allows; None where it does not limit.
+        memory_bytes: Memory of the machine.
+        memory_limit_bytes: What the control group allows; None where it does not limit.
+        gpus: NVIDIA GPUs.
+        packages: Every installed package: version, and where it came from if not from an index.
+        variables: Environment variables that steer a training, without secrets.
+        error: What could not be found out.
+    """
+
+    python: str | None
+    implementation: str | None
+    executable: str
+    prefix: str | None
+    platform: str
+    host: str
+    cpu: str | None
+    cpus: int | None
+    usable_cpus: int
+    cpu_limit: float | None
+    memory_bytes: int | None
+    memory_limit_bytes: int | None
+    gpus: tuple[Gpu, ...]
+    packages: Mapping[str, str]
+    variables: Mapping[str, str]
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What an interpreter says of itself; nothing where it does not answer, and why."""
+
+    version: str | None = None
+    implementation: str | None = None
+    prefix: str | None = None
+    packages: Mapping[str, str] | None = None
+    error: str | None = None
+
+
+def capture_environment(python: str, environ: Mapping[str, str], redactor: Redactor) -> EnvironmentState:
+    """The environment of a training.
+
+    Args:
+        python: Its interpreter.
+        environ: Its environment variables.
+        redactor: Knows the secrets.
+    """
+    answer = _ask(python, environ)
+    gpus, gpu_error = machine.gpus()
+    limits = machine.limits()
+    return EnvironmentState(
+        python=answer.version,
+        implementation=answer.implementation,
+        executable=python,
+        prefix=answer.prefix,
+        platform=platform.platform(),
+        host=platform.node(),
+        cpu=machine.cpu_model(),
+        cpus=os.cpu_count(),
+        usable_cpus=len(os.sched_getaffinity(0)),
+        cpu_limit=limits.cpus,
+        memory_bytes=machine.memory_bytes(),
+        memory_limit_bytes=limits.memory_bytes,
+        gpus=gpus,
+        packages={name: redactor.url(version) for name, version in (answer.packages or {}).items()},
+        variables=redactor.environment(
+            {name: value for name, value in sorted(environ.items()) if name.startswith(_PREFIXES)}
+        ),
+        error=redactor.url("; ".join(error for error in (answer.error, gpu_error) if error)) or None,
+    )
+
+
+def _ask(python: str, environ: Mapping[str, str]) -> _Answer:
+    # Another PYTHONPATH is another set of packages.
+    if python == sys.executable and environ.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):
+        return _Answer(sys.version, sys.implementation.name, sys.prefix, packages.installed(sys.path))
+    try:
+        answer = subprocess.run(
+            [python, packages.__file__],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PROBE_LIMIT_S,
+            check=True,
+        )
+        # What the environment's own start-up files print comes first.
+        said = json.loads(answer.stdout.splitlines()[-1])
+        return _Answer(said["version"], said["implementation"], said["prefix"], said["packages"])
+    except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError) as error:
+        told = (getattr(error, "stderr", None) or b"").decode("utf-8", "replace").strip().splitlines()
+        return _Answer(error=f"{python} could not be asked for its packages: {told[-1] if told else error}")

@@ -1,0 +1,52 @@
+"""What ``git status --porcelain=v2 --branch -z --no-renames`` says (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# The path is the last of a fixed number of fields and may have spaces in it.
+_FIELDS_BEFORE_PATH = {"1": 7, "u": 9}
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of one repository; paths are relative to its top.
+
+    Attributes:
+        commit: HEAD; None before the first commit.
+        branch: None where HEAD is detached.
+        changed: Tracked files, and submodules, that differ from HEAD.
+        untracked: Files that git does not know and does not ignore; a repository in there ends with a slash.
+        submodules: The submodules among ``changed``.
+        dirty_submodules: Those with changes of their own.
+    """
+
+    commit: str | None
+    branch: str | None
+    changed: tuple[str, ...]
+    untracked: tuple[str, ...]
+    submodules: tuple[str, ...]
+    dirty_submodules: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, data: bytes) -> Status:
+        """Read git's answer."""
+        commit = branch = None
+        changed, untracked, submodules, dirty = [], [], [], []
+        for entry in data.decode("utf-8", "surrogateescape").split("\0"):
+            kind, _, rest = entry.partition(" ")
+            if entry.startswith("# branch.oid ") and "(initial)" not in entry:
+                commit = entry.split()[-1]
+            elif entry.startswith("# branch.head ") and "(detached)" not in entry:
+                branch = entry.split(" ", 2)[2]
+            elif kind == "?":
+                untracked.append(rest)
+            elif kind in _FIELDS_BEFORE_PATH:
+                fields = rest.split(" ", _FIELDS_BEFORE_PATH[kind])
+                changed.append(fields[-1])
+                # "S", then three letters or dots: another commit, changed files, untracked files.
+                if fields[1].startswith("S"):
+                    submodules.append(fields[-1])
+                    if fields[1][2:] != "..":
+                        dirty.append(fields[-1])
+        return cls(commit, branch, tuple(changed), tuple(untracked), tuple(submodules), tuple(dirty))

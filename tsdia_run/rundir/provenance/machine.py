@@ -1,0 +1,115 @@
+"""The machine and what this process may use of it, from /proc, /sys and nvidia-smi."""
+
+from __future__ import annotations
+
+import glob
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_GPU_LIMIT_S = 10.0
+_GPU_FIELDS = ("name", "memory.total", "driver_version", "uuid")
+# A v1 limit of nearly 2**63 bytes means none.
+_NO_LIMIT_BYTES = 2**60
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as nvidia-smi names it."""
+
+    name: str
+    memory: str
+    driver: str
+    uuid: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the control groups allow a process.
+
+    Attributes:
+        cpus: Processors' worth of time; None where it is not limited.
+        memory_bytes: Memory; None where it is not limited.
+    """
+
+    cpus: float | None
+    memory_bytes: int | None
+
+
+def cpu_model() -> str | None:
+    """The processor's name as the kernel tells it; None where it tells none (arm)."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), None)
+    except OSError:
+        return None
+
+
+def memory_bytes() -> int | None:
+    """The machine's memory."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+
+
+def limits(groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Limits:
+    """The tightest limits of our control group and those around it, version 2 or 1 (cgroups(7)).
+
+    Args:
+        groups: Which groups we are in.
+        root: Where the groups' file systems are.
+    """
+    cpus: list[float] = []
+    memory: list[int] = []
+    for line in _read(groups).splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        base = root / controllers if controllers else root
+        # In a container the group's path may be that of the host, and our own groups lie at the root.
+        for folder in dict.fromkeys([*_upwards(base, group), base]):
+            cpus += _quota(_read(folder / "cpu.max").split())
+            cpus += _quota([_read(folder / "cpu.cfs_quota_us").strip(), _read(folder / "cpu.cfs_period_us").strip()])
+            for name in ("memory.max", "memory.limit_in_bytes"):
+                text = _read(folder / name).strip()
+                memory += [int(text)] if text.isdecimal() and int(text) < _NO_LIMIT_BYTES else []
+    return Limits(min(cpus, default=None), min(memory, default=None))
+
+
+def _upwards(base: Path, group: str) -> list[Path]:
+    folder = Path(os.path.normpath(f"{base}/{group}"))
+    return [one for one in (folder, *folder.parents) if base in (one, *one.parents)]
+
+
+def _quota(words: list[str]) -> list[float]:
+    """Quota and period in microseconds, as processors."""
+    if len(words) == 2 and all(word.isdecimal() for word in words) and int(words[1]):
+        return [int(words[0]) / int(words[1])]
+    return []
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def gpus() -> tuple[tuple[Gpu, ...], str | None]:
+    """NVIDIA GPUs, and why they could not be asked if they are there."""
+    if not glob.glob("/dev/nvidia[0-9]*"):
+        return (), None
+    try:
+        answer = subprocess.run(
+            ["nvidia-smi", f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_GPU_LIMIT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return (), f"there are GPUs, but {error}"
+    rows = [line.split(", ") for line in answer.stdout.splitlines()]
+    return tuple(Gpu(*row) for row in rows if len(row) == len(_GPU_FIELDS)), None
