@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 
 
 def main() -> None:
     """Start the command line."""
+    _open_standard_streams()
     # Collecting garbage while modules are imported costs a tenth of the start; the supervisor turns it on again.
     gc.disable()
     from tsdia_run.cli.main import main as command_line
 
     command_line()
+
+
+def _open_standard_streams() -> None:
+    """Open those that are closed (``2>&-``): Python has None for them, and the next file would take their place."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null == fd:
+                os.set_inheritable(fd, True)
+            else:
+                os.dup2(null, fd)
+                os.close(null)
+            setattr(sys, name, open(fd, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - for the whole process
 
 
 if __name__ == "__main__":

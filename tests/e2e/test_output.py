@@ -167,6 +167,16 @@ def test_a_reader_that_goes_away_costs_no_line(project: Path) -> None:
     assert record_of(project / "runs/exp")["state"] == "completed"
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_cost_nothing(project: Path, closed: str) -> None:
+    (project / "train.py").write_text("import sys; sys.stdin.read(); print('hello')\n")
+    done = subprocess.run(
+        ["bash", "-c", f"exec {COMMAND} new config.yml {closed}"], cwd=project, env=environment(), check=False
+    )
+    assert done.returncode == 0
+    assert "hello" in lines_of(project / "runs/exp")
+
+
 def test_a_closed_terminal_costs_no_line(project: Path) -> None:
     (project / "train.py").write_text(TALKS)
     shell = on_terminal("new", "config.yml", cwd=project)

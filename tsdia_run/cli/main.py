@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 
@@ -49,7 +50,9 @@ def main() -> None:
         _show(error, is_debug)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        # As a process without a handler: a shell loop around us stops too.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     except OSError as error:
         _show(TsdiaRunError(f"{error.strerror}: {error.filename}" if error.filename else str(error)), is_debug)
         sys.exit(os.EX_IOERR)
