@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pyte
 import pyte.modes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tsdia_run.relay.lines import HEIGHT, LONG_LINE, LineModel
+from tsdia_run.relay.lines import HEIGHT, LineModel
+from tsdia_run.relay.row import LONG_LINE
 
 COLUMNS = 400
 
@@ -35,16 +38,17 @@ def without_blank_end(lines: list[str]) -> list[str]:
 
 
 words = st.text("ab█▌é .", min_size=1, max_size=12)
-moves = st.sampled_from(
-    ["\r", "\n", "\r\n", "\b", "\b\b\b", "\x1b[K", "\x1b[1K", "\x1b[2K", "\x1b[J", "\x1b[31m", "\x1b[0;1m", "\x1b[?25l"]
-    + ["\x1b[A", "\x1b[2A", "\x1b[3A", "\x1b[B", "\x1b[C", "\x1b[4C", "\x1b[2D", "\x1b[5G", "\x1b[F"]
-    + ["\x1b[P", "\x1b[2@", "\x1b[3X", "\x1b]0;title\x07", "\n\r", "\a", "\x1b[1J"]
-)  # fmt: skip
+moves = st.one_of(
+    st.sampled_from(
+        ["\r", "\n", "\r\n", "\n\r", "\b", "\b\b\b", "\a", "\x1b[31m", "\x1b[0;1m", "\x1b[?25l", "\x1b]0;title\x07"]
+    ),
+    st.sampled_from(["\x1b[A", "\x1b[2A", "\x1b[3A", "\x1b[F", "\x1b[B", "\x1b[C", "\x1b[4C", "\x1b[2D", "\x1b[5G"]),
+    st.sampled_from(["\x1b[K", "\x1b[1K", "\x1b[2K", "\x1b[J", "\x1b[1J", "\x1b[P", "\x1b[2@", "\x1b[3X"]),
+)
 nested = st.integers(1, 4).map(lambda n: "\n" * n + "\rinner " + "x" * n + "\x1b[A" * n)
 floods = st.integers(1, 120).map(lambda n: "plain line\n" * n)
-streams = st.lists(st.one_of(words, words, moves, nested, floods), max_size=40).map(
-    lambda parts: "".join(parts).encode()
-)
+anything = st.lists(st.one_of(words, words, moves, nested, floods), max_size=40)
+streams = anything.map(lambda parts: "".join(parts).encode())
 
 
 @settings(max_examples=250, deadline=None)
@@ -57,21 +61,24 @@ def test_the_log_is_what_a_terminal_shows_at_the_end(data: bytes) -> None:
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 # Each part comes as often as it says, so that a failing example can be read.
+oddities = [b"\xe6\xbc\xa2", b"\xe6\xbc", b"\x80", b"e\xcc\x81", b"\t", b"\0", b"\x1b]0;"]
+drawings = [b"\r\xe2\x96\x88\xe2\x96\x88", b"\r\tbar", b"\rwide \xe6\xbc\xa2", b"\rplain  ", b"\r"]
+fillers = [b"x", b"\xe2\x96\x88", b"\x80", b"y\ty"]
 hostile = st.lists(
     st.one_of(
         st.tuples(st.binary(max_size=30), st.just(1)),
         st.tuples(streams, st.just(1)),
-        st.tuples(st.sampled_from([b"\xe6\xbc\xa2", b"\xe6\xbc", b"\x80", b"e\xcc\x81", b"\t", b"\0", b"\x1b]0;"]), st.just(1)),
-        st.tuples(st.sampled_from([b"\r\xe2\x96\x88\xe2\x96\x88", b"\r\tbar", b"\rwide \xe6\xbc\xa2", b"\r"]), st.integers(1, 5)),
-        st.tuples(st.sampled_from([b"x", b"\xe2\x96\x88", b"\x80", b"y\ty"]), st.sampled_from([LONG_LINE - 3, LONG_LINE + 3])),
+        st.tuples(st.sampled_from(oddities), st.just(1)),
+        st.tuples(st.sampled_from(drawings), st.integers(1, 8)),
+        st.tuples(st.sampled_from(fillers), st.sampled_from([LONG_LINE - 3, LONG_LINE + 3])),
         st.tuples(st.just(b"y" * 300 + b"\n"), st.sampled_from([3, 100])),
     ),
     max_size=10,
-)  # fmt: skip
+)
 
 
 def bytes_of(parts: list[tuple[bytes, int]]) -> bytes:
@@ -80,6 +87,8 @@ def bytes_of(parts: list[tuple[bytes, int]]) -> bytes:
 
 @settings(max_examples=250, deadline=None)
 @given(hostile, st.lists(st.integers(0, 1 << 20), max_size=20))
+@example([(b"a\r", 1), (b"x", LONG_LINE), (b"\r", 1), (b"y\ty", LONG_LINE)], [100, LONG_LINE + 2])
+@example([(b"drawn\rdraw\b", 1), (b"x", 3 * LONG_LINE), (b"\r\x1b[K", 1)], [LONG_LINE])
 def test_the_log_does_not_depend_on_how_the_bytes_came(parts: list[tuple[bytes, int]], places: list[int]) -> None:
     data = bytes_of(parts)
     assert log_of(*cut(data, places)) == log_of(data)

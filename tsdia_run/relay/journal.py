@@ -26,13 +26,14 @@ class Journal:
         streams: How many streams there are.
         interval_s: How often something that changes all the time enters the log.
         progress_path: The small file; None for none.
-        stamp: Gives what a line of the log begins with, from the time at which it began; None for nothing.
+        clock: The time as the log shows it.
     """
 
     def __init__(self, log: Log, streams: int, *, interval_s: float, progress_path: str | None, clock: Clock) -> None:
         self._log = log
-        stamp = clock.stamp if clock.is_shown else None
-        self._models = [LineModel(interval_s=interval_s, stamp=stamp) for _ in range(streams)]
+        self._interval_s = interval_s
+        self._stamp = clock.stamp if clock.is_shown else None
+        self._models = [LineModel(interval_s=interval_s, stamp=self._stamp) for _ in range(streams)]
         self._latest = self._writer = 0
         self._progress_path = progress_path
         self._progress_s = 0.0
@@ -49,14 +50,22 @@ class Journal:
         if stream != self._latest:  # what is complete in the other one came before
             self._write(self._latest, self._models[self._latest].complete())
             self._latest = stream
-        self._write(stream, self._models[stream].feed(data, now))
+        try:
+            chunks = self._models[stream].feed(data, now)
+        except Exception as error:  # A mistake of ours in reading some odd output must not cost the output.
+            chunks = [b"\n" * self._log.is_torn, data]
+            self._begin_anew(stream, error)
+        self._write(stream, chunks)
         self._is_progress_due = True
 
     def tick(self, now: float) -> None:
         """A few times a second."""
         for stream, model in enumerate(self._models):
             if not model.is_settled:
-                self._write(stream, model.settle(now))
+                try:
+                    self._write(stream, model.settle(now))
+                except Exception as error:  # As above.
+                    self._begin_anew(stream, error)
         if self._is_progress_due and now - self._progress_s >= _PROGRESS_S:
             self._progress_s = now
             self._write_progress()
@@ -65,7 +74,14 @@ class Journal:
         """All streams have ended."""
         self._write_progress()
         for stream in (self._latest, *range(len(self._models))):
-            self._write(stream, self._models[stream].finish(now))
+            try:
+                self._write(stream, self._models[stream].finish(now))
+            except Exception as error:  # As above.
+                self._begin_anew(stream, error)
+
+    def _begin_anew(self, stream: int, error: Exception) -> None:
+        self._models[stream] = LineModel(interval_s=self._interval_s, stamp=self._stamp)
+        self._log.warn_once(f"some output could not be cleaned ({error!r}); the log may lack a few lines there")
 
     def _write(self, stream: int, chunks: list[bytes]) -> None:
         if not chunks:

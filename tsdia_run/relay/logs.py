@@ -174,12 +174,13 @@ class Log:
     def _fail(self, error: OSError) -> None:
         self._why = error.strerror or type(error).__name__
         self._retry_s = time.monotonic() + _RETRY_S
-        self._warn_once(f"the log can't be written: {self._why} ({self._path}); the training runs on")
+        self.warn_once(f"the log can't be written: {self._why} ({self._path}); the training runs on")
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
-    def _warn_once(self, text: str) -> None:
+    def warn_once(self, text: str) -> None:
+        """Tell the supervisor, the first time."""
         if text not in self._warned:
             self._warned.add(text)
             self._warn(text)
@@ -190,7 +191,7 @@ class Log:
             os.close(self._fd)
             self._fd = None
             self._notes.append(f"[tsdia-run: the log file was deleted; {self._size} bytes went with it]")
-            self._warn_once(f"the log was deleted ({self._path}); it goes on in a new file")
+            self.warn_once(f"the log was deleted ({self._path}); it goes on in a new file")
         if self._retry_s and time.monotonic() < self._retry_s:
             return False
         self._retry_s = 0.0
@@ -220,7 +221,7 @@ class Log:
         try:
             os.rename(self._path, self._parts.path(self._part))
         except OSError as error:
-            self._warn_once(f"the log can't be rotated: {error.strerror} ({self._path}); it grows on")
+            self.warn_once(f"the log can't be rotated: {error.strerror} ({self._path}); it grows on")
             self._rotate_at = self._size + self._max_bytes
             return False
         if self._fd is not None:
@@ -251,7 +252,7 @@ class Log:
                 self._packed_part = self._part
         except OSError as error:
             self._is_compression_due = False
-            self._warn_once(f"old parts of the log can't be packed: {error.strerror} ({self._parts.folder})")
+            self.warn_once(f"old parts of the log can't be packed: {error.strerror} ({self._parts.folder})")
 
     def _keep_to_bound(self) -> None:
         if self._total_bytes is None:

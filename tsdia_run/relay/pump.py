@@ -37,9 +37,7 @@ _SLOW_TICK_S = 1.0
 # A console that takes nothing for so long at the end is left behind.
 _CONSOLE_GRACE_S = 1.0
 _GONE = "[tsdia-run: the end of the output; the supervising process was gone before]"
-_CUT = (
-    "[tsdia-run: the training ended {seconds:g} s ago, but another process keeps its output open; nothing more is read]"
-)
+_CUT = "[tsdia-run: the training ended {seconds:g} s ago, but another process holds its output open; no more is read]"
 _RESTARTED = "[tsdia-run: the relay was killed here and started again; what it had read and not written yet is lost]"
 
 

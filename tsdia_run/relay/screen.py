@@ -96,7 +96,7 @@ class Screen:
 
     def carriage_return(self) -> None:
         """To the beginning of the row."""
-        self.column = END if self.row.is_empty else 0
+        self.column = 0
 
     def backspace(self, steps: int) -> None:
         """To the left."""

@@ -110,7 +110,7 @@ class Terminal:
             return False
 
     def _passing(self) -> list[Any]:
-        """The modes in which keys come as they are typed; output is still processed, so that a newline begins a line."""
+        """The modes in which keys come as they are typed; output is still processed, so a newline begins a line."""
         modes: list[Any] = [*self._original]
         modes[_IFLAG] = self._original[_IFLAG] & ~(termios.ICRNL | termios.INLCR | termios.IGNCR)
         modes[_LFLAG] = self._original[_LFLAG] & ~(termios.ICANON | termios.ECHO | termios.IEXTEN)

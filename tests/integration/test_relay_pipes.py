@@ -1,0 +1,205 @@
+"""The relay between pipes: what reaches the console and the log, and what it outlives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.support.relay import MAIN, Relay, no_relay_left, read_all, write_all
+
+__all__ = ["no_relay_left"]
+
+GONE = "[tsdia-run: the end of the output; the supervising process was gone before]"
+
+
+def test_streams_stay_apart_on_the_console_and_come_in_order_in_the_log(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, header="header")
+    for text in (b"one\n", b"two\n", b"three\n"):
+        write_all(relay.out, text)
+        relay.wait_for(lambda: relay.console_out is not None and b"\n" in os.read(relay.console_out, 100), "out")
+        write_all(relay.err, b"err " + text)
+        relay.wait_for(lambda: relay.console_err is not None and b"\n" in os.read(relay.console_err, 100), "err")
+    write_all(relay.out, b"no newline at the end")
+    assert relay.end()[-1] == {"event": "drained", "is_cut": False}
+    expected = ["header", "one", "err one", "two", "err two", "three", "err three", "no newline at the end", "footer"]
+    assert relay.lines() == expected
+
+
+def test_the_console_gets_every_byte_and_the_log_clean_lines(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    data = b"\x1b[31mred\x1b[0m\r\n 10%\r 20%\r100%\n\0nul\xff\n"
+    write_all(relay.out, data)
+    relay.end()
+    assert relay.console_out is not None
+    assert read_all(relay.console_out) == data
+    assert relay.lines() == ["red", "100%", "nul\ufffd", "footer"]
+
+
+def test_a_finished_line_is_in_the_log_within_a_second_and_a_bar_after_the_interval(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, settings={"progress_s": 0.5})
+    write_all(relay.out, b"a line\n")
+    relay.wait_for_log(b"a line\n")
+    write_all(relay.err, b"\r 10%|#   | 1/10 [00:01<00:09, 1.00it/s]")
+    relay.wait_for_log(b" 10%|#   | 1/10 [00:01<00:09, 1.00it/s]\n")
+    relay.end()
+
+
+def test_signals_of_the_terminal_and_of_a_batch_system_do_not_end_it(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, header="header")
+    relay.wait_for_log(b"header")
+    for name in ("INT", "TERM", "HUP", "QUIT", "PIPE", "TSTP", "TTIN", "TTOU", "USR1", "USR2", "WINCH"):
+        relay.process.send_signal(getattr(signal, f"SIG{name}"))
+    write_all(relay.out, b"still here\n")
+    relay.end()
+    assert relay.lines() == ["header", "still here", "footer"]
+
+
+def test_it_goes_on_to_the_end_of_the_output_when_the_supervisor_dies(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    write_all(relay.out, b"before\n")
+    os.close(relay.control)
+    os.close(relay.events)
+    relay.wait_for_log(b"before\n")
+    write_all(relay.out, b"after\n")
+    relay.close_sources()
+    assert relay.process.wait(20) == 0
+    assert relay.lines() == ["before", "after", GONE]
+
+
+def test_a_console_that_is_closed_costs_no_line(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    assert relay.console_out is not None
+    os.close(relay.console_out)
+    data = b"".join(b"line %d\n" % number for number in range(100_000))
+    write_all(relay.out, data)
+    relay.end()
+    assert "\n".join(relay.lines()).encode() == data + b"footer"
+
+
+def test_a_stalled_console_never_holds_up_the_training_and_tells_what_it_skipped(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    assert relay.console_out is not None
+    line = b"x" * 99 + b"\n"
+    data = line * 100_000
+    write_all(relay.out, data)  # 10 MB; nobody reads the console
+    relay.wait_for(lambda: relay.log.stat().st_size >= len(data) - 100 * 100, "everything in the log")
+    shown = b""
+    while len(shown) < 300_000:
+        shown += os.read(relay.console_out, 65536)
+    write_all(relay.out, b"again\nand again\n")
+    relay.close_sources()
+    relay.order(drain=5)
+    relay.order(footer="footer")
+    relay.close_console_writers()
+    shown += read_all(relay.console_out)
+    relay.ended()
+    marks = [text for text in shown.split(b"\n") if text.startswith(b"[tsdia-run: ")]
+    assert len(marks) == 1
+    skipped = int(marks[0].split()[1])
+    rest = shown.replace(marks[0] + b"\n", b"")
+    assert len(rest) + skipped in (len(data) + 16, len(data) + 17)  # a line that was cut short is ended
+    assert relay.lines()[-3:] == ["again", "and again", "footer"]
+
+
+def test_a_killed_relay_is_followed_by_another_and_the_log_marks_the_place(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, header="header")
+    write_all(relay.out, b"before\n")
+    relay.wait_for_log(b"before\n")
+    relay.kill()
+    write_all(relay.out, b"between\n")  # the pipe keeps it
+    os.close(relay.control)
+    os.close(relay.events)
+    relay.start(restarted=True)
+    write_all(relay.out, b"after\n")
+    relay.end()
+    lines = relay.lines()
+    assert lines[2].startswith("[tsdia-run: the relay was killed here")
+    assert lines[:2] + lines[3:] == ["header", "before", "between", "after", "footer"]
+
+
+def test_a_process_that_holds_the_pipe_open_is_waited_for_until_the_deadline(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    write_all(relay.out, b"last words\n")
+    start = time.monotonic()
+    relay.order(drain=0.5)
+    relay.order(footer="footer")
+    events = relay.ended()
+    assert 0.4 < time.monotonic() - start < 5
+    assert events == [{"event": "drained", "is_cut": True}]
+    lines = relay.lines()
+    assert lines[0] == "last words"
+    assert "another process holds its output open" in lines[1]
+    relay.close_sources()
+
+
+def test_memory_stays_flat_for_a_line_without_end_random_bytes_and_a_flood(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, console=False, settings={"max_bytes": 1 << 40})
+    noise = os.urandom(1 << 20)
+    for data in (
+        b"x" * (1 << 20),
+        b"\r" + b"y" * (1 << 20),
+        noise,
+        b"short line\n" * 100_000,
+        b"\r 50%|##  |" * 100_000,
+    ):
+        for _ in range(15):
+            write_all(relay.out, data)
+    assert relay.rss_kib() < 20 * 1024
+    relay.end()
+
+
+def test_the_latest_progress_is_in_a_small_file(tmp_path: Path) -> None:
+    progress = tmp_path / "progress.json"
+    relay = Relay(tmp_path, progress=str(progress))
+    write_all(relay.err, "\rTraining:  45%|████▌     | 45/100 [00:30<00:36,  1.50it/s]".encode())
+    relay.wait_for(progress.exists, "progress")
+    said = json.loads(progress.read_text())
+    assert said.pop("time") > 0
+    assert said.pop("last_line").startswith("Training:  45%")
+    assert said == {
+        "description": "Training",
+        "percent": "45",
+        "n": "45",
+        "total": "100",
+        "rate": "1.50it/s",
+        "eta": "00:36",
+    }
+    relay.end()
+
+
+def test_lines_begin_with_the_time_at_which_they_began(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, header="header", settings={"timestamps": True})
+    write_all(relay.out, b"first\n" * 3000 + b"slow")
+    time.sleep(1.1)
+    write_all(relay.out, b" line\n")
+    relay.end()
+    lines = [line.split(" ", 1) for line in relay.lines()]
+    assert [text for _, text in lines] == ["header", *["first"] * 3000, "slow line", "footer"]
+    times = [time.mktime(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S")) for stamp, _ in lines]
+    assert times[-2] - times[1] <= 1 <= times[-1] - times[-2]
+
+
+def test_it_needs_no_installed_package_and_imports_little() -> None:
+    code = (
+        f"import sys; sys.argv = ['x']; main = {str(MAIN)!r};"
+        "exec(open(main).read(), {'__name__': 'relay', '__file__': main}); print(*sorted(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-S", "-E", "-c", code], capture_output=True, text=True, check=True)
+    heavy = {
+        "typing",
+        "dataclasses",
+        "inspect",
+        "pathlib",
+        "subprocess",
+        "logging",
+        "threading",
+        "socket",
+        "unicodedata",
+    }
+    assert heavy.isdisjoint(done.stdout.split())
+    assert "tsdia_run.errors" not in done.stdout.split()

@@ -1,0 +1,161 @@
+"""A real relay, with the test in the place of its supervisor and of the training."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tsdia_run
+
+MAIN = Path(tsdia_run.__file__).parent / "relay" / "__main__.py"
+LIMIT_S = 20.0
+_living: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def no_relay_left() -> Iterator[None]:
+    """A test that fails in its middle leaves no relay behind."""
+    yield
+    while _living:
+        process = _living.pop()
+        process.kill()
+        process.wait()
+
+
+class Relay:
+    """A relay that reads two pipes, of which the test holds the write ends.
+
+    Args:
+        folder: Where logs go; ``training_x.log`` in it is the live file.
+        console: Whether the relay's outputs are pipes to be read by ``shown`` (else there is no console).
+        spec: What the SPEC holds beside descriptors and paths.
+    """
+
+    def __init__(self, folder: Path, *, console: bool = True, **spec: object) -> None:
+        self.folder = folder
+        self.log = folder / "training_x.log"
+        self._spec = spec
+        self._out_read, self.out = os.pipe()
+        self._err_read, self.err = os.pipe()
+        self.console_out, self._console_out = _pipe(is_wanted=console)
+        self.console_err, self._console_err = _pipe(is_wanted=console)
+        self.start()
+
+    def start(self, **more: object) -> None:
+        """Start a relay; a second one goes on where the first one was killed."""
+        control_read, self.control = os.pipe()
+        self.events, events_write = os.pipe()
+        fds = {
+            "stdout": self._out_read,
+            "stderr": self._err_read,
+            "console_out": self._console_out,
+            "console_err": self._console_err,
+            "control": control_read,
+            "events": events_write,
+        }
+        spec = {"log": str(self.log), "mode": "pipes", **fds, **self._spec, **more}
+        self.process = subprocess.Popen(
+            [sys.executable, "-S", "-E", str(MAIN), "tsdia_run relay", json.dumps(spec)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[fd for fd in fds.values() if fd is not None],
+        )
+        _living.append(self.process)
+        os.close(control_read)
+        os.close(events_write)
+
+    def order(self, **message: object) -> None:
+        """Send an order as the supervisor does."""
+        os.write(self.control, json.dumps(message).encode() + b"\n")
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        """Look until something is so; fails after a while."""
+        end = time.monotonic() + LIMIT_S
+        while not condition():
+            assert time.monotonic() < end, f"not in time: {what}"
+            time.sleep(0.01)
+
+    def wait_for_log(self, text: bytes) -> None:
+        """Until the live file holds a text."""
+        self.wait_for(lambda: self.log.exists() and text in self.log.read_bytes(), repr(text))
+
+    def close_sources(self) -> None:
+        """The training has ended, and nobody else holds its output."""
+        for fd in (self.out, self.err):
+            with suppress(OSError):
+                os.close(fd)
+
+    def end(self, footer: str = "footer") -> list[dict[str, Any]]:
+        """Let the training end and the relay finish.
+
+        Returns:
+            The events that the relay has sent.
+        """
+        self.close_sources()
+        self.order(drain=LIMIT_S)
+        self.order(footer=footer)
+        return self.ended()
+
+    def ended(self) -> list[dict[str, Any]]:
+        """Wait for the relay's end; gives its events."""
+        assert self.process.wait(LIMIT_S) == 0
+        self.close_console_writers()
+        with open(self.events, "rb", closefd=False) as events:
+            return [json.loads(line) for line in events]
+
+    def close_console_writers(self) -> None:
+        """Our duplicates, so that a reader of the console sees its end."""
+        for fd in (self._console_out, self._console_err):
+            if fd is not None:
+                os.close(fd)
+        self._console_out = self._console_err = None
+
+    def kill(self) -> None:
+        """SIGKILL, as the kernel's out-of-memory killer does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def rss_kib(self) -> int:
+        """The highest memory use so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+
+    def lines(self) -> list[str]:
+        """The whole log, its parts in the order of their names, without header and footer."""
+        return concatenation(self.folder).decode().splitlines()
+
+
+def _pipe(*, is_wanted: bool) -> tuple[int | None, int | None]:
+    return os.pipe() if is_wanted else (None, None)
+
+
+def concatenation(folder: Path) -> bytes:
+    """What `zcat -f` gives for the log's files in the order of their names."""
+    names = sorted(str(path) for path in folder.glob("training_x.*"))
+    return subprocess.run(["zcat", "-f", *names], capture_output=True, check=True).stdout if names else b""
+
+
+def read_all(fd: int) -> bytes:
+    """Everything up to the end of a pipe."""
+    with open(fd, "rb") as pipe:
+        return pipe.read()
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of it; fails where nobody reads for long."""
+    os.set_blocking(fd, False)
+    view = memoryview(data)
+    while view:
+        assert select.select([], [fd], [], LIMIT_S)[1], "the relay does not read"
+        with suppress(BlockingIOError):
+            view = view[os.write(fd, view) :]
