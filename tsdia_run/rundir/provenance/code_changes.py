@@ -210,7 +210,8 @@ def _diff(git: Git, place: Place, taken: Sequence[str], without: Sequence[str], 
     with tempfile.TemporaryDirectory(prefix="tsdia-run-") as folder:
         index = Path(folder, "index")
         if (place.git_dir / "index").exists():
-            shutil.copyfile(place.git_dir / "index", index)
+            # With its time: git knows by it which files may have changed since without a new size or time of their own.
+            shutil.copy2(place.git_dir / "index", index)
         # The object is never looked at, since the file differs from it. (`git add --intent-to-add` would write one.)
         entries = b"".join(b"100644 %s\t%s\0" % (commit.encode(), os.fsencode(path)) for path in taken)
         git.run("update-index", "-z", "--index-info", cwd=place.top, index=index, given=entries)
