@@ -20,9 +20,9 @@ def log_of(*pieces: bytes) -> bytes:
     return b"".join(part for piece in pieces for part in model.feed(piece, 0.0)) + b"".join(model.finish(0.0))
 
 
-def shown(data: bytes) -> list[str]:
+def shown(data: bytes, columns: int = COLUMNS) -> list[str]:
     """The lines of a terminal, those that scrolled away first; without spaces and blank lines at the end."""
-    screen = pyte.HistoryScreen(COLUMNS, HEIGHT, history=100_000)
+    screen = pyte.HistoryScreen(columns, HEIGHT, history=100_000)
     screen.set_mode(pyte.modes.LNM)
     stream = pyte.ByteStream(screen)
     stream.feed(data)

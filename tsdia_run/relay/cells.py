@@ -5,19 +5,25 @@ A cell is a string: a character with what combines with it, or empty for the rig
 
 from __future__ import annotations
 
+import functools
 import re
 
 # Blocks with characters that are wide, or that take no cell. Only text with one of these is looked at char by char.
-_UNEVEN = re.compile(
+_UNEVEN = (
     "[\u0300-\u036f\u0483-\u0489\u0591-\u074a\u07a6-\u0e4e\u0e50-\u11ff\u1300-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f"
-    "\u20d0-\u20ff\u2300-\u23ff\u25fd\u25fe\u2600-\u27ff\u2900-\uffff\U00010000-\U0010ffff]"
+    "\u20d0-\u20ff\u2300-\u23ff\u25fd\u25fe\u2600-\u27ff\u2900-\ufffc\ufffe\uffff\U00010000-\U0010ffff]"
 )
 _TAB_CELLS = 8
 
 
 def is_even(text: str) -> bool:
     """Whether each character takes one cell."""
-    return text.isascii() or not _UNEVEN.search(text)
+    return text.isascii() or not _uneven().search(text)
+
+
+@functools.cache
+def _uneven() -> re.Pattern[str]:
+    return re.compile(_UNEVEN)  # takes 7 ms, which a start without a bar need not
 
 
 def width(char: str) -> int:

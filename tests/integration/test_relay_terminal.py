@@ -1,0 +1,133 @@
+"""The relay between a user's terminal and the training's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pexpect
+import pytest
+
+import tests.support.relay_on_terminal as stand_in
+
+LIMIT_S = 15
+
+
+class Session:
+    """A user's terminal on which a command runs under a relay."""
+
+    def __init__(self, folder: Path, code: str) -> None:
+        self.log = folder / "training_x.log"
+        argv = [str(stand_in.__file__), str(self.log), sys.executable, "-u", "-c", code]
+        environment = os.environ | {"PYTHONPATH": str(Path(stand_in.__file__).parents[2]), "TERM": "xterm"}
+        self.user = pexpect.spawn(sys.executable, argv, dimensions=(30, 90), timeout=LIMIT_S, env=environment)
+        self.before = termios.tcgetattr(self.user.child_fd)
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + LIMIT_S
+        while not condition():
+            assert time.monotonic() < end, "not in time"
+            time.sleep(0.01)
+
+    def wait_for_keys_to_pass(self) -> None:
+        self.wait_for(lambda: not termios.tcgetattr(self.user.child_fd)[3] & termios.ICANON)
+
+    def are_modes_restored(self) -> bool:
+        return termios.tcgetattr(self.user.child_fd) == self.before
+
+    def wait_for_log(self, text: str) -> None:
+        self.wait_for(lambda: self.log.exists() and text in self.log.read_text())
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[str], Session]]:
+    sessions = []
+
+    def started(code: str) -> Session:
+        sessions.append(Session(tmp_path, code))
+        return sessions[-1]
+
+    yield started
+    for session in sessions:
+        with suppress(OSError):  # where the test has closed it
+            session.user.close(force=True)
+
+
+def test_the_training_is_on_a_terminal_and_its_questions_are_answered(start: Callable[[str], Session]) -> None:
+    session = start(
+        "import os, sys; print(*os.get_terminal_size(), sys.stdin.isatty()); print('hello', input('name? '))"
+    )
+    session.user.expect_exact("90 30 True\r\n")
+    session.user.expect_exact("name? ")
+    session.wait_for_keys_to_pass()
+    session.user.sendline("bob")
+    session.user.expect_exact("bob\r\nhello bob\r\n")
+    session.user.expect(pexpect.EOF)
+    assert session.log.read_text().splitlines() == ["90 30 True", "name? bob", "hello bob", "footer"]
+    assert session.are_modes_restored()
+
+
+def test_a_new_size_of_the_terminal_is_passed_on(start: Callable[[str], Session]) -> None:
+    session = start(
+        "import os, signal; signal.signal(signal.SIGWINCH, lambda *_: print('now', *os.get_terminal_size()));"
+        "print('ready'); input()"
+    )
+    session.user.expect_exact("ready")
+    session.wait_for_keys_to_pass()
+    session.user.setwinsize(40, 120)
+    session.user.expect_exact("now 120 40")
+    session.user.sendline("")
+    session.user.expect(pexpect.EOF)
+
+
+def test_ctrl_c_reaches_the_supervisor_and_the_output_is_complete(start: Callable[[str], Session]) -> None:
+    session = start(
+        "import time\ntry: print('ready'); time.sleep(60)\n"
+        "except KeyboardInterrupt: print('saving'); time.sleep(.3); print('saved')"
+    )
+    session.user.expect_exact("ready")
+    session.wait_for_keys_to_pass()
+    session.user.sendintr()
+    session.user.expect_exact("saved")
+    session.user.expect(pexpect.EOF)
+    assert session.log.read_text().splitlines() == ["ready", "saving", "saved", "footer"]
+
+
+def test_ctrl_z_gives_the_terminal_back_and_continuing_takes_it_again(start: Callable[[str], Session]) -> None:
+    session = start("print('ready'); print('got', input())")
+    session.user.expect_exact("ready")
+    session.wait_for_keys_to_pass()
+    session.user.sendcontrol("z")
+    session.wait_for(session.are_modes_restored)
+    status = Path(f"/proc/{session.user.pid}/stat")
+    session.wait_for(lambda: status.read_text().rsplit(")", 1)[1].split()[0] == "T")
+    os.kill(session.user.pid, signal.SIGCONT)
+    session.wait_for_keys_to_pass()
+    session.user.sendline("it")
+    session.user.expect_exact("got it")
+    session.user.expect(pexpect.EOF)
+
+
+def test_a_killed_supervisor_leaves_a_usable_terminal_and_a_whole_log(start: Callable[[str], Session]) -> None:
+    session = start("import time; print('ready'); time.sleep(1); print('done')")
+    session.user.expect_exact("ready")
+    session.wait_for_keys_to_pass()
+    session.user.kill(signal.SIGKILL)
+    session.wait_for(session.are_modes_restored)
+    session.wait_for_log("the supervising process was gone before")
+    assert session.log.read_text().splitlines()[:2] == ["ready", "done"]
+
+
+def test_a_closed_terminal_does_not_end_the_training(start: Callable[[str], Session]) -> None:
+    session = start("import time; print('ready'); time.sleep(1); print('done')")
+    session.user.expect_exact("ready")
+    session.wait_for_keys_to_pass()
+    os.close(session.user.child_fd)
+    session.wait_for_log("footer")
+    assert session.log.read_text().splitlines() == ["ready", "done", "footer"]
