@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pexpect
@@ -24,8 +25,13 @@ def on_terminal(*words: str, cwd: Path) -> pexpect.spawn:
 
 def relays(run_dir: Path) -> list[int]:
     """The relays of a run, by their command lines."""
-    found = subprocess.run(["pgrep", "-f", f"tsdia_run relay.*{run_dir}"], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in found.stdout.split()]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (folder / "cmdline").read_bytes()
+            if b"\0tsdia_run relay\0" in words and os.fsencode(run_dir) in words:
+                found.append(int(folder.name))
+    return found
 
 
 def until(condition: Callable[[], object], limit_s: float = 20) -> None:
