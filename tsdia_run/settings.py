@@ -94,6 +94,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("logs.progress_interval_s", Kind.SECONDS, "How often the state of a running bar enters the log.", 30.0),
     Setting("logs.timestamps", Kind.SWITCH, "Begin the lines of the log with their time.", False),
     Setting("wandb.console", Kind.WANDB_CONSOLE, "W&B's own capture of the console. Default: as W&B has it."),
+    Setting("hooks.enabled", Kind.SWITCH, "Hook into the training; false runs the script bare.", True),
+    Setting("hooks.trackers", Kind.SWITCH, "Give the whole config to every tracker, and W&B the run's id.", True),
+    Setting("hooks.metrics", Kind.SWITCH, "Keep what Accelerator.log gets in metrics.jsonl.", True),
+    Setting("hooks.checkpoints", Kind.SWITCH, "Seal what save_state writes, and check what load_state reads.", True),
+    Setting("hooks.summaries", Kind.SWITCH, "Write hyperparameters.json and model_summary.txt.", True),
     Setting("stop_grace_s", Kind.SECONDS, "How long the script may take to end after the first request to stop.", 60.0),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -128,6 +133,22 @@ class WandbSettings:
 
 
 @dataclass(frozen=True)
+class HookSettings:
+    """Which hooks are on."""
+
+    enabled: bool
+    trackers: bool
+    metrics: bool
+    checkpoints: bool
+    summaries: bool
+
+    def names(self) -> tuple[str, ...]:
+        """Those that are on."""
+        names = ("trackers", "metrics", "checkpoints", "summaries")
+        return tuple(name for name in names if self.enabled and getattr(self, name))
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting, resolved."""
 
@@ -144,6 +165,7 @@ class Settings:
     pty: bool
     logs: LogSettings
     wandb: WandbSettings
+    hooks: HookSettings
     env: Mapping[str, str]
     stop_grace_s: float
 
@@ -309,4 +331,5 @@ def resolve(layers: Sequence[Layer]) -> Settings:
         accelerate=AccelerateSettings(**groups["accelerate"]),
         logs=LogSettings(**groups["logs"]),
         wandb=WandbSettings(**groups["wandb"]),
+        hooks=HookSettings(**groups["hooks"]),
     )

@@ -37,8 +37,8 @@ def layers(document: Document | None, cwd: Path, **flags: object) -> list[Layer]
 
 
 def command_line(**flags: object) -> Layer:
-    """The layer of the flags; ``accelerate_x`` stands for ``accelerate.x``, ``logs_x`` for ``logs.x``."""
-    return flags_layer({re.sub("^(accelerate|logs)_", r"\1.", name): value for name, value in flags.items()})
+    """The layer of the flags; ``accelerate_x`` stands for ``accelerate.x``, and so on."""
+    return flags_layer({re.sub("^(accelerate|logs|hooks)_", r"\1.", name): value for name, value in flags.items()})
 
 
 def again(*flags: str) -> str:

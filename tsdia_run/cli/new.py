@@ -30,6 +30,7 @@ def new(
     accelerate_config: options.AccelerateConfig = None,
     num_processes: options.NumProcesses = None,
     mixed_precision: options.MixedPrecision = None,
+    no_hooks: options.NoHooks = False,
     no_pty: options.NoPty = False,
     log_timestamps: options.LogTimestamps = False,
     dry_run: options.DryRun = False,
@@ -76,6 +77,7 @@ def new(
             accelerate_config_file=accelerate_config,
             accelerate_num_processes=num_processes,
             accelerate_mixed_precision=mixed_precision,
+            hooks_enabled=False if no_hooks else None,
             pty=False if no_pty else None,
             logs_timestamps=log_timestamps or None,
         )

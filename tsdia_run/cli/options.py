@@ -132,6 +132,15 @@ NoPty = Annotated[
         help="Pipes for the training, also where we have a terminal. Example: new config.yml --no-pty",
     ),
 ]
+NoHooks = Annotated[
+    bool,
+    typer.Option(
+        "--no-hooks",
+        envvar=f"{_ENV}NO_HOOKS",
+        rich_help_panel=_WHAT,
+        help="Run the script bare: nothing of ours in its process. Example: new config.yml --no-hooks",
+    ),
+]
 LogTimestamps = Annotated[
     bool,
     typer.Option(

@@ -154,12 +154,16 @@ def build(
                 f"{settings.entrypoint} is no Python script, so tsdia-run can't start several ranks of it",
                 hint="Use --num-processes 1, or let the program start its ranks itself.",
             )
-        argv = (python, str(RANKS_LAUNCHER), *decision.flags, str(BOOTSTRAP), *script.words, *arguments)
+        argv = (python, str(RANKS_LAUNCHER), *decision.flags, *_bootstrap(settings), *script.words, *arguments)
         return Command(argv, environment, f"accelerate launch ({decision.reason})", is_delegated=True)
     how = "plain Python" if decision is None else "one process, with the environment of accelerate launch"
     if script.is_program:
         return Command((*script.words, *arguments), environment, f"{how}; a program of its own", is_delegated=False)
-    return Command((python, str(BOOTSTRAP), *script.words, *arguments), environment, how, is_delegated=False)
+    return Command((python, *_bootstrap(settings), *script.words, *arguments), environment, how, is_delegated=False)
+
+
+def _bootstrap(settings: Settings) -> tuple[str, ...]:
+    return (str(BOOTSTRAP),) if settings.hooks.enabled else ()
 
 
 @dataclass(frozen=True)

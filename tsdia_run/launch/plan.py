@@ -99,7 +99,9 @@ def make(request: Request) -> Plan:
         interpreter=python,
         target=target,
         script_config=edited,
-        command=replace(built, environment={**built.environment, **_variables(settings), **_own_variables(target)}),
+        command=replace(
+            built, environment={**built.environment, **_variables(settings), **_own_variables(target, settings)}
+        ),
         accelerate_config=ranks.config_file,
         warnings=(*_doubts(request.document), *notes),
         started_from=_started_from(request),
@@ -123,8 +125,10 @@ def _variables(settings: Settings) -> dict[str, str]:
     return {**({"WANDB_CONSOLE": console} if console else {}), **settings.env}
 
 
-def _own_variables(target: Target) -> dict[str, str]:
+def _own_variables(target: Target, settings: Settings) -> dict[str, str]:
     variables = {"TSDIA_RUN_NAME": target.run_name, "TSDIA_RUN_DIR": str(target.run_dir)}
+    if settings.hooks.names():
+        variables["TSDIA_RUN_HOOKS"] = ",".join(settings.hooks.names())
     if target.config:
         variables["TSDIA_RUN_CONFIG"] = str(target.config)
     if target.checkpoint:

@@ -46,17 +46,46 @@ def _sibling(name: str) -> ModuleType:
     return module
 
 
-class _OwnPackage:
-    """Finds tsdia_run for a script that imports it, where nothing else does."""
+class _Finder:
+    """Finds tsdia_run for a script that imports it, and lets the hooks in when the script imports what they hook.
 
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if name != "tsdia_run":
+    The script's tsdia_run is the one that started it, whatever its interpreter has installed: both write into one run.
+    """
+
+    def __init__(self, warn: Callable[[str], None], *, has_hooks: bool) -> None:
+        self._warn = warn
+        self._hooked = {"accelerate.accelerator", "wandb"} if has_hooks else set()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name == "tsdia_run":
+            from importlib.util import spec_from_file_location
+
+            init = os.path.join(_PACKAGE, "__init__.py")
+            return spec_from_file_location(name, init, submodule_search_locations=[_PACKAGE])
+        if name not in self._hooked:
             return None
-        from importlib.util import spec_from_file_location
+        self._hooked.remove(name)
+        others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next((spec for spec in others if spec is not None), None)
+        if spec is not None and spec.loader is not None:
+            self._hook(spec.loader)
+        return spec
 
-        init = os.path.join(_PACKAGE, "__init__.py")
-        return spec_from_file_location(name, init, submodule_search_locations=[_PACKAGE])
+    def _hook(self, loader: Any) -> None:
+        execute = loader.exec_module
+
+        def execute_and_hook(module: ModuleType) -> None:
+            execute(module)
+            try:
+                del loader.exec_module
+                from tsdia_run.training import hooks
+
+                hooks.install(module)
+            except Exception as error:  # whatever is missing here, the training goes on
+                self._warn(f"no hooks on {module.__name__}: {type(error).__name__}: {error}")
+
+        # On the instance: the loader stays of its own kind, for those who look at it.
+        loader.exec_module = execute_and_hook
 
 
 class _Rank:
@@ -70,6 +99,10 @@ class _Rank:
         self._number = int(number) if number.isdecimal() else 0
         self._pid = os.getpid()
         self._attempt.hold_alive(os.environ)
+
+    def finder(self) -> _Finder:
+        """What the script's imports go through first."""
+        return _Finder(self._attempt.say, has_hooks=bool(os.environ.get("TSDIA_RUN_HOOKS")))
 
     def ended(self, error: BaseException | None) -> None:
         """Leave the exit record, if this is a rank of a run."""
@@ -90,7 +123,7 @@ def main() -> None:
     if _signal.getsignal(_signal.SIGINT) is _signal.SIG_IGN:
         # A shell starts its background jobs so; a request to stop must reach the script all the same.
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-    sys.meta_path.append(_OwnPackage)
+    sys.meta_path.insert(0, rank.finder())
     try:
         _run(sys.argv[1:])
     except BaseException as error:

@@ -1,0 +1,11 @@
+"""hyperparameters.json and model_summary.txt for scripts that write neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tsdia_run.training.session import Session
+
+
+def hook_accelerator(accelerator_class: Any, session: Session) -> None:
+    """Hook the class ``accelerate.Accelerator``."""
