@@ -8,6 +8,8 @@ from pathlib import Path
 
 OWN_DIR_NAME = ".tsdia"
 TRASH_DIR_NAME = ".tsdia-trash"
+HYPERPARAMETERS_NAME = "hyperparameters.json"
+MODEL_SUMMARY_NAME = "model_summary.txt"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,16 @@ class AttemptLayout:
         """How each rank ended, as the launcher of several processes saw it."""
         return self.root / "ranks.json"
 
+    @property
+    def hyperparameters(self) -> Path:
+        """What the script told its trackers."""
+        return self.root / HYPERPARAMETERS_NAME
+
+    @property
+    def model_summary(self) -> Path:
+        """The models that the script prepared, as text."""
+        return self.root / MODEL_SUMMARY_NAME
+
     def exit_record(self, rank: int) -> Path:
         """How one rank ended, in its own words."""
         return self.root / f"exit-rank{rank}.json"
@@ -81,6 +93,16 @@ class RunLayout:
     def attempts(self) -> Path:
         """The folder of the attempts."""
         return self.root / "attempts"
+
+    @property
+    def hyperparameters(self) -> Path:
+        """Those of the newest attempt, or the script's own."""
+        return self.root / HYPERPARAMETERS_NAME
+
+    @property
+    def model_summary(self) -> Path:
+        """That of the newest attempt, or the script's own."""
+        return self.root / MODEL_SUMMARY_NAME
 
     @property
     def own(self) -> Path:
@@ -125,4 +147,6 @@ class RunLayout:
 
 
 # What tsdia-run itself puts into a run directory. Anything else was left by the script.
-OWN_NAMES = frozenset({OWN_DIR_NAME, "config.yml", "run.json", "logs", "attempts"})
+OWN_NAMES = frozenset(
+    {OWN_DIR_NAME, "config.yml", "run.json", "logs", "attempts", HYPERPARAMETERS_NAME, MODEL_SUMMARY_NAME}
+)
