@@ -36,6 +36,7 @@ class Kind(Enum):
     COUNT = "a whole number from 1"
     SECONDS = "a number of seconds, 0 or more"
     VARIABLES = "a mapping of variable names to texts"
+    VALUES = "a mapping of config keys to values"
     SIZE = "a size such as 64 MiB, or a number of bytes"
     SWITCH = "true or false"
     WANDB_CONSOLE = "off, auto, wrap or redirect"
@@ -77,6 +78,7 @@ SETTINGS: tuple[Setting, ...] = (
         "The config key that holds the checkpoint to resume from. Default: training.checkpoint.resume, else"
         " checkpoint.resume.",
     ),
+    Setting("resume_set", Kind.VALUES, "Other config keys that change on a resume, with their values.", {}),
     Setting(
         "script_dir",
         Kind.TEXT,
@@ -159,6 +161,7 @@ class Settings:
     resume_args: tuple[str, ...]
     run_dir_key: str | None
     resume_key: str | None
+    resume_set: Mapping[str, Any]
     script_dir: str | None
     launcher: Launcher
     accelerate: AccelerateSettings
@@ -267,9 +270,11 @@ def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911 - one line
     if kind is Kind.PRECISION:
         # YAML reads a bare `no` as false.
         return "no" if value is False else value if value in ("no", "fp16", "bf16", "fp8") else None
-    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
-        return {name: _variable(text) for name, text in value.items() if text is not None}
-    return None
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        return None
+    if kind is Kind.VALUES:
+        return dict(value)
+    return {name: _variable(text) for name, text in value.items() if text is not None}
 
 
 def _size_bytes(value: object) -> int | None:

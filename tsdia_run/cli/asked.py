@@ -31,9 +31,9 @@ def section_layer(document: Document | None) -> Layer:
     return read_layer(document.source, section.plain, locate)
 
 
-def layers(document: Document | None, cwd: Path, **flags: object) -> list[Layer]:
-    """All layers for a new run, the strongest first."""
-    return [command_line(**flags), section_layer(document), project_layer(cwd)]
+def file_layers(document: Document | None, cwd: Path) -> list[Layer]:
+    """What the files say, the strongest first: the config's own section, and the project file."""
+    return [section_layer(document), project_layer(cwd)]
 
 
 def command_line(**flags: object) -> Layer:

@@ -11,6 +11,7 @@ from typing import NoReturn
 from tsdia_run.cli.screen import Screen
 from tsdia_run.launch import prepare
 from tsdia_run.launch.plan import Plan
+from tsdia_run.launch.prepare import Provenance
 from tsdia_run.rundir import record
 from tsdia_run.rundir.atomic import write_bytes
 from tsdia_run.rundir.guard import Claim
@@ -25,7 +26,14 @@ from tsdia_run.words import shell
 _PREFIX = "TSDIA_RUN_"
 
 
-def carry_out(plan: Plan, claim: Claim, run: Run, screen: Screen) -> Ended:
+def carry_out(
+    plan: Plan,
+    claim: Claim,
+    run: Run,
+    screen: Screen,
+    provenance: Provenance | None = None,
+    superseded: tuple[str, ...] = (),
+) -> Ended:
     """Record the attempt, start it, and stay until it has ended.
 
     Args:
@@ -33,18 +41,25 @@ def carry_out(plan: Plan, claim: Claim, run: Run, screen: Screen) -> Ended:
         claim: The right to the run directory.
         run: The record so far, without the new attempt.
         screen: Where to say what happens.
+        provenance: Where the attempt comes from, if that is known already; else it is found out beside the training.
+        superseded: The checkpoints that the attempt goes back behind.
     """
     request = plan.request
-    attempt = _attempt(plan)
+    attempt = _attempt(plan, superseded)
     run = run.with_attempt(attempt)
     record.write(plan.layout.record, run)
     if request.number == 0 and request.document is not None:
         write_bytes(plan.layout.config, request.document.data)
-    original = plan.layout.config.read_bytes() if request.document is not None else None
+    original = plan.layout.config.read_bytes() if plan.layout.config.is_file() else None
     ours = {**plan.command.environment, TAG: run.run_id, "TSDIA_RUN_ATTEMPT": str(request.number)}
     redactor = Redactor.from_environment({**request.environ, **ours})
     prepare.write_attempt(plan, redactor, ours)
     screen.opening(plan, attempt)
+
+    def beside() -> None:
+        found = provenance or prepare.capture_provenance(plan, redactor)
+        prepare.write_provenance(plan.layout.attempt(request.number), found)
+
     job = Job(
         claim=claim,
         run=run,
@@ -56,7 +71,7 @@ def carry_out(plan: Plan, claim: Claim, run: Run, screen: Screen) -> Ended:
         shown_command=shell(redactor.argv(plan.command.argv)),
         logs=request.settings.logs,
         use_terminal=request.settings.pty,
-        beside=lambda: prepare.write_provenance(plan, redactor),
+        beside=beside,
         original_config=original,
     )
     ended = Supervisor(job).supervise()
@@ -64,7 +79,7 @@ def carry_out(plan: Plan, claim: Claim, run: Run, screen: Screen) -> Ended:
     return ended
 
 
-def _attempt(plan: Plan) -> Attempt:
+def _attempt(plan: Plan, superseded: tuple[str, ...]) -> Attempt:
     request = plan.request
     log = plan.layout.log(request.number, datetime.now())
     return Attempt(
@@ -74,6 +89,7 @@ def _attempt(plan: Plan) -> Attempt:
         log=os.path.relpath(log, request.run_dir),
         host=socket.gethostname(),
         checkpoint=_from_run(plan),
+        superseded=superseded,
     )
 
 

@@ -4,25 +4,48 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 import typer
 
+from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
+from tsdia_run.launch.resumption import Skipped
 from tsdia_run.rundir.contents import Contents, shown
 from tsdia_run.words import shell
 
 _SCHEMA = 1
 
 
-def show_plan(plan: Plan, in_the_way: Contents | None, *, as_json: bool) -> None:
+def show_plan(
+    plan: Plan,
+    in_the_way: Contents | None,
+    *,
+    as_json: bool,
+    skipped: Sequence[Skipped] = (),
+    changes: Sequence[Change] = (),
+) -> None:
     """Print the plan to standard output.
 
     Args:
         plan: What would be started.
         in_the_way: What would be moved aside first.
         as_json: One JSON object instead of text.
+        skipped: Newer checkpoints that can't be used.
+        changes: What changed since the checkpoint was written.
     """
-    typer.echo(json.dumps(_as_json(plan, in_the_way), indent=2) if as_json else "\n".join(_as_text(plan, in_the_way)))
+    if as_json:
+        resumed = {
+            "skipped": [{"checkpoint": str(one.path), "reason": one.reason} for one in skipped],
+            "changes": [
+                {"kind": one.kind.value, "text": one.text, "needs_consent": one.needs_consent} for one in changes
+            ],
+        }
+        typer.echo(json.dumps(_as_json(plan, in_the_way) | resumed, indent=2))
+        return
+    told = [f"skipped        {shown(one.path)}: {one.reason}" for one in skipped]
+    told += [f"changed        {one.kind.value}: {one.text}" for one in changes]
+    typer.echo("\n".join([*told, *_as_text(plan, in_the_way)]))
 
 
 def _as_json(plan: Plan, in_the_way: Contents | None) -> dict[str, object]:

@@ -9,6 +9,7 @@ import traceback
 
 import typer
 
+from tsdia_run.cli.ensure import ensure
 from tsdia_run.cli.new import new
 from tsdia_run.cli.resume import resume
 from tsdia_run.cli.say import say
@@ -26,10 +27,12 @@ app = typer.Typer(
     \b
     tsdia-run new config.yml     start a run, in a directory that nothing can overwrite
     tsdia-run resume runs/exp    go on from its newest checkpoint
+    tsdia-run ensure config.yml  start it, go on with it, or do nothing: whatever is missing
     """,
 )
 app.command()(new)
 app.command()(resume)
+app.command()(ensure)
 
 
 @app.callback()

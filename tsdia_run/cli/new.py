@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,72 +45,25 @@ def new(
     tsdia-run new --entrypoint train.py --name exp -- --lr 1e-3
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     # Imported here, so that --help starts light.
-    import secrets
-    from datetime import datetime, timezone
+    from tsdia_run.cli import start_new
+    from tsdia_run.cli.wanted import Wanted
 
-    from tsdia_run import config
-    from tsdia_run.cli import asked
-    from tsdia_run.cli.attempt import carry_out, finish
-    from tsdia_run.cli.dry_run import show_plan
-    from tsdia_run.cli.screen import Screen
-    from tsdia_run.launch import place, plan
-    from tsdia_run.launch.checks import check
-    from tsdia_run.rundir import entry
-    from tsdia_run.rundir.contents import shown
-    from tsdia_run.rundir.record import Run
-    from tsdia_run.settings import resolve
-
-    asked.refuse_lone_json(dry_run, as_json)
-    cwd, environ = Path.cwd(), dict(os.environ)
-    document = None if config_file is None else config.read(Path(config_file))
-    asked.refuse_lone_set(document, assignments)
-    settings = resolve(
-        asked.layers(
-            document,
-            cwd,
-            entrypoint=entrypoint,
-            module=module,
-            python=python,
-            launcher=launcher,
-            accelerate_config_file=accelerate_config,
-            accelerate_num_processes=num_processes,
-            accelerate_mixed_precision=mixed_precision,
-            hooks_enabled=False if no_hooks else None,
-            pty=False if no_pty else None,
-            logs_timestamps=log_timestamps or None,
-        )
+    wanted = Wanted.read(
+        assignments=assignments,
+        extra_args=context.obj,
+        dry_run=dry_run,
+        as_json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+        no_hooks=no_hooks,
+        no_pty=no_pty,
+        log_timestamps=log_timestamps,
+        entrypoint=entrypoint,
+        module=module,
+        python=python,
+        launcher=launcher,
+        accelerate_config_file=accelerate_config,
+        accelerate_num_processes=num_processes,
+        accelerate_mixed_precision=mixed_precision,
     )
-    key = place.key_in(document, settings.run_dir_key, place.RUN_DIR_KEYS) if document else None
-    directory = place.run_directory(place.Wish(run_dir, name, cwd, environ), document, key)
-    planned = plan.make(
-        plan.Request(
-            document=document,
-            settings=settings,
-            run_dir=directory,
-            number=0,
-            cwd=cwd,
-            environ=environ,
-            overrides=asked.texts(assignments),
-            extra_args=context.obj or (),
-        )
-    )
-    check(planned)
-    way_in = entry.Entry(directory, move_aside, asked.again)
-    if dry_run:
-        show_plan(planned, entry.examine(way_in), as_json=as_json)
-        return
-    screen = Screen(quiet, verbose)
-    screen.warn(*planned.warnings)
-    claim, moved = entry.enter(way_in)
-    if moved:
-        screen.note(f"moved what was in {shown(directory)} to {shown(moved)}")
-    run = Run(
-        run_id=secrets.token_hex(6),
-        name=directory.name,
-        created_at=datetime.now(timezone.utc),
-        source_config=os.path.abspath(config_file) if config_file else None,
-        started_from=planned.started_from,
-    )
-    with claim:
-        ended = carry_out(planned, claim, run, screen)
-    finish(ended)
+    start_new.start(wanted, start_new.describe(wanted, config_file, run_dir, name), move_aside=move_aside)

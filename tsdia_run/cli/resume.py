@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -12,7 +11,55 @@ from tsdia_run.cli import options
 Target = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="A run directory, for its checkpoint with the highest step; or one of its checkpoints."
+        metavar="RUN",
+        help="A run directory, for its newest whole checkpoint; one of its checkpoints; or a directory with checkpoints"
+        " that a training without tsdia-run left.",
+    ),
+]
+
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        envvar="TSDIA_RUN_OPT_FROM",
+        metavar="latest|best|NAME|STEP",
+        help="The checkpoint to go on from. Default: the newest whole one. Example: --from best",
+    ),
+]
+FromScratch = Annotated[
+    bool,
+    typer.Option(
+        "--from-scratch",
+        envvar="TSDIA_RUN_OPT_FROM_SCRATCH",
+        help="Start from the beginning, in the same run. Example: resume runs/exp --from-scratch",
+    ),
+]
+Again = Annotated[
+    bool,
+    typer.Option(
+        "--again",
+        envvar="TSDIA_RUN_OPT_AGAIN",
+        help="Go on also with a run that completed. Example: resume runs/exp --again --set training.epochs=20",
+    ),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow",
+        envvar="TSDIA_RUN_OPT_ALLOW",
+        metavar="CHANGE",
+        help="A change since the checkpoint that is meant: model or world-size; may be repeated."
+        " Example: --allow model",
+    ),
+]
+NewConfig = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        envvar="TSDIA_RUN_OPT_CONFIG",
+        metavar="FILE",
+        help="Another config than the last attempt's. Example: --config lower_lr.yml",
     ),
 ]
 
@@ -20,6 +67,11 @@ Target = Annotated[
 def resume(
     context: typer.Context,
     target: Target,
+    from_checkpoint: From = None,
+    from_scratch: FromScratch = False,
+    again: Again = False,
+    allow: Allow = None,
+    config_file: NewConfig = None,
     entrypoint: options.Entrypoint = None,
     module: options.Module = None,
     python: options.Python = None,
@@ -44,66 +96,43 @@ def resume(
 
     \b
     tsdia-run resume runs/exp
-    tsdia-run resume runs/exp/checkpoint-epoch3-step900 --set training.epochs=20
+    tsdia-run resume runs/exp --from best
+    tsdia-run resume runs/exp/checkpoint-epoch3-step900 --set training.lr=1e-5
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     # Imported here, so that --help starts light.
-    from tsdia_run import config
-    from tsdia_run.cli import asked
-    from tsdia_run.cli.attempt import carry_out, finish
-    from tsdia_run.cli.dry_run import show_plan
-    from tsdia_run.cli.screen import Screen
-    from tsdia_run.errors import RunAliveError
-    from tsdia_run.launch import plan, prepare
-    from tsdia_run.launch.resumption import find_source
-    from tsdia_run.rundir import guard, record
-    from tsdia_run.settings import resolve
-    from tsdia_run.supervise.evidence import settle
+    from pathlib import Path
 
-    asked.refuse_lone_json(dry_run, as_json)
+    from tsdia_run import config
+    from tsdia_run.cli import asked, start_again
+    from tsdia_run.cli.wanted import Wanted
+    from tsdia_run.launch.resumption import find_source
+
+    wanted = Wanted.read(
+        assignments=assignments,
+        extra_args=context.obj,
+        dry_run=dry_run,
+        as_json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+        no_hooks=no_hooks,
+        no_pty=no_pty,
+        log_timestamps=log_timestamps,
+        entrypoint=entrypoint,
+        module=module,
+        python=python,
+        launcher=launcher,
+        accelerate_config_file=accelerate_config,
+        accelerate_num_processes=num_processes,
+        accelerate_mixed_precision=mixed_precision,
+    )
+    document = None if config_file is None else config.read(Path(config_file))
+    wish = start_again.Wish(
+        checkpoint=from_checkpoint,
+        from_scratch=from_scratch,
+        again=again,
+        allow=start_again.kinds(allow or ()),
+        config=document,
+    )
     source = find_source(target)
-    layout, last = source.layout, source.run.last
-    guard.refuse_living(layout.root)
-    recorded = prepare.read_attempt(layout.attempt(last.number))
-    settings = resolve(
-        [
-            asked.command_line(
-                entrypoint=entrypoint,
-                module=module,
-                python=python,
-                launcher=launcher,
-                accelerate_config_file=accelerate_config,
-                accelerate_num_processes=num_processes,
-                accelerate_mixed_precision=mixed_precision,
-                hooks_enabled=False if no_hooks else None,
-                pty=False if no_pty else None,
-                logs_timestamps=log_timestamps or None,
-            ),
-            recorded.settings,
-        ]
-    )
-    script_config = layout.attempt(last.number).config
-    planned = plan.make(
-        plan.Request(
-            document=config.read(script_config) if script_config.exists() else None,
-            settings=settings,
-            run_dir=layout.root,
-            number=last.number + 1,
-            cwd=recorded.working_directory(),
-            environ=dict(os.environ),
-            overrides=asked.texts(assignments),
-            extra_args=(*recorded.arguments(), *(context.obj or ())),
-            checkpoint=source.checkpoint,
-        )
-    )
-    if dry_run:
-        show_plan(planned, None, as_json=as_json)
-        return
-    screen = Screen(quiet, verbose)
-    screen.warn(*planned.warnings, *recorded.warnings(os.environ))
-    last_seen = layout.last_seen()
-    with guard.claim_existing(layout.root) as claim:
-        run = settle(record.read(layout.record), layout, last_seen)
-        if run.last.number != last.number:
-            raise RunAliveError(f"another resume of {layout.root} was faster", hint="Look at it before you go on.")
-        ended = carry_out(planned, claim, run, screen)
-    finish(ended)
+    section = [asked.section_layer(document)]
+    start_again.start(wanted, source, wish, section, () if source.run else asked.file_layers(document, wanted.cwd))

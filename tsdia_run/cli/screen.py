@@ -35,7 +35,8 @@ class Screen:
         """Before the training starts: what, where, under which interpreter."""
         if self.is_quiet:
             return
-        kind = "new run" if attempt.number == 0 else f"attempt {attempt.number}, from {attempt.checkpoint}"
+        start = attempt.checkpoint or "the beginning"
+        kind = "new run" if attempt.number == 0 else f"attempt {attempt.number}, from {start}"
         say(f"{shown(plan.request.run_dir)}: {kind}")
         say(f"python {plan.interpreter.path} ({plan.interpreter.origin}); {plan.command.how}")
         say(f"log {shown(plan.request.run_dir / attempt.log)}")

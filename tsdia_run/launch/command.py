@@ -63,12 +63,14 @@ class Command:
         environment: Variables that are set on top of the user's.
         how: What starts the ranks, in words.
         is_delegated: Whether Accelerate's launcher starts several ranks; else the process is the script itself.
+        processes: The number of ranks; None where Accelerate or the script decides.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     how: str
     is_delegated: bool
+    processes: int | None
 
 
 def templates(settings: Settings, extra_args: Sequence[str], *, has_config: bool, is_resume: bool) -> tuple[str, ...]:
@@ -155,11 +157,15 @@ def build(
                 hint="Use --num-processes 1, or let the program start its ranks itself.",
             )
         argv = (python, str(RANKS_LAUNCHER), *decision.flags, *_bootstrap(settings), *script.words, *arguments)
-        return Command(argv, environment, f"accelerate launch ({decision.reason})", is_delegated=True)
+        how = f"accelerate launch ({decision.reason})"
+        return Command(argv, environment, how, is_delegated=True, processes=settings.accelerate.num_processes)
     how = "plain Python" if decision is None else "one process, with the environment of accelerate launch"
+    processes = None if decision is None else 1
     if script.is_program:
-        return Command((*script.words, *arguments), environment, f"{how}; a program of its own", is_delegated=False)
-    return Command((python, *_bootstrap(settings), *script.words, *arguments), environment, how, is_delegated=False)
+        argv, how = (*script.words, *arguments), f"{how}; a program of its own"
+    else:
+        argv = (python, *_bootstrap(settings), *script.words, *arguments)
+    return Command(argv, environment, how, is_delegated=False, processes=processes)
 
 
 def _bootstrap(settings: Settings) -> tuple[str, ...]:

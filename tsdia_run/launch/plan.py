@@ -172,10 +172,11 @@ def _resume_edits(request: Request, templates: Sequence[str]) -> list[config.Set
         return []
     key = place.key_in(request.document, request.settings.resume_key, place.RESUME_KEYS)
     key = key or _resume_key_to_add(request.document)
+    others = [config.Set(name, value) for name, value in request.settings.resume_set.items()]
     if key:
-        return [config.Set(key, str(request.checkpoint))]
+        return [config.Set(key, str(request.checkpoint)), *others]
     if any("{checkpoint" in template for template in templates):
-        return []
+        return [*others]
     raise ConfigError(
         "nothing tells the script which checkpoint to resume from",
         hint="Name the config key with `resume_key:`, or an argument with"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.launch.plan import Plan
@@ -14,6 +15,10 @@ from tsdia_run.rundir.atomic import write_bytes, write_json
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.rundir.redaction import REDACTED, Redactor
 from tsdia_run.settings import Layer, Settings, read_layer
+
+if TYPE_CHECKING:
+    from tsdia_run.rundir.provenance.environment import EnvironmentState
+    from tsdia_run.rundir.provenance.git import CodeState
 
 # Settings that are command lines, which may have a secret in them.
 _ARGUMENTS = ("args", "resume_args")
@@ -74,23 +79,43 @@ def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[
     return {**values, "python": python, "env": redactor.environment(dict(settings.env))}
 
 
-def write_provenance(plan: Plan, redactor: Redactor) -> None:
-    """Write down the state of the code and of the environment. Slow enough to run beside the training's imports.
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """Where an attempt comes from.
 
-    Raises:
-        OSError: The file system refused.
+    Attributes:
+        code: The state of the code.
+        patch: What the code has beyond its commit.
+        environment: The state of interpreter, packages and machine.
     """
+
+    code: CodeState
+    patch: bytes
+    environment: EnvironmentState
+
+
+def capture_provenance(plan: Plan, redactor: Redactor) -> Provenance:
+    """Ask git, the interpreter and the machine. Slow enough to run beside the training's imports."""
     # Imported here, beside the training's own imports rather than before them.
     from tsdia_run.rundir.provenance.environment import capture_environment
     from tsdia_run.rundir.provenance.git import capture_code
 
-    request, attempt = plan.request, plan.layout.attempt(plan.request.number)
+    request = plan.request
     code, patch = capture_code(request.cwd, redactor, [_runs(request.run_dir, request.cwd)])
-    write_json(attempt.git, dataclasses.asdict(code))
-    if patch:
-        write_bytes(attempt.patch, patch)
     environment = capture_environment(plan.interpreter.path, {**request.environ, **plan.command.environment}, redactor)
-    write_json(attempt.environment, dataclasses.asdict(environment))
+    return Provenance(code, patch, environment)
+
+
+def write_provenance(attempt: AttemptLayout, provenance: Provenance) -> None:
+    """Write it down.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    write_json(attempt.git, dataclasses.asdict(provenance.code))
+    if provenance.patch:
+        write_bytes(attempt.patch, provenance.patch)
+    write_json(attempt.environment, dataclasses.asdict(provenance.environment))
 
 
 def _runs(run_dir: Path, cwd: Path) -> Path:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.errors import DamagedRunError, NotFoundError
+from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.rundir import checkpoints, record
+from tsdia_run.rundir.checkpoints import Checkpoint
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
 from tsdia_run.words import shell
 
+LATEST, BEST = "latest", "best"
 _MAX_LINKS = 40
+_MAX_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -21,50 +25,170 @@ class Source:
 
     Attributes:
         layout: The files of the run.
-        run: Its record.
-        checkpoint: A real path without a trailing slash, since scripts parse its base name.
+        run: Its record; None where a training without tsdia-run left the directory.
+        named: The checkpoint that the user named by its path: a real path without a trailing slash, since scripts
+            parse its base name. None where the directory was named.
     """
 
     layout: RunLayout
-    run: Run
-    checkpoint: Path
+    run: Run | None
+    named: Path | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A checkpoint that can't be used.
+
+    Attributes:
+        path: Its directory.
+        reason: Why, naming the file.
+    """
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The checkpoint to start from.
+
+    Attributes:
+        checkpoint: It; None where no whole one is there.
+        skipped: Newer ones that can't be used.
+    """
+
+    checkpoint: Checkpoint | None
+    skipped: tuple[Skipped, ...]
+
+
+Judge = Callable[[Path], "str | None"]
 
 
 def find_source(target: str) -> Source:
-    """The run and the checkpoint that ``target`` names.
+    """The run that ``target`` names.
 
     Args:
-        target: A run directory, for its newest checkpoint; a checkpoint in one; or a link to a checkpoint.
+        target: A run directory, a checkpoint in one, a link to a checkpoint, or a directory with checkpoints that a
+            training without tsdia-run left.
 
     Raises:
-        NotFoundError: There is nothing, or no run around it.
-        DamagedRunError: The run has no checkpoint, ``target`` is none, or the record can't be read.
+        NotFoundError: There is nothing, or neither a run nor a checkpoint.
+        DamagedRunError: The record can't be read, or ``target`` is in a run but no checkpoint of it.
     """
     path = _unlinked(Path(os.path.abspath(os.path.expanduser(target))))
     if not os.path.lexists(path):
         raise NotFoundError(f"{target} does not exist", hint="Name a run directory, or a checkpoint in one.")
     layout = _enclosing(path)
     if layout is None:
-        raise NotFoundError(
-            f"{target} is not a run of tsdia-run, nor inside one: there is no run.json",
-            hint="Name a directory that `tsdia-run new` made, or a checkpoint in one.",
-        )
+        return _left_by_others(path, target)
     run = record.read(layout.record)
-    found = checkpoints.find(layout.root)
     if path == layout.root:
-        if not found:
-            raise DamagedRunError(f"{target} has no checkpoint to resume from", hint=_from_start(run))
-        return Source(layout, run, found[-1].path)
+        return Source(layout, run, None)
+    found = checkpoints.find(layout.root)
     if not any(checkpoint.path == path for checkpoint in found):
-        names = ", ".join(os.path.relpath(checkpoint.path, layout.root) for checkpoint in found[-5:])
-        known = f"Checkpoints of this run: {names}" if found else _from_start(run)
-        raise DamagedRunError(f"{target} is not a checkpoint", hint=known)
+        raise DamagedRunError(f"{target} is not a checkpoint", hint=_known(found, layout) or _from_start(run))
     return Source(layout, run, path)
+
+
+def _left_by_others(path: Path, target: str) -> Source:
+    found = checkpoints.find(path)
+    if found:
+        return Source(RunLayout(path), None, None)
+    if checkpoints.parse_name(path) or checkpoints.has_state(path):
+        # Accelerate's automatic naming has a folder of its own for them.
+        root = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+        return Source(RunLayout(root), None, path)
+    raise NotFoundError(
+        f"{target} is neither a run nor a checkpoint, and has no checkpoint inside",
+        hint="Name a directory that `tsdia-run new` made, a checkpoint, or a folder of checkpoints.",
+    )
+
+
+def choose(source: Source, wish: str | None, judge: Judge, superseded: Collection[Path]) -> Choice:
+    """The checkpoint to start from.
+
+    Args:
+        source: The run, and the checkpoint that was named with it.
+        wish: ``--from``: ``latest``, ``best``, a checkpoint's name, or a step. None for the newest one.
+        judge: Says why a checkpoint can't be used; None where it can.
+        superseded: Checkpoints that a later resume went back behind: never chosen by themselves.
+
+    Raises:
+        UsageError: A checkpoint was named twice.
+        NotFoundError: What was wished for is not there.
+        DamagedRunError: What was named is torn.
+    """
+    if source.named is not None:
+        if wish is not None:
+            raise UsageError(
+                f"{source.named.name} and --from {wish} both name a checkpoint",
+                hint="Name the run directory with --from, or the checkpoint without it.",
+            )
+        return _named(checkpoints.parse_name(source.named) or Checkpoint(source.named), judge)
+    found = checkpoints.find(source.layout.root)
+    if wish in (None, LATEST):
+        return _newest([checkpoint for checkpoint in found if checkpoint.path not in superseded], judge)
+    if wish == BEST:
+        return _named(_best(source.layout, found), judge)
+    return _named(_wished(wish or "", found, source.layout), judge)
+
+
+def _newest(found: Sequence[Checkpoint], judge: Judge) -> Choice:
+    skipped = []
+    for checkpoint in reversed(found):
+        reason = judge(checkpoint.path)
+        if reason is None:
+            return Choice(checkpoint, tuple(skipped))
+        skipped.append(Skipped(checkpoint.path, reason))
+    return Choice(None, tuple(skipped))
+
+
+def _named(checkpoint: Checkpoint, judge: Judge) -> Choice:
+    reason = judge(checkpoint.path)
+    if reason is not None:
+        raise DamagedRunError(
+            f"{checkpoint.path} is not whole: {reason}", hint="Name the run directory instead: its newest whole one."
+        )
+    return Choice(checkpoint, ())
+
+
+def _best(layout: RunLayout, found: Sequence[Checkpoint]) -> Checkpoint:
+    target = _unlinked(layout.best_checkpoint)
+    best = next((checkpoint for checkpoint in found if checkpoint.path == target), None)
+    if best is None:
+        raise NotFoundError(f"{layout.root} has no best_checkpoint", hint=_known(found, layout) or "Use --from latest.")
+    return best
+
+
+def _wished(wish: str, found: Sequence[Checkpoint], layout: RunLayout) -> Checkpoint:
+    named = [one for one in found if wish.rstrip("/") in (one.path.name, os.path.relpath(one.path, layout.root))]
+    if not named and wish.isdecimal():
+        named = [one for one in found if int(wish) in (one.step, one.iteration if one.step is None else None)]
+    if not named:
+        raise NotFoundError(f"{layout.root} has no checkpoint {wish}", hint=_known(found, layout) or "It has none.")
+    return named[-1]
+
+
+def _known(found: Sequence[Checkpoint], layout: RunLayout) -> str:
+    names = ", ".join(os.path.relpath(checkpoint.path, layout.root) for checkpoint in found[-_MAX_NAMES:])
+    return f"Checkpoints of this run: {names}" if found else ""
 
 
 def _from_start(run: Run) -> str:
     config = [run.source_config] if run.source_config else []
     return f"Start again from the beginning: {shell(['tsdia-run', 'new', *config, '--move-aside'])}"
+
+
+def none_whole(source: Source, skipped: Sequence[Skipped]) -> DamagedRunError:
+    """The error for a run without any whole checkpoint."""
+    root = source.layout.root
+    reasons = "".join(f"\n  {os.path.relpath(one.path, root)}: {one.reason}" for one in skipped[:_MAX_NAMES])
+    what = "no whole checkpoint" if skipped else "no checkpoint"
+    return DamagedRunError(
+        f"{root} has {what} to resume from{reasons}",
+        hint=f"Start from the beginning in the same run: {shell(['tsdia-run', 'resume', str(root), '--from-scratch'])}"
+        + (f"\n{_from_start(source.run)}" if source.run else ""),
+    )
 
 
 def _unlinked(path: Path) -> Path:

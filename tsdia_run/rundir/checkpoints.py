@@ -22,6 +22,7 @@ _NAMES = (
 )
 # One of these is in every directory that save_state finished or began: weights, or the random states of a rank.
 _STATE_FILE = re.compile(r"(pytorch_)?model.*\.(safetensors|bin)|random_states_\d+\.pkl")
+_RANDOM_STATES = re.compile(r"random_states_\d+\.pkl")
 # RUN_DIR/checkpoints/checkpoint_N, or RUN_DIR/SCRIPT_DIR/checkpoints/checkpoint_N.
 _MAX_DEPTH = 2
 _WITHOUT_CHECKPOINTS = OWN_NAMES | {"wandb", "tensorboard"}
@@ -98,3 +99,27 @@ def has_state(path: Path) -> bool:
             return any(_STATE_FILE.fullmatch(entry.name) for entry in entries)
     except OSError:
         return False
+
+
+def ranks(path: Path) -> int | None:
+    """How many ranks wrote a checkpoint, by their random states; None where there are none."""
+    try:
+        with os.scandir(path) as entries:
+            return sum(_RANDOM_STATES.fullmatch(entry.name) is not None for entry in entries) or None
+    except OSError:
+        return None
+
+
+def is_sharded(path: Path) -> bool:
+    """Whether each rank has a part of the state: FSDP and DeepSpeed write folders."""
+    return bool(_directories(path))
+
+
+def written_by(path: Path) -> int | None:
+    """The number of the attempt that wrote a checkpoint; None where nobody knows."""
+    return None
+
+
+def why_unusable(path: Path) -> str | None:
+    """Why a checkpoint can't be resumed from; None where it can."""
+    return None

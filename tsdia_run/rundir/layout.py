@@ -105,6 +105,11 @@ class RunLayout:
         return self.root / MODEL_SUMMARY_NAME
 
     @property
+    def best_checkpoint(self) -> Path:
+        """A relative link to the best checkpoint, where somebody keeps one."""
+        return self.root / "best_checkpoint"
+
+    @property
     def own(self) -> Path:
         """What a user need not see."""
         return self.root / OWN_DIR_NAME

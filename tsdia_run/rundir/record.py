@@ -67,6 +67,7 @@ class Attempt:
         log: Its log, relative to the run directory.
         host: The machine that it runs on.
         checkpoint: What it resumed from: relative to the run directory where it lies inside, else absolute.
+        superseded: Checkpoints, relative to the run directory, that it went back behind when it started.
         ended_at: When it ended; None while it lives.
         outcome: How it ended; None while it lives.
     """
@@ -77,6 +78,7 @@ class Attempt:
     log: str
     host: str
     checkpoint: str | None = None
+    superseded: tuple[str, ...] = ()
     ended_at: datetime | None = None
     outcome: Outcome | None = None
 
@@ -244,6 +246,7 @@ def _attempt(data: object, position: int) -> Attempt:
         log=fields.required("log", str),
         host=fields.required("host", str),
         checkpoint=fields.optional("checkpoint", str),
+        superseded=tuple(map(str, fields.optional("superseded", list) or ())),
         ended_at=fields.optional_time("ended_at"),
         outcome=None if outcome is None else _outcome(outcome, position),
     )

@@ -51,13 +51,24 @@ def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     Raises:
         OSError: The record can't be written.
     """
+    ended = settled(run, layout, last_seen)
+    if ended is not run:
+        record.write(layout.record, ended)
+    return ended
+
+
+def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
+    """The record as ``settle`` would write it; the same object where there is nothing to add.
+
+    Args:
+        run: The record as it is.
+        layout: The files of the run, which is known not to live.
+        last_seen: When the supervisor last gave a sign of life.
+    """
     last = run.last
     if last.state not in LIVE:
         return run
-    outcome = _without_supervisor(layout.attempt(last.number))
-    run = run.with_attempt(record.ended(last, outcome, last_seen))
-    record.write(layout.record, run)
-    return run
+    return run.with_attempt(record.ended(last, _without_supervisor(layout.attempt(last.number)), last_seen))
 
 
 def _without_supervisor(attempt: AttemptLayout) -> Outcome:

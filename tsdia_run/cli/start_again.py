@@ -1,0 +1,296 @@
+"""A new attempt of a run: what `resume` does, and `ensure` where a run is unfinished."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tsdia_run import config
+from tsdia_run.cli import asked, start_new
+from tsdia_run.cli.attempt import carry_out, finish
+from tsdia_run.cli.dry_run import show_plan
+from tsdia_run.cli.start_new import Beginning
+from tsdia_run.cli.wanted import Wanted
+from tsdia_run.config import Document
+from tsdia_run.errors import RunAliveError, RunDirectoryError, UsageError
+from tsdia_run.launch import changes, place, plan, prepare, resumption, situation
+from tsdia_run.launch.changes import Change, Kind
+from tsdia_run.launch.plan import Plan
+from tsdia_run.launch.prepare import Provenance, Recorded
+from tsdia_run.launch.resumption import Choice, Source
+from tsdia_run.rundir import checkpoints, guard, record, rewinding
+from tsdia_run.rundir.contents import shown
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.record import Attempt, Outcome, Run, State
+from tsdia_run.rundir.redaction import Redactor
+from tsdia_run.settings import Layer, Settings, resolve
+from tsdia_run.supervise.evidence import settle, settled
+from tsdia_run.words import shell
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How the run is to go on.
+
+    Attributes:
+        checkpoint: ``--from``.
+        from_scratch: Whether to start from the beginning where no checkpoint is whole.
+        again: Whether to go on with a run that completed.
+        allow: Changes that are meant.
+        config: Another config than the last attempt's.
+    """
+
+    checkpoint: str | None = None
+    from_scratch: bool = False
+    again: bool = False
+    allow: frozenset[Kind] = frozenset()
+    config: Document | None = None
+
+
+@dataclass(frozen=True)
+class _Last:
+    """What the run was until now.
+
+    Attributes:
+        run: Its record, with the ending that a dead supervisor could not write; None for one left by others.
+        recorded: What its last attempt was started with.
+        document: The config of its last attempt.
+    """
+
+    run: Run | None
+    recorded: Recorded | None
+    document: Document | None
+
+
+def kinds(words: Sequence[str]) -> frozenset[Kind]:
+    """The changes that ``--allow`` names.
+
+    Raises:
+        UsageError: A word names none.
+    """
+    known = {kind.value: kind for kind in Kind}
+    unknown = next((word for word in words if word not in known), None)
+    if unknown is not None:
+        near = config.nearest(unknown, known)
+        meant = f"Did you mean {near}? " if near else ""
+        raise UsageError(f"--allow {unknown}: no such change", hint=f"{meant}There are: {', '.join(known)}.")
+    return frozenset(known[word] for word in words)
+
+
+def start(
+    wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] = (), layers: Sequence[Layer] = ()
+) -> None:
+    """Choose a checkpoint, compare, launch, and leave with the ending of the training.
+
+    Args:
+        wanted: What the flags ask for.
+        source: The run.
+        wish: How it is to go on.
+        section: Settings of a config that the user named now; they win over those of the last attempt.
+        layers: Settings where there is no last attempt.
+
+    Raises:
+        TsdiaRunError: It can't be started; nothing was changed.
+    """
+    layout, screen = source.layout, wanted.screen
+    guard.refuse_living(layout.root)
+    last = _last(source, wish)
+    _refuse_completed(last.run, layout, wish)
+    choice = _choose(source, last.run, wish)
+    settings = resolve([wanted.flags, *section, *([last.recorded.settings] if last.recorded else layers)])
+    planned = _plan(wanted, layout, last, settings, wish, choice)
+    redactor = Redactor.from_environment({**wanted.environ, **planned.command.environment})
+    provenance = prepare.capture_provenance(planned, redactor)
+    found = _changes(planned, provenance, redactor, last.run, choice)
+    if wanted.is_dry_run:
+        show_plan(planned, None, as_json=wanted.as_json, skipped=choice.skipped, changes=found)
+        return
+    _refuse_unmeant(found, wish.allow)
+    screen.warn(*(f"skipped {shown(one.path)}: {one.reason}" for one in choice.skipped))
+    screen.warn(*planned.warnings, *(last.recorded.warnings(wanted.environ) if last.recorded else ()))
+    for change in found:
+        screen.note(f"changed {change.kind.value}: {change.text}")
+    last_seen = layout.last_seen()
+    with guard.claim_existing(layout.root) as claim:
+        run = _claimed_run(source, last.run, last_seen)
+        superseded = rewinding.beyond(checkpoints.find(layout.root), choice.checkpoint, layout)
+        if superseded:
+            screen.note(f"kept, but no longer counted: {', '.join(superseded)}")
+        ended = carry_out(planned, claim, run, screen, provenance, superseded)
+    finish(ended)
+
+
+def _last(source: Source, wish: Wish) -> _Last:
+    layout = source.layout
+    if source.run is None:
+        document = wish.config or (config.read(layout.config) if layout.config.is_file() else None)
+        return _Last(None, None, document)
+    run = settled(source.run, layout, layout.last_seen())
+    attempt = layout.attempt(run.last.number)
+    is_adopted = not attempt.root.exists()
+    document = wish.config or (config.read(attempt.config) if attempt.config.exists() else None)
+    return _Last(run, None if is_adopted else prepare.read_attempt(attempt), document)
+
+
+def _refuse_completed(run: Run | None, layout: RunLayout, wish: Wish) -> None:
+    if run is None or run.state is not State.COMPLETED or wish.again:
+        return
+    again = shell(["tsdia-run", "resume", shown(layout.root), "--again"])
+    raise RunDirectoryError(
+        f"{shown(layout.root)} has completed",
+        hint=f"Go on all the same, say with more epochs: {again} --set training.epochs=20",
+    )
+
+
+def _choose(source: Source, run: Run | None, wish: Wish) -> Choice:
+    superseded = rewinding.superseded(run, source.layout) if run else frozenset()
+    if wish.from_scratch and wish.checkpoint is None and source.named is None:
+        return Choice(None, ())
+    choice = resumption.choose(source, wish.checkpoint, _unusable, superseded)
+    if choice.checkpoint is None:
+        raise resumption.none_whole(source, choice.skipped)
+    return choice
+
+
+def _plan(wanted: Wanted, layout: RunLayout, last: _Last, settings: Settings, wish: Wish, choice: Choice) -> Plan:
+    document = last.document
+    if choice.checkpoint is None and document is not None and wish.config is None:
+        document = _without_resume(document, layout, settings)
+    return plan.make(
+        plan.Request(
+            document=document,
+            settings=settings,
+            run_dir=layout.root,
+            number=last.run.last.number + 1 if last.run else 1,
+            cwd=last.recorded.working_directory() if last.recorded else wanted.cwd,
+            environ=wanted.environ,
+            overrides=wanted.overrides,
+            extra_args=(*(last.recorded.arguments() if last.recorded else ()), *wanted.extra_args),
+            checkpoint=choice.checkpoint.path if choice.checkpoint else None,
+        )
+    )
+
+
+def _without_resume(document: Document, layout: RunLayout, settings: Settings) -> Document:
+    """The config of the last attempt with what a resume had set in it as it was at first."""
+    first = layout.attempt(0).config
+    original = config.read(first) if first.is_file() else None
+    key = place.key_in(document, settings.resume_key, place.RESUME_KEYS)
+    edits: list[config.Set | config.Remove] = []
+    for name in [*([key] if key else []), *settings.resume_set]:
+        if document.find(name) is not None:
+            value = original.find(name) if original else None
+            edits.append(config.Remove(name) if value is None else config.Set(name, value.plain))
+    return config.parse(config.apply(document, edits).text.encode(), document.source)
+
+
+def _changes(
+    planned: Plan, provenance: Provenance, redactor: Redactor, run: Run | None, choice: Choice
+) -> tuple[Change, ...]:
+    if run is None or choice.checkpoint is None:
+        return ()
+    writer = checkpoints.written_by(choice.checkpoint.path)
+    attempt = run.last.number if writer is None else min(writer, run.last.number)
+    return changes.compare(
+        situation.recorded(planned.layout.attempt(attempt), checkpoints.ranks(choice.checkpoint.path)),
+        situation.present(planned, provenance, redactor),
+        expected=_expected(planned.request.settings, planned.request.document),
+        is_sharded=checkpoints.is_sharded(choice.checkpoint.path),
+    )
+
+
+def _refuse_unmeant(found: Sequence[Change], allowed: frozenset[Kind]) -> None:
+    unmeant = [change for change in found if change.needs_consent and change.kind not in allowed]
+    if not unmeant:
+        return
+    told = "".join(f"\n  {change.kind.value}: {change.text}" for change in unmeant)
+    flags = [word for kind in sorted({change.kind.value for change in unmeant}) for word in ("--allow", kind)]
+    raise UsageError(
+        f"the checkpoint was written under something else:{told}", hint=f"If that is meant: {asked.again(*flags)}"
+    )
+
+
+def _claimed_run(source: Source, run: Run | None, last_seen: datetime | None) -> Run:
+    """The record as it is now that nobody else can write it."""
+    layout = source.layout
+    if run is None:
+        return _adopted(layout)
+    now = settle(record.read(layout.record), layout, last_seen)
+    if now.last.number != run.last.number:
+        raise RunAliveError(f"another resume of {layout.root} was faster", hint="Look at it before you go on.")
+    return now
+
+
+def _adopted(layout: RunLayout) -> Run:
+    """A record for what a training without tsdia-run left; its attempt is all that came before."""
+    began = datetime.fromtimestamp(layout.root.stat().st_mtime, tz=timezone.utc)
+    logs = sorted(layout.logs.glob("*.log")) if layout.logs.is_dir() else []
+    attempt = Attempt(
+        number=0,
+        state=State.LOST,
+        started_at=began,
+        log=os.path.relpath(logs[-1], layout.root) if logs else "",
+        host="",
+        ended_at=began,
+        outcome=Outcome(State.LOST, "it was started without tsdia-run"),
+    )
+    source = str(layout.config) if layout.config.is_file() else None
+    return Run(secrets.token_hex(6), layout.root.name, began, source_config=source, attempts=(attempt,))
+
+
+def _unusable(checkpoint: Path) -> str | None:
+    return checkpoints.why_unusable(checkpoint)
+
+
+def has_saved(source: Source) -> bool:
+    """Whether the run has any checkpoint, whole or not."""
+    return bool(checkpoints.find(source.layout.root))
+
+
+def examine(wanted: Wanted, beginning: Beginning) -> State:
+    """Where a run stands that somebody wants to be there, made of this config.
+
+    Raises:
+        RunAliveError: It lives.
+        DamagedRunError: Its record can't be read.
+        RunDirectoryError: It was made of another config.
+    """
+    layout = RunLayout(beginning.directory)
+    guard.refuse_living(layout.root)
+    run = settled(record.read(layout.record), layout, layout.last_seen())
+    _refuse_another_config(start_new.plan_new(wanted, beginning), layout)
+    return run.state
+
+
+def _refuse_another_config(planned: Plan, layout: RunLayout) -> None:
+    if planned.script_config is None:
+        return
+    settings, document = planned.request.settings, planned.request.document
+    wanted = situation.config_only(planned.script_config.text.encode())
+    found = changes.compare(
+        situation.recorded_config(layout), wanted, expected=_expected(settings, document), is_sharded=False
+    )
+    if found:
+        told = "".join(f"\n  {change.text}" for change in found)
+        raise RunDirectoryError(
+            f"{shown(layout.root)} was made of another config:{told}",
+            hint="Start beside it with --name ANOTHER_NAME, or go on with the change:"
+            f" {shell(['tsdia-run', 'resume', shown(layout.root)])} --config {shell([str(document.source)])}"
+            if document
+            else "",
+        )
+
+
+def _expected(settings: Settings, document: Document | None) -> list[str]:
+    """The config keys that a start or a resume sets itself."""
+    if document is None:
+        return []
+    keys = (
+        place.key_in(document, settings.run_dir_key, place.RUN_DIR_KEYS),
+        place.key_in(document, settings.resume_key, place.RESUME_KEYS),
+    )
+    return [key for key in (*keys, *settings.resume_set) if key]

@@ -1,0 +1,104 @@
+"""A new run in a directory of its own: what `new` does, and `ensure` where nothing is there yet."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tsdia_run import config
+from tsdia_run.cli import asked
+from tsdia_run.cli.attempt import carry_out, finish
+from tsdia_run.cli.dry_run import show_plan
+from tsdia_run.cli.wanted import Wanted
+from tsdia_run.config import Document
+from tsdia_run.launch import place, plan
+from tsdia_run.launch.checks import check
+from tsdia_run.launch.plan import Plan
+from tsdia_run.rundir import entry
+from tsdia_run.rundir.contents import shown
+from tsdia_run.rundir.record import Run
+from tsdia_run.settings import Layer, Settings, resolve
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A run as its config and the flags describe it.
+
+    Attributes:
+        document: The config; None for a script that takes none.
+        section: What the config's own section and the project file say.
+        settings: Every setting.
+        directory: The run directory.
+    """
+
+    document: Document | None
+    section: tuple[Layer, ...]
+    settings: Settings
+    directory: Path
+
+
+def describe(wanted: Wanted, config_file: str | None, run_dir: str | None, name: str | None) -> Beginning:
+    """Read the config, and find out where the run goes.
+
+    Raises:
+        TsdiaRunError: The config or a setting can't be used, or nothing says where the run goes.
+    """
+    document = None if config_file is None else config.read(Path(config_file))
+    asked.refuse_lone_set(document, wanted.overrides)
+    section = tuple(asked.file_layers(document, wanted.cwd))
+    settings = resolve([wanted.flags, *section])
+    key = place.key_in(document, settings.run_dir_key, place.RUN_DIR_KEYS) if document else None
+    directory = place.run_directory(place.Wish(run_dir, name, wanted.cwd, wanted.environ), document, key)
+    return Beginning(document, section, settings, directory)
+
+
+def plan_new(wanted: Wanted, beginning: Beginning) -> Plan:
+    """What the first attempt would be.
+
+    Raises:
+        TsdiaRunError: It can't be started.
+    """
+    return plan.make(
+        plan.Request(
+            document=beginning.document,
+            settings=beginning.settings,
+            run_dir=beginning.directory,
+            number=0,
+            cwd=wanted.cwd,
+            environ=wanted.environ,
+            overrides=wanted.overrides,
+            extra_args=wanted.extra_args,
+        )
+    )
+
+
+def start(wanted: Wanted, beginning: Beginning, *, move_aside: bool) -> None:
+    """Claim the directory, launch, and leave with the ending of the training.
+
+    Raises:
+        TsdiaRunError: It can't be started; nothing was changed.
+    """
+    planned, directory = plan_new(wanted, beginning), beginning.directory
+    check(planned)
+    way_in = entry.Entry(directory, move_aside, asked.again)
+    if wanted.is_dry_run:
+        show_plan(planned, entry.examine(way_in), as_json=wanted.as_json)
+        return
+    wanted.screen.warn(*planned.warnings)
+    claim, moved = entry.enter(way_in)
+    if moved:
+        wanted.screen.note(f"moved what was in {shown(directory)} to {shown(moved)}")
+    source = beginning.document.source if beginning.document else None
+    run = Run(
+        run_id=secrets.token_hex(6),
+        name=directory.name,
+        created_at=datetime.now(timezone.utc),
+        source_config=os.path.abspath(source) if source else None,
+        started_from=planned.started_from,
+    )
+    with claim:
+        ended = carry_out(planned, claim, run, wanted.screen)
+    finish(ended)

@@ -1,0 +1,168 @@
+"""What changed between the attempt that wrote a checkpoint and the one that is to start from it (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+# What a computation depends on most; of the others only the number is told.
+_WATCHED_PACKAGES = (
+    "torch", "accelerate", "transformers", "datasets", "diffusers", "peft", "deepspeed", "torchaudio", "torchvision",
+    "numpy", "flash-attn", "bitsandbytes", "triton", "safetensors",
+)  # fmt: skip
+_MODEL_SECTIONS = ("model", "model_config")
+_MAX_KEYS = 8
+_MAX_VALUE_CHARACTERS = 60
+_ABSENT = object()
+
+
+class Kind(Enum):
+    """What changed, in the word that ``--allow`` takes."""
+
+    MODEL = "model"
+    WORLD_SIZE = "world-size"
+    CONFIG = "config"
+    CODE = "code"
+    PACKAGES = "packages"
+    ARGUMENTS = "arguments"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change.
+
+    Attributes:
+        kind: What it is about.
+        text: What was and what is, for people.
+        needs_consent: Whether the checkpoint can't be used, or the result means nothing, unless the user knows better.
+    """
+
+    kind: Kind
+    text: str
+    needs_consent: bool = False
+
+
+@dataclass(frozen=True)
+class Code:
+    """The state of the code.
+
+    Attributes:
+        commit: The commit; None where there is none, or git could not tell.
+        patch: Digest of what the code had beyond it; empty for nothing.
+    """
+
+    commit: str | None = None
+    patch: str = ""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a training's result depends on; what is not known is None and not compared.
+
+    Attributes:
+        config: The config as the script gets it, as plain data.
+        code: The state of its code.
+        python: The interpreter's version.
+        packages: Versions of installed packages.
+        arguments: The script's arguments, without the config's path.
+        processes: The number of ranks.
+    """
+
+    config: Mapping[object, object] | None = None
+    code: Code | None = None
+    python: str | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] | None = None
+    processes: int | None = None
+
+
+def compare(before: Situation, now: Situation, *, expected: Iterable[str], is_sharded: bool) -> tuple[Change, ...]:
+    """Everything that changed.
+
+    Args:
+        before: The attempt that wrote the checkpoint.
+        now: The attempt that is to start from it.
+        expected: Config keys that a resume changes itself.
+        is_sharded: Whether each rank has a part of the state, so that another number of them can't read it.
+    """
+    return (
+        *_config_changes(before.config, now.config, frozenset(expected)),
+        *_world_size_changes(before.processes, now.processes, is_sharded=is_sharded),
+        *_code_changes(before.code, now.code),
+        *_package_changes(before, now),
+        *_argument_changes(before.arguments, now.arguments),
+    )
+
+
+def _config_changes(
+    before: Mapping[object, object] | None, now: Mapping[object, object] | None, expected: frozenset[str]
+) -> Iterator[Change]:
+    if before is None or now is None:
+        return
+    old, new = dict(_leaves(before, "")), dict(_leaves(now, ""))
+    changed = [key for key in {**old, **new} if key not in expected and old.get(key, _ABSENT) != new.get(key, _ABSENT)]
+    model = [key for key in changed if key.split(".")[0] in _MODEL_SECTIONS]
+    others = [key for key in changed if key not in model]
+    for keys, kind in ((model, Kind.MODEL), (others, Kind.CONFIG)):
+        told = [f"{key}: {_value(old, key)} -> {_value(new, key)}" for key in keys[:_MAX_KEYS]]
+        if len(keys) > _MAX_KEYS:
+            told.append(f"… and {len(keys) - _MAX_KEYS} keys more")
+        for text in told:
+            yield Change(kind, text, needs_consent=kind is Kind.MODEL)
+
+
+def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value
+
+
+def _value(values: Mapping[str, object], key: str) -> str:
+    if key not in values:
+        return "(not there)"
+    text = str(values[key])
+    return text if len(text) <= _MAX_VALUE_CHARACTERS else text[: _MAX_VALUE_CHARACTERS - 1] + "…"
+
+
+def _world_size_changes(before: int | None, now: int | None, *, is_sharded: bool) -> Iterator[Change]:
+    if before is None or now is None or before == now:
+        return
+    why = "; its state is in parts, one for each rank" if is_sharded else ""
+    yield Change(Kind.WORLD_SIZE, f"{before} -> {now} ranks{why}", needs_consent=is_sharded)
+
+
+def _code_changes(before: Code | None, now: Code | None) -> Iterator[Change]:
+    if before is None or now is None:
+        return
+    if before.commit != now.commit:
+        yield Change(Kind.CODE, f"commit {_short(before.commit)} -> {_short(now.commit)}")
+    elif before.patch != now.patch:
+        yield Change(Kind.CODE, f"other changes beyond the same commit {_short(now.commit)}")
+
+
+def _short(commit: str | None) -> str:
+    return commit[:10] if commit else "(none)"
+
+
+def _package_changes(before: Situation, now: Situation) -> Iterator[Change]:
+    if before.python and now.python and before.python.split()[0] != now.python.split()[0]:
+        yield Change(Kind.PACKAGES, f"Python {before.python.split()[0]} -> {now.python.split()[0]}")
+    if not before.packages or not now.packages:
+        return
+    names = sorted({**before.packages, **now.packages})
+    changed = [name for name in names if before.packages.get(name) != now.packages.get(name)]
+    watched = [name for name in changed if name.lower() in _WATCHED_PACKAGES or name.lower().startswith("nvidia-cu")]
+    for name in watched:
+        was, is_now = (packages.get(name, "(not there)") for packages in (before.packages, now.packages))
+        yield Change(Kind.PACKAGES, f"{name} {was} -> {is_now}")
+    others = len(changed) - len(watched)
+    if others:
+        yield Change(Kind.PACKAGES, f"{others} other package{'s' * (others > 1)}")
+
+
+def _argument_changes(before: tuple[str, ...] | None, now: tuple[str, ...] | None) -> Iterator[Change]:
+    if before is not None and now is not None and before != now:
+        yield Change(Kind.ARGUMENTS, f"{' '.join(before) or '(none)'} -> {' '.join(now) or '(none)'}")

@@ -1,0 +1,112 @@
+"""What a training's result depends on: as an attempt recorded it, and as it is now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from tsdia_run import config
+from tsdia_run.errors import TsdiaRunError
+from tsdia_run.launch.changes import Code, Situation
+from tsdia_run.launch.plan import Plan
+from tsdia_run.launch.prepare import Provenance
+from tsdia_run.rundir.layout import AttemptLayout, RunLayout
+from tsdia_run.rundir.redaction import Redactor
+
+# An environment with a thousand packages takes 50 KiB.
+_MAX_BYTES = 4 * 1024 * 1024
+
+
+def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
+    """That of an earlier attempt, as far as its files can be read.
+
+    Args:
+        attempt: Its files.
+        processes: The number of its ranks, where the checkpoint tells.
+    """
+    environment, git, command = map(_object, (attempt.environment, attempt.git, attempt.command))
+    packages = environment.get("packages")
+    python = environment.get("python")
+    commit = git.get("commit")
+    return Situation(
+        config=_config(attempt.config),
+        code=Code(commit if isinstance(commit, str) else None, _digest(attempt.patch)) if _is_told(git) else None,
+        python=python if isinstance(python, str) else None,
+        packages={str(name): str(version) for name, version in packages.items()} if isinstance(packages, dict) else {},
+        arguments=_arguments(command),
+        processes=processes,
+    )
+
+
+def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation:
+    """That of an attempt that is about to start.
+
+    Args:
+        plan: What is going to be started.
+        provenance: The state of its code and environment.
+        redactor: Knows the secrets, which no record has.
+    """
+    request, code, environment = plan.request, provenance.code, provenance.environment
+    digest = hashlib.sha256(provenance.patch).hexdigest() if provenance.patch else ""
+    return Situation(
+        config=None if plan.script_config is None else _plain(plan.script_config.text.encode()),
+        code=Code(code.commit, digest) if code.error is None else None,
+        python=environment.python,
+        packages=environment.packages,
+        arguments=tuple(redactor.argv([*request.settings.args, *request.extra_args])),
+        processes=plan.command.processes,
+    )
+
+
+def recorded_config(layout: RunLayout) -> Situation:
+    """The config of a run's first attempt, with what ``--set`` had asked for; else its original."""
+    return Situation(config=_config(layout.attempt(0).config) or _config(layout.config))
+
+
+def config_only(data: bytes) -> Situation:
+    """A config and nothing else."""
+    return Situation(config=_plain(data))
+
+
+def _is_told(git: Mapping[str, object]) -> bool:
+    return bool(git) and git.get("error") is None
+
+
+def _digest(patch: Path) -> str:
+    try:
+        return hashlib.sha256(patch.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _arguments(command: Mapping[str, object]) -> tuple[str, ...] | None:
+    settings, extra = command.get("settings"), command.get("extra_args")
+    args = settings.get("args") if isinstance(settings, dict) else None
+    if not isinstance(args, list) and args is not None:
+        return None
+    return (*map(str, args or ()), *map(str, extra)) if isinstance(extra, list) else None
+
+
+def _config(path: Path) -> Mapping[object, object] | None:
+    try:
+        return _plain(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _plain(data: bytes) -> Mapping[object, object] | None:
+    try:
+        return config.parse(data, "config").plain()
+    except TsdiaRunError:
+        return None
+
+
+def _object(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            data = json.loads(file.read(_MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}

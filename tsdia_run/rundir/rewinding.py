@@ -1,0 +1,51 @@
+"""What a resume from an older checkpoint went back behind: kept, shown as such, never chosen by itself.
+
+The resume itself writes down which checkpoints were beyond the one that it started from. One that is saved again under
+the same name afterwards is a new one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tsdia_run.rundir.checkpoints import Checkpoint
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.record import Run
+
+# Our own files in a checkpoint may be younger than what was saved.
+_OWN_PREFIX = "tsdia"
+
+
+def beyond(found: Iterable[Checkpoint], start: Checkpoint | None, layout: RunLayout) -> tuple[str, ...]:
+    """The checkpoints that lie beyond the one that a resume starts from, relative to the run directory.
+
+    Args:
+        found: All checkpoints of the run.
+        start: The one that it starts from; None from the beginning.
+        layout: The files of the run.
+    """
+    later = [one for one in found if start is None or (one.path != start.path and one.order > start.order)]
+    return tuple(os.path.relpath(one.path, layout.root) for one in later)
+
+
+def superseded(run: Run, layout: RunLayout) -> frozenset[Path]:
+    """The checkpoints that are superseded now."""
+    return frozenset(
+        path
+        for attempt in run.attempts
+        for path in (layout.root / name for name in attempt.superseded)
+        if (saved := _saved_at(path)) is None or saved < attempt.started_at
+    )
+
+
+def _saved_at(checkpoint: Path) -> datetime | None:
+    """When the newest file of a checkpoint was written; None where there is none."""
+    try:
+        with os.scandir(checkpoint) as entries:
+            times = [one.stat().st_mtime for one in entries if not one.name.lstrip(".").startswith(_OWN_PREFIX)]
+    except OSError:
+        return None
+    return datetime.fromtimestamp(max(times), tz=timezone.utc) if times else None
