@@ -96,6 +96,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("logs.progress_interval_s", Kind.SECONDS, "How often the state of a running bar enters the log.", 30.0),
     Setting("logs.timestamps", Kind.SWITCH, "Begin the lines of the log with their time.", False),
     Setting("wandb.console", Kind.WANDB_CONSOLE, "W&B's own capture of the console. Default: as W&B has it."),
+    Setting(
+        "metrics.validation",
+        Kind.TEXTS,
+        "The names of validation metrics, whose arrival at the trackers is confirmed; `*` stands for anything.",
+        ("val_*", "val/*", "eval_*", "eval/*", "validation_*", "validation/*", "*/val"),
+    ),
     Setting("hooks.enabled", Kind.SWITCH, "Hook into the training; false runs the script bare.", True),
     Setting("hooks.trackers", Kind.SWITCH, "Give the whole config to every tracker, and W&B the run's id.", True),
     Setting("hooks.metrics", Kind.SWITCH, "Keep what Accelerator.log gets in metrics.jsonl.", True),
@@ -135,6 +141,13 @@ class WandbSettings:
 
 
 @dataclass(frozen=True)
+class MetricSettings:
+    """What is asked of the metrics."""
+
+    validation: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class HookSettings:
     """Which hooks are on."""
 
@@ -168,6 +181,7 @@ class Settings:
     pty: bool
     logs: LogSettings
     wandb: WandbSettings
+    metrics: MetricSettings
     hooks: HookSettings
     env: Mapping[str, str]
     stop_grace_s: float
@@ -336,5 +350,6 @@ def resolve(layers: Sequence[Layer]) -> Settings:
         accelerate=AccelerateSettings(**groups["accelerate"]),
         logs=LogSettings(**groups["logs"]),
         wandb=WandbSettings(**groups["wandb"]),
+        metrics=MetricSettings(**groups["metrics"]),
         hooks=HookSettings(**groups["hooks"]),
     )

@@ -134,7 +134,7 @@ def choose(source: Source, wish: str | None, judge: Judge, superseded: Collectio
 
 
 def _newest(found: Sequence[Checkpoint], judge: Judge) -> Choice:
-    skipped = []
+    skipped: list[Skipped] = []
     for checkpoint in reversed(found):
         reason = judge(checkpoint.path)
         if reason is None:

@@ -25,9 +25,9 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise
 
 
-def write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object, indent: int | None = 2) -> None:
     """Replace ``path`` by ``value`` as JSON that a person can read.
 
     What a file name has beside UTF-8 becomes an escape, which a JSON parser reads back as Python's own form of it.
     """
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
+    write_bytes(path, (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))

@@ -105,6 +105,16 @@ class RunLayout:
         return self.root / MODEL_SUMMARY_NAME
 
     @property
+    def metrics(self) -> Path:
+        """What the training logged, one object a line."""
+        return self.root / "metrics.jsonl"
+
+    @property
+    def metrics_summary(self) -> Path:
+        """The summary of it that later commands read."""
+        return self.own / "metrics.json"
+
+    @property
     def best_checkpoint(self) -> Path:
         """A relative link to the best checkpoint, where somebody keeps one."""
         return self.root / "best_checkpoint"

@@ -22,6 +22,7 @@ from tsdia_run.settings import LogSettings
 from tsdia_run.supervise import evidence, process
 from tsdia_run.supervise.ending import RankEnd, judge
 from tsdia_run.supervise.ladder import Ladder, Rung
+from tsdia_run.supervise.metrics import MetricsFollower
 from tsdia_run.supervise.output import Event, Output
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.signals import SignalPipe
@@ -92,6 +93,7 @@ class Supervisor:
         self._layout = job.claim.layout
         self._ladder = Ladder(job.grace_s)
         self._warnings: list[str] = []
+        self._metrics = MetricsFollower(self._layout)
 
     def supervise(self) -> Ended:
         """Run the attempt to its end; never raises for what the training or the disk does."""
@@ -142,6 +144,7 @@ class Supervisor:
                 now_s = time.monotonic()
                 self._climb(self._ladder.waited(now_s), child)
                 self._listen(output.read_events())
+                self._metrics.tick(now_s)
                 if output.keep_alive():
                     self._warnings.append("the relay was killed and started again; the log has a mark there")
                 if now_s - heartbeat_s >= _HEARTBEAT_S:
@@ -202,6 +205,7 @@ class Supervisor:
         found = evidence.gather(
             self._layout.attempt(self._run.last.number), end, self._job.is_delegated, self._ladder.requested
         )
+        self._warnings += self._metrics.finish()
         self._put_back_config()
         return self._ended(output, judge(found), found.error)
 

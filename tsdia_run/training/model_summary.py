@@ -84,7 +84,7 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 def _rows(module: Any, label: str, lead: str, below: str) -> list[tuple[str, ...]]:
     counted = weights(_parameters(module))
     unknown = " and more" if counted.unknown else ""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             lead + label,
             f"{counted.count:,}{unknown}" if counted.count or unknown else "",

@@ -1,0 +1,138 @@
+"""The summary is what the lines say, however it came about."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsdia_run.rundir import metrics
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.metrics import MAX_POINTS, Line, Summary
+
+
+def line(step: int | None, attempt: int = 0, **values: object) -> bytes:
+    return json.dumps({"step": step, "time": 1.5, "attempt": attempt, **values}).encode() + b"\n"
+
+
+def summary_of(path: Path, *, limit_bytes: int | None = None, between: Path | None = None) -> Summary:
+    """Read to the end in pieces; through a file after each, if one is named."""
+    summary = Summary()
+    while metrics.catch_up(summary, path, limit_bytes):
+        if between is not None:
+            metrics.save(summary, between)
+            loaded = metrics.load(between)
+            assert loaded is not None
+            summary = loaded
+    return summary
+
+
+values = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False, width=32), st.sampled_from(list(metrics.NOT_FINITE))
+)
+attempts = st.lists(
+    st.lists(st.tuples(st.one_of(st.none(), st.integers(0, 30)), st.sampled_from("ab"), values), max_size=12),
+    max_size=4,
+)
+
+
+@given(attempts=attempts, limit_bytes=st.integers(1, 400))
+def test_the_summary_does_not_depend_on_how_the_file_was_read(
+    attempts: list[list[tuple[int | None, str, object]]], limit_bytes: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("m")
+    path = folder / "metrics.jsonl"
+    path.write_bytes(
+        b"".join(
+            line(step, number, **{name: value}) for number, one in enumerate(attempts) for step, name, value in one
+        )
+    )
+    whole = summary_of(path)
+    assert repr(summary_of(path, limit_bytes=limit_bytes, between=folder / "s.json")) == repr(whole)
+
+
+def test_a_resume_from_an_older_step_supersedes_what_was_beyond(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(
+        b"".join(line(step, 0, loss=100 - step) for step in range(0, 50, 10))
+        + b"".join(line(step, 1, loss=200 - step) for step in (20, 30))
+    )
+    series = summary_of(path).series["loss"]
+    assert series.points == [(0, 100), (10, 90), (20, 180), (30, 170)]
+    assert series.low is not None
+    assert series.low.step == 10
+    assert series.last is not None
+    assert (series.last.step, series.last.attempt) == (30, 1)
+
+
+def test_nan_is_known_from_where_it_began_and_forgotten_when_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(
+        line(1, loss=2.0) + line(2, loss="NaN") + line(3, loss=1.0) + line(4, loss="NaN") + line(5, loss="NaN")
+    )
+    series = summary_of(path).series["loss"]
+    assert series.first_not_finite is not None
+    assert series.not_finite_since is not None
+    assert (series.first_not_finite.step, series.not_finite_since.step) == (2, 4)
+    assert series.low is not None
+    assert series.low.value == 1.0
+    path.write_bytes(path.read_bytes() + line(6, loss=1.5))
+    assert summary_of(path).series["loss"].not_finite_since is None
+
+
+def test_points_stay_few_and_cover_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b"".join(line(step, loss=float(step)) for step in range(20_000)))
+    points = summary_of(path).series["loss"].points
+    steps = [step for step, _ in points if step is not None]
+    assert MAX_POINTS / 2 <= len(points) <= MAX_POINTS
+    assert steps[0] == 0
+    assert steps[-1] > 19_000
+    assert len({b - a for a, b in pairwise(steps)}) == 1
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [b'{"step": 3, "ti', b"\0" * 50, b"\xff\xfe\n", b"[]\n", b'{"step": "x", "time": 1, "attempt": 0}\n', b"\n", b"9" * 5000]
+)  # fmt: skip
+def test_a_damaged_line_costs_itself_alone(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(line(1, a=1) + torn.rstrip(b"\n") + b"\n" + line(2, a=2) + b'{"step": 3, "time": 1')
+    assert summary_of(path).series["a"].points == [(1, 1), (2, 2)]
+
+
+@given(st.binary(max_size=300))
+def test_no_line_is_a_traceback(data: bytes) -> None:
+    assert metrics.parse(data) is None or isinstance(metrics.parse(data), Line)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b'{"schema": 1}', b'{"schema": 9}', b"1e999"])
+def test_a_damaged_summary_is_made_again(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    path.write_bytes(data)
+    assert metrics.load(path) is None
+
+
+def test_a_reader_makes_up_for_what_the_supervisor_did_not_write(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path)
+    layout.own.mkdir()
+    assert metrics.read_summary(layout) is None
+    layout.metrics.write_bytes(line(1, a=1))
+    metrics.save(summary_of(layout.metrics), layout.metrics_summary)
+    before = layout.metrics_summary.read_bytes()
+    with layout.metrics.open("ab") as file:
+        file.write(line(2, a=math.pi))
+    found = metrics.read_summary(layout)
+    assert found is not None
+    assert found.series["a"].count == 2
+    assert layout.metrics_summary.read_bytes() == before
+    metrics.save(found, layout.metrics_summary)
+    layout.metrics.write_bytes(line(7, b=1))  # shorter than what the summary knows: another file
+    replaced = metrics.read_summary(layout)
+    assert replaced is not None
+    assert list(replaced.series) == ["b"]

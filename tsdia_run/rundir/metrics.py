@@ -1,0 +1,296 @@
+"""metrics.jsonl: what the training logged, one object a line; and the summary of it that the supervisor keeps.
+
+A line has ``step`` (null where the script names none), ``time`` (seconds since the epoch), ``attempt``, and then the
+values by their names. JSON has no NaN: it stands there as the text ``"NaN"``, ``"Infinity"`` or ``"-Infinity"``, which
+``float()`` and ``pandas.to_numeric`` read. A torn line (power loss, a full disk) is passed over.
+
+Where a resume went back to an older step, the lines of earlier attempts from its first step on are superseded: they
+stay in the file, and the summary leaves them out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tsdia_run.rundir.atomic import write_json
+from tsdia_run.rundir.layout import RunLayout
+
+SCHEMA = 1
+STEP, TIME, ATTEMPT = OWN_KEYS = ("step", "time", "attempt")
+NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+MAX_POINTS = 512
+
+# Nobody logs a line of this length; what has one is damaged.
+_MAX_LINE_BYTES = 1024 * 1024
+_MAX_SUMMARY_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Line:
+    """One call of ``Accelerator.log``.
+
+    Attributes:
+        step: The step that the script named, if it did.
+        time: Seconds since the epoch.
+        attempt: The attempt's number.
+        values: The numbers by their names; NaN and infinities among them.
+    """
+
+    step: int | None
+    time: float
+    attempt: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric."""
+
+    step: int | None
+    value: float
+    attempt: int
+    time: float
+
+
+@dataclass
+class Series:
+    """One metric over the run.
+
+    Attributes:
+        count: How many values it has.
+        last: The newest one.
+        low: The smallest finite one; None where none is finite.
+        high: The largest finite one.
+        first_not_finite: The first NaN or infinity.
+        not_finite_since: Where the last values are all NaN or infinite, the first of these.
+        stride: Every how many values one is kept as a point.
+        points: At most ``MAX_POINTS`` of them, step and value, evenly over the run.
+    """
+
+    count: int = 0
+    last: Point | None = None
+    low: Point | None = None
+    high: Point | None = None
+    first_not_finite: Point | None = None
+    not_finite_since: Point | None = None
+    stride: int = 1
+    points: list[tuple[int | None, float]] = field(default_factory=list)
+
+    def add(self, point: Point) -> None:
+        """Take the next value."""
+        self.last = point
+        if math.isfinite(point.value):
+            self.not_finite_since = None
+            if self.low is None or point.value < self.low.value:
+                self.low = point
+            if self.high is None or point.value > self.high.value:
+                self.high = point
+        else:
+            self.first_not_finite = self.first_not_finite or point
+            self.not_finite_since = self.not_finite_since or point
+        if self.count % self.stride == 0:
+            if len(self.points) == MAX_POINTS:
+                self.points = self.points[::2]
+                self.stride *= 2
+            if self.count % self.stride == 0:
+                self.points.append((point.step, point.value))
+        self.count += 1
+
+
+@dataclass
+class Summary:
+    """What later commands need of metrics.jsonl, so that they need not read it.
+
+    Attributes:
+        offset: Up to which byte of the file it goes.
+        lines: How many lines that are.
+        starts: The first step of each attempt that named one.
+        last_step: The highest step that counts.
+        series: The metrics by their names, in the order of their first appearance.
+    """
+
+    offset: int = 0
+    lines: int = 0
+    starts: dict[int, int] = field(default_factory=dict)
+    last_step: int | None = None
+    series: dict[str, Series] = field(default_factory=dict)
+
+    def add(self, line: Line) -> bool:
+        """Take the next line.
+
+        Returns:
+            Whether all is well; False where an attempt begins behind what was taken already, so that the file must be
+            read again from its beginning (``begin_again``), now that this is known.
+        """
+        step = line.step
+        if step is not None and line.attempt not in self.starts:
+            self.starts[line.attempt] = step
+            if self.last_step is not None and step <= self.last_step:
+                return False
+        self.lines += 1
+        if self._is_superseded(line):
+            return True
+        if step is not None:
+            self.last_step = step if self.last_step is None else max(step, self.last_step)
+        for name, value in line.values.items():
+            series = self.series.get(name)
+            if series is None:
+                series = self.series[name] = Series()
+            series.add(Point(step, value, line.attempt, line.time))
+        return True
+
+    def _is_superseded(self, line: Line) -> bool:
+        if line.step is None:
+            return False
+        return any(attempt > line.attempt and start <= line.step for attempt, start in self.starts.items())
+
+    def begin_again(self) -> None:
+        """Forget everything but where the attempts begin."""
+        self.offset = self.lines = 0
+        self.last_step = None
+        self.series.clear()
+
+
+def parse(data: bytes) -> Line | None:
+    """One line of the file; None for a torn one, and for what is not ours."""
+    try:
+        found = json.loads(data)
+        step, attempt = found[STEP], found[ATTEMPT]
+        if type(attempt) is not int or (step is not None and type(step) is not int):
+            return None
+        values = {name: number(value) for name, value in found.items() if name not in OWN_KEYS}
+        return Line(step, float(found[TIME]), attempt, {n: v for n, v in values.items() if v is not None})
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
+        return None
+
+
+def number(value: object) -> float | None:
+    """A value of a line as a number; None for what is none."""
+    if isinstance(value, (int, float)):
+        return float(value)
+    return NOT_FINITE.get(value) if isinstance(value, str) else None
+
+
+def read_lines(path: Path, offset: int = 0) -> Iterator[tuple[Line | None, int]]:
+    """The complete lines from an offset on, each with the offset behind it; None for a line that can't be used.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    with path.open("rb") as file:
+        file.seek(offset)
+        while data := file.readline(_MAX_LINE_BYTES):
+            if not data.endswith(b"\n") and len(data) < _MAX_LINE_BYTES:
+                return  # being written at this moment, or torn at the very end
+            offset += len(data)
+            yield parse(data), offset
+
+
+def catch_up(summary: Summary, path: Path, limit_bytes: int | None = None) -> bool:
+    """Take what the file has beyond the summary.
+
+    Args:
+        summary: Is changed.
+        path: metrics.jsonl.
+        limit_bytes: How much at once; None for everything.
+
+    Returns:
+        Whether anything was taken.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    if path.stat().st_size < summary.offset:  # it was replaced
+        summary.begin_again()
+        summary.starts.clear()
+    began = summary.offset
+    for line, offset in read_lines(path, began):
+        if line is not None and not summary.add(line):
+            summary.begin_again()
+            return True
+        summary.offset = offset
+        if limit_bytes is not None and offset - began >= limit_bytes:
+            break
+    return summary.offset != began
+
+
+def read_summary(layout: RunLayout) -> Summary | None:
+    """The summary of a run, caught up in memory; None for a run without metrics."""
+    summary = load(layout.metrics_summary) or Summary()
+    try:
+        while catch_up(summary, layout.metrics):
+            pass
+    except OSError:
+        return None
+    return summary
+
+
+def save(summary: Summary, path: Path) -> None:
+    """Write it, whole or not at all.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    write_json(path, {"schema": SCHEMA} | _jsonable(asdict(summary)), indent=None)
+
+
+def load(path: Path) -> Summary | None:
+    """Read it back; None where it is missing, damaged or of another version: it is made again from the lines."""
+    try:
+        with path.open("rb") as file:
+            data = json.loads(file.read(_MAX_SUMMARY_BYTES))
+        if data["schema"] != SCHEMA:
+            return None
+        return Summary(
+            offset=int(data["offset"]),
+            lines=int(data["lines"]),
+            starts={int(attempt): int(step) for attempt, step in data["starts"].items()},
+            last_step=_step(data["last_step"]),
+            series={str(name): _series(one) for name, one in data["series"].items()},
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _series(data: Mapping[str, Any]) -> Series:
+    return Series(
+        count=int(data["count"]),
+        last=_point(data["last"]),
+        low=_point(data["low"]),
+        high=_point(data["high"]),
+        first_not_finite=_point(data["first_not_finite"]),
+        not_finite_since=_point(data["not_finite_since"]),
+        stride=max(1, int(data["stride"])),
+        points=[(_step(step), float(value)) for step, value in data["points"]],
+    )
+
+
+def _point(data: Mapping[str, Any] | None) -> Point | None:
+    if data is None:
+        return None
+    return Point(_step(data["step"]), float(data["value"]), int(data["attempt"]), float(data["time"]))
+
+
+def _step(value: object) -> int | None:
+    return None if value is None else int(str(value))
+
+
+def _jsonable(value: Any) -> Any:  # noqa: ANN401 - what asdict gives
+    """NaN and infinities as the texts that metrics.jsonl has for them."""
+    if isinstance(value, dict):
+        return {name: _jsonable(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return as_text(value)
+    return value
+
+
+def as_text(value: float) -> str:
+    """The text for a number that JSON does not have."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
