@@ -17,7 +17,7 @@ AT = datetime(2026, 11, 23, 5, 41, 27, 123000, tzinfo=timezone.utc)
 OUTCOME = Outcome(State.FAILED, "ValueError: bad (train.py:3)", exit_code=1)
 FIRST = Attempt(0, State.FAILED, AT, "logs/training_20261123_054127.log", "node1", ended_at=AT, outcome=OUTCOME)
 SECOND = Attempt(1, State.RUNNING, AT, "logs/training_resume_1_20261123_054127.log", "node1", "checkpoint-1")
-RUN = Run("a1b2c3", "exp", AT, "/project/config.yml", None, (FIRST, SECOND))
+RUN = Run("a1b2c3", "exp", AT, "/project/config.yml", wandb_id="w", wandb_name="n", attempts=(FIRST, SECOND))
 
 
 def test_reads_back_what_was_written(tmp_path: Path) -> None:

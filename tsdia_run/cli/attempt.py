@@ -51,7 +51,12 @@ def carry_out(
     if request.number == 0 and request.document is not None:
         write_bytes(plan.layout.config, request.document.data)
     original = plan.layout.config.read_bytes() if plan.layout.config.is_file() else None
-    ours = {**plan.command.environment, TAG: run.run_id, "TSDIA_RUN_ATTEMPT": str(request.number)}
+    ours = {
+        **_wandb_variables(plan, run),
+        **plan.command.environment,
+        TAG: run.run_id,
+        "TSDIA_RUN_ATTEMPT": str(request.number),
+    }
     redactor = Redactor.from_environment({**request.environ, **ours})
     prepare.write_attempt(plan, redactor, ours)
     screen.opening(plan, attempt)
@@ -77,6 +82,17 @@ def carry_out(
     ended = Supervisor(job).supervise()
     screen.closing(plan, ended)
     return ended
+
+
+def _wandb_variables(plan: Plan, run: Run) -> dict[str, str]:
+    """What makes one W&B run of all attempts; the user's own variables win."""
+    identity, name = run.wandb_id or run.run_id, run.wandb_name or run.name
+    if "trackers" in plan.request.settings.hooks.names():  # the hook gives them to the first `wandb.init` alone
+        variables = {"TSDIA_RUN_WANDB_ID": identity, "TSDIA_RUN_WANDB_NAME": name}
+    else:
+        variables = {"WANDB_RUN_ID": identity, "WANDB_NAME": name, "WANDB_RESUME": "allow"}
+    variables["WANDB_DIR"] = str(plan.request.run_dir)
+    return {key: value for key, value in variables.items() if key not in plan.request.environ}
 
 
 def _attempt(plan: Plan, superseded: tuple[str, ...]) -> Attempt:

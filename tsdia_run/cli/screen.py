@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import json
 import os
 import sys
 from contextlib import suppress
@@ -82,11 +84,27 @@ def card(plan: Plan, ended: Ended) -> list[tuple[str, str]]:
     newest = f", newest {os.path.relpath(found[-1].path, run_dir)}" if found else ""
     lines.append(("checkpoints", f"{len(found) or 'none'}{newest}"))
     lines.append(("log", shown(run_dir / last.log)))
+    wandb = _wandb_line(plan, ended)
+    if wandb:
+        lines.append(("wandb", wandb))
     hint = _already_exists_hint(ended)
     if hint:
         lines.append(("hint", hint))
     lines.append(("next", _next(plan, ended, bool(found))))
     return lines
+
+
+def _wandb_line(plan: Plan, ended: Ended) -> str | None:
+    """Where the W&B run is, or how what is offline gets there: each attempt, in their order."""
+    folder = Path(plan.request.environ.get("WANDB_DIR") or plan.request.run_dir) / "wandb"
+    offline = sorted(folder.glob(f"offline-run-*-{glob.escape(ended.run.wandb_id or ended.run.run_id)}"))
+    if offline:
+        return shell(["wandb", "sync", *map(shown, offline)])
+    try:
+        url = json.loads(plan.layout.wandb_info.read_bytes())["run_url"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return url if isinstance(url, str) else None
 
 
 def _already_exists_hint(ended: Ended) -> str | None:

@@ -92,12 +92,15 @@ def start(wanted: Wanted, beginning: Beginning, *, move_aside: bool) -> None:
     if moved:
         wanted.screen.note(f"moved what was in {shown(directory)} to {shown(moved)}")
     source = beginning.document.source if beginning.document else None
+    run_id = secrets.token_hex(6)
     run = Run(
-        run_id=secrets.token_hex(6),
+        run_id=run_id,
         name=directory.name,
         created_at=datetime.now(timezone.utc),
         source_config=os.path.abspath(source) if source else None,
         started_from=planned.started_from,
+        wandb_id=wanted.environ.get("WANDB_RUN_ID", run_id),
+        wandb_name=wanted.environ.get("WANDB_NAME", directory.name),
     )
     with claim:
         ended = carry_out(planned, claim, run, wanted.screen)

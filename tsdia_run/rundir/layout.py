@@ -105,6 +105,11 @@ class RunLayout:
         return self.root / MODEL_SUMMARY_NAME
 
     @property
+    def wandb_info(self) -> Path:
+        """Which W&B run belongs to the run."""
+        return self.root / "wandb_info.json"
+
+    @property
     def metrics(self) -> Path:
         """What the training logged, one object a line."""
         return self.root / "metrics.jsonl"

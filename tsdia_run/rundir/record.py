@@ -93,6 +93,8 @@ class Run:
         created_at: When the run was made.
         source_config: The config as the user named it, absolute; None for a script that takes none.
         started_from: The checkpoint of another run that this one starts from (fine-tuning); None otherwise.
+        wandb_id: The id of its W&B run, made before the start; None in records of the first version of tsdia-run.
+        wandb_name: The name of its W&B run.
         attempts: All of them, in order.
     """
 
@@ -101,6 +103,8 @@ class Run:
     created_at: datetime
     source_config: str | None = None
     started_from: str | None = None
+    wandb_id: str | None = None
+    wandb_name: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
     @property
@@ -230,6 +234,8 @@ def _run(data: object) -> Run:
         created_at=fields.time("created_at"),
         source_config=fields.optional("source_config", str),
         started_from=fields.optional("started_from", str),
+        wandb_id=fields.optional("wandb_id", str),
+        wandb_name=fields.optional("wandb_name", str),
         attempts=attempts,
     )
 

@@ -64,7 +64,6 @@ class _Finder:
             return spec_from_file_location(name, init, submodule_search_locations=[_PACKAGE])
         if name not in self._hooked:
             return None
-        self._hooked.remove(name)
         others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
         spec = next((spec for spec in others if spec is not None), None)
         if spec is not None and spec.loader is not None:
@@ -75,6 +74,7 @@ class _Finder:
         execute = loader.exec_module
 
         def execute_and_hook(module: ModuleType) -> None:
+            self._hooked.discard(module.__name__)
             execute(module)
             try:
                 del loader.exec_module
@@ -84,7 +84,8 @@ class _Finder:
             except Exception as error:  # whatever is missing here, the training goes on
                 self._warn(f"no hooks on {module.__name__}: {type(error).__name__}: {error}")
 
-        # On the instance: the loader stays of its own kind, for those who look at it.
+        # On the instance: the loader stays of its own kind, for those who look at it. A loader that was only asked for,
+        # to know whether there is such a module, comes to nothing.
         loader.exec_module = execute_and_hook
 
 

@@ -1,15 +1,79 @@
-"""The whole config for every tracker, and one W&B run for all attempts of a run."""
+"""The whole config for every tracker of Accelerate, and one W&B run for all attempts of a run."""
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Mapping
 from typing import Any
 
+from tsdia_run import config
+from tsdia_run.rundir import checkpoints
+from tsdia_run.training.flat import flat, without_secrets
+from tsdia_run.training.hooks import Call, Steps, warn, wrap
 from tsdia_run.training.session import Session
+from tsdia_run.training.wandb_run import hook_wandb
+
+__all__ = ["hook_accelerator", "hook_wandb"]
+
+# Where the config file stands among what the script itself tells its trackers.
+KEY = "config_file"
+_NESTED = frozenset({"wandb", "trackio", "swanlab", "clearml", "comet_ml"})
+_FLAT = frozenset({"tensorboard", "mlflow", "aim", "dvclive"})
+# https://mlflow.org/docs/latest/python_api/mlflow.html#mlflow.log_param
+_NOT_IN_MLFLOW = re.compile(r"[^\w\-. :/]")
 
 
 def hook_accelerator(accelerator_class: Any, session: Session) -> None:
-    """Hook the class ``accelerate.Accelerator``."""
+    """Hook the class ``accelerate.Accelerator``, and the trackers that it knows."""
+    document = None if session.config is None else config.read(session.config)
+    values = {} if document is None else {KEY: without_secrets(document.plain())}
+
+    def init_trackers(
+        accelerator: Any, project_name: str, config: Any = None, init_kwargs: Any = None, **more: Any
+    ) -> Steps:
+        if not accelerator.is_main_process:
+            return
+        # Without a config, Accelerate asks no tracker to store one; a tracker of the script's own may not expect it.
+        known = [str(one) for one in accelerator.log_with]
+        if config is None and values and all(one in _NESTED | _FLAT for one in known):
+            config = {}
+        yield Call((accelerator, project_name, config, _purged(init_kwargs, known, session)), more)
+        if document is not None and without_secrets(document.plain()) == document.plain():
+            for tracker in accelerator.trackers:
+                _keep_text(tracker, document.text, session)
+
+    def store_init_configuration(tracker: Any, given: Mapping[str, Any]) -> Steps:
+        merged = {**values, **given}
+        if tracker.name in _FLAT:
+            merged = flat(merged)
+        if tracker.name == "mlflow":
+            merged = {_NOT_IN_MLFLOW.sub("_", name): value for name, value in merged.items()}
+        yield Call((tracker, merged))
+
+    wrap(accelerator_class, "init_trackers", "trackers", init_trackers)
+    known = sys.modules["accelerate.tracking"].LOGGER_TYPE_TO_CLASS.values()
+    for tracker_class in {one for one in known if one.name in _NESTED | _FLAT}:
+        wrap(tracker_class, "store_init_configuration", "trackers", store_init_configuration)
 
 
-def hook_wandb(wandb: Any, session: Session) -> None:
-    """Hook the module ``wandb``."""
+def _purged(init_kwargs: Any, known: list[str], session: Session) -> Any:
+    """With the step from which on TensorBoard forgets what the attempts before have written."""
+    checkpoint = None if session.checkpoint is None else checkpoints.parse_name(session.checkpoint)
+    if checkpoint is None or checkpoint.step is None or "tensorboard" not in known:
+        return init_kwargs
+    of_tensorboard = {"purge_step": checkpoint.step + 1, **(init_kwargs or {}).get("tensorboard", {})}
+    return {**(init_kwargs or {}), "tensorboard": of_tensorboard}
+
+
+def _keep_text(tracker: Any, text: str, session: Session) -> None:
+    """Give the config as text or file to a tracker that can hold it."""
+    try:
+        if tracker.name == "tensorboard":
+            tracker.writer.add_text("config.yml", "\n".join(f"    {line}" for line in text.splitlines()))
+        elif tracker.name == "wandb":
+            tracker.run.save(str(session.config), base_path=str(session.attempt.root), policy="now")
+        elif tracker.name == "mlflow":
+            sys.modules["mlflow"].log_text(text, "config.yml")
+    except Exception as error:  # a tracker may refuse for any reason; the others get it all the same
+        warn("trackers", error)

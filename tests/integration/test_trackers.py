@@ -1,0 +1,264 @@
+"""What real trackers hold of a config under the hooks."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import wandb_file
+from tests.support.command import environment
+from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
+
+CONFIG = """\
+model: {size: 3, layers: [1, 2], name: null}
+training:
+  lr: 0.1
+  api_key: "0123456789abcdef"
+"""
+HEAD = "import os, sys\nfrom accelerate import Accelerator\n"
+
+
+class Run:
+    """An attempt that has only what the hooks look at."""
+
+    def __init__(self, folder: Path) -> None:
+        self.run_dir = folder / "run"
+        self.script = folder / "train.py"
+
+    def attempt(
+        self,
+        body: str,
+        number: int = 0,
+        *,
+        config: str | None = CONFIG,
+        ranks: int = 1,
+        hooks: str = "trackers",
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        attempt = self.run_dir / "attempts" / str(number)
+        attempt.mkdir(parents=True)
+        variables = {
+            "TSDIA_RUN_ID": "run1",
+            "TSDIA_RUN_NAME": "exp",
+            "TSDIA_RUN_DIR": str(self.run_dir),
+            "TSDIA_RUN_ATTEMPT": str(number),
+            "TSDIA_RUN_HOOKS": hooks,
+            "ACCELERATE_USE_CPU": "true",
+            "WANDB_DIR": str(self.run_dir),
+            "WANDB_SILENT": "true",
+            "HOME": str(self.run_dir),
+        }
+        if config is not None:
+            (attempt / "config.yml").write_text(config)
+            variables["TSDIA_RUN_CONFIG"] = str(attempt / "config.yml")
+        self.script.write_text(HEAD + body)
+        argv = [sys.executable, str(BOOTSTRAP), str(self.script)]
+        if ranks > 1:
+            flags = ["--multi_gpu", "--num_processes", str(ranks), "--main_process_port", "0"]
+            argv = [sys.executable, str(RANKS_LAUNCHER), *flags, *argv[1:]]
+        done = subprocess.run(
+            argv,
+            env={**environment(), **variables, **(env or {})},
+            cwd=self.run_dir,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def wandb_info(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.run_dir / "wandb_info.json").read_text())
+        return found
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def events(folder: Path) -> list[Any]:
+    """Every event of a TensorBoard folder, file by file."""
+    from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+
+    files = sorted(folder.rglob("events.out.*"), key=lambda path: path.stat().st_mtime)
+    return [event for file in files for event in LegacyEventFileLoader(str(file)).Load()]
+
+
+def offline_configs(run_dir: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """Id, name and config of each run in W&B's own files, in the order of their start."""
+    found = []
+    for path in sorted(run_dir.glob("wandb/offline-run-*/*.wandb"), key=lambda path: path.stat().st_ctime):
+        told: dict[str, Any] = {}
+        identity = name = ""
+        for record in wandb_file.read(path):
+            if record.HasField("run"):
+                identity, name = record.run.run_id, record.run.display_name
+            for update in [*record.run.config.update, *record.config.update]:
+                told[update.key or "/".join(update.nested_key)] = json.loads(update.value_json)
+        found.append((identity, name, told))
+    return found
+
+
+def hyperparameters(folder: Path) -> dict[str, Any]:
+    """What TensorBoard's HParams page shows."""
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    found: dict[str, Any] = {}
+    for event in events(folder):
+        for value in event.summary.value:
+            if value.metadata.plugin_data.plugin_name == "hparams":
+                data = HParamsPluginData.FromString(value.metadata.plugin_data.content)
+                for name, one in data.session_start_info.hparams.items():
+                    found[name] = getattr(one, one.WhichOneof("kind"))
+    return found
+
+
+TENSORBOARD = """\
+accelerator = Accelerator(cpu=True, log_with="tensorboard", project_dir=".")
+accelerator.init_trackers("tb", config={"lr": 0.5, "nested": {"sizes": [1, 2]}, "none": None})
+for step in range(int(sys.argv[1]) if sys.argv[1:] else 0, 6):
+    accelerator.log({"loss": step + 0.5}, step=step)
+accelerator.end_training()
+"""
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_tensorboard_has_the_whole_config_flat(run: Run, ranks: int) -> None:
+    done = run.attempt(TENSORBOARD, ranks=ranks)
+    assert "hook failed" not in done.stderr
+    assert hyperparameters(run.run_dir / "tb") == {
+        "lr": 0.5,
+        "nested.sizes": "[1, 2]",
+        "none": "null",
+        "config_file.model.size": 3,
+        "config_file.model.layers": "[1, 2]",
+        "config_file.model.name": "null",
+        "config_file.training.lr": 0.1,
+        "config_file.training.api_key": "[redacted]",
+    }
+    assert "0123456789abcdef" not in str(events(run.run_dir / "tb"))
+
+
+def test_tensorboard_keeps_the_text_of_a_config_without_secrets(run: Run) -> None:
+    run.attempt(TENSORBOARD, config="model: {size: 3}  # as it was written\n")
+    assert "# as it was written" in str(events(run.run_dir / "tb"))
+
+
+def test_no_step_shows_twice_after_a_resume(run: Run) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run.attempt(TENSORBOARD)
+    body = TENSORBOARD.replace("int(sys.argv[1]) if sys.argv[1:] else 0", "4").replace("0.5}", "100}")
+    run.attempt(body, 1, env={"TSDIA_RUN_CHECKPOINT": str(run.run_dir / "checkpoint-epoch0-step3")})
+    accumulator = EventAccumulator(str(run.run_dir / "tb"), size_guidance={"scalars": 0})
+    accumulator.Reload()
+    scalars = [(event.step, event.value) for event in accumulator.Scalars("loss")]
+    assert scalars == [(0, 0.5), (1, 1.5), (2, 2.5), (3, 3.5), (4, 104), (5, 105)]
+
+
+WANDB = """\
+accelerator = Accelerator(cpu=True, log_with="wandb")
+accelerator.init_trackers("proj", config={"lr": 0.5, "model": "mine"})
+accelerator.log({"loss": 1.0}, step=1)
+accelerator.end_training()
+"""
+OFFLINE = {"WANDB_MODE": "offline"}
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_wandb_has_the_whole_config_nested_and_the_runs_id(run: Run, ranks: int) -> None:
+    done = run.attempt(WANDB, ranks=ranks, env={**OFFLINE, "TSDIA_RUN_WANDB_NAME": "a name"})
+    assert "hook failed" not in done.stderr
+    ((identity, name, config),) = offline_configs(run.run_dir)
+    assert (identity, name) == ("run1", "a name")
+    assert config["config_file"]["model"] == {"size": 3, "layers": [1, 2], "name": None}
+    assert config["config_file"]["training"]["api_key"] == "[redacted]"
+    assert (config["lr"], config["model"]) == (0.5, "mine")
+    info = run.wandb_info()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", info.pop("timestamp"))
+    assert info == {"run_id": "run1", "run_name": "a name", "run_url": None, "project": "proj", "entity": None}
+
+
+def test_attempts_are_one_run_and_further_inits_are_others(run: Run) -> None:
+    body = (
+        "import wandb, subprocess\n"
+        "for _ in range(2):\n    one = wandb.init(project='p'); one.log({'a': 1}); one.finish()\n"
+        "child = \"import wandb; wandb.init(project='p').finish()\"\n"
+        "subprocess.run([sys.executable, '-c', child], check=True)\n"
+    )
+    run.attempt(body, env=OFFLINE)
+    run.attempt(body, 1, env=OFFLINE)
+    ids = [identity for identity, _, _ in offline_configs(run.run_dir)]
+    assert [identity == "run1" for identity in ids] == [True, False, False] * 2
+    assert len(set(ids)) == 5
+    assert run.wandb_info()["run_id"] == "run1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env"),
+    [("id='own'", {}), ("settings=wandb.Settings(run_id='own')", {}), ("", {"WANDB_RUN_ID": "own"})],
+)
+def test_an_id_of_the_scripts_or_the_users_own_is_respected(run: Run, arguments: str, env: dict[str, str]) -> None:
+    run.attempt(f"import wandb\nwandb.init(project='p', {arguments}).finish()\n", env={**OFFLINE, **env})
+    assert [identity for identity, _, _ in offline_configs(run.run_dir)] == ["own"]
+    assert run.wandb_info()["run_id"] == "own"
+
+
+@pytest.mark.parametrize("mode", ["disabled", "online"])
+def test_without_wandb_the_training_goes_on_and_nothing_asks(run: Run, mode: str) -> None:
+    done = run.attempt(WANDB + "print('done')\n", env={"WANDB_MODE": mode})
+    assert done.stdout.endswith("done\n")
+    assert not (run.run_dir / "wandb_info.json").exists()
+    assert ("no API key" in done.stderr) == (mode == "online")
+
+
+def test_other_ranks_take_no_id(run: Run) -> None:
+    body = "import wandb\nwandb.init(project='p').finish()\n"
+    run.attempt(body, env={**OFFLINE, "RANK": "1"})
+    ((identity, _, _),) = offline_configs(run.run_dir)
+    assert identity != "run1"
+    assert not (run.run_dir / "wandb_info.json").exists()
+
+
+MLFLOW = """\
+accelerator = Accelerator(cpu=True, log_with="mlflow")
+accelerator.init_trackers("proj", config={"lr": 0.5, "odd(name)": {"deep": [1]}})
+accelerator.end_training()
+import mlflow
+(found,) = mlflow.search_runs(search_all_experiments=True, output_format="list")
+print(found.data.params)
+"""
+
+
+def test_mlflow_has_the_whole_config_flat(run: Run) -> None:
+    pytest.importorskip("mlflow")
+    run.run_dir.mkdir()
+    done = run.attempt(MLFLOW, env={"MLFLOW_TRACKING_URI": f"sqlite:///{run.run_dir}/mlflow.db"})
+    params = eval(done.stdout.splitlines()[-1])
+    assert params["config_file.model.layers"] == "[1, 2]"
+    assert params["odd_name_.deep"] == "[1]"
+    assert params["lr"] == "0.5"
+
+
+def test_a_tracker_of_the_scripts_own_is_left_alone(run: Run) -> None:
+    body = (
+        "from accelerate.tracking import GeneralTracker\n"
+        "class Tracker(GeneralTracker):\n"
+        "    name, requires_logging_directory, tracker = 'mine', False, None\n"
+        "    def store_init_configuration(self, values): print('stored', values)\n"
+        "    def log(self, *a, **k): pass\n"
+        "accelerator = Accelerator(cpu=True, log_with=Tracker())\n"
+        "accelerator.init_trackers('p')\n"
+        "accelerator.init_trackers('p', config={'a': [1]})\n"
+    )
+    assert run.attempt(body).stdout.splitlines()[0] == "stored {'a': [1]}"
