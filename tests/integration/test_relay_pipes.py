@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -104,6 +105,18 @@ def test_a_stalled_console_never_holds_up_the_training_and_tells_what_it_skipped
     rest = shown.replace(marks[0] + b"\n", b"")
     assert len(rest) + skipped in (len(data) + 16, len(data) + 17)  # a line that was cut short is ended
     assert relay.lines()[-3:] == ["again", "and again", "footer"]
+
+
+def test_a_socket_as_console_is_left_as_it_is_and_stalls_nothing(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        relay = Relay(tmp_path, console=False, console_out=theirs.fileno())
+        data = b"a line of a stream\n" * 100_000
+        write_all(relay.out, data)  # nobody reads yet
+        relay.wait_for(lambda: relay.log.stat().st_size >= len(data) - 20 * 100, "everything in the log")
+        assert os.get_blocking(theirs.fileno())
+        assert data.startswith(ours.recv(100_000))
+        relay.end()
 
 
 def test_a_killed_relay_is_followed_by_another_and_the_log_marks_the_place(tmp_path: Path) -> None:

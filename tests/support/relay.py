@@ -56,7 +56,7 @@ class Relay:
         """Start a relay; a second one goes on where the first one was killed."""
         control_read, self.control = os.pipe()
         self.events, events_write = os.pipe()
-        fds = {
+        fds: dict[str, int | None] = {
             "stdout": self._out_read,
             "stderr": self._err_read,
             "console_out": self._console_out,
@@ -64,11 +64,11 @@ class Relay:
             "control": control_read,
             "events": events_write,
         }
-        spec = {"log": str(self.log), "mode": "pipes", **fds, **self._spec, **more}
+        spec: dict[str, object] = {"log": str(self.log), "mode": "pipes", **fds, **self._spec, **more}
         self.process = subprocess.Popen(
             [sys.executable, "-S", "-E", str(MAIN), "tsdia_run relay", json.dumps(spec)],
             stdin=subprocess.DEVNULL,
-            pass_fds=[fd for fd in fds.values() if fd is not None],
+            pass_fds=[fd for name in fds if isinstance(fd := spec[name], int)],
         )
         _living.append(self.process)
         os.close(control_read)

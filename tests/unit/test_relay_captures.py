@@ -39,7 +39,7 @@ def test_a_log_that_is_read_while_bars_run_repeats_little(name: str) -> None:
     """With looks in between, as in life, a line that seemed final may come again, a few times at most."""
     data = (CAPTURES / f"{name}.bytes").read_bytes()
     model = LineModel()
-    pieces: list[bytes] = []
+    pieces: list[bytes | memoryview] = []
     for at in range(0, len(data), 256):  # twenty a second
         now = at / 256 / 20
         pieces += model.feed(data[at : at + 256], now)

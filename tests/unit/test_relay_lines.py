@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tsdia_run.relay.lines import HEIGHT, LineModel
-from tsdia_run.relay.row import LONG_LINE
+from tsdia_run.relay.row import DRAWINGS_KEPT, LONG_LINE
 
 COLUMNS = 400
 
@@ -73,7 +73,7 @@ hostile = st.lists(
         st.tuples(st.binary(max_size=30), st.just(1)),
         st.tuples(streams, st.just(1)),
         st.tuples(st.sampled_from(oddities), st.just(1)),
-        st.tuples(st.sampled_from(drawings), st.integers(1, 8)),
+        st.tuples(st.sampled_from(drawings), st.sampled_from([1, 2, DRAWINGS_KEPT, DRAWINGS_KEPT + 3])),
         st.tuples(st.sampled_from(fillers), st.sampled_from([LONG_LINE - 3, LONG_LINE + 3])),
         st.tuples(st.just(b"y" * 300 + b"\n"), st.sampled_from([3, 100])),
     ),
@@ -88,6 +88,8 @@ def bytes_of(parts: list[tuple[bytes, int]]) -> bytes:
 @settings(max_examples=250, deadline=None)
 @given(hostile, st.lists(st.integers(0, 1 << 20), max_size=20))
 @example([(b"a\r", 1), (b"x", LONG_LINE), (b"\r", 1), (b"y\ty", LONG_LINE)], [100, LONG_LINE + 2])
+@example([(b"\n", 1), (b"x", LONG_LINE + 9), (b"\n\x1b[Aa", 1)], [1])
+@example([(b"\rone", 3), (b"x", LONG_LINE), (b"\rtwo", 2), (b"y", LONG_LINE)], [1])
 @example([(b"drawn\rdraw\b", 1), (b"x", 3 * LONG_LINE), (b"\r\x1b[K", 1)], [LONG_LINE])
 def test_the_log_does_not_depend_on_how_the_bytes_came(parts: list[tuple[bytes, int]], places: list[int]) -> None:
     data = bytes_of(parts)

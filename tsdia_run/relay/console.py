@@ -9,8 +9,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 
 BACKLOG_BYTES = 1024 * 1024
+# A terminal gets a few megabytes a second, more than anybody sees; a flood of more must not cost the time in
+# which its source could be read. It is shown in slices, and has a larger backlog, so that a long table is seen whole.
+TERMINAL_BACKLOG_BYTES = 4 * 1024 * 1024
+_FLOOD_BYTES = 64 * 1024
+_SLICE_BYTES = 256 * 1024
+_SLICE_S = 0.02
 _PIPE_BYTES = 1024 * 1024
 _PASS_BYTES = 64 * 1024
 
@@ -25,7 +32,9 @@ class Console:
     def __init__(self, fd: int | None) -> None:
         self._fd = None if fd is None else _unblocked(fd)
         self._is_terminal = self._fd is not None and os.isatty(self._fd)
-        self._backlog: list[bytes] = []
+        self._limit = TERMINAL_BACKLOG_BYTES if self._is_terminal else BACKLOG_BYTES
+        self._sliced_s = 0.0
+        self._backlog: list[bytes | memoryview] = []
         self._backlog_bytes = 0
         self._skipped = 0
         self._is_torn = False
@@ -43,16 +52,27 @@ class Console:
             start = data.find(b"\n") + 1
             self._skipped += start
             self._queue(self._mark() + data[start:])
-        elif self._skipped or self._backlog_bytes + len(data) > BACKLOG_BYTES:
+        elif self._skipped or self._backlog_bytes + len(data) > self._limit:
             self._skipped += len(data)
             return
         else:
             self._queue(data)
-        self.flush()
+        self.flush(is_flooded=len(data) >= _FLOOD_BYTES)
 
-    def flush(self) -> None:
-        """Write what waits, as far as it goes."""
-        while self._backlog and self._fd is not None:
+    def flush(self, *, is_flooded: bool = False) -> None:
+        """Write what waits, as far as it goes.
+
+        Args:
+            is_flooded: Whether so much comes in that a terminal gets only a slice of it now and then.
+        """
+        left = self._backlog_bytes
+        if is_flooded and self._is_terminal:
+            now = time.monotonic()
+            if now - self._sliced_s < _SLICE_S:
+                return
+            self._sliced_s = now
+            left = _SLICE_BYTES
+        while self._backlog and self._fd is not None and left > 0:
             data = self._backlog[0]
             try:
                 written = os.write(self._fd, data)
@@ -62,11 +82,12 @@ class Console:
                 self._fail(error)
                 return
             self._backlog_bytes -= written
+            left -= written
             self._is_torn = data[written - 1] != 0x0A
             if written == len(data):
                 self._backlog.pop(0)
             else:
-                self._backlog[0] = data[written:]
+                self._backlog[0] = memoryview(data)[written:]
 
     def finish(self) -> None:
         """Say what was skipped at the very end."""

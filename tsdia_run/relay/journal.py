@@ -51,11 +51,11 @@ class Journal:
             self._write(self._latest, self._models[self._latest].complete())
             self._latest = stream
         try:
-            chunks = self._models[stream].feed(data, now)
+            pieces = self._models[stream].feed(data, now)
         except Exception as error:  # A mistake of ours in reading some odd output must not cost the output.
-            chunks = [b"\n" * self._log.is_torn, data]
+            pieces = [b"\n" * self._log.is_torn, data]
             self._begin_anew(stream, error)
-        self._write(stream, chunks)
+        self._write(stream, pieces)
         self._is_progress_due = True
 
     def tick(self, now: float) -> None:
@@ -83,13 +83,13 @@ class Journal:
         self._models[stream] = LineModel(interval_s=self._interval_s, stamp=self._stamp)
         self._log.warn_once(f"some output could not be cleaned ({error!r}); the log may lack a few lines there")
 
-    def _write(self, stream: int, chunks: list[bytes]) -> None:
-        if not chunks:
+    def _write(self, stream: int, pieces: list[bytes | memoryview]) -> None:
+        if not pieces:
             return
         if self._log.is_torn and stream != self._writer:  # in the middle of a very long line of the other one
-            chunks.insert(0, b"\n")
+            pieces.insert(0, b"\n")
         self._writer = stream
-        self._log.write(chunks)
+        self._log.write(pieces)
 
     def _write_progress(self) -> None:
         if self._progress_path is None or not self._is_progress_due:

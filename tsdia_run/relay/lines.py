@@ -14,9 +14,9 @@ from __future__ import annotations
 import codecs
 import re
 
-from tsdia_run.relay import cells, escapes, overwrites
+from tsdia_run.relay import cells, escapes
 from tsdia_run.relay.outlet import Outlet
-from tsdia_run.relay.row import LONG_LINE, Row
+from tsdia_run.relay.row import DRAWINGS_KEPT, LONG_LINE, Row
 from tsdia_run.relay.screen import END, Screen
 
 TYPE_CHECKING = False
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 HEIGHT = 50
 # More than the last lines of a read are not looked at one by one.
 _BLOCK_BYTES = 16 * 1024
-# What falls into a thousand drawings stays in the processor's cache up to this size: twice as fast.
-_CACHED_BYTES = 64 * 1024
 # A drawing of a bar is at most this long; what is longer is taken character by character.
 _BAR_BYTES = 4096
 _WIDEST_CELLS = 8  # a tab
@@ -59,7 +57,7 @@ class LineModel:
         self._carry = b""
         self.is_settled = True
 
-    def feed(self, data: bytes, now: float) -> list[bytes]:
+    def feed(self, data: bytes, now: float) -> list[bytes | memoryview]:
         """Take output.
 
         Args:
@@ -74,14 +72,15 @@ class LineModel:
         last = self._screen.rows[-1]
         if last.is_empty and not last.is_continued:
             last.began = last.shown = now
-        if len(data) <= _CACHED_BYTES or b"\r" not in data:
-            self._feed(data)
+        data, self._carry = escapes.split_partial(self._carry + data)
+        data = escapes.clean(data)
+        if self._is_plain() and b"\r" not in data and b"\x1b" not in data and b"\b" not in data:
+            self._plain(data)
         else:
-            for start in range(0, len(data), _CACHED_BYTES):
-                self._feed(data[start : start + _CACHED_BYTES])
+            self._mixed(data)
         return self._outlet.take()
 
-    def settle(self, now: float) -> list[bytes]:
+    def settle(self, now: float) -> list[bytes | memoryview]:
         """Give out early what seems final, and what has not been shown for an interval."""
         screen = self._screen
         screen.now = now
@@ -100,12 +99,12 @@ class LineModel:
                 self.is_settled = False
         return self._outlet.take()
 
-    def complete(self) -> list[bytes]:
+    def complete(self) -> list[bytes | memoryview]:
         """Give out every line above the cursor now: another stream is about to write."""
         self._outlet.emit(self._screen.rows[: self._screen.at], self._screen.now)
         return self._outlet.take()
 
-    def finish(self, now: float) -> list[bytes]:
+    def finish(self, now: float) -> list[bytes | memoryview]:
         """Give out everything: the stream has ended."""
         self._screen.now = now
         broken, _, _ = self._carry.partition(b"\x1b")
@@ -121,14 +120,6 @@ class LineModel:
         texts = (row.text().rpartition(b"\n")[2].decode() for row in rows)
         return [text for text in texts if text.strip()]
 
-    def _feed(self, data: bytes) -> None:
-        data, self._carry = escapes.split_partial(self._carry + data)
-        data = escapes.clean(data)
-        if self._is_plain() and b"\r" not in data and b"\x1b" not in data and b"\b" not in data:
-            self._plain(data)
-        else:
-            self._mixed(data)
-
     # Text and newlines, behind everything else.
 
     def _is_plain(self) -> bool:
@@ -141,6 +132,7 @@ class LineModel:
         if end:
             first = data.find(b"\n") + 1
             self._append(data[: first - 1], is_last=False)
+            screen.row.fold()
             if end - first > _BLOCK_BYTES:
                 first = self._pass_through(data, first, end)
             if first < end:
@@ -160,7 +152,7 @@ class LineModel:
             return first
         start = data.find(b"\n", start) + 1
         self._screen.clear_for_block()
-        self._outlet.emit_block(data[first:start], self._screen.now)
+        self._outlet.emit_block(data, first, start, self._screen.now)
         return start
 
     def _append(self, data: bytes, *, is_last: bool) -> None:
@@ -170,7 +162,7 @@ class LineModel:
         row.raw += data
         if row.is_drawn and len(row.raw) > _BAR_BYTES:
             raw, row.raw = row.raw, b""
-            row.cells = []
+            row.as_cells()
             self._screen.column = 0
             self._overwrite(row, self._decoded(raw, is_last=is_last))
         elif len(row.raw) > LONG_LINE:
@@ -207,13 +199,18 @@ class LineModel:
             self._text(first, is_last=is_last and not returned)
         if not returned:
             return
-        seen, has_hidden = overwrites.visible(drawn)
-        if has_hidden:
-            self._screen.row.is_drawn = True
-        for drawing in seen:
-            self._screen.carriage_return()
-            if drawing:
-                self._text(drawing, is_last=is_last and drawing is seen[-1])
+        screen = self._screen
+        screen.carriage_return()
+        drawings = _last_drawings(drawn)
+        if drawings is None:
+            for drawing in drawn.split(b"\r"):
+                screen.carriage_return()
+                if drawing:
+                    self._text(drawing, is_last=is_last)
+        elif drawings:
+            screen.draw(drawings)
+            if drawn.endswith(b"\r"):
+                screen.carriage_return()
 
     def _token(self, token: re.Match[bytes], *, is_last: bool) -> None:
         text, parameters, final, escape = token.group(0, 1, 2, 3)
@@ -235,18 +232,17 @@ class LineModel:
             screen.column = END
             self._append(piece, is_last=is_last)
             return
-        text = self._decoded(piece, is_last=is_last)
-        if not text:
-            return
-        screen.touch(row)
-        row.is_drawn = True
-        if screen.column == 0 and len(text) < _BAR_BYTES and "\t" not in text and cells.count(text) >= row.width():
-            row.raw = text.encode()
-            row.cells = None
+        if screen.column == 0:
+            row.begin_drawing()
             screen.column = END
+            self._append(piece, is_last=is_last)
             return
-        row.as_cells()
-        self._overwrite(row, text)
+        text = self._decoded(piece, is_last=is_last)
+        if text:
+            screen.touch(row)
+            row.is_drawn = True
+            row.as_cells()
+            self._overwrite(row, text)
 
     def _decoded(self, piece: bytes, *, is_last: bool) -> str:
         """Text; a character that the next bytes may complete is set aside."""
@@ -268,3 +264,20 @@ class LineModel:
                 screen.let_begin(row)
                 row.cells = []
                 screen.column = 0
+
+
+def _last_drawings(drawn: bytes) -> list[bytes] | None:
+    """As many of the texts between carriage returns as a row remembers; None where each must be looked at."""
+    parts = drawn.rsplit(b"\r", DRAWINGS_KEPT + 2)
+    earlier = parts.pop(0) if len(parts) > DRAWINGS_KEPT + 2 else b""
+    drawings = [part for part in parts if part][-DRAWINGS_KEPT - 1 :]
+    if max(map(len, drawings), default=0) > _BAR_BYTES:
+        return None
+    if earlier and (len(drawings) <= DRAWINGS_KEPT or b"\t" in earlier):
+        return None
+    start = 0
+    while len(earlier) - start >= LONG_LINE:  # one that is so long goes into the log
+        start = earlier.rfind(b"\r", start, start + LONG_LINE) + 1
+        if not start:
+            return None
+    return drawings

@@ -77,7 +77,7 @@ class Log:
         self._open()
         self._is_compression_due = self._part > 1  # a relay that was killed may have left plain parts
 
-    def write(self, chunks: Sequence[bytes]) -> None:
+    def write(self, chunks: Sequence[bytes | memoryview]) -> None:
         """Append, or count as dropped."""
         if not self._is_writable() or not self._tell():
             self._dropped += sum(map(len, chunks))
@@ -120,9 +120,9 @@ class Log:
     def _is_whole(self) -> bool:
         return not self._dropped and not self._notes
 
-    def _write(self, chunks: Sequence[bytes]) -> bool:
+    def _write(self, chunks: Sequence[bytes | memoryview]) -> bool:
         """One try, and a second one in a new part where the file may not grow any more."""
-        left: Sequence[bytes | memoryview] = chunks
+        left = chunks
         for _ in range(2):
             try:
                 while left and self._fd is not None:

@@ -18,11 +18,11 @@ class Outlet:
 
     def __init__(self, stamp: Callable[[float], bytes] | None) -> None:
         self._stamp = stamp
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | memoryview] = []
         # The log ends with the beginning of this row, without a newline.
         self._unfinished: Row | None = None
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[bytes | memoryview]:
         """What has left since the last call."""
         pieces, self._pieces = self._pieces, []
         return pieces
@@ -42,9 +42,12 @@ class Outlet:
         row.is_continued = True
         self._unfinished = row
 
-    def emit_block(self, block: bytes, began: float) -> None:
-        """Let whole plain lines into the log, with their newlines."""
-        self._emit(repaired(block), began, None)
+    def emit_block(self, data: bytes, start: int, end: int, began: float) -> None:
+        """Let whole plain lines into the log, with their newlines: ``data`` from ``start`` to ``end``."""
+        if self._stamp is None and self._unfinished is None and data.isascii():
+            self._pieces.append(memoryview(data)[start:end])  # most of all output goes this way, uncopied
+        else:
+            self._emit(repaired(data[start:end]), began, None)
 
     def _emit(self, text: bytes, began: float, row: Row | None) -> None:
         unfinished, self._unfinished = self._unfinished, None

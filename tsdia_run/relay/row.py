@@ -7,14 +7,17 @@ from tsdia_run.relay import cells
 # A line that is longer goes into the log in pieces.
 LONG_LINE = 16 * 1024
 _LONGEST_CHARACTER = 4
+# A drawing that so many later ones were drawn over is forgotten, even if it was longer than they are.
+DRAWINGS_KEPT = 256
 
 
 class Row:
     """One line, or several complete plain ones that nothing has touched yet.
 
     Attributes:
-        raw: The bytes as they came, while nothing was overwritten; of several lines with newlines between them.
-        cells: The line's cells, once something was overwritten; then ``raw`` is empty.
+        raw: The bytes as they came since the last carriage return; of several lines with newlines between them.
+        under: What was drawn before, each from the first column, the latest last.
+        cells: The line's cells, once something else than a whole drawing has changed; then the two above are empty.
         lines: How many lines these are.
         began: When the first byte came.
         touched: When the last byte came.
@@ -36,10 +39,12 @@ class Row:
         "raw",
         "shown",
         "touched",
+        "under",
     )
 
     def __init__(self, now: float, raw: bytes = b"", lines: int = 1) -> None:
         self.raw = raw
+        self.under: list[bytes] = []
         self.cells: list[str] | None = None
         self.lines = lines
         self.began = self.touched = self.shown = now
@@ -51,26 +56,52 @@ class Row:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was ever written, or all was erased."""
-        return not self.raw and not self.cells
+        return not self.raw and not self.under and not self.cells
 
-    def width(self) -> int:
-        """How many cells the line takes."""
+    def end(self) -> int:
+        """The column behind the last drawing, in cells."""
         if self.cells is not None:
             return len(self.cells)
-        if self.raw.isascii() and b"\t" not in self.raw:
-            return len(self.raw)
-        return len(cells.of(self.raw.decode("utf-8", "replace")))
+        return cells.count(self.raw.decode("utf-8", "replace"))
+
+    def begin_drawing(self) -> None:
+        """The next bytes are written from the first column, over what there is."""
+        self.draw([b""])
+
+    def draw(self, drawings: list[bytes]) -> None:
+        """Texts are written from the first column, one over the other, over what there is."""
+        if not self.is_empty:
+            self.under.append(self.raw if self.cells is None else "".join(self.cells).encode())
+        self.under += drawings[:-1]
+        del self.under[:-DRAWINGS_KEPT]
+        self.raw = drawings[-1]
+        self.cells = None
+        self.is_drawn = self.is_drawn or bool(self.under)
+
+    def fold(self) -> None:
+        """Make one text of all drawings."""
+        if self.under:
+            self.raw = "".join(self._overlaid()).encode()
+            self.under.clear()
 
     def as_cells(self) -> list[str]:
         """The cells of the line, to be changed in place."""
         if self.cells is None:
-            self.cells = cells.of(self.raw.decode("utf-8", "replace"))
+            self.cells = self._overlaid()
             self.raw = b""
+            self.under.clear()
         return self.cells
+
+    def _overlaid(self) -> list[str]:
+        line: list[str] = []
+        for drawing in (*self.under, self.raw):
+            cells.put(line, 0, drawing.decode("utf-8", "replace"))
+        return line
 
     def clear(self) -> None:
         """Erase all of it."""
         self.raw = b""
+        self.under.clear()
         self.cells = None
         self.is_drawn = True
 
@@ -81,10 +112,9 @@ class Row:
             return (text.rstrip(" ") if self.is_drawn else text).encode()
         if not self.is_drawn:
             return repaired(self.raw)
-        raw = self.raw
-        if b"\t" in raw:
-            raw = "".join(cells.of(raw.decode("utf-8", "replace"))).encode()
-        return repaired(raw).rstrip(b" ")
+        if not self.under and b"\t" not in self.raw:
+            return repaired(self.raw).rstrip(b" ")
+        return "".join(self._overlaid()).rstrip(" ").encode()
 
     def cut_at(self) -> int:
         """Where a raw line that is too long is to be cut: between characters, at the same places however it came."""

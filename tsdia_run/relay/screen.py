@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tsdia_run.relay import cells
 from tsdia_run.relay.outlet import Outlet
-from tsdia_run.relay.row import Row
+from tsdia_run.relay.row import LONG_LINE, Row
 
 # How long a line above the cursor is left alone before it is taken for final; bars are redrawn ten times a second.
 PATIENCE_S = 0.5
@@ -88,6 +88,7 @@ class Screen:
 
     def newline(self) -> None:
         """To the beginning of the next row."""
+        self.row.fold()
         if self.at == len(self.rows) - 1:
             self.push(Row(self.now))
         else:
@@ -97,6 +98,12 @@ class Screen:
     def carriage_return(self) -> None:
         """To the beginning of the row."""
         self.column = 0
+
+    def draw(self, drawings: list[bytes]) -> None:
+        """Texts are written from the first column, one over the other."""
+        self.touch(self.row)
+        self.row.draw(drawings)
+        self.column = END
 
     def backspace(self, steps: int) -> None:
         """To the left."""
@@ -136,14 +143,16 @@ class Screen:
             self.patience_s = PATIENCE_S
 
     def _numeric_column(self) -> int:
-        return self.row.width() if self.column == END else self.column
+        return self.row.end() if self.column == END else self.column
 
     def _move_rows(self, steps: int) -> None:
         self.column = self._numeric_column()
+        self.row.fold()
         if any(row.lines > 1 for row in self.rows):
             self.rows = [line for row in self.rows for line in row.split()]
             self.at = len(self.rows) - 1
-            for row in [*self.rows]:
+        for row in self.rows:
+            if len(row.raw) > LONG_LINE:
                 self.cut(row)
         while self._lines > self._height:
             self._scroll()
@@ -177,7 +186,8 @@ class Screen:
     def _edit(self, final: bytes, how: int, steps: int) -> None:
         """Erase, delete and insert within the row."""
         row = self.row
-        if row.is_empty or (self.column == END and (final != b"K" or how == 0)):
+        is_behind_all = self.column == END and not row.under
+        if row.is_empty or (is_behind_all and (final != b"K" or how == 0)):
             return
         self.touch(row)
         row.is_drawn = True

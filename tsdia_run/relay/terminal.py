@@ -43,6 +43,11 @@ class Terminal:
         return self._fd if self._is_taken and not self._keys else None
 
     @property
+    def is_away(self) -> bool:
+        """Whether the terminal isn't ours now, but may be again."""
+        return not self._is_taken and not self._is_gone
+
+    @property
     def has_keys(self) -> bool:
         """Whether keys wait until the training's terminal takes them."""
         return bool(self._keys)

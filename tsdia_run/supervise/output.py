@@ -25,6 +25,7 @@ _RELAY = Path(tsdia_run.__file__).parent / "relay" / "__main__.py"
 DRAIN_S = 5.0
 _ANSWER_S = 5.0
 _SUSPEND_S = 0.5
+_OFLAG = 1
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,10 @@ def _open_terminal() -> tuple[Ends, tuple[int, ...]]:
     with suppress(OSError):
         # Before the training looks at it; later changes are the relay's.
         fcntl.ioctl(slave, termios.TIOCSWINSZ, fcntl.ioctl(1, termios.TIOCGWINSZ, bytes(8)))
+    # The user's terminal turns newlines into returns; done here too, it would cost the kernel a call for each line.
+    modes = termios.tcgetattr(slave)
+    modes[_OFLAG] &= ~termios.OPOST
+    termios.tcsetattr(slave, termios.TCSANOW, modes)
     return Ends(slave if os.isatty(0) else None, slave, slave, is_terminal=True), (master,)
 
 
