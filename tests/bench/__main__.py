@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import start
+from tests.bench import relay, start, wandb_console
 from tests.bench.measure import Result, machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -20,7 +20,7 @@ HEAD = ("work", "ours", "peer", "peer's", "ratio", "spread", "at most")
 def main() -> None:
     """Measure everything that has a peer."""
     with tempfile.TemporaryDirectory(prefix="tsdia-bench-") as folder:
-        results = start.measure(Path(folder))
+        results = [result for part in (start, relay, wandb_console) for result in part.measure(Path(folder))]
     table = Table(*HEAD)
     for result in results:
         table.add_row(*row(result))

@@ -166,6 +166,24 @@ def test_memory_stays_flat_for_a_line_without_end_random_bytes_and_a_flood(tmp_p
     relay.end()
 
 
+def test_memory_stays_flat_over_as_many_rotations_as_ten_hours_have(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, console=False, settings={"max_bytes": 64 * 1024, "progress_s": 0})
+    kinds = (
+        "step {0} loss 0.{0}\n" * 50,
+        "\r{0:3d}%|{1}| {0}/500 [00:12<00:34]" * 50 + "\n",
+        "{0}: \x1b[31mred\x1b[0m naïve\n\n{1}\x1b[A\r\x1b[K{0} above\n" * 10,
+    )
+    memory_kib = []
+    for number in range(4_500):
+        write_all(relay.out, kinds[number % 3].format(number, "█" * (number % 40)).encode())
+        write_all(relay.err, f"W {number}\n".encode() * 800)
+        if number % 500 == 499:
+            memory_kib.append(relay.rss_kib())
+    relay.end()
+    assert len(list(tmp_path.glob("training_x.0*"))) > 50
+    assert memory_kib[-1] - memory_kib[1] < 256
+
+
 def test_the_latest_progress_is_in_a_small_file(tmp_path: Path) -> None:
     progress = tmp_path / "progress.json"
     relay = Relay(tmp_path, progress=str(progress))

@@ -1,0 +1,54 @@
+"""What W&B's own capture of the console costs, and what a line costs under us without it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bench.measure import Result, alternate
+from tests.support.command import COMMAND, environment
+
+LINES = 100_000
+RUNS = 1  # each of the peer's takes a minute
+SCRIPT = f"""\
+import sys, time
+import wandb
+run = wandb.init(project="bench", mode="offline", dir=".")
+began = time.perf_counter()
+for step in range({LINES}):
+    print("step", step, "loss 0.123456 and some more text to fill the line")
+sys.stdout.flush()
+elapsed = time.perf_counter() - began
+run.finish()
+with open("seconds.txt", "w") as file:
+    file.write(str(elapsed))
+"""
+
+
+def measure(folder: Path) -> list[Result]:
+    """The seconds of the printing loop alone: start and end of W&B are the same on both sides."""
+    (folder / "printing.py").write_text(SCRIPT)
+    (folder / "printing.yml").write_text(
+        "training: {checkpoint: {save_dir: runs/printing}}\n"
+        "tsdia_run: {entrypoint: printing.py, launcher: python, wandb: {console: off}}\n"
+    )
+    return [
+        alternate(
+            f"{LINES:,} printed lines, W&B offline, `console: off` under us",
+            lambda: _seconds(folder, [COMMAND, "new", "printing.yml"]),
+            "python with W&B's own capture",
+            lambda: _seconds(folder, [sys.executable, "printing.py"]),
+            runs=RUNS,
+            limit=0.10,
+        )
+    ]
+
+
+def _seconds(folder: Path, argv: list[str]) -> float:
+    """Of a run whose output is read as fast as it comes."""
+    for left in ("runs", "wandb"):
+        shutil.rmtree(folder / left, ignore_errors=True)
+    subprocess.run(argv, cwd=folder, env=environment(), capture_output=True, check=True)
+    return float((folder / "seconds.txt").read_text())
