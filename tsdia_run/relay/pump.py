@@ -103,7 +103,7 @@ class Pump:
             self._poll = select.poll()
             for fd, events in wanted:
                 self._poll.register(fd, events)
-        ready = {fd for fd, _ in self._poll.poll(self._wait_ms())}
+        ready = dict(self._poll.poll(self._wait_ms()))
         if self._wake in ready:
             os.read(self._wake, _READ_BYTES)
             if self._terminal is not None:
@@ -113,7 +113,7 @@ class Pump:
         if self._terminal is not None:
             self._see_to_terminal(self._terminal, ready)
         for stream, source in [*self._open.items()]:
-            if source in ready:
+            if ready.get(source, 0) & ~select.POLLOUT:  # that a terminal takes keys is no word about its output
                 self._read(stream, source)
         for console in self._consoles:
             if console.waiting_fd in ready:
@@ -214,7 +214,7 @@ class Pump:
         if self._is_suspended:
             self._supervisor.tell("suspended")
 
-    def _see_to_terminal(self, terminal: Terminal, ready: set[int]) -> None:
+    def _see_to_terminal(self, terminal: Terminal, ready: dict[int, int]) -> None:
         if terminal.has_keys:
             terminal.pass_keys()
         elif terminal.reading_fd in ready:
