@@ -42,6 +42,8 @@ _TICK_S = 0.25
 _SLOW_TICK_S = 1.0
 # A console that takes nothing for so long at the end is left behind.
 _CONSOLE_GRACE_S = 1.0
+# And one that is slow, after so long: the supervisor waits for us, and the footer for it.
+_CONSOLES_LIMIT_S = 3.0
 _GONE = "[tsdia-run: the end of the output; the supervising process was gone before]"
 _CUT = "[tsdia-run: the training ended {seconds:g} s ago, but another process holds its output open; no more is read]"
 _RESTARTED = "[tsdia-run: the relay was killed here and started again; what it had read and not written yet is lost]"
@@ -230,15 +232,25 @@ class Pump:
         if is_cut:
             self._log.line(_CUT.format(seconds=self._drain_s))
         self._open.clear()
+        deadline_s = time.monotonic() + _CONSOLES_LIMIT_S
         for console in self._consoles:
-            console.finish()
-            while console.waiting_fd is not None and _takes_some(console.waiting_fd):
-                console.flush()
-                console.finish()
+            _end_console(console, deadline_s)
         if self._terminal is not None:
             self._terminal.give_back()
             self._terminal = None
         self._supervisor.tell("drained", is_cut=is_cut)
+
+
+def _end_console(console: Console, deadline_s: float) -> None:
+    """Show what waits, as long as it is taken, and until the deadline."""
+    console.finish()
+    while console.waiting_fd is not None and _takes_some(console.waiting_fd):
+        if time.monotonic() >= deadline_s:
+            console.skip_backlog()
+            console.finish()
+            return
+        console.flush()
+        console.finish()
 
 
 def _takes_some(fd: int) -> bool:
