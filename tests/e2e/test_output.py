@@ -162,6 +162,25 @@ def test_a_killed_relay_is_replaced_and_the_training_goes_on(project: Path, star
     assert "last line" in log
 
 
+def test_a_relay_that_is_killed_right_before_the_end_costs_no_line(project: Path) -> None:
+    (project / "train.py").write_text(
+        "import os, pathlib, signal, sys\n"
+        "for folder in pathlib.Path('/proc').glob('[0-9]*'):\n"
+        "    try: words = (folder / 'cmdline').read_bytes()\n"
+        "    except OSError: continue\n"
+        "    if b'\\0tsdia_run relay\\0' in words and os.fsencode(os.getcwd()) in words:\n"
+        "        os.kill(int(folder.name), signal.SIGKILL)\n"
+        "for i in range(1000): print('line', i)\n"
+    )
+    done = tsdia_run("new", "config.yml", cwd=project)
+    assert done.returncode == 0
+    assert "the relay was killed and started again" in done.stderr
+    assert lines_of(project / "runs/exp") == [f"line {i}" for i in range(1000)] == done.stdout.splitlines()
+    log = log_of(project / "runs/exp").splitlines()
+    assert "the relay was killed here and started again" in log[-1002]
+    assert "completed after" in log[-1]
+
+
 def test_a_reader_that_goes_away_costs_no_line(project: Path) -> None:
     (project / "train.py").write_text("for i in range(50000): print('line', i)\nprint('last line', i)\n")
     command = f"{COMMAND} new config.yml -q | head -1"
