@@ -54,6 +54,22 @@ def test_on_a_terminal_the_training_is_on_a_terminal_of_the_same_size(project: P
     assert "red" in lines_of(project / "runs/exp")
 
 
+def test_a_new_size_is_passed_on_without_the_terminals_keys(project: Path) -> None:
+    (project / "train.py").write_text(
+        "import os, signal\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: print('now', *os.get_terminal_size(), flush=True))\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+    )
+    shell = pexpect.spawn(
+        "sh", ["-c", f"{COMMAND} new config.yml < /dev/null"], cwd=str(project), env=environment(), timeout=30
+    )
+    shell.expect("ready")
+    shell.setwinsize(40, 120)
+    shell.expect("now 120 40")
+    shell.expect(pexpect.EOF)
+
+
 def test_no_pty_and_a_redirected_stream_mean_pipes(project: Path) -> None:
     (project / "train.py").write_text("import sys; print(sys.stdout.isatty(), sys.stderr.isatty())\n")
     shell = on_terminal("new", "config.yml", "--no-pty", cwd=project)

@@ -18,7 +18,7 @@ from tsdia_run.relay.console import Console
 from tsdia_run.relay.journal import Clock, Journal
 from tsdia_run.relay.logs import Log
 from tsdia_run.relay.supervisor import Supervisor
-from tsdia_run.relay.terminal import Terminal
+from tsdia_run.relay.terminal import Terminal, copy_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ class Pump:
         ready = dict(self._poll.poll(self._wait_ms()))
         if self._wake in ready:
             os.read(self._wake, _READ_BYTES)
-            if self._terminal is not None:
-                self._terminal.copy_size()
+            if self._spec.is_terminal and self._spec.consoles[0] is not None:  # whose keys we may not have
+                copy_size(self._spec.consoles[0], self._spec.sources[0])
         if self._supervisor.control in ready:
             self._obey()
         if self._terminal is not None:
