@@ -54,6 +54,22 @@ def test_on_a_terminal_the_training_is_on_a_terminal_of_the_same_size(project: P
     assert "red" in lines_of(project / "runs/exp")
 
 
+def test_a_new_size_is_passed_on_without_the_terminals_keys(project: Path) -> None:
+    (project / "train.py").write_text(
+        "import os, signal\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: print('now', *os.get_terminal_size(), flush=True))\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+    )
+    shell = pexpect.spawn(
+        "sh", ["-c", f"{COMMAND} new config.yml < /dev/null"], cwd=str(project), env=environment(), timeout=30
+    )
+    shell.expect("ready")
+    shell.setwinsize(40, 120)
+    shell.expect("now 120 40")
+    shell.expect(pexpect.EOF)
+
+
 def test_no_pty_and_a_redirected_stream_mean_pipes(project: Path) -> None:
     (project / "train.py").write_text("import sys; print(sys.stdout.isatty(), sys.stderr.isatty())\n")
     shell = on_terminal("new", "config.yml", "--no-pty", cwd=project)
@@ -160,6 +176,25 @@ def test_a_killed_relay_is_replaced_and_the_training_goes_on(project: Path, star
     numbers = [int(line.split()[1]) for line in log.splitlines() if re.fullmatch(r"line \d+", line)]
     assert len(numbers) == len(set(numbers)), "nothing twice"
     assert "last line" in log
+
+
+def test_a_relay_that_is_killed_right_before_the_end_costs_no_line(project: Path) -> None:
+    (project / "train.py").write_text(
+        "import os, pathlib, signal, sys\n"
+        "for folder in pathlib.Path('/proc').glob('[0-9]*'):\n"
+        "    try: words = (folder / 'cmdline').read_bytes()\n"
+        "    except OSError: continue\n"
+        "    if b'\\0tsdia_run relay\\0' in words and os.fsencode(os.getcwd()) in words:\n"
+        "        os.kill(int(folder.name), signal.SIGKILL)\n"
+        "for i in range(1000): print('line', i)\n"
+    )
+    done = tsdia_run("new", "config.yml", cwd=project)
+    assert done.returncode == 0
+    assert "the relay was killed and started again" in done.stderr
+    assert lines_of(project / "runs/exp") == [f"line {i}" for i in range(1000)] == done.stdout.splitlines()
+    log = log_of(project / "runs/exp").splitlines()
+    assert "the relay was killed here and started again" in log[-1002]
+    assert "completed after" in log[-1]
 
 
 def test_a_reader_that_goes_away_costs_no_line(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import random
@@ -17,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.relay import Relay, concatenation, no_relay_left, write_all
+from tsdia_run.relay.logs import Log
+from tsdia_run.relay.parts import Parts, member
 
 __all__ = ["no_relay_left"]
 
@@ -180,6 +183,41 @@ def test_a_deleted_log_begins_anew_and_says_so(tmp_path: Path) -> None:
     events = relay.end()
     assert relay.lines() == ["[tsdia-run: the log file was deleted; 7 bytes went with it]", "after", "footer"]
     assert [event["event"] for event in events] == ["warning", "drained"]
+
+
+def test_a_log_that_was_deleted_on_another_machine_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    log = Log(str(tmp_path / "training_x.log"), warn=warnings.append)
+    log.line("before")
+    (tmp_path / "training_x.log").unlink()
+
+    def stale(_fd: int) -> os.stat_result:
+        monkeypatch.undo()
+        raise OSError(errno.ESTALE, "Stale file handle")  # as NFS answers
+
+    monkeypatch.setattr(os, "fstat", stale)
+    log.line("after")
+    log.close()
+    assert concatenation(tmp_path) == b"[tsdia-run: the log file was deleted; 7 bytes went with it]\nafter\n"
+    assert len(warnings) == 1
+
+
+def test_two_compressors_at_once_pack_a_part_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts_of_log = Parts(str(tmp_path / "training_x.log"))
+    part = Path(parts_of_log.path(1))
+    part.write_bytes(b"text\n")
+    listdir, looks = os.listdir, list[str]()
+
+    def other_is_ready(folder: str) -> list[str]:
+        looks.append(folder)
+        if len(looks) == 2:  # between our look at the part and our work on it
+            part.with_suffix(".other").write_bytes(member(b"text\n"))
+            part.with_suffix(".other").rename(part)
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", other_is_ready)
+    parts_of_log.compress_all()
+    assert gzip.decompress(part.read_bytes()) == b"text\n"
 
 
 def test_a_removed_folder_is_made_again_and_a_removed_run_is_not(tmp_path: Path) -> None:

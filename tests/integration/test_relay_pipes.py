@@ -107,6 +107,30 @@ def test_a_stalled_console_never_holds_up_the_training_and_tells_what_it_skipped
     assert relay.lines()[-3:] == ["again", "and again", "footer"]
 
 
+def test_a_slow_console_holds_up_the_end_for_a_few_seconds_at_most(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    data = b"a line of a stream\n" * 80_000
+    write_all(relay.out, data)
+    relay.close_sources()
+    relay.order(drain=5)
+    relay.order(footer="footer")
+    relay.close_console_writers()
+    assert relay.console_out is not None
+    shown = b""
+    end = time.monotonic() + 8
+    while relay.process.poll() is None:
+        assert time.monotonic() < end, "it waits for the console"
+        shown += os.read(relay.console_out, 4096)
+        time.sleep(0.05)
+    shown += read_all(relay.console_out)
+    relay.ended()
+    mark = next(text for text in shown.split(b"\n") if text.startswith(b"[tsdia-run: "))
+    head, _, tail = shown.partition(mark + b"\n")
+    assert not tail
+    assert len(head) + int(mark.split()[1]) in (len(data), len(data) + 1)  # a line that was cut short is ended
+    assert relay.lines()[-2:] == ["a line of a stream", "footer"]
+
+
 def test_a_socket_as_console_is_left_as_it_is_and_stalls_nothing(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:

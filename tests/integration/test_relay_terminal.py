@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -71,6 +72,24 @@ def test_the_training_is_on_a_terminal_and_its_questions_are_answered(start: Cal
     session.user.expect(pexpect.EOF)
     assert session.log.read_text().splitlines() == ["90 30 True", "name? bob", "hello bob", "footer"]
     assert session.are_modes_restored()
+
+
+def test_more_keys_than_the_training_takes_at_once_are_kept_for_it(start: Callable[[str], Session]) -> None:
+    session = start(
+        "import sys, termios, time\n"
+        "modes = termios.tcgetattr(0); modes[3] &= ~termios.ECHO; termios.tcsetattr(0, termios.TCSANOW, modes)\n"
+        "print('ready'); time.sleep(1)\n"
+        "print('got', 1 + next(i for i, line in enumerate(sys.stdin) if line == 'end\\n'))"
+    )
+    session.user.expect_exact("ready")
+    session.wait_for_keys_to_pass()
+    pasted = b"a line that was pasted\n" * 4000 + b"end\n"
+    typing = threading.Thread(target=session.user.send, args=(pasted,), daemon=True)
+    typing.start()
+    session.user.expect_exact("got 4001")
+    session.user.expect(pexpect.EOF)
+    typing.join(LIMIT_S)
+    assert session.log.read_text().splitlines() == ["ready", "got 4001", "footer"]
 
 
 def test_a_new_size_of_the_terminal_is_passed_on(start: Callable[[str], Session]) -> None:

@@ -35,7 +35,7 @@ def flags() -> list[tuple[str, str, str]]:
 
 
 def test_there_are_flags_to_look_at() -> None:
-    assert {command for command, _, _ in flags()} == {"new", "resume"}
+    assert {command for command, _, _ in flags()} == {"ensure", "new", "resume"}
 
 
 @pytest.mark.parametrize(("command", "flag", "said"), flags())

@@ -6,6 +6,7 @@ import itertools
 
 import pyte
 import pyte.modes
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -113,3 +114,8 @@ def test_plain_text_enters_the_log_as_it_is(text: str) -> None:
 def test_broken_utf8_is_repaired_and_nothing_else(lines: list[bytes]) -> None:
     data = b"".join(line + b"\n" for line in lines)
     assert log_of(data) == data.decode("utf-8", "replace").encode()
+
+
+@pytest.mark.parametrize("piece", [b"\x1b[1000@", "\u0301".encode()], ids=["inserted blanks", "accents"])
+def test_one_line_that_is_edited_without_end_stays_small(piece: bytes) -> None:
+    assert len(log_of(b"ab\b", piece * 20_000)) <= 2 * LONG_LINE

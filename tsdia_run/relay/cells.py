@@ -14,6 +14,8 @@ _UNEVEN = (
     "\u20d0-\u20ff\u2300-\u23ff\u25fd\u25fe\u2600-\u27ff\u2900-\ufffc\ufffe\uffff\U00010000-\U0010ffff]"
 )
 _TAB_CELLS = 8
+# What combines with a character without end is dropped, as terminals do: a cell must not grow for ever.
+_LONGEST_CELL = 32
 
 
 def is_even(text: str) -> bool:
@@ -89,7 +91,9 @@ def _put_char(cells: list[str], column: int, char: str) -> int:
     needed = width(char)
     if needed == 0 and column > 0:
         at = column - 1
-        cells[at - 1 if not cells[at] and at else at] += char
+        at -= not cells[at] and at > 0
+        if len(cells[at]) < _LONGEST_CELL:
+            cells[at] += char
         return column
     needed = max(needed, 1)
     _unpair(cells, column, column + needed)

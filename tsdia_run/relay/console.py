@@ -89,6 +89,12 @@ class Console:
             else:
                 self._backlog[0] = memoryview(data)[written:]
 
+    def skip_backlog(self) -> None:
+        """Wait no longer for what is slow."""
+        self._skipped += self._backlog_bytes
+        self._backlog.clear()
+        self._backlog_bytes = 0
+
     def finish(self) -> None:
         """Say what was skipped at the very end."""
         if self._skipped and not self._backlog:
@@ -108,9 +114,9 @@ class Console:
 
     def _fail(self, error: OSError) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):  # a file; there may be space again
-            self._skipped += self._backlog_bytes
-        else:
-            self._fd = None
+            self.skip_backlog()
+            return
+        self._fd = None
         self._backlog.clear()
         self._backlog_bytes = 0
 

@@ -187,7 +187,7 @@ class Log:
 
     def _is_writable(self) -> bool:
         """Whether a write is worth a try now; a file that was deleted is made anew."""
-        if self._fd is not None and os.fstat(self._fd).st_nlink == 0:
+        if self._fd is not None and self._is_deleted(self._fd):
             os.close(self._fd)
             self._fd = None
             self._notes.append(f"[tsdia-run: the log file was deleted; {self._size} bytes went with it]")
@@ -196,6 +196,12 @@ class Log:
             return False
         self._retry_s = 0.0
         return self._fd is not None or self._open()
+
+    def _is_deleted(self, fd: int) -> bool:
+        try:
+            return os.fstat(fd).st_nlink == 0
+        except OSError as error:
+            return error.errno == errno.ESTALE  # how NFS says that another machine deleted it
 
     def _open(self) -> bool:
         try:

@@ -21,6 +21,10 @@ import os
 import re
 import signal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from io import BufferedReader
+
 MEMBER_BYTES = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 # Magic, deflate, FEXTRA, no time, no flags, Unix; length of the extra field, its name and its length.
@@ -66,24 +70,30 @@ class Parts:
         Raises:
             OSError: A part can't be read or written; it stays as it is.
         """
-        while (path := self._oldest_plain()) is not None:
-            self._compress(path)
+        while (plain := self._oldest_plain()) is not None:
+            with plain:
+                self._compress(plain)
 
-    def _oldest_plain(self) -> str | None:
+    def _oldest_plain(self) -> BufferedReader | None:
         for path in map(self.path, self.numbers()):
-            with open(path, "rb") as part:
-                if part.read(len(_GZIP)) != _GZIP:
-                    return path
+            part = open(path, "rb")  # noqa: SIM115 - stays open for the caller
+            if part.read(len(_GZIP)) != _GZIP:
+                part.seek(0)
+                return part
+            part.close()
         return None
 
-    def _compress(self, path: str) -> None:
+    def _compress(self, plain: BufferedReader) -> None:
+        # The file that was looked at, not its name: the compressor of a relay that was killed may be just about to
+        # put its packed part there, and packed twice is unreadable.
+        path = plain.name
         folder, name = os.path.split(path)
         for other in os.listdir(folder):  # left by one that was killed
             if other.startswith(f".{name}."):
                 os.unlink(os.path.join(folder, other))
         packed_path = os.path.join(folder, f".{name}.{os.getpid()}")
         try:
-            with open(path, "rb") as plain, open(packed_path, "xb") as packed:
+            with open(packed_path, "xb") as packed:
                 while text := plain.read(MEMBER_BYTES):
                     packed.write(member(text + plain.readline(MEMBER_BYTES)))
                 packed.flush()

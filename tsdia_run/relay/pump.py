@@ -18,7 +18,7 @@ from tsdia_run.relay.console import Console
 from tsdia_run.relay.journal import Clock, Journal
 from tsdia_run.relay.logs import Log
 from tsdia_run.relay.supervisor import Supervisor
-from tsdia_run.relay.terminal import Terminal
+from tsdia_run.relay.terminal import Terminal, copy_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ _TICK_S = 0.25
 _SLOW_TICK_S = 1.0
 # A console that takes nothing for so long at the end is left behind.
 _CONSOLE_GRACE_S = 1.0
+# And one that is slow, after so long: the supervisor waits for us, and the footer for it.
+_CONSOLES_LIMIT_S = 3.0
 _GONE = "[tsdia-run: the end of the output; the supervising process was gone before]"
 _CUT = "[tsdia-run: the training ended {seconds:g} s ago, but another process holds its output open; no more is read]"
 _RESTARTED = "[tsdia-run: the relay was killed here and started again; what it had read and not written yet is lost]"
@@ -103,17 +105,17 @@ class Pump:
             self._poll = select.poll()
             for fd, events in wanted:
                 self._poll.register(fd, events)
-        ready = {fd for fd, _ in self._poll.poll(self._wait_ms())}
+        ready = dict(self._poll.poll(self._wait_ms()))
         if self._wake in ready:
             os.read(self._wake, _READ_BYTES)
-            if self._terminal is not None:
-                self._terminal.copy_size()
+            if self._spec.is_terminal and self._spec.consoles[0] is not None:  # whose keys we may not have
+                copy_size(self._spec.consoles[0], self._spec.sources[0])
         if self._supervisor.control in ready:
             self._obey()
         if self._terminal is not None:
             self._see_to_terminal(self._terminal, ready)
         for stream, source in [*self._open.items()]:
-            if source in ready:
+            if ready.get(source, 0) & ~select.POLLOUT:  # that a terminal takes keys is no word about its output
                 self._read(stream, source)
         for console in self._consoles:
             if console.waiting_fd in ready:
@@ -214,7 +216,7 @@ class Pump:
         if self._is_suspended:
             self._supervisor.tell("suspended")
 
-    def _see_to_terminal(self, terminal: Terminal, ready: set[int]) -> None:
+    def _see_to_terminal(self, terminal: Terminal, ready: dict[int, int]) -> None:
         if terminal.has_keys:
             terminal.pass_keys()
         elif terminal.reading_fd in ready:
@@ -230,15 +232,25 @@ class Pump:
         if is_cut:
             self._log.line(_CUT.format(seconds=self._drain_s))
         self._open.clear()
+        deadline_s = time.monotonic() + _CONSOLES_LIMIT_S
         for console in self._consoles:
-            console.finish()
-            while console.waiting_fd is not None and _takes_some(console.waiting_fd):
-                console.flush()
-                console.finish()
+            _end_console(console, deadline_s)
         if self._terminal is not None:
             self._terminal.give_back()
             self._terminal = None
         self._supervisor.tell("drained", is_cut=is_cut)
+
+
+def _end_console(console: Console, deadline_s: float) -> None:
+    """Show what waits, as long as it is taken, and until the deadline."""
+    console.finish()
+    while console.waiting_fd is not None and _takes_some(console.waiting_fd):
+        if time.monotonic() >= deadline_s:
+            console.skip_backlog()
+            console.finish()
+            return
+        console.flush()
+        console.finish()
 
 
 def _takes_some(fd: int) -> bool:

@@ -204,3 +204,4 @@ class Screen:
             del line[column : column + steps]
         elif column < len(line):
             line[column:column] = " " * steps
+            del line[LONG_LINE:]

@@ -21,6 +21,15 @@ _KEYS_BYTES = 1024
 _IFLAG, _LFLAG, _CC = 0, 3, 6
 
 
+def copy_size(user: int, master: int) -> None:
+    """Give the training's terminal the size of the user's; its foreground group gets SIGWINCH if that is new."""
+    try:
+        size = fcntl.ioctl(user, termios.TIOCGWINSZ, bytes(8))
+        fcntl.ioctl(master, termios.TIOCSWINSZ, size)
+    except OSError:
+        return  # closed; the keys will tell
+
+
 class Terminal:
     """The user's terminal.
 
@@ -52,14 +61,6 @@ class Terminal:
         """Whether keys wait until the training's terminal takes them."""
         return bool(self._keys)
 
-    def copy_size(self) -> None:
-        """Give the training's terminal the size of the user's; its foreground group gets SIGWINCH if that is new."""
-        try:
-            size = fcntl.ioctl(self._fd, termios.TIOCGWINSZ, bytes(8))
-            fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
-        except OSError:
-            return  # closed; the keys will tell
-
     def take(self) -> None:
         """Have the keys passed on, if our group is in the foreground."""
         if self._is_taken or self._is_gone or not self._is_foreground():
@@ -70,7 +71,7 @@ class Terminal:
         except termios.error:
             return
         self._is_taken = True
-        self.copy_size()
+        copy_size(self._fd, self._master)
 
     def give_back(self) -> None:
         """Restore the modes, unless somebody else has set others since (the shell after our supervisor died)."""

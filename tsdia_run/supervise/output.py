@@ -26,6 +26,7 @@ DRAIN_S = 5.0
 _ANSWER_S = 5.0
 _SUSPEND_S = 0.5
 _OFLAG = 1
+_RESTARTED = "the relay was killed and started again; the log has a mark there"
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ class Output:
         self._start()
 
     def _start(self) -> None:
-        control_read, self._control = os.pipe()
-        self.events, events_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        control_read, control = os.pipe()
+        events, events_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         spec = {**self._spec, "control": control_read, "events": events_write}
         try:
             self._relay = subprocess.Popen(
@@ -105,24 +106,33 @@ class Output:
                 [sys.executable, "-S", "-E", str(_RELAY), "tsdia_run relay", json.dumps(spec)],
                 pass_fds=(*self._sources, control_read, events_write),
             )
+        except OSError:
+            os.close(control)
+            os.close(events)
+            raise
         finally:
             os.close(control_read)
             os.close(events_write)
-        self._partial = b""
+        self._control, self.events, self._partial = control, events, b""
 
-    def keep_alive(self) -> bool:
+    def keep_alive(self) -> list[Event]:
         """Start another relay if the last one was killed.
 
         Returns:
-            Whether it had to.
+            What the dead one had still told, and that it died; nothing if it lives.
         """
         if self._relay.poll() is None:
-            return False
-        os.close(self._control)
-        os.close(self.events)
+            return []
+        found = self.read_events()
+        old = (self._control, self.events)
         self._spec["restarted"] = True
-        self._start()
-        return True
+        try:
+            self._start()
+        except OSError:
+            return found  # no process or memory at this moment; tried again at the next call
+        for fd in old:
+            os.close(fd)
+        return [*found, Event("warning", _RESTARTED)]
 
     def read_events(self) -> list[Event]:
         """What the relay has told since the last call."""
@@ -134,10 +144,10 @@ class Output:
         found = [json.loads(line) for line in lines]
         return [Event(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
 
-    def suspend(self) -> None:
+    def suspend(self) -> list[Event]:
         """Give the terminal back to the shell; comes back when the relay has done so."""
         self._tell(suspend=True)
-        self._wait_for("suspended", _SUSPEND_S)
+        return self._wait_for("suspended", _SUSPEND_S)
 
     def resume(self) -> None:
         """Take the terminal again."""
@@ -145,24 +155,26 @@ class Output:
 
     def drain(self) -> list[Event]:
         """After the training ended: everything that it wrote is in the log, and on a console that takes it."""
-        if not self.ends.is_terminal:
-            for fd in self._sources:
-                os.close(fd)
+        found = self.keep_alive()
         self._tell(drain=DRAIN_S)
-        return self._wait_for("drained", DRAIN_S + _ANSWER_S)
+        found += self._wait_for("drained", DRAIN_S + _ANSWER_S)
+        if restarted := self.keep_alive():  # killed while it drained
+            self._tell(drain=DRAIN_S)
+            found += [*restarted, *self._wait_for("drained", DRAIN_S + _ANSWER_S)]
+        return found
 
     def finish(self, footer: str) -> None:
         """Write the last line of the log, and end the relay."""
+        if self.keep_alive():
+            self._tell(drain=0.0)  # the one before had read everything
         self._tell(footer=footer)
         try:
             self._relay.wait(_ANSWER_S)
         except subprocess.TimeoutExpired:
             self._relay.kill()
             self._relay.wait()
-        if self.ends.is_terminal:
-            os.close(self._sources[0])
-        os.close(self._control)
-        os.close(self.events)
+        for fd in (*self._sources, self._control, self.events):
+            os.close(fd)
 
     def _tell(self, **order: object) -> None:
         with suppress(OSError):

@@ -144,9 +144,8 @@ class Supervisor:
                 now_s = time.monotonic()
                 self._climb(self._ladder.waited(now_s), child)
                 self._listen(output.read_events())
+                self._listen(output.keep_alive())
                 self._metrics.tick(now_s)
-                if output.keep_alive():
-                    self._warnings.append("the relay was killed and started again; the log has a mark there")
                 if now_s - heartbeat_s >= _HEARTBEAT_S:
                     heartbeat_s = now_s
                     with suppress(OSError):
@@ -159,7 +158,7 @@ class Supervisor:
             if not self._job.is_delegated:  # torch's launcher would die of it and orphan its ranks
                 child.send(number)
         elif number == signal.SIGTSTP:
-            output.suspend()
+            self._listen(output.suspend())
             process.signal_members(self._run.run_id, signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGSTOP)
             process.signal_members(self._run.run_id, signal.SIGCONT)
