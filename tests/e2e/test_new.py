@@ -162,7 +162,7 @@ def test_hostile_directory_names_work(tmp_path: Path, name: str) -> None:
         (["new", "config.yml", "--no-such-flag"], 2, "--no-such-flag"),
         (["nwe"], 2, "nwe"),
         (["resume", "absent"], 66, "absent does not exist"),
-        (["resume", "."], 66, "not a run"),
+        (["resume", "."], 66, "neither a run nor a checkpoint"),
     ],
 )
 def test_bad_input_is_a_clear_error_and_touches_nothing(project: Path, words: list[str], code: int, says: str) -> None:
@@ -237,7 +237,7 @@ def test_a_moved_run_can_be_resumed(project: Path) -> None:
     assert tsdia_run("new", "config.yml", cwd=project).returncode == 0
     (project / "archive").mkdir()
     moved = (project / "runs" / "exp").rename(project / "archive" / "exp")
-    done = tsdia_run("resume", "archive/exp", cwd=project)
+    done = tsdia_run("resume", "archive/exp", "--again", cwd=project)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"from {moved}/checkpoint-epoch0-step5 in {moved}\n"
     assert not (project / "runs" / "exp").exists()
@@ -287,7 +287,7 @@ def test_names_that_are_not_utf_8_survive_a_resume(project: Path) -> None:
     )
     name = os.fsdecode(b"caf\xe9")
     assert tsdia_run("new", "config.yml", "--", name, cwd=project).stdout == "b'caf\\xe9'\n"
-    assert tsdia_run("resume", "runs/exp", cwd=project).stdout == "b'caf\\xe9'\n"
+    assert tsdia_run("resume", "runs/exp", "--again", cwd=project).stdout == "b'caf\\xe9'\n"
 
 
 def test_a_run_inside_a_run_is_told_of_its_own_directory_alone(project: Path) -> None:

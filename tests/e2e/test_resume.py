@@ -82,7 +82,7 @@ def test_resume_args_take_the_place_of_a_key(project: Path) -> None:
         "print(sys.argv[3:])\n"
     )
     assert tsdia_run("new", "config.yml", cwd=project).stdout == "[]\n"
-    assert tsdia_run("resume", "x", cwd=project).stdout == "['--resume_from_checkpoint', 'checkpoint-30']\n"
+    assert tsdia_run("resume", "x", "--again", cwd=project).stdout == "['--resume_from_checkpoint', 'checkpoint-30']\n"
 
 
 def test_a_run_without_a_checkpoint_says_how_to_start_again(project: Path) -> None:
@@ -131,3 +131,128 @@ def test_secrets_are_asked_for_again_rather_than_recorded(project: Path) -> None
     done = tsdia_run("resume", "runs/exp", cwd=project)
     assert done.returncode == 2
     assert "secret" in done.stderr
+
+
+def checkpoint_of(run_dir: Path, *words: str) -> str | None:
+    done = tsdia_run("resume", str(run_dir), *words, "--dry-run", "--json", cwd=run_dir)
+    assert done.returncode == 0, done.stderr
+    path = json.loads(done.stdout)["checkpoint"]
+    return None if path is None else Path(path).name
+
+
+def test_another_checkpoint_by_step_by_name_and_the_best(failed_run: Path) -> None:
+    (failed_run / "best_checkpoint").symlink_to("checkpoint-epoch0-step20")
+    assert checkpoint_of(failed_run, "--from", "5") == "checkpoint-epoch0-step5"
+    assert checkpoint_of(failed_run, "--from", "checkpoint-epoch0-step5/") == "checkpoint-epoch0-step5"
+    assert checkpoint_of(failed_run, "--from", "best") == "checkpoint-epoch0-step20"
+    assert checkpoint_of(failed_run, "--from", "latest") == "checkpoint-epoch0-step100"
+    wrong = tsdia_run("resume", str(failed_run), "--from", "7", cwd=failed_run)
+    assert wrong.returncode == 66
+    assert "checkpoint-epoch0-step100" in wrong.stderr
+    twice = tsdia_run("resume", f"{failed_run}/checkpoint-epoch0-step5", "--from", "5", cwd=failed_run)
+    assert twice.returncode == 2
+
+
+def test_what_lies_beyond_an_older_start_is_kept_and_not_taken_again(failed_run: Path) -> None:
+    (failed_run.parents[1] / "train.py").write_text("raise SystemExit(1)\n")
+    done = tsdia_run("resume", str(failed_run), "--from", "5", cwd=failed_run)
+    assert "kept, but no longer counted: checkpoint-epoch0-step20, checkpoint-epoch0-step100" in done.stderr
+    attempt = record_of(failed_run)["attempts"][1]
+    assert attempt["superseded"] == ["checkpoint-epoch0-step20", "checkpoint-epoch0-step100"]
+    assert checkpoint_of(failed_run) == "checkpoint-epoch0-step5"
+    assert checkpoint_of(failed_run, "--from", "100") == "checkpoint-epoch0-step100"
+    # Saved again under the old name, it is a new one.
+    (failed_run / "checkpoint-epoch0-step20" / "model.safetensors").touch()
+    assert checkpoint_of(failed_run) == "checkpoint-epoch0-step20"
+
+
+def test_a_completed_run_goes_on_only_if_that_is_meant(failed_run: Path) -> None:
+    assert tsdia_run("resume", str(failed_run), cwd=failed_run).returncode == 0
+    refused = tsdia_run("resume", str(failed_run), cwd=failed_run)
+    assert refused.returncode == 73
+    assert "--again" in refused.stderr
+    assert tsdia_run("resume", str(failed_run), "--again", cwd=failed_run).returncode == 0
+
+
+def test_from_scratch_the_config_is_what_it_was_at_first(failed_run: Path) -> None:
+    (failed_run.parents[1] / "train.py").write_text(SCRIPT.replace("else 0", "else 2"))
+    assert tsdia_run("resume", str(failed_run), "--set", "training.lr=3", cwd=failed_run).returncode == 2
+    done = tsdia_run("resume", str(failed_run), "--from-scratch", cwd=failed_run)
+    seen = json.loads(done.stdout)
+    assert seen["config"]["training"]["checkpoint"]["resume"] is None
+    assert seen["config"]["training"]["lr"] == 3
+    assert seen["from"] is None
+    assert "from the beginning" in done.stderr
+
+
+def test_changes_are_told_and_another_model_needs_consent(failed_run: Path) -> None:
+    (failed_run.parents[1] / "new.yml").write_text(
+        "model: {size: 9}\ntraining: {epochs: 4, checkpoint: {save_dir: elsewhere, resume: }}\n"
+    )
+    words = ["resume", "runs/exp", "--config", "new.yml", "--", "--slow"]
+    refused = tsdia_run(*words, cwd=failed_run.parents[1])
+    assert refused.returncode == 2
+    assert "model.size: 8 -> 9" in refused.stderr
+    assert "--allow model" in refused.stderr
+    assert len(record_of(failed_run)["attempts"]) == 1
+    done = tsdia_run(*words[:-2], "--allow", "model", *words[-2:], cwd=failed_run.parents[1])
+    assert done.returncode == 0, done.stderr
+    assert "changed config: training.epochs: 7 -> 4" in done.stderr
+    assert "changed arguments: --config {config} --fast -> --config {config} --fast --slow" in done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["config"]["model"] == {"size": 9}
+    assert seen["config"]["training"]["checkpoint"]["save_dir"] == str(failed_run)
+    assert "epochs: 3" in (failed_run / "config.yml").read_text()
+    unknown = tsdia_run("resume", "runs/exp", "--allow", "modle", cwd=failed_run.parents[1])
+    assert unknown.returncode == 2
+    assert "Did you mean model?" in unknown.stderr
+
+
+def test_other_keys_change_on_a_resume_and_only_there(project: Path) -> None:
+    config = project / "config.yml"
+    config.write_text(config.read_text() + "  resume_set: {training.lr: 0.5, training.restore: true}\n")
+    (project / "train.py").write_text(SCRIPT)
+    seen = json.loads(tsdia_run("new", "config.yml", cwd=project).stdout)
+    assert seen["config"]["training"]["lr"] == 0.0001
+    done = tsdia_run("resume", "runs/exp", cwd=project)
+    training = json.loads(done.stdout)["config"]["training"]
+    assert (training["lr"], training["restore"]) == (0.5, True)
+    assert "changed config" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("checkpoint-epoch2-step30", ""),
+        ("checkpoints/checkpoint_3", ""),
+        ("checkpoint-30", ""),
+        ("epoch_2", ""),
+        ("step_30", ""),
+        ("any name", "model.safetensors"),
+    ],
+)
+def test_what_others_left_is_adopted_and_nothing_of_theirs_changes(project: Path, name: str, said: str) -> None:
+    theirs = project / "theirs"
+    (theirs / name).mkdir(parents=True)
+    (theirs / "config.yml").write_text("training: {checkpoint: {save_dir: theirs, resume: }}\n")
+    (theirs / name / (said or "optimizer.bin")).write_bytes(b"x")
+    (project / "train.py").write_text("import sys, yaml\nprint(yaml.safe_load(open(sys.argv[2]))['training'])\n")
+    before = {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()}
+    done = tsdia_run("resume", "theirs", "--launcher", "python", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert f"'resume': '{theirs / name}'" in done.stdout
+    assert {path: path.read_bytes() for path in before} == before
+    attempts = record_of(theirs)["attempts"]
+    assert [attempt["state"] for attempt in attempts] == ["lost", "completed"]
+    assert attempts[1]["checkpoint"] == name
+    assert tsdia_run("resume", "theirs", "--again", cwd=project).returncode == 0
+
+
+def test_a_checkpoint_that_others_left_is_enough(project: Path) -> None:
+    (project / "out" / "checkpoint-7").mkdir(parents=True)
+    (project / "train.py").write_text("import sys\nprint(sys.argv[1:])\n")
+    (project / "tsdia-run.yml").write_text('launcher: python\nresume_args: ["--from", "{checkpoint}"]\n')
+    done = tsdia_run("resume", "out/checkpoint-7", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"['--from', '{project}/out/checkpoint-7']\n"
+    assert (project / "out" / "run.json").exists()

@@ -32,7 +32,9 @@ PURE = [
     "errors", "words", "settings", "config/document", "config/edits", "config/surprises",
     "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
-    "launch/accelerate", "launch/accelerate_config", "supervise/ladder", "supervise/ending",
+    "launch/accelerate", "launch/changes",
+    "training/flat", "training/model_summary",
+    "launch/accelerate_config", "supervise/ladder", "supervise/ending",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}
 # errors.py takes the numbers of sysexits.h from os.

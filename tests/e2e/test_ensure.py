@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Starter, record_of, tsdia_run
+
+# Fails until there is a file `go`; saves a checkpoint first if there is a file `save`.
+SCRIPT = """\
+import os, sys, yaml
+checkpoint = yaml.safe_load(open(sys.argv[2]))["training"]["checkpoint"]
+print("from", checkpoint["resume"] and os.path.basename(checkpoint["resume"]))
+if os.path.exists("save"):
+    os.makedirs(checkpoint["save_dir"] + "/checkpoint-5", exist_ok=True)
+sys.exit(0 if os.path.exists("go") else 3)
+"""
+
+
+@pytest.fixture
+def sweep(project: Path) -> Path:
+    (project / "train.py").write_text(SCRIPT)
+    return project
+
+
+def ensure(folder: Path, *words: str) -> tuple[int, str, str]:
+    done = tsdia_run("ensure", "config.yml", *words, cwd=folder)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_it_starts_goes_on_and_then_does_nothing(sweep: Path) -> None:
+    assert ensure(sweep)[:2] == (3, "from None\n")
+    (sweep / "save").touch()
+    assert ensure(sweep)[:2] == (3, "from None\n")  # from the beginning: nothing had been saved
+    assert ensure(sweep)[:2] == (3, "from checkpoint-5\n")
+    (sweep / "go").touch()
+    assert ensure(sweep)[:2] == (0, "from checkpoint-5\n")
+    code, stdout, stderr = ensure(sweep)
+    assert (code, stdout) == (0, "")
+    assert "runs/exp has completed; there is nothing to do" in stderr
+    states = [attempt["state"] for attempt in record_of(sweep / "runs/exp")["attempts"]]
+    assert states == ["failed", "failed", "failed", "completed"]
+
+
+def test_another_config_is_refused_with_the_differences(sweep: Path) -> None:
+    ensure(sweep)
+    config = sweep / "config.yml"
+    config.write_text(config.read_text().replace("epochs: 3", "epochs: 4 # and a comment").replace("lr:", "rate:"))
+    code, _, stderr = ensure(sweep)
+    assert code == 73
+    assert "training.epochs: 3 -> 4" in stderr
+    assert "training.lr: 0.0001 -> (not there)" in stderr
+    assert "--config config.yml" in stderr
+    assert len(record_of(sweep / "runs/exp")["attempts"]) == 1
+
+
+def test_comments_settings_and_the_same_overrides_make_no_other_config(sweep: Path) -> None:
+    ensure(sweep, "--set", "training.epochs=9")
+    config = sweep / "config.yml"
+    config.write_text("# another comment\n" + config.read_text() + "  stop_grace_s: 5\n")
+    (sweep / "go").touch()
+    assert ensure(sweep, "--set", "training.epochs=9")[0] == 0
+    assert ensure(sweep, "--set", "training.epochs=8")[0] == 73
+
+
+def test_a_live_run_is_left_alone(sweep: Path, start: Starter) -> None:
+    (sweep / "train.py").write_text(
+        "import pathlib, time\nprint('ready', flush=True)\n"
+        "while not pathlib.Path('go').exists():\n    time.sleep(0.02)\n"
+    )
+    running = start("ensure", "config.yml", cwd=sweep)
+    assert running.stdout
+    running.stdout.readline()
+    assert ensure(sweep)[0] == 75
+    (sweep / "go").touch()
+    running.communicate(timeout=30)
+    assert running.returncode == 0
+
+
+def test_somebody_elses_directory_is_refused(sweep: Path) -> None:
+    (sweep / "runs/exp").mkdir(parents=True)
+    (sweep / "runs/exp/notes.txt").write_text("mine")
+    assert ensure(sweep)[0] == 73
+    assert [path.name for path in (sweep / "runs/exp").iterdir()] == ["notes.txt"]
+
+
+def test_a_dry_run_tells_what_it_would_be(sweep: Path) -> None:
+    assert "nothing was written" in ensure(sweep, "--dry-run")[1]
+    assert not (sweep / "runs").exists()
+    (sweep / "save").touch()
+    ensure(sweep)
+    assert "checkpoint-5" in ensure(sweep, "--dry-run")[1]
+    assert len(record_of(sweep / "runs/exp")["attempts"]) == 1
