@@ -193,10 +193,8 @@ def _changes(
 ) -> tuple[Change, ...]:
     if run is None or choice.checkpoint is None:
         return ()
-    writer = checkpoints.written_by(choice.checkpoint.path)
-    attempt = run.last.number if writer is None else min(writer, run.last.number)
     return changes.compare(
-        situation.recorded(planned.layout.attempt(attempt), checkpoints.ranks(choice.checkpoint.path)),
+        situation.recorded(planned.layout.attempt(run.last.number), checkpoints.ranks(choice.checkpoint.path)),
         situation.present(planned, provenance, redactor),
         expected=_expected(planned.request.settings, planned.request.document),
         is_sharded=checkpoints.is_sharded(choice.checkpoint.path),

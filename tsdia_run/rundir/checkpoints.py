@@ -115,11 +115,10 @@ def is_sharded(path: Path) -> bool:
     return bool(_directories(path))
 
 
-def written_by(path: Path) -> int | None:
-    """The number of the attempt that wrote a checkpoint; None where nobody knows."""
-    return None
-
-
 def why_unusable(path: Path) -> str | None:
     """Why a checkpoint can't be resumed from; None where it can."""
+    try:
+        os.listdir(path)
+    except OSError as error:
+        return f"it can't be read: {error.strerror}"
     return None
