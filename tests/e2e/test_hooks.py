@@ -21,6 +21,7 @@ accelerator.log({"val_loss": 1.0, "loss": 2.0}, step=1)
 for step in range(2, 5):
     accelerator.log({"loss": float("nan")}, step=step)
 os.makedirs("runs/exp/checkpoint-4", exist_ok=True)
+open("runs/exp/checkpoint-4/state.json", "w").write("{}")
 accelerator.end_training()
 print("variables", sorted(name for name in os.environ if name.startswith("WANDB_")), flush=True)
 """

@@ -15,7 +15,10 @@ checkpoint = config["training"]["checkpoint"]
 told = os.environ.get("TSDIA_RUN_CHECKPOINT")
 print(json.dumps({"argv": sys.argv, "cwd": os.getcwd(), "config": config, "from": told}))
 for step in (5, 20, 100):
-    os.makedirs(f"{checkpoint['save_dir']}/checkpoint-epoch0-step{step}", exist_ok=True)
+    folder = f"{checkpoint['save_dir']}/checkpoint-epoch0-step{step}"
+    os.makedirs(folder, exist_ok=True)
+    if not os.listdir(folder):
+        open(f"{folder}/state.json", "w").write("{}")
 sys.exit(1 if checkpoint["resume"] is None else 0)
 """
 
@@ -79,6 +82,7 @@ def test_resume_args_take_the_place_of_a_key(project: Path) -> None:
         "import os, sys, yaml\n"
         "out = yaml.safe_load(open(sys.argv[2]))['out']\n"
         "os.makedirs(out + '/checkpoint-30', exist_ok=True)\n"
+        "open(out + '/checkpoint-30/state.json', 'w').write('{}')\n"
         "print(sys.argv[3:])\n"
     )
     assert tsdia_run("new", "config.yml", cwd=project).stdout == "[]\n"
@@ -162,7 +166,7 @@ def test_what_lies_beyond_an_older_start_is_kept_and_not_taken_again(failed_run:
     assert checkpoint_of(failed_run) == "checkpoint-epoch0-step5"
     assert checkpoint_of(failed_run, "--from", "100") == "checkpoint-epoch0-step100"
     # Saved again under the old name, it is a new one.
-    (failed_run / "checkpoint-epoch0-step20" / "model.safetensors").touch()
+    (failed_run / "checkpoint-epoch0-step20" / "more.json").touch()
     assert checkpoint_of(failed_run) == "checkpoint-epoch0-step20"
 
 
@@ -228,14 +232,14 @@ def test_other_keys_change_on_a_resume_and_only_there(project: Path) -> None:
         ("checkpoint-30", ""),
         ("epoch_2", ""),
         ("step_30", ""),
-        ("any name", "model.safetensors"),
+        ("any name", "model.safetensors"),  # an empty one: the length of the header, and the header
     ],
 )
 def test_what_others_left_is_adopted_and_nothing_of_theirs_changes(project: Path, name: str, said: str) -> None:
     theirs = project / "theirs"
     (theirs / name).mkdir(parents=True)
     (theirs / "config.yml").write_text("training: {checkpoint: {save_dir: theirs, resume: }}\n")
-    (theirs / name / (said or "optimizer.bin")).write_bytes(b"x")
+    (theirs / name / (said or "state.json")).write_bytes(b"\2\0\0\0\0\0\0\0{}")
     (project / "train.py").write_text("import sys, yaml\nprint(yaml.safe_load(open(sys.argv[2]))['training'])\n")
     before = {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()}
     done = tsdia_run("resume", "theirs", "--launcher", "python", cwd=project)
@@ -250,9 +254,35 @@ def test_what_others_left_is_adopted_and_nothing_of_theirs_changes(project: Path
 
 def test_a_checkpoint_that_others_left_is_enough(project: Path) -> None:
     (project / "out" / "checkpoint-7").mkdir(parents=True)
+    (project / "out" / "checkpoint-7" / "state.json").write_text("{}")
     (project / "train.py").write_text("import sys\nprint(sys.argv[1:])\n")
     (project / "tsdia-run.yml").write_text('launcher: python\nresume_args: ["--from", "{checkpoint}"]\n')
     done = tsdia_run("resume", "out/checkpoint-7", cwd=project)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"['--from', '{project}/out/checkpoint-7']\n"
     assert (project / "out" / "run.json").exists()
+
+
+def test_a_torn_checkpoint_is_passed_over_and_refused_by_name(failed_run: Path) -> None:
+    newest = failed_run / "checkpoint-epoch0-step100"
+    (newest / "optimizer.bin").write_bytes(b"")
+    done = tsdia_run("resume", str(failed_run), "--dry-run", cwd=failed_run)
+    assert "skipped        checkpoint-epoch0-step100: random_states_0.pkl is missing" in done.stdout
+    assert checkpoint_of(failed_run) == "checkpoint-epoch0-step20"
+    for words in ([str(newest)], [str(failed_run), "--from", "100"]):
+        refused = tsdia_run("resume", *words, cwd=failed_run)
+        assert refused.returncode == 65
+        assert "random_states_0.pkl is missing" in refused.stderr
+    assert newest.is_dir()
+
+
+def test_with_no_whole_checkpoint_nothing_starts_from_zero_by_itself(failed_run: Path) -> None:
+    for checkpoint in failed_run.glob("checkpoint-*"):
+        (checkpoint / "state.json").unlink()
+    refused = tsdia_run("resume", str(failed_run), cwd=failed_run)
+    assert refused.returncode == 65
+    assert refused.stderr.count("there is nothing in it") == 3
+    assert f"tsdia-run resume {failed_run} --from-scratch" in refused.stderr
+    ensured = tsdia_run("ensure", "config.yml", "--set", "training.epochs=7", cwd=failed_run.parents[1])
+    assert ensured.returncode == 65
+    assert len(record_of(failed_run)["attempts"]) == 1

@@ -30,7 +30,7 @@ ALLOWED = {
 }
 PURE = [
     "errors", "words", "settings", "config/document", "config/edits", "config/surprises",
-    "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
+    "rundir/checkpoints/retention", "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes",
     "training/flat", "training/model_summary",

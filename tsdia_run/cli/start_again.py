@@ -23,6 +23,7 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance, Recorded
 from tsdia_run.launch.resumption import Choice, Source
 from tsdia_run.rundir import checkpoints, guard, record, rewinding
+from tsdia_run.rundir.checkpoints import ranks
 from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
@@ -193,11 +194,14 @@ def _changes(
 ) -> tuple[Change, ...]:
     if run is None or choice.checkpoint is None:
         return ()
+    path = choice.checkpoint.path
+    written = checkpoints.judge(path).manifest
+    attempt = written.attempt if written and written.run_id == run.run_id else run.last.number
     return changes.compare(
-        situation.recorded(planned.layout.attempt(run.last.number), checkpoints.ranks(choice.checkpoint.path)),
+        situation.recorded(planned.layout.attempt(attempt), ranks.world_size(path, written)),
         situation.present(planned, provenance, redactor),
         expected=_expected(planned.request.settings, planned.request.document),
-        is_sharded=checkpoints.is_sharded(choice.checkpoint.path),
+        is_sharded=ranks.is_sharded(path),
     )
 
 
@@ -241,7 +245,8 @@ def _adopted(layout: RunLayout) -> Run:
 
 
 def _unusable(checkpoint: Path) -> str | None:
-    return checkpoints.why_unusable(checkpoint)
+    verdict = checkpoints.judge(checkpoint, hashed=True)
+    return None if verdict.is_usable else verdict.reason
 
 
 def has_saved(source: Source) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.rundir import checkpoints, record
-from tsdia_run.rundir.checkpoints import Checkpoint
+from tsdia_run.rundir.checkpoints import Checkpoint, best
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
 from tsdia_run.words import shell
@@ -153,11 +153,11 @@ def _named(checkpoint: Checkpoint, judge: Judge) -> Choice:
 
 
 def _best(layout: RunLayout, found: Sequence[Checkpoint]) -> Checkpoint:
-    target = _unlinked(layout.best_checkpoint)
-    best = next((checkpoint for checkpoint in found if checkpoint.path == target), None)
-    if best is None:
+    target = best.target(layout.best)
+    linked = next((checkpoint for checkpoint in found if checkpoint.path == target), None)
+    if linked is None:
         raise NotFoundError(f"{layout.root} has no best_checkpoint", hint=_known(found, layout) or "Use --from latest.")
-    return best
+    return linked
 
 
 def _wished(wish: str, found: Sequence[Checkpoint], layout: RunLayout) -> Checkpoint:

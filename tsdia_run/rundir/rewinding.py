@@ -7,28 +7,26 @@ the same name afterwards is a new one.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run.rundir.checkpoints import Checkpoint
-from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.layout import CheckpointLayout, RunLayout
 from tsdia_run.rundir.record import Run
 
-# Our own files in a checkpoint may be younger than what was saved.
-_OWN_PREFIX = "tsdia"
 
-
-def beyond(found: Iterable[Checkpoint], start: Checkpoint | None, layout: RunLayout) -> tuple[str, ...]:
+def beyond(found: Sequence[Checkpoint], start: Checkpoint | None, layout: RunLayout) -> tuple[str, ...]:
     """The checkpoints that lie beyond the one that a resume starts from, relative to the run directory.
 
     Args:
-        found: All checkpoints of the run.
+        found: All checkpoints of the run, the oldest first.
         start: The one that it starts from; None from the beginning.
         layout: The files of the run.
     """
-    later = [one for one in found if start is None or (one.path != start.path and one.order > start.order)]
-    return tuple(os.path.relpath(one.path, layout.root) for one in later)
+    paths = [one.path for one in found]
+    later = paths[paths.index(start.path) + 1 :] if start is not None and start.path in paths else paths
+    return tuple(os.path.relpath(path, layout.root) for path in later)
 
 
 def superseded(run: Run, layout: RunLayout) -> frozenset[Path]:
@@ -45,7 +43,8 @@ def _saved_at(checkpoint: Path) -> datetime | None:
     """When the newest file of a checkpoint was written; None where there is none."""
     try:
         with os.scandir(checkpoint) as entries:
-            times = [one.stat().st_mtime for one in entries if not one.name.lstrip(".").startswith(_OWN_PREFIX)]
+            # Our own files, the hashes above all, may be younger than what was saved.
+            times = [one.stat().st_mtime for one in entries if not CheckpointLayout.is_ours(one.name)]
     except OSError:
         return None
     return datetime.fromtimestamp(max(times), tz=timezone.utc) if times else None
