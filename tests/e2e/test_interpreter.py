@@ -47,7 +47,7 @@ def test_the_active_environment_comes_before_our_own(project: Path, bare: Path, 
 def test_a_resume_keeps_the_interpreter(project: Path, bare: Path) -> None:
     (project / "train.py").write_text(SHOW + "import os; os.makedirs('runs/exp/checkpoint-1', exist_ok=True)\n")
     tsdia_run("new", "config.yml", "--python", str(bare / "bin" / "python"), cwd=project)
-    assert tsdia_run("resume", "runs/exp", cwd=project).stdout.startswith(f"{bare}\n")
+    assert tsdia_run("resume", "runs/exp", "--again", cwd=project).stdout.startswith(f"{bare}\n")
 
 
 def test_without_accelerate_the_launcher_accelerate_is_refused(project: Path, bare: Path) -> None:
