@@ -105,6 +105,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hooks.enabled", Kind.SWITCH, "Hook into the training; false runs the script bare.", True),
     Setting("hooks.trackers", Kind.SWITCH, "Give the whole config to every tracker, and W&B the run's id.", True),
     Setting("hooks.metrics", Kind.SWITCH, "Keep what Accelerator.log gets in metrics.jsonl.", True),
+    Setting("hooks.checkpoints", Kind.SWITCH, "Seal what save_state writes, and check what load_state reads.", True),
     Setting("hooks.summaries", Kind.SWITCH, "Write hyperparameters.json and model_summary.txt.", True),
     Setting("stop_grace_s", Kind.SECONDS, "How long the script may take to end after the first request to stop.", 60.0),
 )
@@ -153,11 +154,12 @@ class HookSettings:
     enabled: bool
     trackers: bool
     metrics: bool
+    checkpoints: bool
     summaries: bool
 
     def names(self) -> tuple[str, ...]:
         """Those that are on."""
-        names = ("trackers", "metrics", "summaries")
+        names = ("trackers", "metrics", "checkpoints", "summaries")
         return tuple(name for name in names if self.enabled and getattr(self, name))
 
 

@@ -149,6 +149,7 @@ def test_the_training_outlives_its_supervisor_and_the_next_command_knows(start: 
         "    time.sleep(0.02)\n"
         "print('last words', flush=True)\n"
         "os.makedirs('runs/exp/checkpoint-epoch0-step5', exist_ok=True)\n"
+        "open('runs/exp/checkpoint-epoch0-step5/state.json', 'w').write('{}')\n"
     )
     running = start("new", "config.yml", cwd=project)
     wait_for(running, "ready")
@@ -161,7 +162,7 @@ def test_the_training_outlives_its_supervisor_and_the_next_command_knows(start: 
     (project / "go").touch()
     assert running.stdout
     assert "last words" in running.stdout.read()  # until the relay has ended too
-    resumed = tsdia_run("resume", "runs/exp", cwd=project)
+    resumed = tsdia_run("resume", "runs/exp", "--again", cwd=project)
     assert resumed.returncode == 0, resumed.stderr
     record = record_of(project / "runs/exp")
     assert [attempt["state"] for attempt in record["attempts"]] == ["completed", "completed"]
@@ -173,6 +174,7 @@ def test_everything_killed_is_a_lost_attempt(start: Starter, project: Path) -> N
     (project / "train.py").write_text(
         "import os, time\n"
         "os.makedirs('runs/exp/checkpoint-epoch0-step5', exist_ok=True)\n"
+        "open('runs/exp/checkpoint-epoch0-step5/state.json', 'w').write('{}')\n"
         "print('ready', os.getpid(), flush=True)\n"
         "time.sleep(600 if os.environ['TSDIA_RUN_ATTEMPT'] == '0' else 0)\n"
     )

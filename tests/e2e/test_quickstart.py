@@ -46,7 +46,7 @@ def test_the_quickstart_trains_is_refused_and_resumes(clone: Path, ranks: int) -
     assert refused.returncode == 73
     assert "a completed run" in refused.stderr
 
-    resumed = tsdia_run("resume", "runs/quickstart", "--set", "training.epochs=2", cwd=clone, limit_s=120)
+    resumed = tsdia_run("resume", "runs/quickstart", "--again", "--set", "training.epochs=2", cwd=clone, limit_s=120)
     assert resumed.returncode == 0, resumed.stderr
     record = record_of(run_dir)
     assert [attempt["state"] for attempt in record["attempts"]] == ["completed", "completed"]

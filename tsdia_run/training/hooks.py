@@ -29,7 +29,7 @@ class Call:
 
 Steps = Generator[Call | None, Any, None]
 
-HOOKS_OF_ACCELERATE = ("trackers", "metrics", "summaries")
+HOOKS_OF_ACCELERATE = ("trackers", "metrics", "checkpoints", "summaries")
 HOOKS_OF_WANDB = ("trackers",)
 
 _warned: set[str] = set()

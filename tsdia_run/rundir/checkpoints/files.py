@@ -63,35 +63,31 @@ def sizes(checkpoint: Path, names: Iterable[str]) -> dict[str, int]:
 
 
 def make_durable(checkpoint: Path, names: Iterable[str]) -> None:
-    """Return when the files and the directories that name them are on disk.
+    """Return when files are on disk, the directories below the checkpoint that name them, and its own name.
 
     Raises:
         OSError: The disk is full or broken.
     """
-    folders = {checkpoint, checkpoint.parent}
+    folders = {checkpoint.parent}
     for name in names:
         path = checkpoint / name
         try:
-            _sync(path)
+            sync(path)
         except FileNotFoundError:  # another rank's temporary file
             continue
         folders.add(path.parent)
-    for folder in folders:
-        _sync(folder)
+    for folder in folders - {checkpoint}:
+        sync(folder)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Return when a file, or the names in a directory, are on disk.
+
+    Raises:
+        OSError: The disk is full or broken.
+    """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def sync_directory(path: Path) -> None:
-    """Return when the names in a directory are on disk.
-
-    Raises:
-        OSError: The disk is full or broken.
-    """
-    _sync(path)

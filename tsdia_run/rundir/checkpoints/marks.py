@@ -92,6 +92,12 @@ def _of_the_same_attempt(marks: Sequence[Mark], main: Mark) -> list[Mark]:
     return [mark for mark in marks if (mark.run_id, mark.attempt) == (main.run_id, main.attempt)]
 
 
+def files_of(marks: Sequence[Mark]) -> frozenset[str]:
+    """The files that any rank of a complete save found changed."""
+    main = next(mark for mark in marks if mark.rank == 0)
+    return frozenset(name for mark in _of_the_same_attempt(marks, main) for name in mark.files)
+
+
 def manifest_of(marks: Sequence[Mark], sizes: Mapping[str, int], *, manifest_id: str, at: datetime) -> Manifest:
     """The manifest of a complete save.
 
