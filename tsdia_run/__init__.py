@@ -1,7 +1,23 @@
 """Run directories, complete logs, true endings and resumes for HuggingFace Accelerate training scripts."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tsdia_run.errors import CheckpointDirectoryExistsError, TsdiaRunError
 
-__all__ = ["CheckpointDirectoryExistsError", "TsdiaRunError", "__version__"]
+if TYPE_CHECKING:
+    from tsdia_run.training.current import CurrentRun, current_run
+
+__all__ = ["CheckpointDirectoryExistsError", "CurrentRun", "TsdiaRunError", "__version__", "current_run"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """The helper is loaded by the scripts that use it, and by nothing else."""
+    if name in ("CurrentRun", "current_run"):
+        from tsdia_run.training import current
+
+        return getattr(current, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.config import Document, parse
+from tsdia_run.config.keys import RUN_DIR_KEYS, key_in
 from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
-from tsdia_run.launch.place import RUN_DIR_KEYS, Wish, key_in, run_directory
+from tsdia_run.launch.place import Wish, run_directory
 
 CWD = Path("/project")
 ENVIRON = {"HOME": "/home/me", "SCRATCH": "/scratch/me"}

@@ -15,9 +15,9 @@ from tsdia_run.cli.attempt import carry_out, finish
 from tsdia_run.cli.dry_run import show_plan
 from tsdia_run.cli.start_new import Beginning
 from tsdia_run.cli.wanted import Wanted
-from tsdia_run.config import Document
+from tsdia_run.config import Document, keys
 from tsdia_run.errors import RunAliveError, RunDirectoryError, UsageError
-from tsdia_run.launch import changes, place, plan, prepare, resumption, situation
+from tsdia_run.launch import changes, plan, prepare, resumption, situation
 from tsdia_run.launch.changes import Change, Kind
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance, Recorded
@@ -180,7 +180,7 @@ def _without_resume(document: Document, layout: RunLayout, settings: Settings) -
     """The config of the last attempt with what a resume had set in it as it was at first."""
     first = layout.attempt(0).config
     original = config.read(first) if first.is_file() else None
-    key = place.key_in(document, settings.resume_key, place.RESUME_KEYS)
+    key = keys.key_in(document, settings.resume_key, keys.RESUME_KEYS)
     edits: list[config.Set | config.Remove] = []
     for name in [*([key] if key else []), *settings.resume_set]:
         if document.find(name) is not None:
@@ -292,8 +292,8 @@ def _expected(settings: Settings, document: Document | None) -> list[str]:
     """The config keys that a start or a resume sets itself."""
     if document is None:
         return []
-    keys = (
-        place.key_in(document, settings.run_dir_key, place.RUN_DIR_KEYS),
-        place.key_in(document, settings.resume_key, place.RESUME_KEYS),
+    usual = (
+        keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS),
+        keys.key_in(document, settings.resume_key, keys.RESUME_KEYS),
     )
-    return [key for key in (*keys, *settings.resume_set) if key]
+    return [key for key in (*usual, *settings.resume_set) if key]

@@ -13,7 +13,7 @@ from tsdia_run.cli import asked
 from tsdia_run.cli.attempt import carry_out, finish
 from tsdia_run.cli.dry_run import show_plan
 from tsdia_run.cli.wanted import Wanted
-from tsdia_run.config import Document
+from tsdia_run.config import Document, keys
 from tsdia_run.launch import place, plan
 from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
@@ -50,7 +50,7 @@ def describe(wanted: Wanted, config_file: str | None, run_dir: str | None, name:
     asked.refuse_lone_set(document, wanted.overrides)
     section = tuple(asked.file_layers(document, wanted.cwd))
     settings = resolve([wanted.flags, *section])
-    key = place.key_in(document, settings.run_dir_key, place.RUN_DIR_KEYS) if document else None
+    key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
     directory = place.run_directory(place.Wish(run_dir, name, wanted.cwd, wanted.environ), document, key)
     return Beginning(document, section, settings, directory)
 

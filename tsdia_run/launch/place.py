@@ -11,8 +11,6 @@ from pathlib import Path
 from tsdia_run.config import Document
 from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
 
-RUN_DIR_KEYS = ("training.checkpoint.save_dir", "checkpoint.save_dir")
-RESUME_KEYS = ("training.checkpoint.resume", "checkpoint.resume")
 DEFAULT_ROOT = "runs"
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -36,11 +34,6 @@ class Wish:
     name: str | None
     cwd: Path
     environ: Mapping[str, str]
-
-
-def key_in(document: Document, configured: str | None, usual: tuple[str, ...]) -> str | None:
-    """The config key to use: the configured one, else the first of the usual ones that the config has."""
-    return configured or next((key for key in usual if document.find(key) is not None), None)
 
 
 def run_directory(wish: Wish, document: Document | None, run_dir_key: str | None) -> Path:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tsdia_run import config
-from tsdia_run.config import Document, Edited
+from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors import ConfigError, RunDirectoryError
-from tsdia_run.launch import command, environment, interpreter, place
+from tsdia_run.launch import command, environment, interpreter
 from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
 from tsdia_run.rundir.layout import RunLayout
@@ -147,7 +147,7 @@ def _script_config(request: Request, target: Target, templates: Sequence[str]) -
         override = config.parse_override(assignment, document)
         notes += _unknown_key_note(override.key, document)
         edits.append(override)
-    run_dir_key = place.key_in(document, settings.run_dir_key, place.RUN_DIR_KEYS)
+    run_dir_key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS)
     if run_dir_key is None:
         if not tells_by_argument:
             notes.append(_untold("the config has no key for it, and its arguments have no {run_dir}"))
@@ -170,12 +170,12 @@ def _is_told(document: Document, key: str, target: Target, cwd: Path) -> bool:
 def _resume_edits(request: Request, templates: Sequence[str]) -> list[config.Set | config.Remove]:
     if request.checkpoint is None or request.document is None:
         return []
-    key = place.key_in(request.document, request.settings.resume_key, place.RESUME_KEYS)
+    key = keys.key_in(request.document, request.settings.resume_key, keys.RESUME_KEYS)
     key = key or _resume_key_to_add(request.document)
     others = [config.Set(name, value) for name, value in request.settings.resume_set.items()]
     if key:
         return [config.Set(key, str(request.checkpoint)), *others]
-    if any("{checkpoint" in template for template in templates):
+    if any("{checkpoint" in template for template in templates) or RunLayout(request.run_dir).helper.exists():
         return [*others]
     raise ConfigError(
         "nothing tells the script which checkpoint to resume from",
@@ -186,7 +186,7 @@ def _resume_edits(request: Request, templates: Sequence[str]) -> list[config.Set
 
 def _resume_key_to_add(document: Document) -> str | None:
     """A config with TS-DIA's ``checkpoint`` section takes the key there, though it has none yet."""
-    return next((key for key in place.RESUME_KEYS if document.find(key.rpartition(".")[0]) is not None), None)
+    return next((key for key in keys.RESUME_KEYS if document.find(key.rpartition(".")[0]) is not None), None)
 
 
 def _started_from(request: Request) -> str | None:
@@ -198,7 +198,7 @@ def _started_from(request: Request) -> str | None:
     document = request.document
     if document is None or request.checkpoint is not None:
         return None
-    key = place.key_in(document, request.settings.resume_key, place.RESUME_KEYS)
+    key = keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS)
     value = document.find(key) if key else None
     if value is None or not isinstance(value.plain, str):
         return None

@@ -49,6 +49,11 @@ class AttemptLayout:
         return self.root / "accelerate.yaml"
 
     @property
+    def stop(self) -> Path:
+        """There once somebody asked the attempt to stop: who, when, how."""
+        return self.root / "stop.json"
+
+    @property
     def launcher_record(self) -> Path:
         """How each rank ended, as the launcher of several processes saw it."""
         return self.root / "ranks.json"
@@ -154,6 +159,11 @@ class RunLayout:
     def own(self) -> Path:
         """What a user need not see."""
         return self.root / OWN_DIR_NAME
+
+    @property
+    def helper(self) -> Path:
+        """There once the script has asked ``tsdia_run.current_run()``, which tells it the checkpoint."""
+        return self.own / "helper"
 
     @property
     def claim(self) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 
 from tsdia_run.rundir import record
-from tsdia_run.rundir.atomic import write_bytes
+from tsdia_run.rundir.atomic import write_bytes, write_json
 from tsdia_run.rundir.guard import Claim
 from tsdia_run.rundir.record import Outcome, Run, State
 from tsdia_run.settings import LogSettings
@@ -153,6 +153,7 @@ class Supervisor:
 
     def _on_signal(self, number: signal.Signals, child: TrainingProcess, output: Output) -> None:
         if number in (signal.SIGINT, signal.SIGTERM):
+            self._note_stop(number)
             self._climb(self._ladder.asked(number, time.monotonic()), child)
         elif number in (signal.SIGUSR1, signal.SIGUSR2):
             if not self._job.is_delegated:  # torch's launcher would die of it and orphan its ranks
@@ -163,6 +164,14 @@ class Supervisor:
             os.kill(os.getpid(), signal.SIGSTOP)
             process.signal_members(self._run.run_id, signal.SIGCONT)
             output.resume()
+
+    def _note_stop(self, number: signal.Signals) -> None:
+        """For scripts that ask whether they should stop, in whatever container they are."""
+        path = self._layout.attempt(self._run.last.number).stop
+        at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with suppress(OSError):
+            if not path.exists():
+                write_json(path, {"requested_at": at, "signal": number.name})
 
     def _climb(self, ladder: Ladder, child: TrainingProcess) -> None:
         if ladder == self._ladder:

@@ -32,6 +32,8 @@ Steps = Generator[Call | None, Any, None]
 HOOKS_OF_ACCELERATE = ("trackers", "metrics", "checkpoints", "summaries")
 HOOKS_OF_WANDB = ("trackers",)
 
+# Those that are in place in this process.
+HOOKED: set[str] = set()
 _warned: set[str] = set()
 
 
@@ -126,5 +128,6 @@ def install(module: ModuleType) -> None:
                 hook.hook_wandb(module, attempt)
             else:
                 hook.hook_accelerator(module.Accelerator, attempt)
+                HOOKED.add(name)
         except Exception as error:  # one hook that can't be had takes none of the others with it
             warn(name, error)

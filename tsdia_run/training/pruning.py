@@ -41,7 +41,7 @@ def prune(newest: Path, limit: int, session: Session) -> None:
     folder = newest.parent
     there = _named_by_accelerate(folder)
     for checkpoint in to_remove(there, limit, _kept(newest, there, session)):
-        _remove(checkpoint.path)
+        remove(checkpoint.path)
     for name in os.listdir(folder):
         # Killed while removing.
         if _REMOVING.fullmatch(name):
@@ -104,7 +104,7 @@ def metric_in(values: object) -> Metric | None:
     return None
 
 
-def _remove(checkpoint: Path) -> None:
+def remove(checkpoint: Path) -> None:
     """Under another name first: half of a checkpoint must not be taken for one."""
     removing = checkpoint.with_name(f".{checkpoint.name}.removing")
     try:

@@ -1,0 +1,119 @@
+"""Checkpoints named by epoch and step: written aside, sealed, renamed by one rank; the best is linked, old ones go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.rundir import record, rewinding
+from tsdia_run.rundir.checkpoints import Checkpoint, best, find, manifest
+from tsdia_run.rundir.checkpoints.files import sync
+from tsdia_run.rundir.checkpoints.retention import best_of, to_remove
+from tsdia_run.training.progress import PROGRESS
+from tsdia_run.training.pruning import Metric, remove
+from tsdia_run.training.saving import Saving
+from tsdia_run.training.session import Session
+
+
+def save(
+    session: Session, accelerator: Any, *, epoch: int, step: int, metrics: Mapping[str, float], is_hooked: bool
+) -> Path:
+    """Save the state; every rank calls this.
+
+    Args:
+        session: The attempt.
+        accelerator: The ``Accelerator``.
+        epoch: The epoch, as it is to stand in the name.
+        step: The step, likewise.
+        metrics: What the checkpoint is compared by.
+        is_hooked: Whether ``save_state`` seals what it writes already.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    final = session.layout.root / f"checkpoint-epoch{epoch}-step{step}"
+    aside = final.with_name(f".{final.name}.saving")
+    if accelerator.is_main_process:
+        shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
+        aside.mkdir(parents=True)
+    accelerator.wait_for_everyone()
+    PROGRESS.step, PROGRESS.epoch = step, epoch
+    PROGRESS.metrics.update({name: float(value) for name, value in metrics.items()})
+    configuration = accelerator.project_configuration
+    is_automatic, configuration.automatic_checkpoint_naming = configuration.automatic_checkpoint_naming, False
+    try:
+        sealing = None if is_hooked else Saving(session, PROGRESS).steps(accelerator, str(aside))
+        if sealing is not None:
+            next(sealing)
+        accelerator.save_state(str(aside))
+        if sealing is not None:
+            next(sealing, None)
+    finally:
+        configuration.automatic_checkpoint_naming = is_automatic
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        _publish(aside, final)
+    accelerator.wait_for_everyone()
+    return final
+
+
+def _publish(aside: Path, final: Path) -> None:
+    """Give it its name; what had that name before gives way in one step."""
+    old = final.with_name(f".{final.name}.replaced")
+    if final.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        final.rename(old)
+    aside.rename(final)
+    sync(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def keep_best_and_newest(session: Session, limit: int | None, metric: Metric | None) -> None:
+    """Let ``best_checkpoint`` lead to the best one, and remove the oldest beyond the limit.
+
+    Args:
+        session: The attempt.
+        limit: How many of the newest stay; None for all.
+        metric: What makes one the best.
+    """
+    root = session.layout.root
+    there = [one for one in find(root) if one.path.parent == root and one.step is not None and one.epoch is not None]
+    behind = _superseded(session)
+    counted = [one for one in there if one.path not in behind]
+    chosen = (
+        None if metric is None else best_of(_sealed(counted), metric.name, greater_is_better=metric.greater_is_better)
+    )
+    if chosen is not None:
+        best.point(session.layout.best, chosen.path)
+    target = best.target(session.layout.best)
+    if limit is not None and _sealed(counted[-1:]):  # nothing goes for one that is not whole
+        for old in to_remove(counted, limit, {target} if target else set()):
+            remove(old.path)
+
+
+def _sealed(there: list[Checkpoint]) -> list[tuple[Checkpoint, manifest.Manifest]]:
+    found = []
+    for one in there:
+        try:
+            written = manifest.read(one.path)
+        except DamagedRunError:
+            continue
+        if written is not None:
+            found.append((one, written))
+    return found
+
+
+def _superseded(session: Session) -> frozenset[Path]:
+    if not os.path.exists(session.layout.record):
+        return frozenset()
+    try:
+        return rewinding.superseded(record.read(session.layout.record), session.layout)
+    except DamagedRunError:
+        return frozenset()
