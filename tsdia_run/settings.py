@@ -107,6 +107,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hooks.metrics", Kind.SWITCH, "Keep what Accelerator.log gets in metrics.jsonl.", True),
     Setting("hooks.checkpoints", Kind.SWITCH, "Seal what save_state writes, and check what load_state reads.", True),
     Setting("hooks.summaries", Kind.SWITCH, "Write hyperparameters.json and model_summary.txt.", True),
+    Setting("checkpoints.hash", Kind.SWITCH, "Add sha256 to sealed checkpoints, from outside of the training.", True),
     Setting("stop_grace_s", Kind.SECONDS, "How long the script may take to end after the first request to stop.", 60.0),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -164,6 +165,13 @@ class HookSettings:
 
 
 @dataclass(frozen=True)
+class CheckpointSettings:
+    """What is done with checkpoints from outside of the training."""
+
+    hash: bool
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting, resolved."""
 
@@ -183,6 +191,7 @@ class Settings:
     wandb: WandbSettings
     metrics: MetricSettings
     hooks: HookSettings
+    checkpoints: CheckpointSettings
     env: Mapping[str, str]
     stop_grace_s: float
 
@@ -352,4 +361,5 @@ def resolve(layers: Sequence[Layer]) -> Settings:
         wandb=WandbSettings(**groups["wandb"]),
         metrics=MetricSettings(**groups["metrics"]),
         hooks=HookSettings(**groups["hooks"]),
+        checkpoints=CheckpointSettings(**groups["checkpoints"]),
     )

@@ -77,6 +77,7 @@ def carry_out(
         logs=request.settings.logs,
         use_terminal=request.settings.pty,
         beside=beside,
+        hash_checkpoints=request.settings.checkpoints.hash,
         original_config=original,
     )
     ended = Supervisor(job).supervise()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -72,6 +71,8 @@ def digest(path: Path, on_bytes: OnBytes = lambda _: None, *, leaves_cache: bool
     Raises:
         OSError: It can't be read.
     """
+    import hashlib  # loads OpenSSL, for which most commands have no use
+
     total, start = hashlib.sha256(), 0
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

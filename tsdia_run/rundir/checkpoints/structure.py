@@ -8,7 +8,6 @@ of ``torch.save``; files of its old format, of plain pickle and of others can't 
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -122,6 +121,8 @@ def _torch_fault(file: BinaryIO, *, needs_known_format: bool) -> str | None:
     if start != _ZIP:
         is_readable = start.startswith(_PICKLE) or not needs_known_format
         return None if is_readable else "it does not start as a file of torch.save does"
+    import zipfile  # 10 ms that most commands have no use for
+
     try:
         with zipfile.ZipFile(file) as archive:
             archive.infolist()
