@@ -45,7 +45,9 @@ def test_the_active_environment_comes_before_our_own(project: Path, bare: Path, 
 
 
 def test_a_resume_keeps_the_interpreter(project: Path, bare: Path) -> None:
-    (project / "train.py").write_text(SHOW + "import os; os.makedirs('runs/exp/checkpoint-1', exist_ok=True)\n")
+    saved = SHOW + "import os; os.makedirs('runs/exp/checkpoint-1', exist_ok=True)\n"
+    saved += "open('runs/exp/checkpoint-1/state.json', 'w').write('{}')\n"
+    (project / "train.py").write_text(saved)
     tsdia_run("new", "config.yml", "--python", str(bare / "bin" / "python"), cwd=project)
     assert tsdia_run("resume", "runs/exp", "--again", cwd=project).stdout.startswith(f"{bare}\n")
 
