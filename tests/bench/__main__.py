@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from datetime import datetime, timezone
@@ -10,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import relay, start, wandb_console
+from tests.bench import hooks, relay, start, wandb_console
 from tests.bench.measure import Result, machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -20,7 +21,7 @@ HEAD = ("work", "ours", "peer", "peer's", "ratio", "spread", "at most")
 def main() -> None:
     """Measure everything that has a peer."""
     with tempfile.TemporaryDirectory(prefix="tsdia-bench-") as folder:
-        results = [result for part in (start, relay, wandb_console) for result in part.measure(Path(folder))]
+        results = [result for part in (start, relay, wandb_console, hooks) for result in part.measure(Path(folder))]
     table = Table(*HEAD)
     for result in results:
         table.add_row(*row(result))
@@ -38,7 +39,7 @@ def row(result: Result) -> tuple[str, ...]:
         f"{result.theirs:.3g} {result.unit}" if result.theirs is not None else "",
         f"{result.ratio:.2f}",
         f"{result.low:.2f} to {result.high:.2f}",
-        f"{result.limit:.2f}",
+        f"{result.limit:.2f}" if math.isfinite(result.limit) else "",
     )
 
 

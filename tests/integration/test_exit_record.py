@@ -222,3 +222,33 @@ def test_an_exception_that_can_not_be_looked_at_still_ends_the_script(prepared: 
     record = prepared.record()
     assert record is not None
     assert "__str__ failed" in record["exception"]["message"]
+
+
+def test_a_rank_tells_where_it_stands_when_it_is_asked_and_leaves_no_empty_file(tmp_path: Path) -> None:
+    attempt = tmp_path / "run" / "attempts" / "0"
+    attempt.mkdir(parents=True)
+    environ = {"TSDIA_RUN_DIR": str(tmp_path / "run"), "TSDIA_RUN_ATTEMPT": "0"}
+    (tmp_path / "asked.py").write_text(
+        "import os, threading\n"
+        "def in_a_thread(): threading.Event().wait(60)\n"
+        "threading.Thread(target=in_a_thread, daemon=True).start()\n"
+        "def where_it_hangs(): os.kill(os.getpid(), 40)\n"
+        "where_it_hangs()\n"
+    )
+    (tmp_path / "quiet.py").write_text("pass\n")
+    assert run([*OURS, "asked.py"], tmp_path, environ).returncode == 0
+    told = (attempt / "stacks-rank0.txt").read_text()
+    assert "in where_it_hangs" in told
+    assert "in in_a_thread" in told
+    (attempt / "stacks-rank0.txt").unlink()
+    assert run([*OURS, "quiet.py"], tmp_path, environ).returncode == 0
+    assert not (attempt / "stacks-rank0.txt").exists()
+
+
+def test_a_crash_says_where_python_was(tmp_path: Path) -> None:
+    (tmp_path / "run" / "attempts" / "0").mkdir(parents=True)
+    environ = {"TSDIA_RUN_DIR": str(tmp_path / "run"), "TSDIA_RUN_ATTEMPT": "0"}
+    (tmp_path / "crash.py").write_text("import ctypes\ndef into_nothing(): ctypes.string_at(0)\ninto_nothing()\n")
+    ended = run([*OURS, "crash.py"], tmp_path, environ)
+    assert ended.returncode == -11
+    assert "in into_nothing" in ended.stderr

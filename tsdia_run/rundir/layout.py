@@ -68,6 +68,10 @@ class AttemptLayout:
         """The models that the script prepared, as text."""
         return self.root / MODEL_SUMMARY_NAME
 
+    def stacks(self, rank: int) -> Path:
+        """Where a rank stood when it was asked; absent where it never was."""
+        return self.root / f"stacks-rank{rank}.txt"
+
     def exit_record(self, rank: int) -> Path:
         """How one rank ended, in its own words."""
         return self.root / f"exit-rank{rank}.json"

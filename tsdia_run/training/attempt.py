@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LAUNCHER_RECORD_NAME = "ranks.json"
+# Has a rank write the stacks of all its threads into a file of the attempt; a real-time signal of Linux.
+STACKS_SIGNAL = 40
 
 _TRIES = 20
 _BETWEEN_TRIES_S = 0.005
@@ -30,6 +32,11 @@ def directory(environ: Mapping[str, str]) -> str | None:
 def exit_record_name(rank: int) -> str:
     """The file name of a rank's exit record."""
     return f"exit-rank{rank}.json"
+
+
+def stacks_name(rank: int) -> str:
+    """The file name of the stacks that a rank was asked for."""
+    return f"stacks-rank{rank}.txt"
 
 
 def hold_alive(environ: Mapping[str, str]) -> int | None:

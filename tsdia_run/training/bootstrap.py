@@ -100,6 +100,27 @@ class _Rank:
         self._number = int(number) if number.isdecimal() else 0
         self._pid = os.getpid()
         self._attempt.hold_alive(os.environ)
+        self._stacks = -1 if self._directory is None else self._show_stacks(self._directory)
+
+    def _show_stacks(self, directory: str) -> int:
+        """Tell where Python stands when the process crashes, on stderr, and whenever it is asked, in a file.
+
+        Returns:
+            The descriptor of the file, for as long as the process lives; -1 where there is none.
+        """
+        import faulthandler
+
+        fd = -1
+        try:
+            if not faulthandler.is_enabled():
+                faulthandler.enable()
+            path = os.path.join(directory, self._attempt.stacks_name(self._number))
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            # Not one of the signals that scripts and batch systems use.
+            faulthandler.register(self._attempt.STACKS_SIGNAL, fd, all_threads=True)
+        except (OSError, ValueError, AttributeError, RuntimeError):  # no stderr, no room on the disk
+            pass
+        return fd
 
     def finder(self) -> _Finder:
         """What the script's imports go through first."""
@@ -109,6 +130,12 @@ class _Rank:
         """Leave the exit record, if this is a rank of a run."""
         if self._directory is None or os.getpid() != self._pid:
             return
+        path = os.path.join(self._directory, self._attempt.stacks_name(self._number))
+        try:
+            if not os.stat(path).st_size:
+                os.unlink(path)
+        except OSError:  # the script may have moved its directory
+            pass
         try:
             trace = _users_part(error.__traceback__ if error else None)
             record = self._exit_record.exit_record(error, trace, self._number)

@@ -7,6 +7,7 @@
     ended_at      ISO 8601, UTC
     exit_code     0 to 255; null after a KeyboardInterrupt, of which Python dies by signal
     signal        2 after a KeyboardInterrupt, else null
+    step          the last step that the script named to Accelerator.log or in a checkpoint; null where it named none
     exception     null after a normal end and after ``sys.exit(0)``, else an object:
         type      qualified as Python prints it: ValueError, torch.cuda.OutOfMemoryError
         message   at most 2,000 characters
@@ -20,6 +21,7 @@ Imports only what Python has loaded at its start; the rest when there is somethi
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def exit_record(error: BaseException | None, trace: TracebackType | None, rank: 
         "ended_at": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
         "exit_code": None if interrupted else exit_code,
         "signal": _SIGINT if interrupted else None,
+        "step": getattr(getattr(sys.modules.get("tsdia_run.training.progress"), "PROGRESS", None), "step", None),
         "exception": _described(error, trace) if error is not None and exit_code != 0 else None,
     }
 
