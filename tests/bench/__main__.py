@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import hooks, relay, start, wandb_console
+from tests.bench import checkpoints, hooks, relay, start, wandb_console
 from tests.bench.measure import Result, machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -21,7 +21,8 @@ HEAD = ("work", "ours", "peer", "peer's", "ratio", "spread", "at most")
 def main() -> None:
     """Measure everything that has a peer."""
     with tempfile.TemporaryDirectory(prefix="tsdia-bench-") as folder:
-        results = [result for part in (start, relay, wandb_console, hooks) for result in part.measure(Path(folder))]
+        parts = (start, relay, wandb_console, hooks, checkpoints)
+        results = [result for part in parts for result in part.measure(Path(folder))]
     table = Table(*HEAD)
     for result in results:
         table.add_row(*row(result))
@@ -50,6 +51,7 @@ def page(results: list[Result]) -> str:
         "",
         "Written by `make bench`. Whole processes, alternating runs (ours, peer, ours, peer, …) after one that is not",
         "counted; medians, and the ratio of the medians with the lowest and highest ratio of neighbouring runs.",
+        "The seal of a checkpoint is measured inside of the training, on its thread.",
         "",
         f"Measured on {datetime.now(timezone.utc):%Y-%m-%d}: {machine()}.",
         "",

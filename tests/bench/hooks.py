@@ -63,7 +63,7 @@ def measure(folder: Path) -> list[Result]:
         "a step of 5 ms with a log, all hooks",
         lambda: _result(folder, _ours("step.py")),
         "accelerate launch",
-        lambda: _result(folder, [ACCELERATE, "launch", "--cpu", "--num_processes", "1", "step.py"]),
+        lambda: _result(folder, [ACCELERATE, "launch", "--num_processes", "1", "step.py"]),
         runs=RUNS,
         limit=float("inf"),
     )

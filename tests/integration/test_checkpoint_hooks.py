@@ -117,7 +117,7 @@ def test_a_damaged_checkpoint_is_named_and_not_loaded(saver: Saver, saved: Path,
     assert len(lines) == len(FILES)
     for line, name in zip(lines, FILES, strict=True):
         assert line.startswith(f"TornCheckpointError {saver.root / name} is torn: {name}")
-        assert "Nothing was loaded." in line
+        assert "Nothing was loaded" in line
         assert line.endswith("model unchanged")
 
 
@@ -129,7 +129,7 @@ def test_the_traceback_of_a_script_that_does_not_catch_it_ends_with_the_reason(s
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         f"tsdia_run.errors.TornCheckpointError: {saver.root / 'step_30'} is torn: optimizer.bin is missing."
-        f" Nothing was loaded. Not torn beside it: {saver.root / 'step_20'}"
+        " Nothing was loaded (not torn beside it: step_20)"
     )
 
 
@@ -180,8 +180,9 @@ def test_a_disk_that_is_full_during_the_save_leaves_a_torn_checkpoint(tmp_path: 
         saver = Saver(disk / "exp")
         done = saver.run("auto=1", "save", "save", "save", "save")
         assert done.returncode == 1
-        verdicts = [judge(path, hashed=True) for path in sorted((saver.root / "checkpoints").iterdir())]
-        assert [verdict.state for verdict in verdicts] == [State.WHOLE, State.TORN], verdicts
+        oldest, *newer = (judge(path, hashed=True) for path in sorted((saver.root / "checkpoints").iterdir()))
+        assert oldest.state is State.WHOLE
+        assert {verdict.state for verdict in newer} == {State.TORN}
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from tests.support import checkpoints as made
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.checkpoints import State, judge, manifest, marks
 from tsdia_run.rundir.checkpoints.marks import Mark, Phase, missing
+from tsdia_run.rundir.checkpoints.sealing import Save, begin, seal
 from tsdia_run.rundir.layout import CheckpointLayout
 
 SAVING = Phase.SAVING
@@ -45,31 +49,39 @@ def test_who_is_missing(there: tuple[Mark, ...], why: str | None) -> None:
     assert missing(there[::-1]) == why
 
 
-def act(path: Path, rank: int, phase: Phase, number: int) -> None:
-    """What the hook of one rank does when it begins, and when it has ended."""
-    marks.write(path, mark(rank, save=f"{rank}-{number}", count=number, phase=phase, files=("model.safetensors",)))
-    there = marks.read(path)
-    if phase is Phase.SEALED and missing(there) is None:
-        sizes = {"model.safetensors": (path / "model.safetensors").stat().st_size}
-        manifest.write(path, marks.manifest_of(there, sizes, manifest_id=f"m{number}", at=made.AT))
+class Ranks:
+    """Ranks that save into one directory, each beginning and sealing at its own time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        made.safetensors(path / "model.safetensors")
+        self._saves: dict[int, Save] = {}
+        self._counts: Counter[int] = Counter()
+
+    def act(self, rank: int) -> None:
+        """Begin, or seal what has begun."""
+        save = self._saves.pop(rank, None)
+        if save:
+            seal(save)
+            return
+        self._counts[rank] += 1
+        count = self._counts[rank]
+        begun = mark(rank, save=f"{rank}-{count}", count=count, phase=SAVING, world_size=3)
+        self._saves[rank] = begin(self.path, begun)
+
+    def are_all_done(self) -> bool:
+        """Whether nobody has begun and not sealed, and rank 0 has sealed."""
+        return not self._saves and self._counts[0] > 0
 
 
-@pytest.mark.parametrize("late", sorted(set(itertools.permutations("001122"))))
+@pytest.mark.parametrize("order", sorted(set(itertools.permutations((0, 0, 1, 1, 2, 2)))))
 def test_no_order_of_three_ranks_counts_as_whole_while_one_that_began_has_not_sealed(
-    tmp_path: Path, late: tuple[str, ...]
+    tmp_path: Path, order: tuple[int, ...]
 ) -> None:
-    made.safetensors(tmp_path / "model.safetensors")
-    begun: set[int] = set()
-    sealed: set[int] = set()
-    for rank in map(int, late):
-        if rank in begun:
-            act(tmp_path, rank, Phase.SEALED, 1)
-            sealed.add(rank)
-        else:
-            act(tmp_path, rank, SAVING, 1)
-            begun.add(rank)
-        is_whole = judge(tmp_path).state is State.WHOLE
-        assert is_whole == (begun == sealed and 0 in sealed)
+    ranks = Ranks(tmp_path)
+    for rank in order:
+        ranks.act(rank)
+        assert (judge(tmp_path).state is State.WHOLE) == ranks.are_all_done()
 
 
 @given(order=st.permutations([0, 0, 1, 1]), again=st.permutations([0, 0, 1, 1]))
@@ -77,15 +89,23 @@ def test_an_overwritten_checkpoint_is_whole_again_only_when_all_its_ranks_have_s
     tmp_path_factory: pytest.TempPathFactory, order: list[int], again: list[int]
 ) -> None:
     path = tmp_path_factory.mktemp("checkpoint")
-    made.safetensors(path / "model.safetensors")
-    for number, ranks in ((1, order), (2, again)):
-        begun: set[int] = set()
-        for position, rank in enumerate(ranks):
-            act(path, rank, Phase.SEALED if rank in begun else SAVING, number)
-            begun.add(rank)
-            if number == 2:
-                assert (judge(path).state is State.WHOLE) == (position == 3)
+    ranks = Ranks(path)
+    for rank in order:
+        ranks.act(rank)
     assert judge(path).state is State.WHOLE
+    for position, rank in enumerate(again):
+        ranks.act(rank)
+        assert (judge(path).state is State.WHOLE) == (position == 3)
+
+
+def test_a_save_that_was_not_finished_is_made_good_by_the_next_attempt(tmp_path: Path) -> None:
+    path = made.state(tmp_path / "c", ranks=2)
+    begin(path, mark(1, phase=SAVING))
+    begin(path, mark(phase=SAVING))
+    assert judge(path).state is State.TORN
+    sealed = seal(begin(path, mark(phase=SAVING, attempt=1, world_size=1)), step=7)
+    assert sealed
+    assert (sealed.ranks, sealed.step, judge(path).state) == ((0,), 7, State.WHOLE)
 
 
 def test_a_manifest_that_was_written_while_a_rank_began_does_not_count(tmp_path: Path) -> None:
@@ -125,8 +145,6 @@ JSON = st.recursive(
 def test_wrong_types_are_a_verdict(
     tmp_path_factory: pytest.TempPathFactory, name: str, key: str, value: object
 ) -> None:
-    import json
-
     path = made.state(tmp_path_factory.mktemp("checkpoint"))
     made.seal(path)
     (path / name).write_text(json.dumps(json.loads((path / name).read_text()) | {key: value}))
@@ -146,8 +164,6 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_huge_manifest_and_a_pipe_in_its_place_are_not_read(tmp_path: Path) -> None:
-    import os
-
     path = made.state(tmp_path / "c")
     with CheckpointLayout(path).manifest.open("wb") as file:
         file.truncate(manifest.MAX_BYTES + 1)

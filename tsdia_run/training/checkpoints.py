@@ -18,7 +18,8 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     """Hook the class ``accelerate.Accelerator``."""
     wrap(accelerator_class, "save_state", HOOK, Saving(session, PROGRESS).steps)
     wrap(accelerator_class, "load_state", HOOK, Loading(session).steps)
-    wrap(accelerator_class, "log", HOOK, _note)
+    if "metrics" not in session.hooks:  # which notes it too: each hook on a call costs microseconds
+        wrap(accelerator_class, "log", HOOK, _note)
 
 
 def _note(_accelerator: Any, values: Mapping[str, object], step: object = None, *_: Any, **__: Any) -> Steps:

@@ -69,8 +69,8 @@ def _refuse_torn(checkpoint: Path) -> None:
     if verdict.is_usable:
         return
     other = newest_whole(found for found in find(checkpoint.parent) if found.path.parent == checkpoint.parent).chosen
-    instead = f" Not torn beside it: {other.path}" if other else ""
-    raise TornCheckpointError(f"{checkpoint} is torn: {verdict.reason}. Nothing was loaded.{instead}")
+    instead = f" (not torn beside it: {other.path.name})" if other else ""
+    raise TornCheckpointError(f"{checkpoint} is torn: {verdict.reason}. Nothing was loaded{instead}")
 
 
 class _Ear:

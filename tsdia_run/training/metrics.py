@@ -17,6 +17,7 @@ from typing import Any
 
 from tsdia_run.rundir.metrics import ATTEMPT, OWN_KEYS, STEP, TIME, as_text
 from tsdia_run.training.hooks import Steps, wrap
+from tsdia_run.training.progress import PROGRESS
 from tsdia_run.training.session import Session
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -34,6 +35,7 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     def log(accelerator: Any, values: Any, step: int | None = None, log_kwargs: Any = None) -> Steps:
         if not accelerator.is_main_process:
             return
+        PROGRESS.logged(values, step)
         file.append(values, step)
         yield None
         if accelerator.trackers and any(fnmatchcase(str(name), one) for one in patterns for name in values):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 # Enough for every metric that anybody chooses a checkpoint by.
 _MAX_METRICS = 100
+_PLAIN = frozenset({int, float})
 
 
 @dataclass
@@ -27,12 +28,15 @@ class Progress:
         """Take note of what ``Accelerator.log`` got."""
         if isinstance(step, int):
             self.step = step
-        for name, value in values.items():
-            if isinstance(value, (int, float)) and (name in self.metrics or len(self.metrics) < _MAX_METRICS):
-                self.metrics[name] = value
         epoch = values.get("epoch")
         if isinstance(epoch, (int, float)) and epoch == epoch // 1:
             self.epoch = int(epoch)
+        if len(values) + len(self.metrics) <= _MAX_METRICS and _PLAIN.issuperset(map(type, values.values())):
+            self.metrics.update(values)  # type: ignore[arg-type]  # all of them are numbers
+            return
+        for name, value in values.items():
+            if isinstance(value, (int, float)) and (name in self.metrics or len(self.metrics) < _MAX_METRICS):
+                self.metrics[name] = value
 
 
 # One training a process.

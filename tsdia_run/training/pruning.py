@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run import config
 from tsdia_run.errors import DamagedRunError, TsdiaRunError
 from tsdia_run.rundir.checkpoints import Checkpoint, best, manifest, parse_name
 from tsdia_run.rundir.checkpoints.retention import best_of, to_remove
@@ -81,6 +80,8 @@ def _with_manifests(there: Sequence[Checkpoint]) -> list[tuple[Checkpoint, manif
 def _metric(session: Session) -> Metric | None:
     if session.config is None:
         return None
+    from tsdia_run import config  # reads YAML: 40 ms, and few trainings prune
+
     try:
         values = config.read(session.config).plain()
     except TsdiaRunError:  # a config of the script's own kind

@@ -123,8 +123,13 @@ def manifest_of(marks: Sequence[Mark], sizes: Mapping[str, int], *, manifest_id:
     )
 
 
-def write(checkpoint: Path, mark: Mark) -> None:
+def write(checkpoint: Path, mark: Mark, *, is_durable: bool = True) -> None:
     """Put a rank's mark into a checkpoint.
+
+    Args:
+        checkpoint: The directory.
+        mark: The mark.
+        is_durable: Whether it must survive a loss of power.
 
     Raises:
         OSError: The file system refused.
@@ -146,6 +151,7 @@ def write(checkpoint: Path, mark: Mark) -> None:
             "metrics": dict(mark.metrics or {}),
             "files": list(mark.files),
         },
+        is_durable=is_durable,
     )
 
 

@@ -44,7 +44,8 @@ def begin(checkpoint: Path, mark: Mark) -> Save:
     before = files.stamps(checkpoint)
     old_manifest = CheckpointLayout(checkpoint).manifest
     try:
-        marks.write(checkpoint, mark)
+        # In an empty directory there is nothing yet that could be taken for whole after a loss of power.
+        marks.write(checkpoint, mark, is_durable=bool(before))
         if before:
             files.sync(checkpoint)
     except OSError:
@@ -85,10 +86,9 @@ def seal(
     there = marks.read(checkpoint)
     if marks.missing(there):
         return None
-    # The names of all files and marks, before the manifest that speaks of them.
-    files.sync(checkpoint)
     sizes = files.sizes(checkpoint, marks.files_of(there))
     complete = marks.manifest_of(there, sizes, manifest_id=uuid.uuid4().hex, at=datetime.now(timezone.utc))
     manifest.write(checkpoint, complete)
+    # All names at once: a manifest whose files have lost theirs is of a torn checkpoint.
     files.sync(checkpoint)
     return complete
