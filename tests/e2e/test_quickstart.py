@@ -54,3 +54,14 @@ def test_the_quickstart_trains_is_refused_and_resumes(clone: Path, ranks: int) -
     assert list(run_dir.glob("checkpoint-epoch2-step*"))
     command = json.loads((run_dir / "attempts" / "1" / "command.json").read_text())
     assert command["settings"]["accelerate"]["num_processes"] == ranks
+
+
+def test_the_second_example_saves_by_the_helper_and_goes_on(clone: Path) -> None:
+    done = tsdia_run("new", "configs/helper.yml", "--set", "training.steps=100", cwd=clone, limit_s=120)
+    assert done.returncode == 0, done.stderr
+    run_dir = clone / "runs" / "helper"
+    assert (run_dir / "best_checkpoint").resolve().name.startswith("checkpoint-epoch0-step")
+    resumed = tsdia_run("resume", "runs/helper", "--again", "--set", "training.steps=150", cwd=clone, limit_s=120)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "from step 100" in resumed.stdout
+    assert (run_dir / "checkpoint-epoch0-step150").is_dir()
