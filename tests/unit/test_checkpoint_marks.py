@@ -103,7 +103,7 @@ def test_no_order_of_three_ranks_counts_as_whole_while_one_that_began_has_not_se
         assert (judge(tmp_path).state is State.WHOLE) == ranks.are_all_done()
 
 
-@pytest.mark.parametrize(("order", "again"), itertools.product(TWO_RANKS, repeat=2))
+@pytest.mark.parametrize(("order", "again"), list(itertools.product(TWO_RANKS, repeat=2)))
 def test_an_overwritten_checkpoint_is_whole_again_only_when_all_its_ranks_have_sealed_again(
     tmp_path: Path, order: tuple[int, ...], again: tuple[int, ...]
 ) -> None:
