@@ -64,6 +64,12 @@ def test_two_ranks_seal_together_one_alone_and_one_late(saver: Saver) -> None:
     assert "random_states_1.pkl" in whole(saver.root / "late").files
 
 
+def test_a_rank_that_loads_what_it_has_just_saved_waits_until_the_others_have_sealed(saver: Saver) -> None:
+    done = saver.run(*["save=latest", "load=latest"] * 5, ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert "tsdia-run" not in done.stderr
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_automatic_naming_keeps_its_limit_and_goes_on_after_the_last_number(saver: Saver, ranks: int) -> None:
     first = saver.run("auto=2", "save", "save", "save", ranks=ranks)

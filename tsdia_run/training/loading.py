@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.errors import TornCheckpointError
-from tsdia_run.rundir.checkpoints import find, judge, newest_whole
+from tsdia_run.errors import DamagedRunError, TornCheckpointError
+from tsdia_run.rundir.checkpoints import find, judge, marks, newest_whole, unfinished
 from tsdia_run.training.attempt import say
 from tsdia_run.training.hooks import Call, Steps
 from tsdia_run.training.session import Session
 
 # accelerate/checkpointing.py says so at level INFO, and nothing else: 0.26 to 1.15.
 _NOT_RESTORED = "Could not load random states"
+# How long a rank that is behind may take to seal what this one wants to load.
+_OTHER_RANKS_S = 120.0
+_POLL_S = 0.05
 
 
 class Loading:
@@ -39,13 +43,36 @@ class Loading:
         if asked is None or not asked.is_dir():
             return  # Accelerate says so
         self._is_first = False
-        _refuse_torn(asked)
+        if not self._is_from_this_attempt(asked, accelerator.process_index):
+            _refuse_torn(asked)
         with _listening() as heard:
             yield Call((accelerator, str(asked), *args), kwargs) if input_dir is None else None
         if _NOT_RESTORED in heard:
             _say_not_restored(asked, accelerator.process_index)
         if folder is not None:
             _go_on_after(folder, accelerator.project_configuration)
+
+    def _is_from_this_attempt(self, checkpoint: Path, rank: int) -> bool:
+        """Whether other ranks of this attempt are still at it, and what this one reads is there.
+
+        ``save_state`` ends without a barrier: what this rank has saved, another may not have sealed yet. Waits for what
+        is missing.
+        """
+        deadline_s = time.monotonic() + _OTHER_RANKS_S
+        while time.monotonic() < deadline_s:
+            try:
+                there = marks.read(checkpoint) if self._is_being_saved(checkpoint) else ()
+            except (OSError, DamagedRunError):
+                return False  # the verdict says so
+            if not there or marks.has_all_for(rank, there):
+                return bool(there)
+            time.sleep(_POLL_S)
+        return False
+
+    def _is_being_saved(self, checkpoint: Path) -> bool:
+        ours = (self._session.run_id, self._session.number)
+        open_saves = unfinished(checkpoint)
+        return any(mark.world_size > 1 and (mark.run_id, mark.attempt) == ours for mark in open_saves)
 
     def _newest_or_resumed(self, folder: Path | None) -> Path | None:
         """What ``load_state()`` means: on a resume first what the user resumes from, else Accelerate's newest."""

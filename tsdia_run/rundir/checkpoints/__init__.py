@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tsdia_run.rundir.checkpoints.finding import Checkpoint, find, has_state, parse_name
 from tsdia_run.rundir.checkpoints.manifest import Manifest
-from tsdia_run.rundir.checkpoints.verdict import Choice, State, Verdict, judge, newest_whole
+from tsdia_run.rundir.checkpoints.verdict import Choice, State, Verdict, judge, newest_whole, unfinished
 
 __all__ = [
     "Checkpoint",
@@ -20,4 +20,5 @@ __all__ = [
     "judge",
     "newest_whole",
     "parse_name",
+    "unfinished",
 ]

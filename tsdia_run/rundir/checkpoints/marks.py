@@ -88,6 +88,19 @@ def missing(marks: Sequence[Mark]) -> str | None:
     return None
 
 
+def has_all_for(rank: int, marks: Sequence[Mark]) -> bool:
+    """Whether a rank may load from a save of its own attempt that other ranks have not finished (pure).
+
+    It reads what rank 0 wrote and its own random states; where the state is in parts, all of them.
+    """
+    main = next((mark for mark in marks if mark.rank == 0), None)
+    own = next((mark for mark in marks if mark.rank == rank), main)
+    if main is None or own is None or main.needs_all:
+        return False
+    same = (main.run_id, main.attempt) == (own.run_id, own.attempt)
+    return same and main.phase is own.phase is Phase.SEALED and main.count >= own.count
+
+
 def _of_the_same_attempt(marks: Sequence[Mark], main: Mark) -> list[Mark]:
     return [mark for mark in marks if (mark.run_id, mark.attempt) == (main.run_id, main.attempt)]
 

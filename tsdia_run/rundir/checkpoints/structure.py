@@ -17,7 +17,7 @@ from tsdia_run.rundir.fields import parse_json
 # The limit of the format itself.
 _MAX_SAFETENSORS_HEADER = 100_000_000
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
-_TORCH_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".distcp"}
+_TORCH_SUFFIXES = {".bin", ".pt", ".pth", ".pkl"}
 # save_state writes these (accelerate/checkpointing.py), the random states last. With a shard's or an object's number.
 _ACCELERATE = re.compile(
     r"model(_\d+)?\.safetensors|pytorch_model(_\d+)?\.bin|(optimizer|scheduler|sampler|dl_state_dict)(_\d+)?\.bin"

@@ -11,6 +11,7 @@ from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.checkpoints import files, hashes, manifest, marks, structure
 from tsdia_run.rundir.checkpoints.finding import Checkpoint
 from tsdia_run.rundir.checkpoints.manifest import Manifest
+from tsdia_run.rundir.checkpoints.marks import Mark
 from tsdia_run.words import count, size
 
 # Called with the bytes hashed so far, and all that are to be hashed.
@@ -114,17 +115,28 @@ def newest_whole(
     return Choice(None, tuple(skipped))
 
 
-def _sealed_manifest(path: Path) -> Manifest | None:
-    """The manifest, if it speaks of the saves that the marks are of; None where there are neither."""
-    why = None
+def unfinished(path: Path) -> tuple[Mark, ...]:
+    """The marks of saves that the manifest does not name: somebody has begun to save, and it is not finished.
+
+    Raises:
+        OSError: The directory can't be read.
+        DamagedRunError: A mark or the manifest can't be used.
+    """
+    there: tuple[Mark, ...] = ()
     for _ in range(_LOOKS):
         there = marks.read(path)
         found = manifest.read(path)
-        saves = found.saves if found else {}
-        if all(saves.get(mark.rank) == mark.save for mark in there):
-            return found
-        why = marks.missing(there) or "its manifest was not written"
-    raise _TornError(f"its last save was not finished: {why}")
+        there = tuple(mark for mark in there if found is None or found.saves.get(mark.rank) != mark.save)
+        if not there:
+            break
+    return there
+
+
+def _sealed_manifest(path: Path) -> Manifest | None:
+    if unfinished(path):
+        why = marks.missing(marks.read(path)) or "its manifest was not written"
+        raise _TornError(f"its last save was not finished: {why}")
+    return manifest.read(path)
 
 
 def _by_structure(path: Path) -> Verdict:
