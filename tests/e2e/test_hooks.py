@@ -99,3 +99,18 @@ def test_a_broken_hook_is_one_warning_and_the_training_goes_on(accelerated: Path
     done = tsdia_run("new", "config.yml", cwd=accelerated, env=OFFLINE)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("the metrics hook failed and is skipped: IsADirectoryError") == 1
+
+
+def test_a_program_of_its_own_gets_the_wandb_run_by_its_environment(project: Path) -> None:
+    program = project / "train.sh"
+    program.write_text("#!/bin/sh\necho $WANDB_RUN_ID $WANDB_RESUME\n")
+    program.chmod(0o755)
+    done = tsdia_run("new", "config.yml", "--entrypoint", "./train.sh", cwd=project)
+    assert done.stdout == f"{record_of(project / 'runs/exp')['wandb_id']} allow\n"
+
+
+def test_the_closing_card_names_no_torn_checkpoint_to_go_on_from(project: Path) -> None:
+    (project / "train.py").write_text("import os\nos.makedirs('runs/exp/checkpoint-4')\nraise SystemExit(1)\n")
+    done = tsdia_run("new", "config.yml", cwd=project)
+    assert "1, none of them whole" in done.stderr
+    assert "tsdia-run resume" not in done.stderr

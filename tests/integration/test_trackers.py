@@ -206,12 +206,29 @@ def test_attempts_are_one_run_and_further_inits_are_others(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "env"),
-    [("id='own'", {}), ("settings=wandb.Settings(run_id='own')", {}), ("", {"WANDB_RUN_ID": "own"})],
+    [("id='own', name=None", {}), ("settings=wandb.Settings(run_id='own')", {}), ("", {"WANDB_RUN_ID": "own"})],
 )
 def test_an_id_of_the_scripts_or_the_users_own_is_respected(run: Run, arguments: str, env: dict[str, str]) -> None:
     run.attempt(f"import wandb\nwandb.init(project='p', {arguments}).finish()\n", env={**OFFLINE, **env})
     assert [identity for identity, _, _ in offline_configs(run.run_dir)] == ["own"]
     assert run.wandb_info()["run_id"] == "own"
+
+
+def test_none_means_that_the_script_has_no_wish(run: Run) -> None:
+    body = "import wandb\none = wandb.init(project='p', id=None, name=None, resume=None, reinit=True)\n"
+    run.attempt(body + "assert one.settings.resume == 'allow'\none.finish()\n", env=OFFLINE)
+    ((identity, name, _),) = offline_configs(run.run_dir)
+    assert (identity, name) == ("run1", "exp")
+
+
+def test_the_info_is_written_at_once_and_again_at_the_end(run: Run) -> None:
+    body = (
+        "import json, wandb\none = wandb.init(project='p')\n"
+        "assert json.load(open('wandb_info.json'))['run_name'] == 'exp'\n"
+        "one.name = 'another name'\nraise SystemExit(0)\n"
+    )
+    run.attempt(body, env=OFFLINE)
+    assert run.wandb_info()["run_name"] == "another name"
 
 
 @pytest.mark.parametrize("mode", ["disabled", "online"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from tsdia_run.config import Document
 from tsdia_run.errors import Place, UsageError
 from tsdia_run.launch.project import project_layer
-from tsdia_run.settings import SECTION, Layer, flags_layer, read_layer
+from tsdia_run.settings import SECTION, Layer, read_layer
 from tsdia_run.words import shell
 
 
@@ -36,22 +35,12 @@ def file_layers(document: Document | None, cwd: Path) -> list[Layer]:
     return [section_layer(document), project_layer(cwd)]
 
 
-def command_line(**flags: object) -> Layer:
-    """The layer of the flags; ``accelerate_x`` stands for ``accelerate.x``, and so on."""
-    return flags_layer({re.sub("^(accelerate|logs|hooks)_", r"\1.", name): value for name, value in flags.items()})
-
-
 def again(*flags: str) -> str:
     """The command that was typed, with more flags, ready to be copied."""
     words = sys.argv[1:]
     cut = words.index("--") if "--" in words else len(words)
     kept = [word for word in words[:cut] if word not in flags]
     return shell(["tsdia-run", *kept, *flags, *words[cut:]])
-
-
-def texts(values: Sequence[str] | None) -> tuple[str, ...]:
-    """A repeatable option that may not have been given."""
-    return tuple(values or ())
 
 
 def refuse_lone_json(dry_run: bool, as_json: bool) -> None:

@@ -88,7 +88,8 @@ def carry_out(
 def _wandb_variables(plan: Plan, run: Run) -> dict[str, str]:
     """What makes one W&B run of all attempts; the user's own variables win."""
     identity, name = run.wandb_id or run.run_id, run.wandb_name or run.name
-    if "trackers" in plan.request.settings.hooks.names():  # the hook gives them to the first `wandb.init` alone
+    if plan.command.is_hooked and "trackers" in plan.request.settings.hooks.names():
+        # The hook gives them to the first `wandb.init` alone.
         variables = {"TSDIA_RUN_WANDB_ID": identity, "TSDIA_RUN_WANDB_NAME": name}
     else:
         variables = {"WANDB_RUN_ID": identity, "WANDB_NAME": name, "WANDB_RESUME": "allow"}

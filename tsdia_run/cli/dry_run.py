@@ -10,7 +10,7 @@ import typer
 
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
-from tsdia_run.launch.resumption import Skipped
+from tsdia_run.rundir.checkpoints import Verdict
 from tsdia_run.rundir.contents import Contents, shown
 from tsdia_run.words import shell
 
@@ -22,7 +22,7 @@ def show_plan(
     in_the_way: Contents | None,
     *,
     as_json: bool,
-    skipped: Sequence[Skipped] = (),
+    skipped: Sequence[Verdict] = (),
     changes: Sequence[Change] = (),
 ) -> None:
     """Print the plan to standard output.

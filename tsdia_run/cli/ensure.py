@@ -53,24 +53,7 @@ def ensure(
     from tsdia_run.rundir.layout import RunLayout
     from tsdia_run.rundir.record import State
 
-    wanted = Wanted.read(
-        assignments=assignments,
-        extra_args=context.obj,
-        dry_run=dry_run,
-        as_json=as_json,
-        quiet=quiet,
-        verbose=verbose,
-        no_hooks=no_hooks,
-        no_pty=no_pty,
-        log_timestamps=log_timestamps,
-        entrypoint=entrypoint,
-        module=module,
-        python=python,
-        launcher=launcher,
-        accelerate_config_file=accelerate_config,
-        accelerate_num_processes=num_processes,
-        accelerate_mixed_precision=mixed_precision,
-    )
+    wanted = Wanted.read(context)
     beginning = start_new.describe(wanted, config_file, run_dir, name)
     if not RunLayout(beginning.directory).record.is_file():
         start_new.start(wanted, beginning, move_aside=False)

@@ -48,22 +48,5 @@ def new(
     from tsdia_run.cli import start_new
     from tsdia_run.cli.wanted import Wanted
 
-    wanted = Wanted.read(
-        assignments=assignments,
-        extra_args=context.obj,
-        dry_run=dry_run,
-        as_json=as_json,
-        quiet=quiet,
-        verbose=verbose,
-        no_hooks=no_hooks,
-        no_pty=no_pty,
-        log_timestamps=log_timestamps,
-        entrypoint=entrypoint,
-        module=module,
-        python=python,
-        launcher=launcher,
-        accelerate_config_file=accelerate_config,
-        accelerate_num_processes=num_processes,
-        accelerate_mixed_precision=mixed_precision,
-    )
+    wanted = Wanted.read(context)
     start_new.start(wanted, start_new.describe(wanted, config_file, run_dir, name), move_aside=move_aside)

@@ -107,24 +107,7 @@ def resume(
     from tsdia_run.cli.wanted import Wanted
     from tsdia_run.launch.resumption import find_source
 
-    wanted = Wanted.read(
-        assignments=assignments,
-        extra_args=context.obj,
-        dry_run=dry_run,
-        as_json=as_json,
-        quiet=quiet,
-        verbose=verbose,
-        no_hooks=no_hooks,
-        no_pty=no_pty,
-        log_timestamps=log_timestamps,
-        entrypoint=entrypoint,
-        module=module,
-        python=python,
-        launcher=launcher,
-        accelerate_config_file=accelerate_config,
-        accelerate_num_processes=num_processes,
-        accelerate_mixed_precision=mixed_precision,
-    )
+    wanted = Wanted.read(context)
     document = None if config_file is None else config.read(Path(config_file))
     wish = start_again.Wish(
         checkpoint=from_checkpoint,
@@ -133,6 +116,4 @@ def resume(
         allow=start_again.kinds(allow or ()),
         config=document,
     )
-    source = find_source(target)
-    section = [asked.section_layer(document)]
-    start_again.start(wanted, source, wish, section, () if source.run else asked.file_layers(document, wanted.cwd))
+    start_again.start(wanted, find_source(target), wish, [asked.section_layer(document)])

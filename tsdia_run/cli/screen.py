@@ -81,7 +81,8 @@ def card(plan: Plan, ended: Ended) -> list[tuple[str, str]]:
     if last.ended_at:
         lines.append(("duration", duration((last.ended_at - last.started_at).total_seconds())))
     found = checkpoints.find(run_dir)
-    newest = f", newest {os.path.relpath(found[-1].path, run_dir)}" if found else ""
+    whole = checkpoints.newest_whole(found).chosen
+    newest = f", newest {os.path.relpath(whole.path, run_dir)}" if whole else ", none of them whole" if found else ""
     lines.append(("checkpoints", f"{len(found) or 'none'}{newest}"))
     lines.append(("log", shown(run_dir / last.log)))
     wandb = _wandb_line(plan, ended)
@@ -90,13 +91,14 @@ def card(plan: Plan, ended: Ended) -> list[tuple[str, str]]:
     hint = _already_exists_hint(ended)
     if hint:
         lines.append(("hint", hint))
-    lines.append(("next", _next(plan, ended, bool(found))))
+    lines.append(("next", _next(plan, ended, whole is not None)))
     return lines
 
 
 def _wandb_line(plan: Plan, ended: Ended) -> str | None:
     """Where the W&B run is, or how what is offline gets there: each attempt, in their order."""
-    folder = Path(plan.request.environ.get("WANDB_DIR") or plan.request.run_dir) / "wandb"
+    users = {**plan.request.environ, **plan.request.settings.env}.get("WANDB_DIR")
+    folder = Path(users or plan.request.run_dir) / "wandb"
     offline = sorted(folder.glob(f"offline-run-*-{glob.escape(ended.run.wandb_id or ended.run.run_id)}"))
     if offline:
         return shell(["wandb", "sync", *map(shown, offline)])

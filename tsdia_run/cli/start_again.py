@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.cli import asked, start_new
@@ -21,9 +20,9 @@ from tsdia_run.launch import changes, plan, prepare, resumption, situation
 from tsdia_run.launch.changes import Change, Kind
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance, Recorded
-from tsdia_run.launch.resumption import Choice, Source
+from tsdia_run.launch.resumption import Source
 from tsdia_run.rundir import checkpoints, guard, record, rewinding
-from tsdia_run.rundir.checkpoints import ranks
+from tsdia_run.rundir.checkpoints import Choice, ranks
 from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
@@ -82,9 +81,7 @@ def kinds(words: Sequence[str]) -> frozenset[Kind]:
     return frozenset(known[word] for word in words)
 
 
-def start(
-    wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] = (), layers: Sequence[Layer] = ()
-) -> None:
+def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] = ()) -> None:
     """Choose a checkpoint, compare, launch, and leave with the ending of the training.
 
     Args:
@@ -92,7 +89,6 @@ def start(
         source: The run.
         wish: How it is to go on.
         section: Settings of a config that the user named now; they win over those of the last attempt.
-        layers: Settings where there is no last attempt.
 
     Raises:
         TsdiaRunError: It can't be started; nothing was changed.
@@ -102,7 +98,8 @@ def start(
     last = _last(source, wish)
     _refuse_completed(last.run, layout, wish)
     choice = _choose(source, last.run, wish)
-    settings = resolve([wanted.flags, *section, *([last.recorded.settings] if last.recorded else layers)])
+    before = [last.recorded.settings] if last.recorded else asked.file_layers(last.document, wanted.cwd)
+    settings = resolve([wanted.flags, *section, *before])
     planned = _plan(wanted, layout, last, settings, wish, choice)
     redactor = Redactor.from_environment({**wanted.environ, **planned.command.environment})
     provenance = prepare.capture_provenance(planned, redactor)
@@ -118,7 +115,7 @@ def start(
     last_seen = layout.last_seen()
     with guard.claim_existing(layout.root) as claim:
         run = _claimed_run(source, last.run, last_seen)
-        superseded = rewinding.beyond(checkpoints.find(layout.root), choice.checkpoint, layout)
+        superseded = rewinding.beyond(layout, planned.request.checkpoint)
         if superseded:
             screen.note(f"kept, but no longer counted: {', '.join(superseded)}")
         ended = carry_out(planned, claim, run, screen, provenance, superseded)
@@ -151,15 +148,15 @@ def _choose(source: Source, run: Run | None, wish: Wish) -> Choice:
     superseded = rewinding.superseded(run, source.layout) if run else frozenset()
     if wish.from_scratch and wish.checkpoint is None and source.named is None:
         return Choice(None, ())
-    choice = resumption.choose(source, wish.checkpoint, _unusable, superseded)
-    if choice.checkpoint is None:
+    choice = resumption.choose(source, wish.checkpoint, superseded)
+    if choice.chosen is None:
         raise resumption.none_whole(source, choice.skipped)
     return choice
 
 
 def _plan(wanted: Wanted, layout: RunLayout, last: _Last, settings: Settings, wish: Wish, choice: Choice) -> Plan:
     document = last.document
-    if choice.checkpoint is None and document is not None and wish.config is None:
+    if choice.chosen is None and document is not None and wish.config is None:
         document = _without_resume(document, layout, settings)
     return plan.make(
         plan.Request(
@@ -171,7 +168,7 @@ def _plan(wanted: Wanted, layout: RunLayout, last: _Last, settings: Settings, wi
             environ=wanted.environ,
             overrides=wanted.overrides,
             extra_args=(*(last.recorded.arguments() if last.recorded else ()), *wanted.extra_args),
-            checkpoint=choice.checkpoint.path if choice.checkpoint else None,
+            checkpoint=choice.chosen.path if choice.chosen else None,
         )
     )
 
@@ -192,10 +189,9 @@ def _without_resume(document: Document, layout: RunLayout, settings: Settings) -
 def _changes(
     planned: Plan, provenance: Provenance, redactor: Redactor, run: Run | None, choice: Choice
 ) -> tuple[Change, ...]:
-    if run is None or choice.checkpoint is None:
+    if run is None or choice.chosen is None:
         return ()
-    path = choice.checkpoint.path
-    written = checkpoints.judge(path).manifest
+    path, written = choice.chosen.path, choice.chosen.manifest
     attempt = written.attempt if written and written.run_id == run.run_id else run.last.number
     return changes.compare(
         situation.recorded(planned.layout.attempt(attempt), ranks.world_size(path, written)),
@@ -244,11 +240,6 @@ def _adopted(layout: RunLayout) -> Run:
     return Run(secrets.token_hex(6), layout.root.name, began, source_config=source, attempts=(attempt,))
 
 
-def _unusable(checkpoint: Path) -> str | None:
-    verdict = checkpoints.judge(checkpoint, hashed=True)
-    return None if verdict.is_usable else verdict.reason
-
-
 def has_saved(source: Source) -> bool:
     """Whether the run has any checkpoint, whole or not."""
     return bool(checkpoints.find(source.layout.root))
@@ -270,21 +261,22 @@ def examine(wanted: Wanted, beginning: Beginning) -> State:
 
 
 def _refuse_another_config(planned: Plan, layout: RunLayout) -> None:
-    if planned.script_config is None:
+    document = planned.request.document
+    if planned.script_config is None or document is None:
         return
-    settings, document = planned.request.settings, planned.request.document
     wanted = situation.config_only(planned.script_config.text.encode())
     found = changes.compare(
-        situation.recorded_config(layout), wanted, expected=_expected(settings, document), is_sharded=False
+        situation.recorded_config(layout),
+        wanted,
+        expected=_expected(planned.request.settings, document),
+        is_sharded=False,
     )
     if found:
         told = "".join(f"\n  {change.text}" for change in found)
         raise RunDirectoryError(
             f"{shown(layout.root)} was made of another config:{told}",
             hint="Start beside it with --name ANOTHER_NAME, or go on with the change:"
-            f" {shell(['tsdia-run', 'resume', shown(layout.root)])} --config {shell([str(document.source)])}"
-            if document
-            else "",
+            f" {shell(['tsdia-run', 'resume', shown(layout.root), '--config', document.source])}",
         )
 
 

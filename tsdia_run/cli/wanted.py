@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
+
 from tsdia_run.cli import asked
 from tsdia_run.cli.screen import Screen
-from tsdia_run.settings import Layer
+from tsdia_run.settings import Layer, flags_layer
 
 
 @dataclass(frozen=True)
@@ -37,38 +39,34 @@ class Wanted:
     screen: Screen
 
     @classmethod
-    def read(
-        cls,
-        *,
-        assignments: Sequence[str] | None,
-        extra_args: Sequence[str] | None,
-        dry_run: bool,
-        as_json: bool,
-        quiet: bool,
-        verbose: bool,
-        no_hooks: bool,
-        no_pty: bool,
-        log_timestamps: bool,
-        **flags: object,
-    ) -> Wanted:
-        """From the parameters of a command.
+    def read(cls, context: typer.Context) -> Wanted:
+        """From the parameters of a command that starts a training; they have the names of ``options``.
 
         Raises:
             UsageError: They don't go together.
         """
-        asked.refuse_lone_json(dry_run, as_json)
+        given = context.params
+        asked.refuse_lone_json(given["dry_run"], given["as_json"])
         return cls(
-            flags=asked.command_line(
-                hooks_enabled=False if no_hooks else None,
-                pty=False if no_pty else None,
-                logs_timestamps=log_timestamps or None,
-                **flags,
+            flags=flags_layer(
+                {
+                    "entrypoint": given["entrypoint"],
+                    "module": given["module"],
+                    "python": given["python"],
+                    "launcher": given["launcher"],
+                    "accelerate.config_file": given["accelerate_config"],
+                    "accelerate.num_processes": given["num_processes"],
+                    "accelerate.mixed_precision": given["mixed_precision"],
+                    "hooks.enabled": False if given["no_hooks"] else None,
+                    "pty": False if given["no_pty"] else None,
+                    "logs.timestamps": given["log_timestamps"] or None,
+                }
             ),
-            overrides=asked.texts(assignments),
-            extra_args=tuple(extra_args or ()),
+            overrides=tuple(given["assignments"] or ()),
+            extra_args=tuple(context.obj or ()),
             cwd=Path.cwd(),
             environ=dict(os.environ),
-            is_dry_run=dry_run,
-            as_json=as_json,
-            screen=Screen(quiet, verbose),
+            is_dry_run=given["dry_run"],
+            as_json=given["as_json"],
+            screen=Screen(given["quiet"], given["verbose"]),
         )

@@ -64,6 +64,7 @@ class Command:
         how: What starts the ranks, in words.
         is_delegated: Whether Accelerate's launcher starts several ranks; else the process is the script itself.
         processes: The number of ranks; None where Accelerate or the script decides.
+        is_hooked: Whether the bootstrap runs in the ranks, and with it the hooks that are on.
     """
 
     argv: tuple[str, ...]
@@ -71,6 +72,7 @@ class Command:
     how: str
     is_delegated: bool
     processes: int | None
+    is_hooked: bool
 
 
 def templates(settings: Settings, extra_args: Sequence[str], *, has_config: bool, is_resume: bool) -> tuple[str, ...]:
@@ -158,14 +160,22 @@ def build(
             )
         argv = (python, str(RANKS_LAUNCHER), *decision.flags, *_bootstrap(settings), *script.words, *arguments)
         how = f"accelerate launch ({decision.reason})"
-        return Command(argv, environment, how, is_delegated=True, processes=settings.accelerate.num_processes)
+        return Command(
+            argv,
+            environment,
+            how,
+            is_delegated=True,
+            processes=settings.accelerate.num_processes,
+            is_hooked=settings.hooks.enabled,
+        )
     how = "plain Python" if decision is None else "one process, with the environment of accelerate launch"
     processes = None if decision is None else 1
     if script.is_program:
         argv, how = (*script.words, *arguments), f"{how}; a program of its own"
     else:
         argv = (python, *_bootstrap(settings), *script.words, *arguments)
-    return Command(argv, environment, how, is_delegated=False, processes=processes)
+    is_hooked = settings.hooks.enabled and not script.is_program
+    return Command(argv, environment, how, is_delegated=False, processes=processes, is_hooked=is_hooked)
 
 
 def _bootstrap(settings: Settings) -> tuple[str, ...]:

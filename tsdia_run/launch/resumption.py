@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.rundir import checkpoints, record
-from tsdia_run.rundir.checkpoints import Checkpoint, best
+from tsdia_run.rundir.checkpoints import Checkpoint, Choice, Verdict, best
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
 from tsdia_run.words import shell
@@ -33,35 +33,6 @@ class Source:
     layout: RunLayout
     run: Run | None
     named: Path | None
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A checkpoint that can't be used.
-
-    Attributes:
-        path: Its directory.
-        reason: Why, naming the file.
-    """
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The checkpoint to start from.
-
-    Attributes:
-        checkpoint: It; None where no whole one is there.
-        skipped: Newer ones that can't be used.
-    """
-
-    checkpoint: Checkpoint | None
-    skipped: tuple[Skipped, ...]
-
-
-Judge = Callable[[Path], "str | None"]
 
 
 def find_source(target: str) -> Source:
@@ -104,13 +75,12 @@ def _left_by_others(path: Path, target: str) -> Source:
     )
 
 
-def choose(source: Source, wish: str | None, judge: Judge, superseded: Collection[Path]) -> Choice:
-    """The checkpoint to start from.
+def choose(source: Source, wish: str | None, superseded: Collection[Path]) -> Choice:
+    """The checkpoint to start from; its files are compared with their hashes, where it has some.
 
     Args:
         source: The run, and the checkpoint that was named with it.
-        wish: ``--from``: ``latest``, ``best``, a checkpoint's name, or a step. None for the newest one.
-        judge: Says why a checkpoint can't be used; None where it can.
+        wish: ``--from``: ``latest``, ``best``, a checkpoint's name, or a step. None for the newest whole one.
         superseded: Checkpoints that a later resume went back behind: never chosen by themselves.
 
     Raises:
@@ -124,49 +94,36 @@ def choose(source: Source, wish: str | None, judge: Judge, superseded: Collectio
                 f"{source.named.name} and --from {wish} both name a checkpoint",
                 hint="Name the run directory with --from, or the checkpoint without it.",
             )
-        return _named(checkpoints.parse_name(source.named) or Checkpoint(source.named), judge)
+        return _named(source.named)
     found = checkpoints.find(source.layout.root)
     if wish in (None, LATEST):
-        return _newest([checkpoint for checkpoint in found if checkpoint.path not in superseded], judge)
-    if wish == BEST:
-        return _named(_best(source.layout, found), judge)
-    return _named(_wished(wish or "", found, source.layout), judge)
+        return checkpoints.newest_whole([one for one in found if one.path not in superseded], hashed=True)
+    return _named(_best(source.layout, found) if wish == BEST else _wished(wish or "", found, source.layout))
 
 
-def _newest(found: Sequence[Checkpoint], judge: Judge) -> Choice:
-    skipped: list[Skipped] = []
-    for checkpoint in reversed(found):
-        reason = judge(checkpoint.path)
-        if reason is None:
-            return Choice(checkpoint, tuple(skipped))
-        skipped.append(Skipped(checkpoint.path, reason))
-    return Choice(None, tuple(skipped))
-
-
-def _named(checkpoint: Checkpoint, judge: Judge) -> Choice:
-    reason = judge(checkpoint.path)
-    if reason is not None:
+def _named(path: Path) -> Choice:
+    verdict = checkpoints.judge(path, hashed=True)
+    if not verdict.is_usable:
         raise DamagedRunError(
-            f"{checkpoint.path} is not whole: {reason}", hint="Name the run directory instead: its newest whole one."
+            f"{path} is not whole: {verdict.reason}", hint="Name the run directory instead: its newest whole one."
         )
-    return Choice(checkpoint, ())
+    return Choice(verdict, ())
 
 
-def _best(layout: RunLayout, found: Sequence[Checkpoint]) -> Checkpoint:
+def _best(layout: RunLayout, found: Sequence[Checkpoint]) -> Path:
     target = best.target(layout.best)
-    linked = next((checkpoint for checkpoint in found if checkpoint.path == target), None)
-    if linked is None:
+    if target is None or target not in (one.path for one in found):
         raise NotFoundError(f"{layout.root} has no best_checkpoint", hint=_known(found, layout) or "Use --from latest.")
-    return linked
+    return target
 
 
-def _wished(wish: str, found: Sequence[Checkpoint], layout: RunLayout) -> Checkpoint:
+def _wished(wish: str, found: Sequence[Checkpoint], layout: RunLayout) -> Path:
     named = [one for one in found if wish.rstrip("/") in (one.path.name, os.path.relpath(one.path, layout.root))]
     if not named and wish.isdecimal():
         named = [one for one in found if int(wish) in (one.step, one.iteration if one.step is None else None)]
     if not named:
         raise NotFoundError(f"{layout.root} has no checkpoint {wish}", hint=_known(found, layout) or "It has none.")
-    return named[-1]
+    return named[-1].path
 
 
 def _known(found: Sequence[Checkpoint], layout: RunLayout) -> str:
@@ -179,7 +136,7 @@ def _from_start(run: Run) -> str:
     return f"Start again from the beginning: {shell(['tsdia-run', 'new', *config, '--move-aside'])}"
 
 
-def none_whole(source: Source, skipped: Sequence[Skipped]) -> DamagedRunError:
+def none_whole(source: Source, skipped: Sequence[Verdict]) -> DamagedRunError:
     """The error for a run without any whole checkpoint."""
     root = source.layout.root
     reasons = "".join(f"\n  {os.path.relpath(one.path, root)}: {one.reason}" for one in skipped[:_MAX_NAMES])

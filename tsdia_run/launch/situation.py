@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tsdia_run.errors import TsdiaRunError
 from tsdia_run.launch.changes import Code, Situation
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
+from tsdia_run.rundir.fields import read_object
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.redaction import Redactor
 
@@ -26,7 +26,9 @@ def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
         attempt: Its files.
         processes: The number of its ranks, where the checkpoint tells.
     """
-    environment, git, command = map(_object, (attempt.environment, attempt.git, attempt.command))
+    environment, git, command = (
+        read_object(path, _MAX_BYTES) for path in (attempt.environment, attempt.git, attempt.command)
+    )
     packages = environment.get("packages")
     python = environment.get("python")
     commit = git.get("commit")
@@ -101,12 +103,3 @@ def _plain(data: bytes) -> Mapping[object, object] | None:
         return config.parse(data, "config").plain()
     except TsdiaRunError:
         return None
-
-
-def _object(path: Path) -> dict[str, object]:
-    try:
-        with path.open("rb") as file:
-            data = json.loads(file.read(_MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}

@@ -88,3 +88,12 @@ def parse_json(data: bytes) -> object:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return parsed
+
+
+def read_object(path: Path, max_bytes: int) -> dict[str, object]:
+    """The JSON object in a file; an empty one where there is none that can be read."""
+    try:
+        data = parse_json(read_bounded(path, max_bytes))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -7,25 +7,23 @@ the same name afterwards is a new one.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tsdia_run.rundir.checkpoints import Checkpoint
+from tsdia_run.rundir.checkpoints import find
 from tsdia_run.rundir.layout import CheckpointLayout, RunLayout
 from tsdia_run.rundir.record import Run
 
 
-def beyond(found: Sequence[Checkpoint], start: Checkpoint | None, layout: RunLayout) -> tuple[str, ...]:
+def beyond(layout: RunLayout, start: Path | None) -> tuple[str, ...]:
     """The checkpoints that lie beyond the one that a resume starts from, relative to the run directory.
 
     Args:
-        found: All checkpoints of the run, the oldest first.
-        start: The one that it starts from; None from the beginning.
         layout: The files of the run.
+        start: The one that it starts from; None from the beginning.
     """
-    paths = [one.path for one in found]
-    later = paths[paths.index(start.path) + 1 :] if start is not None and start.path in paths else paths
+    paths = [one.path for one in find(layout.root)]
+    later = paths[paths.index(start) + 1 :] if start in paths else paths
     return tuple(os.path.relpath(path, layout.root) for path in later)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.rundir import record
+from tsdia_run.rundir.fields import read_object
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Outcome, Run, State
 from tsdia_run.supervise.ending import Evidence, RankEnd, judge
@@ -74,7 +74,7 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
 def _without_supervisor(attempt: AttemptLayout) -> Outcome:
     ends = {}
     for path in sorted(attempt.root.glob("exit-rank*.json")):
-        data = _read(path)
+        data = read_object(path, _MAX_BYTES)
         code = data.get("exit_code")
         number = path.stem.removeprefix("exit-rank")
         if isinstance(code, int) and number.isdecimal():
@@ -89,7 +89,7 @@ def _without_supervisor(attempt: AttemptLayout) -> Outcome:
 
 
 def _ranks(path: Path) -> tuple[dict[int, RankEnd], int | None]:
-    data = _read(path)
+    data = read_object(path, _MAX_BYTES)
     found, ranks = {}, data.get("ranks")
     for number, end in ranks.items() if isinstance(ranks, dict) else ():
         if number.isdecimal() and isinstance(end, dict):
@@ -99,7 +99,7 @@ def _ranks(path: Path) -> tuple[dict[int, RankEnd], int | None]:
 
 def _error(path: Path) -> str | None:
     """The exception of a rank in one line: type, message, and where in the user's own code."""
-    exception = _read(path).get("exception")
+    exception = read_object(path, _MAX_BYTES).get("exception")
     if not isinstance(exception, dict):
         return None
     message = " ".join(str(exception.get("message") or "").split())
@@ -107,15 +107,6 @@ def _error(path: Path) -> str | None:
     at = exception.get("at")
     where = f" ({os.path.basename(str(at.get('file')))}:{at.get('line')})" if isinstance(at, dict) else ""
     return text[:_MAX_ERROR_CHARACTERS] + where
-
-
-def _read(path: Path) -> dict[str, object]:
-    try:
-        with path.open("rb") as file:
-            data = json.loads(file.read(_MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
 
 
 def _whole(value: object) -> int | None:

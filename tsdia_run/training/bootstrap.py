@@ -78,15 +78,28 @@ class _Finder:
             execute(module)
             try:
                 del loader.exec_module
-                from tsdia_run.training import hooks
-
-                hooks.install(module)
+                _install_hooks(module)
             except Exception as error:  # whatever is missing here, the training goes on
                 self._warn(f"no hooks on {module.__name__}: {type(error).__name__}: {error}")
 
         # On the instance: the loader stays of its own kind, for those who look at it. A loader that was only asked for,
         # to know whether there is such a module, comes to nothing.
         loader.exec_module = execute_and_hook
+
+
+def _install_hooks(module: ModuleType) -> None:
+    import gc
+
+    # Our imports would wake the collector among all that torch has made: 0.1 s of somebody's start.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        from tsdia_run.training import hooks
+
+        hooks.install(module)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Rank:

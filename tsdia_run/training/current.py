@@ -6,8 +6,10 @@ come from the config that the script names.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,8 +179,10 @@ def current_run(config: str | Path | None = None) -> CurrentRun:
     if found is None:
         return _alone(None if config is None else Path(config))
     document = configs.read(found.config) if found.config else None
-    # A resume then knows that the script asks for its checkpoint itself.
-    found.layout.helper.touch()
+    if os.environ.get("RANK", "0") == "0":
+        with suppress(OSError):  # a full disk is no reason to end a training
+            # A resume then knows that the script asks for its checkpoint itself.
+            found.layout.helper.touch()
     return CurrentRun(found, document.plain() if document else {})
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir import record, rewinding
-from tsdia_run.rundir.checkpoints import Checkpoint, best, find, manifest
+from tsdia_run.rundir.checkpoints import best, find
 from tsdia_run.rundir.checkpoints.files import sync
 from tsdia_run.rundir.checkpoints.retention import best_of, to_remove
 from tsdia_run.training.progress import PROGRESS
-from tsdia_run.training.pruning import Metric, remove
+from tsdia_run.training.pruning import Metric, remove, with_manifests
 from tsdia_run.training.saving import Saving
 from tsdia_run.training.session import Session
 
@@ -87,27 +87,14 @@ def keep_best_and_newest(session: Session, limit: int | None, metric: Metric | N
     there = [one for one in find(root) if one.path.parent == root and one.step is not None and one.epoch is not None]
     behind = _superseded(session)
     counted = [one for one in there if one.path not in behind]
-    chosen = (
-        None if metric is None else best_of(_sealed(counted), metric.name, greater_is_better=metric.greater_is_better)
-    )
-    if chosen is not None:
-        best.point(session.layout.best, chosen.path)
+    if metric is not None:
+        chosen = best_of(with_manifests(counted), metric.name, greater_is_better=metric.greater_is_better)
+        if chosen is not None:
+            best.point(session.layout.best, chosen.path)
     target = best.target(session.layout.best)
-    if limit is not None and _sealed(counted[-1:]):  # nothing goes for one that is not whole
+    if limit is not None and with_manifests(counted[-1:]):  # nothing goes for one that is not whole
         for old in to_remove(counted, limit, {target} if target else set()):
             remove(old.path)
-
-
-def _sealed(there: list[Checkpoint]) -> list[tuple[Checkpoint, manifest.Manifest]]:
-    found = []
-    for one in there:
-        try:
-            written = manifest.read(one.path)
-        except DamagedRunError:
-            continue
-        if written is not None:
-            found.append((one, written))
-    return found
 
 
 def _superseded(session: Session) -> frozenset[Path]:

@@ -59,13 +59,12 @@ def _kept(newest: Path, there: Sequence[Checkpoint], session: Session) -> set[Pa
     targets = {os.path.realpath(target) for target in map(best.target, links) if target}
     kept = {checkpoint.path for checkpoint in there if os.path.realpath(checkpoint.path) in targets}
     metric = _metric(session)
-    chosen = (
-        best_of(_with_manifests(there), metric.name, greater_is_better=metric.greater_is_better) if metric else None
-    )
+    chosen = best_of(with_manifests(there), metric.name, greater_is_better=metric.greater_is_better) if metric else None
     return kept | {newest} | ({chosen.path} if chosen else set())
 
 
-def _with_manifests(there: Sequence[Checkpoint]) -> list[tuple[Checkpoint, manifest.Manifest]]:
+def with_manifests(there: Sequence[Checkpoint]) -> list[tuple[Checkpoint, manifest.Manifest]]:
+    """Those that were sealed."""
     found = []
     for checkpoint in there:
         try:

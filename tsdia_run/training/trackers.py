@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from tsdia_run import config
 from tsdia_run.rundir import checkpoints
 from tsdia_run.training.flat import flat, without_secrets
 from tsdia_run.training.hooks import Call, Steps, warn, wrap
@@ -24,10 +26,25 @@ _FLAT = frozenset({"tensorboard", "mlflow", "aim", "dvclive"})
 _NOT_IN_MLFLOW = re.compile(r"[^\w\-. :/]")
 
 
+@dataclass(frozen=True)
+class _Config:
+    """The config of the attempt.
+
+    Attributes:
+        values: What trackers get of it: nothing where there is none, else all of it under ``KEY``, without secrets.
+        text: Its text; None where there is none, or a secret in it.
+    """
+
+    values: Mapping[str, Any]
+    text: str | None
+
+
 def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     """Hook the class ``accelerate.Accelerator``, and the trackers that it knows."""
-    document = None if session.config is None else config.read(session.config)
-    values = {} if document is None else {KEY: without_secrets(document.plain())}
+
+    @cache
+    def told() -> _Config:
+        return _read(session.config)
 
     def init_trackers(
         accelerator: Any, project_name: str, config: Any = None, init_kwargs: Any = None, **more: Any
@@ -36,15 +53,16 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
             return
         # Without a config, Accelerate asks no tracker to store one; a tracker of the script's own may not expect it.
         known = [str(one) for one in accelerator.log_with]
-        if config is None and values and all(one in _NESTED | _FLAT for one in known):
+        if config is None and told().values and all(one in _NESTED | _FLAT for one in known):
             config = {}
         yield Call((accelerator, project_name, config, _purged(init_kwargs, known, session)), more)
-        if document is not None and without_secrets(document.plain()) == document.plain():
+        text = told().text
+        if text is not None:
             for tracker in accelerator.trackers:
-                _keep_text(tracker, document.text, session)
+                _keep_text(tracker, text, session)
 
     def store_init_configuration(tracker: Any, given: Mapping[str, Any]) -> Steps:
-        merged = {**values, **given}
+        merged = {**told().values, **given}
         if tracker.name in _FLAT:
             merged = flat(merged)
         if tracker.name == "mlflow":
@@ -55,6 +73,16 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     known = sys.modules["accelerate.tracking"].LOGGER_TYPE_TO_CLASS.values()
     for tracker_class in {one for one in known if one.name in _NESTED | _FLAT}:
         wrap(tracker_class, "store_init_configuration", "trackers", store_init_configuration)
+
+
+def _read(path: Path | None) -> _Config:
+    if path is None:
+        return _Config({}, None)
+    from tsdia_run import config  # 40 ms, which a script without trackers need not wait for
+
+    document = config.read(path)
+    values, shown = document.plain(), without_secrets(document.plain())
+    return _Config({KEY: shown}, document.text if shown == values else None)
 
 
 def _purged(init_kwargs: Any, known: list[str], session: Session) -> Any:

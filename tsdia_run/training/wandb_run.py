@@ -27,7 +27,8 @@ def hook_wandb(wandb: Any, session: Session) -> None:
 
     def init(*args: Any, **kwargs: Any) -> Steps:
         nonlocal is_taken
-        asked = {**kwargs}
+        # None is W&B's own default for all of its arguments.
+        asked = {name: value for name, value in kwargs.items() if value is not None}
         is_unreachable = _mode(kwargs) == "online" and _would_ask()
         if is_unreachable:
             asked["mode"] = "offline"
@@ -87,7 +88,7 @@ def _identity(session: Session, kwargs: dict[str, Any]) -> dict[str, Any]:
     if kwargs.get("id") or _setting(kwargs, "run_id") or os.environ.get("WANDB_RUN_ID"):
         return {}
     identity = {"id": os.environ.get("TSDIA_RUN_WANDB_ID") or session.run_id}
-    if "WANDB_RESUME" not in os.environ and kwargs.get("reinit") is None:
+    if "WANDB_RESUME" not in os.environ:
         identity["resume"] = "allow"
     if "WANDB_NAME" not in os.environ:
         identity["name"] = os.environ.get("TSDIA_RUN_WANDB_NAME") or session.name
