@@ -62,7 +62,9 @@ def test_comments_settings_and_the_same_overrides_make_no_other_config(sweep: Pa
     config.write_text("# another comment\n" + config.read_text() + "  stop_grace_s: 5\n")
     (sweep / "go").touch()
     assert ensure(sweep, "--set", "training.epochs=9")[0] == 0
-    assert ensure(sweep, "--set", "training.epochs=8")[0] == 73
+    code, _, stderr = ensure(sweep, "--set", "training.epochs=8")
+    assert code == 73
+    assert "tsdia-run resume runs/exp --config config.yml --set training.epochs=8" in stderr
 
 
 def test_a_live_run_is_left_alone(sweep: Path, start: Starter) -> None:

@@ -273,10 +273,11 @@ def _refuse_another_config(planned: Plan, layout: RunLayout) -> None:
     )
     if found:
         told = "".join(f"\n  {change.text}" for change in found)
+        overrides = [word for override in planned.request.overrides for word in ("--set", override)]
         raise RunDirectoryError(
             f"{shown(layout.root)} was made of another config:{told}",
             hint="Start beside it with --name ANOTHER_NAME, or go on with the change:"
-            f" {shell(['tsdia-run', 'resume', shown(layout.root), '--config', document.source])}",
+            f" {shell(['tsdia-run', 'resume', shown(layout.root), '--config', document.source, *overrides])}",
         )
 
 
