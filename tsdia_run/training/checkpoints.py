@@ -1,23 +1,48 @@
-"""Checkpoints that are known to be whole: seals around ``save_state``, checks before ``load_state``."""
+"""Checkpoints that are known to be whole: seals around ``save_state``, checks before ``load_state``.
+
+What they need is imported at their first call: 15 ms, which somebody's start need not wait for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from tsdia_run.training.hooks import Steps, wrap
-from tsdia_run.training.loading import Loading
 from tsdia_run.training.progress import PROGRESS
-from tsdia_run.training.saving import Saving
 from tsdia_run.training.session import Session
+
+if TYPE_CHECKING:
+    from tsdia_run.training.loading import Loading
+    from tsdia_run.training.saving import Saving
 
 HOOK = "checkpoints"
 
 
 def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     """Hook the class ``accelerate.Accelerator``."""
-    wrap(accelerator_class, "save_state", HOOK, Saving(session, PROGRESS).steps)
-    wrap(accelerator_class, "load_state", HOOK, Loading(session).steps)
+
+    @cache
+    def saving() -> Saving:
+        from tsdia_run.training.saving import Saving
+
+        return Saving(session, PROGRESS)
+
+    @cache
+    def loading() -> Loading:
+        from tsdia_run.training.loading import Loading
+
+        return Loading(session)
+
+    def save_state(*args: Any, **kwargs: Any) -> Steps:
+        yield from saving().steps(*args, **kwargs)
+
+    def load_state(*args: Any, **kwargs: Any) -> Steps:
+        yield from loading().steps(*args, **kwargs)
+
+    wrap(accelerator_class, "save_state", HOOK, save_state)
+    wrap(accelerator_class, "load_state", HOOK, load_state)
     if "metrics" not in session.hooks:  # which notes it too: each hook on a call costs microseconds
         wrap(accelerator_class, "log", HOOK, _note)
 

@@ -16,7 +16,6 @@ from typing import Any
 from tsdia_run.rundir.atomic import write_bytes
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.training.hooks import Steps, wrap
-from tsdia_run.training.model_summary import summary
 from tsdia_run.training.session import Session
 
 _DEPTH = 20
@@ -67,6 +66,8 @@ def publish_models(session: Session, models: list[Any]) -> None:
     Raises:
         OSError: The file system refused.
     """
+    from tsdia_run.training.model_summary import summary
+
     _publish(session, "model_summary", "\n".join(map(summary, models)).encode("utf-8", "backslashreplace"))
 
 

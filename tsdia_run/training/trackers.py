@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.rundir import checkpoints
-from tsdia_run.training.flat import flat, without_secrets
 from tsdia_run.training.hooks import Call, Steps, warn, wrap
 from tsdia_run.training.session import Session
 from tsdia_run.training.wandb_run import hook_wandb
@@ -64,6 +62,8 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     def store_init_configuration(tracker: Any, given: Mapping[str, Any]) -> Steps:
         merged = {**told().values, **given}
         if tracker.name in _FLAT:
+            from tsdia_run.training.flat import flat
+
             merged = flat(merged)
         if tracker.name == "mlflow":
             merged = {_NOT_IN_MLFLOW.sub("_", name): value for name, value in merged.items()}
@@ -78,7 +78,9 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
 def _read(path: Path | None) -> _Config:
     if path is None:
         return _Config({}, None)
-    from tsdia_run import config  # 40 ms, which a script without trackers need not wait for
+    # 40 ms, which a script without trackers need not wait for.
+    from tsdia_run import config
+    from tsdia_run.training.flat import without_secrets
 
     document = config.read(path)
     values, shown = document.plain(), without_secrets(document.plain())
@@ -87,8 +89,12 @@ def _read(path: Path | None) -> _Config:
 
 def _purged(init_kwargs: Any, known: list[str], session: Session) -> Any:
     """With the step from which on TensorBoard forgets what the attempts before have written."""
-    checkpoint = None if session.checkpoint is None else checkpoints.parse_name(session.checkpoint)
-    if checkpoint is None or checkpoint.step is None or "tensorboard" not in known:
+    if session.checkpoint is None or "tensorboard" not in known:
+        return init_kwargs
+    from tsdia_run.rundir.checkpoints import parse_name
+
+    checkpoint = parse_name(session.checkpoint)
+    if checkpoint is None or checkpoint.step is None:
         return init_kwargs
     of_tensorboard = {"purge_step": checkpoint.step + 1, **(init_kwargs or {}).get("tensorboard", {})}
     return {**(init_kwargs or {}), "tensorboard": of_tensorboard}
