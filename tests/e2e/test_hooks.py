@@ -48,6 +48,7 @@ def test_everything_that_the_hooks_keep_over_two_attempts(accelerated: Path) -> 
     assert info["run_name"] == record["wandb_name"] == "exp"
     summary = json.loads((run_dir / ".tsdia/metrics.json").read_text())
     assert summary["series"]["loss"]["not_finite_since"]["step"] == 2
+    assert json.loads((run_dir / "attempts/0/exit-rank0.json").read_text())["step"] == 4
 
     again = tsdia_run("resume", "runs/exp", "--again", cwd=accelerated, env=OFFLINE)
     assert again.returncode == 0, again.stderr
