@@ -34,7 +34,7 @@ PURE = [
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes",
     "training/flat", "training/model_summary",
-    "launch/accelerate_config", "supervise/ladder", "supervise/ending",
+    "launch/accelerate_config", "supervise/ladder", "rundir/ending",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}
 # errors.py takes the numbers of sysexits.h from os.

@@ -24,11 +24,11 @@ from tsdia_run.launch.resumption import Source
 from tsdia_run.rundir import checkpoints, guard, record, rewinding
 from tsdia_run.rundir.checkpoints import Choice, ranks
 from tsdia_run.rundir.contents import shown
+from tsdia_run.rundir.last_words import settle, settled
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
 from tsdia_run.rundir.redaction import Redactor
 from tsdia_run.settings import Layer, Settings, resolve
-from tsdia_run.supervise.evidence import settle, settled
 from tsdia_run.words import shell
 
 

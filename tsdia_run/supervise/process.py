@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from tsdia_run.rundir.tagged import members
 from tsdia_run.supervise.output import Ends
-
-TAG = "TSDIA_RUN_ID"
 
 # W&B's service and the like finish their upload in this time; then they are asked, then they are ended.
 LEFTOVER_GRACE_S = 10.0
@@ -78,19 +77,6 @@ class TrainingProcess:
         """Send it a signal; nothing happens when it has ended."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, number)
-
-
-def members(run_id: str) -> list[int]:
-    """All living processes that carry the tag of the run, also those that left their parents and sessions."""
-    tag = f"{TAG}={run_id}".encode()
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != os.getpid():
-            # Gone meanwhile, or of another user. A zombie has an empty environment.
-            with suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
-                if tag in file.read().split(b"\0"):
-                    found.append(int(name))
-    return found
 
 
 def signal_members(run_id: str, number: int) -> None:

@@ -1,0 +1,21 @@
+"""The processes of a run, found by the tag that each of them has in its environment."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+TAG = "TSDIA_RUN_ID"
+
+
+def members(run_id: str) -> list[int]:
+    """All living processes that carry the tag of the run, also those that left their parents and sessions."""
+    tag = f"{TAG}={run_id}".encode()
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            # Gone meanwhile, or of another user. A zombie has an empty environment.
+            with suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+                if tag in file.read().split(b"\0"):
+                    found.append(int(name))
+    return found
