@@ -72,7 +72,7 @@ def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[
     for name in _ARGUMENTS:
         if name in values:
             values[name] = redactor.argv(values[name])
-    for group in ("accelerate", "logs", "wandb", "metrics", "hooks"):
+    for group in ("accelerate", "logs", "wandb", "metrics", "hooks", "hang"):
         values[group] = {key: value for key, value in values[group].items() if value not in (None, ())}
     if "flags" in values["accelerate"]:
         values["accelerate"]["flags"] = redactor.argv(values["accelerate"]["flags"])

@@ -84,6 +84,39 @@ class Claim:
         """Beat: what is read as "was alive then" after everything was killed."""
         os.utime(self.layout.heartbeat)
 
+    def sign(self) -> None:
+        """Name this process as the holder: a fork of the one that claimed."""
+        write_json(self.layout.heartbeat, asdict(_ourselves()))
+
+    def is_standing(self) -> bool:
+        """Whether the claim is in its place: somebody may have removed or replaced the directory."""
+        return _is_same(self._claim_fd, self.layout.claim)
+
+    def renew(self) -> None:
+        """Make directory and claim again after they were removed.
+
+        Raises:
+            TakenError: Somebody else has claimed the directory meanwhile.
+            RunDirectoryError: It can't be made or written.
+        """
+        run_dir = self.layout.root
+        with _refusals(run_dir):
+            run_dir.mkdir(parents=True, exist_ok=True)
+            if self.layout.own.is_dir():
+                fd = os.open(self.layout.claim, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+                if not _lock_patiently(fd, run_dir):
+                    os.close(fd)
+                    raise TakenError(run_dir)
+                self.sign()
+            else:
+                dir_fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                try:
+                    fd = _put_own_folder(run_dir, dir_fd)
+                finally:
+                    os.close(dir_fd)
+        os.close(self._claim_fd)
+        self._claim_fd = fd
+
 
 def claim_new(run_dir: Path) -> Claim:
     """Create ``run_dir`` and claim it; an existing empty directory may be claimed too.
@@ -154,7 +187,7 @@ def refuse_living(run_dir: Path) -> None:
 def _alive_error(run_dir: Path) -> RunAliveError:
     return RunAliveError(
         f"a live run holds {run_dir}: {holder(run_dir) or 'its holder is not known'}",
-        hint="Wait for it to end, stop it, or start beside it with --name ANOTHER_NAME.",
+        hint=f"Stop it: tsdia-run stop {shlex.quote(str(run_dir))}\nOr start beside it: --name ANOTHER_NAME",
     )
 
 
@@ -286,7 +319,7 @@ def _refuse_living_ranks(layout: RunLayout) -> None:
         if not _lock_patiently(fd, layout.root):
             raise RunAliveError(
                 f"the training in {layout.root} still runs, though its supervisor ({holder(layout.root)}) is gone",
-                hint=f"Wait for it to end, or end it: fuser -k {shlex.quote(str(layout.alive))}",
+                hint=f"Wait for it to end, or end it: tsdia-run stop {shlex.quote(str(layout.root))}",
             )
     finally:
         os.close(fd)

@@ -10,6 +10,7 @@ OWN_DIR_NAME = ".tsdia"
 TRASH_DIR_NAME = ".tsdia-trash"
 HYPERPARAMETERS_NAME = "hyperparameters.json"
 MODEL_SUMMARY_NAME = "model_summary.txt"
+STACKS_GLOB = "stacks-rank*.txt"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class AttemptLayout:
 
     def stacks(self, rank: int) -> Path:
         """Where a rank stood when it was asked; absent where it never was."""
-        return self.root / f"stacks-rank{rank}.txt"
+        return self.root / STACKS_GLOB.replace("*", str(rank))
 
     def exit_record(self, rank: int) -> Path:
         """How one rank ended, in its own words."""
@@ -123,6 +124,11 @@ class RunLayout:
     def logs(self) -> Path:
         """The folder of the logs."""
         return self.root / "logs"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where Accelerate's automatic naming puts checkpoints."""
+        return self.root / "checkpoints"
 
     @property
     def attempts(self) -> Path:
