@@ -105,7 +105,7 @@ def test_a_signal_to_the_launcher_ends_both_ranks(
 ) -> None:
     (project / "train.py").write_text("import os, time\nprint('ready', os.getppid(), flush=True)\ntime.sleep(600)\n")
     running = start("new", "config.yml", *TWO_RANKS, cwd=project)
-    launcher = [int(wait_for(running, "ready").split()[1]) for _ in range(2)][0]
+    launcher, _ = (int(wait_for(running, "ready").split()[1]) for _ in range(2))
     os.kill(launcher, signal.Signals[name])
     running.communicate(timeout=60)
     assert running.returncode == int(exit_code)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from tsdia_run.errors import TsdiaRunError
+from contextlib import suppress
+
+from tsdia_run.errors import DamagedRunError, TsdiaRunError
 from tsdia_run.rundir import record
 from tsdia_run.rundir.atomic import write_bytes
 from tsdia_run.rundir.guard import Claim, TakenError
+from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Attempt, Run
 
 _HEARTBEAT_S = 5.0
@@ -41,13 +44,13 @@ class Keeper:
         Args:
             now_s: On the monotonic clock.
         """
+        self._look_after_claim()
         if now_s < self._next_s:
             return
         self._next_s = now_s + _HEARTBEAT_S
-        try:
-            self._claim.touch()
-        except OSError:
-            self._look_after_claim()
+        if not self._is_taken:
+            with suppress(OSError):
+                self._claim.touch()
         if self._is_behind:
             self._write()
 
@@ -55,6 +58,10 @@ class Keeper:
         """After the script has ended."""
         self._look_after_claim()
         self._put_back_config()
+        for stacks in self._layout.attempt(self.run.last.number).root.glob(STACKS_GLOB):
+            with suppress(OSError):
+                if not stacks.stat().st_size:  # nobody asked a rank that was then killed
+                    stacks.unlink()
 
     def _write(self) -> None:
         if self._is_taken:
@@ -71,12 +78,14 @@ class Keeper:
         if self._is_taken or self._claim.is_standing():
             return
         try:
+            self._refuse_anothers()
             self._claim.renew()
             self._layout.attempt(self.run.last.number).root.mkdir(parents=True, exist_ok=True)
         except TakenError:
             self._is_taken = True
-            self.warnings.append(f"{self._layout.root} was replaced, and another run holds it now; nothing is recorded")
+            self.warnings.append(f"another run is in the place of {self._layout.root}; nothing more is recorded there")
         except (OSError, TsdiaRunError) as error:
+            self._is_taken = True
             self.warnings.append(f"the run directory was removed and can't be made again: {error}")
         else:
             self.warnings.append(
@@ -84,6 +93,14 @@ class Keeper:
                 " again. Scripts that insist on an empty directory take `script_dir: out` in the tsdia_run section"
             )
             self._write()
+
+    def _refuse_anothers(self) -> None:
+        try:
+            found = record.read(self._layout.record)
+        except DamagedRunError:  # there is none, most likely
+            return
+        if found.run_id != self.run.run_id:
+            raise TakenError(self._layout.root)
 
     def _put_back_config(self) -> None:
         """TS-DIA's Trainer copies the config that it got over the original."""
