@@ -239,6 +239,19 @@ def test_without_wandb_the_training_goes_on_and_nothing_asks(run: Run, mode: str
     assert ("no API key" in done.stderr) == (mode == "online")
 
 
+def test_where_wandb_is_not_installed_the_training_goes_on(run: Run) -> None:
+    # None is what Python takes for a module that can't be found.
+    done = run.attempt(
+        "sys.modules['wandb'] = None\n"
+        "a = Accelerator(log_with='all')\n"
+        "a.init_trackers('p', config={'lr': 1})\n"
+        "print([tracker.name for tracker in a.trackers])\n"
+    )
+    assert "'wandb'" not in done.stdout.splitlines()[-1]
+    assert not (run.run_dir / "wandb_info.json").exists()
+    assert not (run.run_dir / "wandb").exists()
+
+
 def test_other_ranks_take_no_id(run: Run) -> None:
     body = "import wandb\nwandb.init(project='p').finish()\n"
     run.attempt(body, env={**OFFLINE, "RANK": "1"})
