@@ -243,7 +243,7 @@ def test_where_wandb_is_not_installed_the_training_goes_on(run: Run) -> None:
     # None is what Python takes for a module that can't be found.
     done = run.attempt(
         "sys.modules['wandb'] = None\n"
-        "a = Accelerator(log_with='all')\n"
+        "a = Accelerator(log_with='all', project_dir='logs')\n"
         "a.init_trackers('p', config={'lr': 1})\n"
         "print([tracker.name for tracker in a.trackers])\n"
     )
