@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from tsdia_run.cli.detaching import stay
 from tsdia_run.cli.screen import Screen
-from tsdia_run.launch import prepare
+from tsdia_run.launch import prepare, resumption
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.rundir import record
@@ -71,6 +71,9 @@ def carry_out(
     redactor = Redactor.from_environment({**request.environ, **ours})
     prepare.write_attempt(plan, redactor, ours)
     screen.opening(plan, attempt)
+    dropped = resumption.dropped_by_wandb(plan.layout, request.checkpoint) if request.number else None
+    if dropped:
+        screen.warn(dropped)
 
     def beside() -> None:
         on_started()
