@@ -32,7 +32,7 @@ PURE = [
     "errors", "words", "settings", "config/document", "config/edits", "config/surprises",
     "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/overwrites", "relay/progress", "relay/row", "relay/screen",
-    "launch/accelerate", "launch/accelerate_config", "supervise/ladder", "supervise/ending",
+    "launch/accelerate", "launch/accelerate_config", "supervise/ladder", "rundir/ending",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}
 # errors.py takes the numbers of sysexits.h from os.

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
+from tsdia_run.rundir.ending import Evidence, RankEnd, exit_status, judge
 from tsdia_run.rundir.record import Outcome, State
-from tsdia_run.supervise.ending import Evidence, RankEnd, exit_status, judge
 from tsdia_run.supervise.ladder import TERM_GRACE_S, Ladder, Rung
 
 START = Ladder(grace_s=60.0)

@@ -13,10 +13,10 @@ from tsdia_run.launch import prepare
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import record
 from tsdia_run.rundir.atomic import write_bytes
+from tsdia_run.rundir.ending import exit_status
 from tsdia_run.rundir.guard import Claim
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.rundir.redaction import Redactor
-from tsdia_run.supervise.ending import exit_status
 from tsdia_run.supervise.process import TAG
 from tsdia_run.supervise.signals import die_of
 from tsdia_run.supervise.supervisor import Ended, Job, Supervisor

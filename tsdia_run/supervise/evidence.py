@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.rundir import record
+from tsdia_run.rundir.ending import Evidence, RankEnd
+from tsdia_run.rundir.last_words import error_of, read_object, without_supervisor
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
-from tsdia_run.rundir.record import LIVE, Outcome, Run, State
-from tsdia_run.supervise.ending import Evidence, RankEnd, judge
-
-# The kernel would let a rank write gigabytes as its last words.
-_MAX_BYTES = 1024 * 1024
-_MAX_ERROR_CHARACTERS = 300
+from tsdia_run.rundir.record import LIVE, Run
 
 
 def gather(attempt: AttemptLayout, direct: RankEnd, is_delegated: bool, stop: signal.Signals | None) -> Evidence:
@@ -35,7 +30,7 @@ def gather(attempt: AttemptLayout, direct: RankEnd, is_delegated: bool, stop: si
         is_delegated=is_delegated and not became_the_script,
         ranks=ranks,
         first_rank=first,
-        error=_error(attempt.exit_record(first or 0)),
+        error=error_of(attempt, first or 0),
         stop=stop,
     )
 
@@ -54,57 +49,19 @@ def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     last = run.last
     if last.state not in LIVE:
         return run
-    outcome = _without_supervisor(layout.attempt(last.number))
+    outcome = without_supervisor(layout.attempt(last.number))
     run = run.with_attempt(record.ended(last, outcome, last_seen))
     record.write(layout.record, run)
     return run
 
 
-def _without_supervisor(attempt: AttemptLayout) -> Outcome:
-    ends = {}
-    for path in sorted(attempt.root.glob("exit-rank*.json")):
-        data = _read(path)
-        code = data.get("exit_code")
-        number = path.stem.removeprefix("exit-rank")
-        if isinstance(code, int) and number.isdecimal():
-            ends[int(number)] = RankEnd(exit_code=code)
-    failed = [rank for rank, end in ends.items() if end.exit_code]
-    if not ends:
-        return Outcome(State.LOST, "killed together with its supervisor, or the machine went down")
-    shown = failed[0] if failed else min(ends)
-    outcome = judge(Evidence(ends[shown], error=_error(attempt.exit_record(shown))))
-    reason = f"{outcome.reason}; its supervisor had been killed before"
-    return Outcome(outcome.state, reason, outcome.exit_code, outcome.signal, shown if len(ends) > 1 else None)
-
-
 def _ranks(path: Path) -> tuple[dict[int, RankEnd], int | None]:
-    data = _read(path)
+    data = read_object(path)
     found, ranks = {}, data.get("ranks")
     for number, end in ranks.items() if isinstance(ranks, dict) else ():
         if number.isdecimal() and isinstance(end, dict):
             found[int(number)] = RankEnd(_whole(end.get("exit_code")), _whole(end.get("signal")))
     return found, _whole(data.get("first"))
-
-
-def _error(path: Path) -> str | None:
-    """The exception of a rank in one line: type, message, and where in the user's own code."""
-    exception = _read(path).get("exception")
-    if not isinstance(exception, dict):
-        return None
-    message = " ".join(str(exception.get("message") or "").split())
-    text = f"{exception.get('type')}: {message}" if message else str(exception.get("type"))
-    at = exception.get("at")
-    where = f" ({os.path.basename(str(at.get('file')))}:{at.get('line')})" if isinstance(at, dict) else ""
-    return text[:_MAX_ERROR_CHARACTERS] + where
-
-
-def _read(path: Path) -> dict[str, object]:
-    try:
-        with path.open("rb") as file:
-            data = json.loads(file.read(_MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
 
 
 def _whole(value: object) -> int | None:

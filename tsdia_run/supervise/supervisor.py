@@ -16,11 +16,11 @@ from threading import Thread
 
 from tsdia_run.rundir import record
 from tsdia_run.rundir.atomic import write_bytes
+from tsdia_run.rundir.ending import RankEnd, judge
 from tsdia_run.rundir.guard import Claim
 from tsdia_run.rundir.record import Outcome, Run, State
 from tsdia_run.settings import LogSettings
 from tsdia_run.supervise import evidence, process
-from tsdia_run.supervise.ending import RankEnd, judge
 from tsdia_run.supervise.ladder import Ladder, Rung
 from tsdia_run.supervise.output import Event, Output
 from tsdia_run.supervise.process import TrainingProcess
