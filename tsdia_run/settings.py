@@ -33,6 +33,7 @@ class Kind(Enum):
     TEXT = "text"
     PATH = "a path"
     TEXTS = "a list of texts"
+    PATHS = "a list of paths"
     COUNT = "a whole number from 1"
     SECONDS = "a number of seconds, 0 or more"
     VARIABLES = "a mapping of variable names to texts"
@@ -99,6 +100,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hooks.metrics", Kind.SWITCH, "Keep what Accelerator.log gets in metrics.jsonl.", True),
     Setting("hooks.checkpoints", Kind.SWITCH, "Seal what save_state writes, and check what load_state reads.", True),
     Setting("hooks.summaries", Kind.SWITCH, "Write hyperparameters.json and model_summary.txt.", True),
+    Setting("roots", Kind.PATHS, "Folders that hold runs, for `list` and for names of runs.", ("runs",)),
     Setting("stop_grace_s", Kind.SECONDS, "How long the script may take to end after the first request to stop.", 60.0),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -167,6 +169,7 @@ class Settings:
     wandb: WandbSettings
     hooks: HookSettings
     env: Mapping[str, str]
+    roots: tuple[str, ...]
     stop_grace_s: float
 
 
@@ -247,6 +250,9 @@ def _checked(setting: Setting, value: object, place: Place | None) -> object:
 def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911 - one line a kind
     if kind in (Kind.TEXT, Kind.PATH):
         return value if isinstance(value, str) and value and "\0" not in value else None
+    if kind is Kind.PATHS:
+        is_list = isinstance(value, (list, tuple)) and all(isinstance(item, str) and item for item in value)
+        return tuple(value) if is_list else None  # type: ignore[arg-type]
     if kind is Kind.TEXTS:
         is_list = isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value)
         return tuple(str(item) for item in value) if is_list else None  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import traceback
 
 import typer
 
+from tsdia_run.cli.logs import logs
 from tsdia_run.cli.new import new
 from tsdia_run.cli.resume import resume
 from tsdia_run.cli.say import say
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(new)
 app.command()(resume)
+app.command()(logs)
 
 
 @app.callback()

@@ -57,7 +57,7 @@ def new(
     from tsdia_run.cli.screen import Screen
     from tsdia_run.launch import place, plan
     from tsdia_run.launch.checks import check
-    from tsdia_run.rundir import entry
+    from tsdia_run.rundir import catalog, entry
     from tsdia_run.rundir.contents import shown
     from tsdia_run.rundir.record import Run
     from tsdia_run.settings import resolve
@@ -113,6 +113,7 @@ def new(
         source_config=os.path.abspath(config_file) if config_file else None,
         started_from=planned.started_from,
     )
+    catalog.note(directory, environ)
     with claim:
         ended = carry_out(planned, claim, run, screen)
     finish(ended)
