@@ -5,6 +5,7 @@
       ConfigError                        78  the config, a setting or the launch can't be used
       NotFoundError                      66  no such config, script, interpreter or run
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
+        TornCheckpointError              65  a checkpoint that a script wants to load
       RunDirectoryError                  73  the run directory can't be claimed
         CheckpointDirectoryExistsError   73  there is a run in it already
       RunAliveError                      75  a live run holds the directory
@@ -91,6 +92,10 @@ class DamagedRunError(TsdiaRunError):
     """A run directory exists, but what it records can't be used."""
 
     exit_code = os.EX_DATAERR
+
+
+class TornCheckpointError(DamagedRunError):
+    """A checkpoint is known to be damaged or unfinished; nothing of it was loaded."""
 
 
 class RunDirectoryError(TsdiaRunError):

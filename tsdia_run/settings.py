@@ -100,6 +100,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hooks.metrics", Kind.SWITCH, "Keep what Accelerator.log gets in metrics.jsonl.", True),
     Setting("hooks.checkpoints", Kind.SWITCH, "Seal what save_state writes, and check what load_state reads.", True),
     Setting("hooks.summaries", Kind.SWITCH, "Write hyperparameters.json and model_summary.txt.", True),
+    Setting("checkpoints.hash", Kind.SWITCH, "Add sha256 to sealed checkpoints, from outside of the training.", True),
     Setting("roots", Kind.PATHS, "Folders that hold runs, for `list` and for names of runs.", ("runs",)),
     Setting("stop_grace_s", Kind.SECONDS, "How long the script may take to end after the first request to stop.", 60.0),
 )
@@ -151,6 +152,13 @@ class HookSettings:
 
 
 @dataclass(frozen=True)
+class CheckpointSettings:
+    """What is done with checkpoints from outside of the training."""
+
+    hash: bool
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting, resolved."""
 
@@ -168,6 +176,7 @@ class Settings:
     logs: LogSettings
     wandb: WandbSettings
     hooks: HookSettings
+    checkpoints: CheckpointSettings
     env: Mapping[str, str]
     roots: tuple[str, ...]
     stop_grace_s: float
@@ -338,4 +347,5 @@ def resolve(layers: Sequence[Layer]) -> Settings:
         logs=LogSettings(**groups["logs"]),
         wandb=WandbSettings(**groups["wandb"]),
         hooks=HookSettings(**groups["hooks"]),
+        checkpoints=CheckpointSettings(**groups["checkpoints"]),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import start
+from tests.bench import checkpoints, start
 from tests.bench.measure import Result, machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -20,7 +20,7 @@ HEAD = ("work", "ours", "peer", "peer's", "ratio", "spread", "at most")
 def main() -> None:
     """Measure everything that has a peer."""
     with tempfile.TemporaryDirectory(prefix="tsdia-bench-") as folder:
-        results = start.measure(Path(folder))
+        results = [*start.measure(Path(folder)), *checkpoints.measure(Path(folder))]
     table = Table(*HEAD)
     for result in results:
         table.add_row(*row(result))
@@ -49,6 +49,7 @@ def page(results: list[Result]) -> str:
         "",
         "Written by `make bench`. Whole processes, alternating runs (ours, peer, ours, peer, …) after one that is not",
         "counted; medians, and the ratio of the medians with the lowest and highest ratio of neighbouring runs.",
+        "The seal of a checkpoint is measured inside of the training, on its thread.",
         "",
         f"Measured on {datetime.now(timezone.utc):%Y-%m-%d}: {machine()}.",
         "",

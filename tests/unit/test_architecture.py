@@ -31,7 +31,7 @@ ALLOWED = {
 }
 PURE = [
     "errors", "words", "settings", "config/document", "config/edits", "config/surprises",
-    "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
+    "rundir/checkpoints/retention", "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/overwrites", "relay/progress", "relay/row", "relay/screen",
     "launch/accelerate", "launch/accelerate_config", "supervise/ladder", "rundir/ending",
 ]  # fmt: skip

@@ -57,6 +57,7 @@ def carry_out(plan: Plan, claim: Claim, run: Run, screen: Screen) -> Ended:
         logs=request.settings.logs,
         use_terminal=request.settings.pty,
         beside=lambda: prepare.write_provenance(plan, redactor),
+        hash_checkpoints=request.settings.checkpoints.hash,
         original_config=original,
     )
     ended = Supervisor(job).supervise()

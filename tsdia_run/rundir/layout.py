@@ -57,6 +57,32 @@ class AttemptLayout:
 
 
 @dataclass(frozen=True)
+class CheckpointLayout:
+    """What tsdia-run puts beside the files of a checkpoint: docs/checkpoints.md."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """What the checkpoint holds; written last."""
+        return self.root / "tsdia-checkpoint.json"
+
+    @property
+    def hashes(self) -> Path:
+        """Their sha256, added later; `sha256sum -c` understands it."""
+        return self.root / "tsdia-checkpoint.sha256"
+
+    def mark(self, rank: int) -> Path:
+        """Where a rank stands that saves into it."""
+        return self.root / f".tsdia-rank{rank}.json"
+
+    @staticmethod
+    def is_ours(name: str) -> bool:
+        """Whether a file name is one of these, or of one that is being written."""
+        return name.lstrip(".").startswith("tsdia-")
+
+
+@dataclass(frozen=True)
 class RunLayout:
     """The files of one run directory."""
 
@@ -81,6 +107,11 @@ class RunLayout:
     def attempts(self) -> Path:
         """The folder of the attempts."""
         return self.root / "attempts"
+
+    @property
+    def best(self) -> Path:
+        """A relative link to the best checkpoint."""
+        return self.root / "best_checkpoint"
 
     @property
     def own(self) -> Path:

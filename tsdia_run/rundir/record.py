@@ -7,16 +7,14 @@ it can be moved; times are ISO 8601 in UTC.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import TypeVar
 
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.atomic import write_json
+from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
 
 SCHEMA = 1
 # A record grows by some 500 bytes an attempt; what is larger than this was not written by us.
@@ -154,12 +152,8 @@ def read(path: Path) -> Run:
         DamagedRunError: It is missing, not JSON, of a newer schema, or has a value of a wrong type.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_RECORD_BYTES + 1)
-        if len(data) > MAX_RECORD_BYTES:
-            raise ValueError("it is too large to be ours")
-        return _run(json.loads(data))
-    except (OSError, ValueError, RecursionError) as error:
+        return _run(parse_json(read_bounded(path, MAX_RECORD_BYTES)))
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DamagedRunError(
             f"the record {path} can't be used: {reason}",
@@ -167,51 +161,13 @@ def read(path: Path) -> Run:
         ) from error
 
 
-_T = TypeVar("_T")
-
-
-class _Fields:
-    """Typed access to a JSON object; ValueError names the field that is wrong."""
-
-    def __init__(self, data: object, what: str) -> None:
-        if not isinstance(data, Mapping):
-            raise ValueError(f"{what} is not an object")
-        self._data = data
-        self._what = what
-
-    def optional(self, name: str, kind: type[_T]) -> _T | None:
-        value = self._data.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise ValueError(f"`{name}` of {self._what} is not a {kind.__name__}")
-        return value
-
-    def required(self, name: str, kind: type[_T]) -> _T:
-        value = self.optional(name, kind)
-        if value is None:
-            raise ValueError(f"{self._what} has no `{name}`")
-        return value
-
+class _Fields(Fields):
     def state(self) -> State:
         word = self.required("state", str)
         try:
             return State(word)
         except ValueError:
             raise ValueError(f"{self._what} has the unknown state {word!r}") from None
-
-    def optional_time(self, name: str) -> datetime | None:
-        text = self.optional(name, str)
-        if text is None:
-            return None
-        at = datetime.fromisoformat(text)
-        return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
-
-    def time(self, name: str) -> datetime:
-        at = self.optional_time(name)
-        if at is None:
-            raise ValueError(f"{self._what} has no `{name}`")
-        return at
 
 
 def _run(data: object) -> Run:

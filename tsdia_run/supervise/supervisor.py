@@ -21,6 +21,7 @@ from tsdia_run.rundir.guard import Claim
 from tsdia_run.rundir.record import Outcome, Run, State
 from tsdia_run.settings import LogSettings
 from tsdia_run.supervise import evidence, process
+from tsdia_run.supervise.hashing import Hashing
 from tsdia_run.supervise.ladder import Ladder, Rung
 from tsdia_run.supervise.output import Event, Output
 from tsdia_run.supervise.process import TrainingProcess
@@ -49,6 +50,7 @@ class Job:
         logs: How the log is kept.
         use_terminal: Whether the training may get a terminal of its own, if we have one.
         beside: Work to be done while the training starts; what it raises becomes a warning.
+        hash_checkpoints: Whether sealed checkpoints get hashes.
         original_config: The bytes of RUN_DIR/config.yml, put back if the script wrote over it.
     """
 
@@ -63,6 +65,7 @@ class Job:
     logs: LogSettings
     use_terminal: bool
     beside: Callable[[], None]
+    hash_checkpoints: bool
     original_config: bytes | None
 
 
@@ -91,6 +94,7 @@ class Supervisor:
         self._run = job.run
         self._layout = job.claim.layout
         self._ladder = Ladder(job.grace_s)
+        self._hashing = Hashing(self._layout.root, is_on=job.hash_checkpoints)
         self._warnings: list[str] = []
 
     def supervise(self) -> Ended:
@@ -125,7 +129,9 @@ class Supervisor:
             end = RankEnd.of(child.wait())
             self._clean_up()
             beside.join(_BESIDE_LIMIT_S)
-            return self._conclude(end, output)
+            ended = self._conclude(end, output)
+            self._hashing.finish(lambda: self._ladder.rung is Rung.KILL or bool(signals.read()))
+            return ended
 
     def _loop(self, child: TrainingProcess, signals: SignalPipe, output: Output) -> None:
         """Until the direct child has ended."""
@@ -144,6 +150,7 @@ class Supervisor:
                 self._listen(output.read_events())
                 if output.keep_alive():
                     self._warnings.append("the relay was killed and started again; the log has a mark there")
+                self._hashing.look(now_s)
                 if now_s - heartbeat_s >= _HEARTBEAT_S:
                     heartbeat_s = now_s
                     with suppress(OSError):

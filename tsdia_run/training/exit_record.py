@@ -11,8 +11,8 @@
         type      qualified as Python prints it: ValueError, torch.cuda.OutOfMemoryError
         message   at most 2,000 characters
         frames    the innermost 20 at most, the last one where it was raised; each has file, line, function, source
-        at        the innermost frame in the user's own code, neither the standard library nor an installed package;
-                  null where there is none
+        at        the innermost frame in the user's own code: not in the standard library, an installed package or a
+                  hook; null where there is none
 
 Imports only what Python has loaded at its start; the rest when there is something to write.
 """
@@ -97,7 +97,9 @@ def _short(source: str) -> str:
 def _is_users(file: str) -> bool:
     installed = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
     standard = os.path.dirname(os.__file__) + os.sep
-    return not (file.startswith(("<", standard)) or any(part in file for part in installed))
+    # Loaded by path: there is no __file__.
+    hooks = os.path.dirname(_is_users.__code__.co_filename) + os.sep
+    return not (file.startswith(("<", standard, hooks)) or any(part in file for part in installed))
 
 
 def _type_name(kind: type[BaseException]) -> str:

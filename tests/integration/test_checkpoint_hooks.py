@@ -1,0 +1,212 @@
+"""save_state and load_state of real Accelerate under the hooks, on one rank and on two."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkpoints import DAMAGES
+from tests.support.saving import Saver
+from tsdia_run.rundir.checkpoints import Manifest, State, judge
+from tsdia_run.rundir.checkpoints.best import point
+from tsdia_run.supervise.hasher import add_hashes
+
+FILES = ["model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl"]
+
+
+@pytest.fixture
+def saver(tmp_path: Path) -> Saver:
+    return Saver(tmp_path / "exp")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a checkpoint that has hashes; copy it before it is damaged."""
+    root = tmp_path_factory.mktemp("saved") / "exp"
+    done = Saver(root).run("log=25", "save=step_30")
+    assert done.returncode == 0, done.stderr
+    add_hashes(root / "step_30")
+    return root
+
+
+def whole(checkpoint: Path) -> Manifest:
+    verdict = judge(checkpoint, hashed=True)
+    assert verdict.state is State.WHOLE, verdict.reason
+    assert verdict.manifest
+    return verdict.manifest
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_save_is_sealed_with_what_is_known(saved: Path) -> None:
+    sealed = whole(saved / "step_30")
+    assert sorted(sealed.files) == sorted(FILES)
+    assert (sealed.step, sealed.epoch, sealed.metrics) == (30, 2, {"loss": 0.04, "epoch": 2.0})
+    assert (sealed.run_id, sealed.attempt, sealed.world_size, sealed.ranks) == ("the-run", 0, 1, (0,))
+    checked = subprocess.run(["sha256sum", "-c", "tsdia-checkpoint.sha256"], cwd=saved / "step_30", check=False)
+    assert checked.returncode == 0
+
+
+def test_two_ranks_seal_together_one_alone_and_one_late(saver: Saver) -> None:
+    done = saver.run("save=both", "save=both", "main=alone", "late=late", ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert "tsdia-run" not in done.stderr
+    assert whole(saver.root / "both").ranks == (0, 1)
+    assert "random_states_1.pkl" in whole(saver.root / "both").files
+    assert whole(saver.root / "alone").ranks == (0,)
+    assert whole(saver.root / "late").ranks == (0, 1)
+    assert "random_states_1.pkl" in whole(saver.root / "late").files
+
+
+def test_a_rank_that_loads_what_it_has_just_saved_waits_until_the_others_have_sealed(saver: Saver) -> None:
+    done = saver.run(*["save=latest", "load=latest"] * 5, ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert "tsdia-run" not in done.stderr
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_automatic_naming_keeps_its_limit_and_goes_on_after_the_last_number(saver: Saver, ranks: int) -> None:
+    first = saver.run("auto=2", "save", "save", "save", ranks=ranks)
+    assert first.returncode == 0, first.stderr
+    assert names(saver.root / "checkpoints") == ["checkpoint_1", "checkpoint_2"]
+    newest = saver.root / "checkpoints" / "checkpoint_2"
+    assert whole(newest).ranks == tuple(range(ranks))
+
+    more = {"TSDIA_RUN_ATTEMPT": "1"}
+    second = saver.run("auto=2", "load", "save", ranks=ranks, **more)
+    assert second.returncode == 0, second.stderr
+    assert "tsdia-run" not in second.stderr
+    assert names(saver.root / "checkpoints") == ["checkpoint_2", "checkpoint_3"]
+    assert whole(saver.root / "checkpoints" / "checkpoint_3").attempt == 1
+
+
+def test_a_resume_loads_what_the_user_resumes_from_and_not_the_newest(saver: Saver) -> None:
+    assert saver.run("auto=", "save", "train", "save").returncode == 0
+    older = saver.root / "checkpoints" / "checkpoint_0"
+    expected = saver.run("auto=", "load=checkpoints/checkpoint_0").stdout
+    newest = saver.run("auto=", "load").stdout
+    resumed = saver.run("auto=", "load", "save", TSDIA_RUN_CHECKPOINT=str(older)).stdout
+    assert resumed.splitlines() == [*expected.splitlines(), "rank 0 saved checkpoint_2"]
+    assert expected != newest
+
+
+def test_pruning_spares_the_best_ones_and_what_is_not_a_checkpoint(saver: Saver, tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text("training: {checkpoint: {metric_for_best_model: loss}}")
+    words = [f"log={step}" if kind == "log" else kind for step in (10, 90, 20, 30) for kind in ("log", "save")]
+    best = saver.root / "checkpoints" / "checkpoint_0"
+    best.mkdir(parents=True)
+    point(saver.root / "best_checkpoint", best)
+    best.rmdir()
+    (saver.root / "checkpoints" / "mine7").mkdir(parents=True)
+    done = saver.run("auto=1", *words, TSDIA_RUN_CONFIG=str(tmp_path / "config.yml"))
+    assert done.returncode == 0, done.stderr
+    # The link leads to 0, the lowest loss is that of 1, the newest is 3.
+    assert names(saver.root / "checkpoints") == ["checkpoint_0", "checkpoint_1", "checkpoint_3", "mine7"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_named_and_not_loaded(saver: Saver, saved: Path, damage: str) -> None:
+    words = []
+    for name in FILES:
+        shutil.copytree(saved / "step_30", saver.root / name)
+        DAMAGES[damage](saver.root / name / name)
+        words.append(f"try={name}")
+    done = saver.run(*words)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(FILES)
+    for line, name in zip(lines, FILES, strict=True):
+        assert line.startswith(f"TornCheckpointError {saver.root / name} is torn: {name}")
+        assert "Nothing was loaded" in line
+        assert line.endswith("model unchanged")
+
+
+def test_the_traceback_of_a_script_that_does_not_catch_it_ends_with_the_reason(saver: Saver, saved: Path) -> None:
+    shutil.copytree(saved / "step_30", saver.root / "step_30")
+    shutil.copytree(saved / "step_30", saver.root / "step_20")
+    (saver.root / "step_30" / "optimizer.bin").unlink()
+    done = saver.run("load=step_30")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"tsdia_run.errors.TornCheckpointError: {saver.root / 'step_30'} is torn: optimizer.bin is missing."
+        " Nothing was loaded (not torn beside it: step_20)"
+    )
+
+
+def test_a_checkpoint_without_a_manifest_is_loaded_unless_its_structure_is_damaged(saver: Saver, saved: Path) -> None:
+    for name in ("intact", "cut"):
+        shutil.copytree(saved / "step_30", saver.root / name, ignore=shutil.ignore_patterns("*tsdia*"))
+    DAMAGES["cut in half"](saver.root / "cut" / "model.safetensors")
+    done = saver.run("load=intact", "try=cut")
+    assert done.returncode == 0, done.stderr
+    assert "rank 0 loaded" in done.stdout
+    assert "cut is torn: model.safetensors" in done.stdout
+
+
+def test_random_states_that_were_not_restored_are_told(saver: Saver, saved: Path) -> None:
+    shutil.copytree(saved / "step_30", saver.root / "step_30")
+    assert "warning" not in saver.run("load=step_30").stderr
+    # Two ranks resume what one has saved.
+    done = saver.run("load=step_30", ranks=2)
+    assert done.returncode == 0, done.stderr
+    missing = saver.root / "step_30" / "random_states_1.pkl"
+    assert (
+        f"tsdia-run: warning: the random states of rank 1 were not restored, so the run does not go on exactly:"
+        f" {missing} is missing\n"
+    ) in done.stderr
+    assert "of rank 0" not in done.stderr
+
+
+def test_a_script_without_the_hook_leaves_nothing_of_ours(saver: Saver) -> None:
+    assert saver.run("save=step_1", TSDIA_RUN_HOOKS="metrics").returncode == 0
+    assert judge(saver.root / "step_1").state is State.UNVERIFIED
+
+
+def test_what_the_script_puts_into_the_directory_itself_may_change(saver: Saver) -> None:
+    """Written before the save, and written again after it: no part of what was sealed."""
+    done = saver.run("touch=latest", "save=latest", "touch=latest", "touch=latest", "save=latest", "touch=latest")
+    assert done.returncode == 0, done.stderr
+    assert "extra.txt" not in whole(saver.root / "latest").files
+
+
+@pytest.mark.root
+def test_a_disk_that_is_full_during_the_save_leaves_a_torn_checkpoint(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root to mount a small file system")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(disk)], check=True)
+    try:
+        saver = Saver(disk / "exp")
+        done = saver.run("auto=1", "save", "save", "save", "save")
+        assert done.returncode == 1
+        oldest, *newer = (judge(path, hashed=True) for path in sorted((saver.root / "checkpoints").iterdir()))
+        assert oldest.state is State.WHOLE
+        assert {verdict.state for verdict in newer} == {State.TORN}
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.root
+def test_a_full_disk_does_not_leave_the_old_manifest_to_a_checkpoint_that_is_written_over(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root to mount a small file system")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(disk)], check=True)
+    try:
+        saver = Saver(disk / "exp")
+        assert saver.run("save=latest").returncode == 0
+        assert judge(saver.root / "latest").state is State.WHOLE
+        done = saver.run("fill", "save=latest")
+        assert done.returncode == 1
+        assert "could not be sealed and does not count as whole: No space left on device" in done.stderr
+        assert judge(saver.root / "latest").state is State.TORN
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

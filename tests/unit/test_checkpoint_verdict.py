@@ -1,0 +1,181 @@
+"""Whole, torn, unverified: five damages on four files, and directories that others left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import checkpoints as made
+from tsdia_run.rundir.checkpoints import State, find, hashes, judge, manifest, newest_whole
+from tsdia_run.rundir.checkpoints.structure import missing_file
+from tsdia_run.rundir.layout import CheckpointLayout
+
+FILES = ["model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl"]
+TAIL_OR_FLIPPED = ("zeroed tail", "64 flipped bytes")
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Path:
+    path = made.state(tmp_path / "checkpoint-5")
+    made.seal(path)
+    return path
+
+
+def add_hashes(path: Path) -> None:
+    written = manifest.read(path)
+    assert written
+    hashes.write(path, written, {name: hashes.digest(path / name) for name in written.files})
+
+
+def test_a_sealed_checkpoint_is_whole(sealed: Path) -> None:
+    verdict = judge(sealed)
+    assert (verdict.state, verdict.is_hashed) == (State.WHOLE, False)
+    assert verdict.reason.startswith("sealed by 1 rank: 4 files, 16.8 KiB")
+    assert verdict.manifest == manifest.read(sealed)
+
+
+@pytest.mark.parametrize("damage", made.DAMAGES)
+@pytest.mark.parametrize("name", FILES)
+def test_every_damage_is_found_once_there_are_hashes(sealed: Path, name: str, damage: str) -> None:
+    add_hashes(sealed)
+    assert judge(sealed, hashed=True).is_hashed
+    made.DAMAGES[damage](sealed / name)
+    verdict = judge(sealed, hashed=True)
+    assert verdict.state is State.TORN
+    assert name in verdict.reason
+
+
+@pytest.mark.parametrize("damage", [damage for damage in made.DAMAGES if damage not in TAIL_OR_FLIPPED])
+@pytest.mark.parametrize("name", FILES)
+def test_what_changes_a_size_is_found_without_them(sealed: Path, name: str, damage: str) -> None:
+    made.DAMAGES[damage](sealed / name)
+    verdict = judge(sealed)
+    assert verdict.state is State.TORN
+    assert name in verdict.reason
+
+
+@pytest.mark.parametrize("damage", [damage for damage in made.DAMAGES if damage not in TAIL_OR_FLIPPED])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.bin", "random_states_0.pkl"])
+def test_and_without_a_manifest_by_structure(tmp_path: Path, name: str, damage: str) -> None:
+    path = made.state(tmp_path / "checkpoint-5")
+    assert judge(path).state is State.UNVERIFIED
+    made.DAMAGES[damage](path / name)
+    if (name, damage) in (("model.safetensors", "missing"), ("optimizer.bin", "missing")):
+        return  # a state without a model, or without an optimizer, may have been meant
+    verdict = judge(path)
+    assert verdict.state is State.TORN
+    assert name in verdict.reason
+
+
+def test_a_zeroed_tail_of_a_torch_file_is_found_without_hashes(sealed: Path) -> None:
+    made.DAMAGES["zeroed tail"](sealed / "optimizer.bin")
+    assert judge(sealed).reason == "optimizer.bin: the directory at its end is cut off or damaged"
+
+
+def test_hashes_of_another_save_and_damaged_ones_are_no_hashes(sealed: Path) -> None:
+    add_hashes(sealed)
+    made.torch_file(sealed / "optimizer.bin", b"other" * 100)
+    made.seal(sealed, manifest_id="next")
+    assert (judge(sealed, hashed=True).state, judge(sealed, hashed=True).is_hashed) == (State.WHOLE, False)
+    CheckpointLayout(sealed).hashes.write_bytes(b"\0" * 100)
+    assert judge(sealed, hashed=True).state is State.WHOLE
+
+
+def test_the_progress_of_hashing_ends_at_all_bytes(sealed: Path) -> None:
+    add_hashes(sealed)
+    heard: list[tuple[int, int]] = []
+    judge(sealed, hashed=True, on_progress=lambda done, total: heard.append((done, total)))
+    written = manifest.read(sealed)
+    assert written
+    assert heard[-1] == (written.size_bytes, written.size_bytes)
+
+
+def test_files_beside_the_sealed_ones_do_not_matter(sealed: Path) -> None:
+    (sealed / "notes.txt").write_text("mine")
+    assert judge(sealed).state is State.WHOLE
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "", "."])
+def test_a_manifest_that_names_files_elsewhere_is_not_followed(sealed: Path, name: str) -> None:
+    path = CheckpointLayout(sealed).manifest
+    path.write_text(path.read_text().replace('"model.safetensors"', f'"{name}"'))
+    assert "is not a file of the checkpoint" in judge(sealed).reason
+
+
+@pytest.mark.parametrize(
+    ("paths", "why"),
+    [
+        (["model.safetensors", "config.json"], None),
+        (["weights.pt"], None),
+        ([], "there is nothing in it"),
+        (["model.safetensors", "optimizer.bin"], "random_states_0.pkl is missing, which save_state writes last"),
+        (["model.safetensors", "random_states_1.pkl"], "random_states_0.pkl is missing, which save_state writes last"),
+        (["pytorch_model/latest"], "random_states_0.pkl is missing, which save_state writes last"),
+        (["model.safetensors", "optimizer.pt"], "trainer_state.json is missing, which transformers resumes by"),
+        (["model.safetensors", "optimizer.pt", "trainer_state.json"], None),
+        (["a/__0_0.distcp", "b/__0_0.distcp", "a/.metadata"], "b/.metadata is missing, which is written last"),
+        (["__0_0.distcp", ".metadata"], None),
+    ],
+)
+def test_sets_of_files(paths: list[str], why: str | None) -> None:
+    assert missing_file(paths) == why
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("pytorch_model.bin", b"\x80\x02}q\x00."),
+        ("weights.pt", b"anything"),
+        ("notes.txt", b""),
+        ("extra.pkl", b"\x80\x04."),
+    ],
+)
+def test_formats_that_cannot_be_judged_pass(tmp_path: Path, name: str, content: bytes) -> None:
+    path = made.state(tmp_path / "c")
+    (path / name).write_bytes(content)
+    assert judge(path).state is State.UNVERIFIED
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("optimizer.bin", b"\0" * 100),
+        ("model.safetensors", b"\xff" * 100),
+        ("model.safetensors", (2).to_bytes(8, "little") + b"[]"),
+        ("model.safetensors", (8).to_bytes(8, "little") + b'{"w": 1}'),
+        ("model.safetensors.index.json", b'{"weight_map": {"w": "model-2.safetensors"}}'),
+    ],
+)
+def test_formats_that_are_known_and_damaged(tmp_path: Path, name: str, content: bytes) -> None:
+    path = made.state(tmp_path / "c")
+    (path / name).write_bytes(content)
+    assert name in judge(path).reason
+    assert judge(path).state is State.TORN
+
+
+def test_a_missing_directory_is_a_verdict(tmp_path: Path) -> None:
+    assert judge(tmp_path / "none").reason.endswith("none can't be read: No such file or directory")
+
+
+def test_the_newest_that_is_not_torn_is_chosen_and_the_others_are_told(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        made.seal(made.state(tmp_path / f"checkpoint-{step}"))
+    made.DAMAGES["missing"](tmp_path / "checkpoint-3" / "optimizer.bin")
+    choice = newest_whole(find(tmp_path))
+    assert choice.chosen
+    assert choice.chosen.path.name == "checkpoint-2"
+    assert [(verdict.path.name, verdict.reason) for verdict in choice.skipped] == [
+        ("checkpoint-3", "optimizer.bin is missing")
+    ]
+    assert newest_whole(()).chosen is None
+
+
+def test_hostile_file_names_survive_the_hashes(tmp_path: Path) -> None:
+    path = made.state(tmp_path / "c")
+    for name in ("a\nb", "back\\slash", "\\n", "two  spaces", "\udcff"):
+        (path / name).write_text(name, errors="surrogateescape")
+    written = made.seal(path)
+    add_hashes(path)
+    assert set(hashes.read(path, written) or {}) == set(written.files)
+    assert judge(path, hashed=True).state is State.WHOLE

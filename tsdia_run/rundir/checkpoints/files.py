@@ -1,0 +1,93 @@
+"""The files of a checkpoint: which there are, which have changed, and that they are on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdia_run.rundir.layout import CheckpointLayout
+
+# Far above any sharded state; a data set that somebody put there is not walked to its end.
+_MAX_FILES = 100_000
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells a file that was written from one that was not touched."""
+
+    size_bytes: int
+    changed_ns: int
+    inode: int
+
+
+def stamps(checkpoint: Path) -> dict[str, Stamp]:
+    """The files below a checkpoint, but ours: path with ``/``, and stamp. What can't be looked at is left out."""
+    found: dict[str, Stamp] = {}
+    for path in _files(checkpoint):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        name = path.relative_to(checkpoint).as_posix()
+        found[name] = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+    return found
+
+
+def _files(checkpoint: Path) -> Iterator[Path]:
+    count = 0
+    for folder, _, names in os.walk(checkpoint):
+        for name in names:
+            if not CheckpointLayout.is_ours(name):
+                yield Path(folder, name)
+        count += len(names)
+        if count > _MAX_FILES:
+            return
+
+
+def changed(before: Mapping[str, Stamp], after: Mapping[str, Stamp]) -> tuple[str, ...]:
+    """The files that are new or were written since (pure)."""
+    return tuple(name for name, stamp in after.items() if before.get(name) != stamp)
+
+
+def sizes(checkpoint: Path, names: Iterable[str]) -> dict[str, int]:
+    """Their sizes in bytes; without those that are gone."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = os.stat(checkpoint / name).st_size
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def make_durable(checkpoint: Path, names: Iterable[str]) -> None:
+    """Return when files are on disk, the directories below the checkpoint that name them, and its own name.
+
+    Raises:
+        OSError: The disk is full or broken.
+    """
+    folders = {checkpoint.parent}
+    for name in names:
+        path = checkpoint / name
+        try:
+            sync(path)
+        except FileNotFoundError:  # another rank's temporary file
+            continue
+        folders.add(path.parent)
+    for folder in folders - {checkpoint}:
+        sync(folder)
+
+
+def sync(path: Path) -> None:
+    """Return when a file, or the names in a directory, are on disk.
+
+    Raises:
+        OSError: The disk is full or broken.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

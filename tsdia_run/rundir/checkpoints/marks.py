@@ -1,0 +1,208 @@
+"""Marks: where each rank stands that saves into a checkpoint, so that no barrier is needed to know who is done.
+
+A rank writes its mark when it begins and again when all that it wrote is on disk. Whoever finds that nobody is missing
+writes the manifest. The manifest names the save of every mark that was there: a mark of any other save means that
+somebody has begun to write over the checkpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.rundir.atomic import write_json
+from tsdia_run.rundir.checkpoints.manifest import MAX_BYTES, Manifest, numbers
+from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
+from tsdia_run.rundir.layout import CheckpointLayout
+
+SCHEMA = 1
+_NAME = re.compile(r"\.tsdia-rank(\d{1,6})\.json")
+
+
+class Phase(Enum):
+    """How far a rank is."""
+
+    SAVING = "saving"
+    SEALED = "sealed"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One rank's save into a checkpoint.
+
+    Attributes:
+        rank: The rank.
+        world_size: How many ranks the attempt has.
+        run_id: The run.
+        attempt: Its attempt.
+        save: Random, one for each save of each rank.
+        count: Which save of this process into this directory it is, from 1.
+        needs_all: Whether a part is missing as long as any rank of the world has not saved: sharded states, and
+            Accelerate's automatic naming, which waits for all ranks.
+        phase: How far the rank is.
+        files: What it found changed when it sealed.
+        step: The step, as far as known.
+        epoch: The epoch, as far as known.
+        metrics: The latest logged numbers.
+    """
+
+    rank: int
+    world_size: int
+    run_id: str
+    attempt: int
+    save: str
+    count: int
+    needs_all: bool
+    phase: Phase = Phase.SAVING
+    files: tuple[str, ...] = ()
+    step: int | None = None
+    epoch: int | None = None
+    metrics: Mapping[str, float] | None = None
+
+
+def missing(marks: Sequence[Mark]) -> str | None:
+    """Why the save is not complete, in words; None when it is.
+
+    Rank 0 writes what all need, so its save is the one that counts. Marks of an earlier attempt are no part of it. A
+    rank of the same attempt that took part in an earlier save into the directory is waited for.
+    """
+    main = next((mark for mark in marks if mark.rank == 0), None)
+    if main is None:
+        return "rank 0 has not saved"
+    for mark in _of_the_same_attempt(marks, main):
+        if mark.phase is not Phase.SEALED:
+            return f"rank {mark.rank} began to save and did not finish"
+        if mark.count != main.count:
+            late = mark.rank if mark.count < main.count else 0
+            return f"rank {late} has not saved its part again"
+    if main.needs_all:
+        present = {mark.rank for mark in _of_the_same_attempt(marks, main)}
+        absent = next((rank for rank in range(main.world_size) if rank not in present), None)
+        if absent is not None:
+            return f"rank {absent} has not saved its part"
+    return None
+
+
+def has_all_for(rank: int, marks: Sequence[Mark]) -> bool:
+    """Whether a rank may load from a save of its own attempt that other ranks have not finished (pure).
+
+    It reads what rank 0 wrote and its own random states; where the state is in parts, all of them.
+    """
+    main = next((mark for mark in marks if mark.rank == 0), None)
+    own = next((mark for mark in marks if mark.rank == rank), main)
+    if main is None or own is None or main.needs_all:
+        return False
+    same = (main.run_id, main.attempt) == (own.run_id, own.attempt)
+    return same and main.phase is own.phase is Phase.SEALED and main.count >= own.count
+
+
+def _of_the_same_attempt(marks: Sequence[Mark], main: Mark) -> list[Mark]:
+    return [mark for mark in marks if (mark.run_id, mark.attempt) == (main.run_id, main.attempt)]
+
+
+def files_of(marks: Sequence[Mark]) -> frozenset[str]:
+    """The files that any rank of a complete save found changed."""
+    main = next(mark for mark in marks if mark.rank == 0)
+    return frozenset(name for mark in _of_the_same_attempt(marks, main) for name in mark.files)
+
+
+def manifest_of(marks: Sequence[Mark], sizes: Mapping[str, int], *, manifest_id: str, at: datetime) -> Manifest:
+    """The manifest of a complete save.
+
+    Args:
+        marks: All marks, with nobody missing.
+        sizes: Size in bytes of each file that any rank found changed.
+        manifest_id: A random id.
+        at: The time.
+    """
+    main = next(mark for mark in marks if mark.rank == 0)
+    return Manifest(
+        id=manifest_id,
+        saved_at=at,
+        run_id=main.run_id,
+        attempt=main.attempt,
+        world_size=main.world_size,
+        ranks=tuple(sorted(mark.rank for mark in _of_the_same_attempt(marks, main))),
+        saves={mark.rank: mark.save for mark in sorted(marks, key=lambda mark: mark.rank)},
+        files=dict(sorted(sizes.items())),
+        step=main.step,
+        epoch=main.epoch,
+        metrics=main.metrics,
+    )
+
+
+def write(checkpoint: Path, mark: Mark, *, is_durable: bool = True) -> None:
+    """Put a rank's mark into a checkpoint.
+
+    Args:
+        checkpoint: The directory.
+        mark: The mark.
+        is_durable: Whether it must survive a loss of power.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    write_json(
+        CheckpointLayout(checkpoint).mark(mark.rank),
+        {
+            "schema": SCHEMA,
+            "phase": mark.phase.value,
+            "rank": mark.rank,
+            "world_size": mark.world_size,
+            "run_id": mark.run_id,
+            "attempt": mark.attempt,
+            "save": mark.save,
+            "count": mark.count,
+            "needs_all": mark.needs_all,
+            "step": mark.step,
+            "epoch": mark.epoch,
+            "metrics": dict(mark.metrics or {}),
+            "files": list(mark.files),
+        },
+        is_durable=is_durable,
+    )
+
+
+def read(checkpoint: Path) -> tuple[Mark, ...]:
+    """The marks in a checkpoint.
+
+    Raises:
+        OSError: The directory can't be read.
+        DamagedRunError: A mark can't be read, or is not what we write.
+    """
+    names = sorted(path.name for path in checkpoint.iterdir())
+    return tuple(_read_one(checkpoint / name) for name in names if _NAME.fullmatch(name))
+
+
+def _read_one(path: Path) -> Mark:
+    try:
+        return _mark(parse_json(read_bounded(path, MAX_BYTES)))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DamagedRunError(f"the mark {path.name} can't be used: {reason}") from error
+
+
+def _mark(data: object) -> Mark:
+    fields = Fields(data, "the mark")
+    files = fields.required("files", list)
+    if not all(isinstance(name, str) for name in files):
+        raise ValueError("`files` is not a list of texts")
+    return Mark(
+        rank=fields.required("rank", int),
+        world_size=fields.required("world_size", int),
+        run_id=fields.required("run_id", str),
+        attempt=fields.required("attempt", int),
+        save=fields.required("save", str),
+        count=fields.required("count", int),
+        needs_all=fields.required("needs_all", bool),
+        phase=Phase(fields.required("phase", str)),
+        files=tuple(files),
+        step=fields.optional("step", int),
+        epoch=fields.optional("epoch", int),
+        metrics=numbers(fields.optional("metrics", dict)),
+    )

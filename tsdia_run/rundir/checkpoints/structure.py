@@ -1,0 +1,147 @@
+"""What can be told from the structure of a checkpoint's files alone, without unpickling and without torch.
+
+It finds what is missing, cut off or empty, and a zip whose directory at its end is damaged; not a tensor with other
+bytes in it. Formats: https://huggingface.co/docs/safetensors (a length of 8 bytes, a JSON header, the data) and the zip
+of ``torch.save``; files of its old format, of plain pickle and of others can't be judged and pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from tsdia_run.rundir.fields import parse_json
+
+# The limit of the format itself.
+_MAX_SAFETENSORS_HEADER = 100_000_000
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+_TORCH_SUFFIXES = {".bin", ".pt", ".pth", ".pkl"}
+# save_state writes these (accelerate/checkpointing.py), the random states last. With a shard's or an object's number.
+_ACCELERATE = re.compile(
+    r"model(_\d+)?\.safetensors|pytorch_model(_\d+)?\.bin|(optimizer|scheduler|sampler|dl_state_dict)(_\d+)?\.bin"
+    r"|scaler\.pt|random_states_\d+\.pkl|custom_checkpoint_\d+\.pkl"
+)
+_RANDOM_STATES = re.compile(r"random_states_\d+\.pkl")
+_LAST_WRITTEN = "random_states_0.pkl"
+# What only save_state writes, and before the random states; also of FSDP (torch's files or folders) and DeepSpeed.
+_BEFORE_RANDOM_STATES = re.compile(
+    r"(optimizer|scheduler|sampler)(_\d+)?\.bin|optimizer_\d+|pytorch_model_fsdp.*|pytorch_model"
+)
+# transformers' Trainer writes these (Trainer._save_checkpoint), and reads the last one first.
+_TRANSFORMERS = re.compile(r"optimizer\.pt|scheduler\.pt|rng_state(_\d+)?\.pth")
+_TRAINER_STATE = "trainer_state.json"
+_INDEX_SUFFIX = ".index.json"
+_MAX_INDEX_BYTES = 64 * 1024 * 1024
+
+
+def is_accelerates(name: str) -> bool:
+    """Whether a file of this name was written by ``save_state``."""
+    return bool(_ACCELERATE.fullmatch(name))
+
+
+def missing_file(paths: Collection[str]) -> str | None:
+    """What is missing in a set of files, in words (pure).
+
+    Args:
+        paths: Paths below the checkpoint, with ``/``.
+    """
+    if not paths:
+        return "there is nothing in it"
+    tops = {PurePosixPath(path).parts[0] for path in paths}
+    if any(_TRANSFORMERS.fullmatch(top) for top in tops):
+        return None if _TRAINER_STATE in tops else f"{_TRAINER_STATE} is missing, which transformers resumes by"
+    begun = any(_BEFORE_RANDOM_STATES.fullmatch(top) or _RANDOM_STATES.fullmatch(top) for top in tops)
+    if begun and _LAST_WRITTEN not in tops:
+        return f"{_LAST_WRITTEN} is missing, which save_state writes last"
+    return _missing_metadata(paths)
+
+
+def _missing_metadata(paths: Collection[str]) -> str | None:
+    """A sharded state of torch.distributed.checkpoint ends with its ``.metadata``."""
+    folders = {str(PurePosixPath(path).parent) for path in paths if path.endswith(".distcp")}
+    absent = sorted(folder for folder in folders if str(PurePosixPath(folder, ".metadata")) not in paths)
+    return f"{PurePosixPath(absent[0], '.metadata')} is missing, which is written last" if absent else None
+
+
+def fault(path: Path) -> str | None:
+    """What is wrong with one file, in words; None where nothing can be seen.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    is_safetensors, is_torch = path.suffix == ".safetensors", path.suffix in _TORCH_SUFFIXES
+    if not (is_safetensors or is_torch or path.name.endswith(_INDEX_SUFFIX)):
+        return None
+    with path.open("rb") as file:
+        size_bytes = file.seek(0, 2)
+        file.seek(0)
+        if size_bytes == 0:
+            return "it is empty"
+        if is_safetensors:
+            return _safetensors_fault(file, size_bytes)
+        if is_torch:
+            return _torch_fault(file, needs_known_format=is_accelerates(path.name))
+        return _index_fault(file, path.parent)
+
+
+def _safetensors_fault(file: BinaryIO, size_bytes: int) -> str | None:
+    header_bytes = int.from_bytes(file.read(8), "little")
+    if size_bytes < 8 or header_bytes > min(_MAX_SAFETENSORS_HEADER, size_bytes - 8):
+        return "its safetensors header is cut off or damaged"
+    try:
+        header = parse_json(file.read(header_bytes))
+    except ValueError:
+        return "its safetensors header is damaged"
+    end = _data_end(header)
+    if end is None:
+        return "its safetensors header is damaged"
+    expected_bytes = 8 + header_bytes + end
+    return None if size_bytes == expected_bytes else f"it has {size_bytes} bytes, its header says {expected_bytes}"
+
+
+def _data_end(header: object) -> int | None:
+    """Where the data ends that a header describes, in bytes after the header."""
+    if not isinstance(header, Mapping):
+        return None
+    ends = [0]
+    for name, tensor in header.items():
+        if name == "__metadata__":
+            continue
+        offsets = tensor.get("data_offsets") if isinstance(tensor, Mapping) else None
+        if not (isinstance(offsets, list) and len(offsets) == 2 and all(type(offset) is int for offset in offsets)):
+            return None
+        ends.append(offsets[1])
+    return max(ends)
+
+
+def _torch_fault(file: BinaryIO, *, needs_known_format: bool) -> str | None:
+    start = file.read(4)
+    if start != _ZIP:
+        is_readable = start.startswith(_PICKLE) or not needs_known_format
+        return None if is_readable else "it does not start as a file of torch.save does"
+    import zipfile  # 10 ms that most commands have no use for
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, IndexError):
+        return "the directory at its end is cut off or damaged"
+    return None
+
+
+def _index_fault(file: BinaryIO, folder: Path) -> str | None:
+    """The index of a model in several files: ``{"weight_map": {TENSOR: FILE}}``."""
+    data = file.read(_MAX_INDEX_BYTES + 1)
+    try:
+        index = parse_json(data) if len(data) <= _MAX_INDEX_BYTES else None
+    except ValueError:
+        return "it is not JSON"
+    names = index.get("weight_map") if isinstance(index, Mapping) else None
+    if not isinstance(names, Mapping):
+        return None
+    for name in sorted({name for name in names.values() if isinstance(name, str) and "/" not in name}):
+        if "\0" not in name and not (folder / name).exists():
+            return f"{name} is missing, which it names"
+    return None

@@ -1,0 +1,184 @@
+"""Whether a checkpoint is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.rundir.checkpoints import files, hashes, manifest, marks, structure
+from tsdia_run.rundir.checkpoints.finding import Checkpoint
+from tsdia_run.rundir.checkpoints.manifest import Manifest
+from tsdia_run.rundir.checkpoints.marks import Mark
+from tsdia_run.words import count, size
+
+# Called with the bytes hashed so far, and all that are to be hashed.
+OnProgress = Callable[[int, int], None]
+# While a save goes on, the marks may be newer than the manifest that was read before them.
+_LOOKS = 3
+
+
+class State(Enum):
+    """What a checkpoint is."""
+
+    WHOLE = "whole"
+    TORN = "torn"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a checkpoint is, and why.
+
+    Attributes:
+        path: The checkpoint.
+        state: Whole: its manifest says what it must have, and it has it. Unverified: it has no manifest, and nothing
+            wrong was found. Torn: it can't be used.
+        reason: Why, in words; names the file.
+        manifest: Its manifest, if it has one that can be read.
+        is_hashed: Whether the contents of the files were compared with their hashes.
+    """
+
+    path: Path
+    state: State
+    reason: str
+    manifest: Manifest | None = None
+    is_hashed: bool = False
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it may be loaded."""
+        return self.state is not State.TORN
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The checkpoint to go on from.
+
+    Attributes:
+        chosen: The newest one that is not torn.
+        skipped: Those that are newer, the newest first.
+    """
+
+    chosen: Verdict | None
+    skipped: tuple[Verdict, ...]
+
+
+class _TornError(Exception):
+    """Carries the reason out of the checks."""
+
+
+def judge(path: Path, *, hashed: bool = False, on_progress: OnProgress = lambda _done, _total: None) -> Verdict:
+    """Look at a checkpoint.
+
+    Args:
+        path: The directory.
+        hashed: Also read all files and compare their hashes, where there are some; else sizes and structure.
+        on_progress: Told how far the hashing is.
+    """
+    found: Manifest | None = None
+    try:
+        found = _sealed_manifest(path)
+        if found is None:
+            return _by_structure(path)
+        _check_files(path, found.files)
+        is_hashed = hashed and _check_hashes(path, found, on_progress)
+    except _TornError as error:
+        return Verdict(path, State.TORN, str(error), found)
+    except DamagedRunError as error:
+        return Verdict(path, State.TORN, error.message)
+    except OSError as error:
+        return Verdict(path, State.TORN, f"{error.filename or path} can't be read: {error.strerror}", found)
+    what = f"{count(len(found.files), 'file')}, {size(found.size_bytes)}"
+    reason = f"sealed by {count(len(found.ranks), 'rank')}: {what}; {'hashes' if is_hashed else 'sizes'} agree"
+    return Verdict(path, State.WHOLE, reason, found, is_hashed)
+
+
+def newest_whole(
+    checkpoints: Iterable[Checkpoint], *, hashed: bool = False, on_progress: OnProgress = lambda _done, _total: None
+) -> Choice:
+    """The newest checkpoint that may be loaded, and those that were passed over.
+
+    Args:
+        checkpoints: The oldest first, as ``find`` gives them.
+        hashed: As for ``judge``.
+        on_progress: As for ``judge``; starts anew with each checkpoint.
+    """
+    skipped: list[Verdict] = []
+    for checkpoint in reversed(tuple(checkpoints)):
+        verdict = judge(checkpoint.path, hashed=hashed, on_progress=on_progress)
+        if verdict.is_usable:
+            return Choice(verdict, tuple(skipped))
+        skipped.append(verdict)
+    return Choice(None, tuple(skipped))
+
+
+def unfinished(path: Path) -> tuple[Mark, ...]:
+    """The marks of saves that the manifest does not name: somebody has begun to save, and it is not finished.
+
+    Raises:
+        OSError: The directory can't be read.
+        DamagedRunError: A mark or the manifest can't be used.
+    """
+    there: tuple[Mark, ...] = ()
+    for _ in range(_LOOKS):
+        there = marks.read(path)
+        found = manifest.read(path)
+        there = tuple(mark for mark in there if found is None or found.saves.get(mark.rank) != mark.save)
+        if not there:
+            break
+    return there
+
+
+def _sealed_manifest(path: Path) -> Manifest | None:
+    if unfinished(path):
+        why = marks.missing(marks.read(path)) or "its manifest was not written"
+        raise _TornError(f"its last save was not finished: {why}")
+    return manifest.read(path)
+
+
+def _by_structure(path: Path) -> Verdict:
+    names = files.stamps(path)
+    lacking = structure.missing_file(names)
+    if lacking:
+        raise _TornError(lacking)
+    for name in names:
+        _check_structure(path, name)
+    return Verdict(path, State.UNVERIFIED, f"it has no manifest; {count(len(names), 'file')} with no fault to be seen")
+
+
+def _check_files(path: Path, expected: Mapping[str, int]) -> None:
+    for name, size_bytes in expected.items():
+        try:
+            actual_bytes = (path / name).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            raise _TornError(f"{name} is missing") from None
+        if actual_bytes != size_bytes:
+            raise _TornError(f"{name} has {actual_bytes} bytes, its manifest says {size_bytes}")
+    for name in expected:
+        _check_structure(path, name)
+
+
+def _check_structure(path: Path, name: str) -> None:
+    found = structure.fault(path / name)
+    if found:
+        raise _TornError(f"{name}: {found}")
+
+
+def _check_hashes(path: Path, expected: Manifest, on_progress: OnProgress) -> bool:
+    digests = hashes.read(path, expected)
+    if digests is None:
+        return False
+    done_bytes = 0
+
+    def read(number_bytes: int) -> None:
+        nonlocal done_bytes
+        done_bytes += number_bytes
+        on_progress(done_bytes, expected.size_bytes)
+
+    for name in expected.files:
+        if name in digests and hashes.digest(path / name, read) != digests[name]:
+            raise _TornError(f"{name} has other contents than when it was saved: its sha256 differs")
+    return True

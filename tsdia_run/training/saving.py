@@ -1,0 +1,108 @@
+"""Around ``Accelerator.save_state``: a mark before, a seal after, and pruning last.
+
+No barrier is added: a script may save on one rank only.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.rundir.checkpoints import parse_name
+from tsdia_run.rundir.checkpoints.marks import Mark
+from tsdia_run.rundir.checkpoints.sealing import Save, begin, seal
+from tsdia_run.training.attempt import say
+from tsdia_run.training.hooks import Steps, warn
+from tsdia_run.training.progress import Progress
+from tsdia_run.training.pruning import prune
+from tsdia_run.training.session import Session
+
+# Their states are in parts, one a rank.
+_SHARDED = {"FSDP", "DEEPSPEED", "MEGATRON_LM"}
+
+
+class Saving:
+    """The hook on ``save_state``.
+
+    Args:
+        session: The attempt.
+        progress: What the manifest tells about the training.
+    """
+
+    def __init__(self, session: Session, progress: Progress) -> None:
+        self._session = session
+        self._progress = progress
+        self._counts: Counter[Path] = Counter()
+
+    def steps(self, accelerator: Any, output_dir: Any = None, *_: Any, **__: Any) -> Steps:
+        """Mark, let Accelerate save, seal."""
+        configuration = accelerator.project_configuration
+        if configuration.automatic_checkpoint_naming:
+            yield from self._named_by_accelerate(accelerator, configuration)
+        elif output_dir is not None:
+            os.makedirs(output_dir, exist_ok=True)
+            save = self._begin(accelerator, output_dir, needs_all=False)
+            yield None
+            self._seal(save)
+
+    def _named_by_accelerate(self, accelerator: Any, configuration: Any) -> Steps:
+        """The directory is known once Accelerate has made it, with all ranks waiting for each other before."""
+        saves: list[Save | None] = []
+
+        def mark(_models: Any, _weights: Any, output_dir: Any) -> None:
+            try:
+                saves.append(self._begin(accelerator, output_dir, needs_all=True))
+            except Exception as error:  # it is Accelerate that calls this: the training goes on without us
+                warn("checkpoints", error)
+
+        handle = accelerator.register_save_state_pre_hook(mark)
+        # Accelerate removes the oldest before it saves: set aside, and done by us when the new one is sealed.
+        limit, configuration.total_limit = configuration.total_limit, None
+        try:
+            yield None
+        finally:
+            configuration.total_limit = limit
+            handle.remove()
+        for save in saves:
+            if self._seal(save) and save and limit is not None:
+                prune(save.checkpoint, limit, self._session)
+
+    def _begin(self, accelerator: Any, output_dir: Any, *, needs_all: bool) -> Save | None:
+        checkpoint = Path(os.path.abspath(output_dir))
+        self._counts[checkpoint] += 1
+        mark = Mark(
+            rank=accelerator.process_index,
+            world_size=accelerator.num_processes,
+            run_id=self._session.run_id,
+            attempt=self._session.number,
+            save=uuid.uuid4().hex,
+            count=self._counts[checkpoint],
+            needs_all=needs_all or accelerator.distributed_type.value in _SHARDED,
+        )
+        try:
+            return begin(checkpoint, mark)
+        except OSError as error:
+            _unsealed(checkpoint, error)
+            return None
+
+    def _seal(self, save: Save | None) -> bool:
+        """Whether the checkpoint is whole now."""
+        if save is None:
+            return False
+        named, told = parse_name(save.checkpoint), self._progress
+        step = named.step if named and named.step is not None else told.step
+        epoch = named.epoch if named and named.epoch is not None else told.epoch
+        try:
+            return seal(save, step=step, epoch=epoch, metrics=told.metrics) is not None
+        except (OSError, DamagedRunError) as error:
+            _unsealed(save.checkpoint, error)
+            return False
+
+
+def _unsealed(checkpoint: Path, error: Exception) -> None:
+    reason = error.strerror if isinstance(error, OSError) else error
+    say(f"warning: the checkpoint {checkpoint} could not be sealed and does not count as whole: {reason}")
