@@ -34,6 +34,7 @@ class Kind(Enum):
     TEXT = "text"
     PATH = "a path"
     TEXTS = "a list of texts"
+    PATHS = "a list of paths"
     COUNT = "a whole number from 1"
     NUMBER = "a whole number from 0"
     SECONDS = "a number of seconds, 0 or more"
@@ -119,6 +120,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("hang.start_timeout", Kind.TIME, "The same until its first metric or checkpoint. Default: three times it."),
     Setting("hang.save_timeout", Kind.TIME, "The same while it saves a checkpoint. Default: three times it."),
+    Setting("roots", Kind.PATHS, "Folders that hold runs, for `list` and for names of runs.", ("runs",)),
     Setting("stop_grace_s", Kind.SECONDS, "How long the script may take to end after the first request to stop.", 60.0),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -224,6 +226,7 @@ class Settings:
     time_limit: float | None
     restarts: RestartSettings
     hang: HangSettings
+    roots: tuple[str, ...]
     stop_grace_s: float
 
 
@@ -304,6 +307,9 @@ def _checked(setting: Setting, value: object, place: Place | None) -> object:
 def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911, PLR0912 - one line a kind
     if kind in (Kind.TEXT, Kind.PATH):
         return value if isinstance(value, str) and value and "\0" not in value else None
+    if kind is Kind.PATHS:
+        is_list = isinstance(value, (list, tuple)) and all(isinstance(item, str) and item for item in value)
+        return tuple(value) if is_list else None  # type: ignore[arg-type]
     if kind is Kind.TEXTS:
         is_list = isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value)
         return tuple(str(item) for item in value) if is_list else None  # type: ignore[attr-defined]

@@ -16,13 +16,14 @@ COMMAND = str(Path(sys.executable).with_name("tsdia-run"))
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The tester's environment without what would steer a run, and with no Accelerate config of his."""
+    """The tester's environment without what would steer a run, and no Accelerate config, no list of runs."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("TSDIA_RUN_", "ACCELERATE_", "WANDB_")) and name not in ("VIRTUAL_ENV", "CONDA_PREFIX")
     }
-    return {**kept, "HF_HOME": "/nonexistent", "CUDA_VISIBLE_DEVICES": "", **(changes or {})}
+    ours = {"HF_HOME": "/nonexistent", "CUDA_VISIBLE_DEVICES": "", "XDG_STATE_HOME": os.path.join(os.devnull, "state")}
+    return {**kept, **ours, **(changes or {})}
 
 
 def tsdia_run(

@@ -19,7 +19,7 @@ from tsdia_run.config import Document, keys
 from tsdia_run.launch import place, plan
 from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
-from tsdia_run.rundir import entry
+from tsdia_run.rundir import catalog, entry
 from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import Layer, Settings, resolve
@@ -104,6 +104,7 @@ def start(wanted: Wanted, beginning: Beginning, *, move_aside: bool) -> None:
         wandb_id=wanted.environ.get("WANDB_RUN_ID", run_id),
         wandb_name=wanted.environ.get("WANDB_NAME", directory.name),
     )
+    catalog.note(directory, wanted.environ)
     with claim:
         on_started = leave_terminal(claim) if wanted.is_detached else stay
         ended = carry_through(planned, claim, run, wanted.screen, on_started=on_started)

@@ -81,4 +81,6 @@ def _anchored(layer: Layer, folder: Path) -> Layer:
         key: str(folder / os.path.expanduser(value)) if key in paths and (key != "python" or os.sep in value) else value
         for key, value in layer.values.items()
     }
+    if "roots" in values:
+        values["roots"] = tuple(str(folder / os.path.expanduser(root)) for root in values["roots"])
     return Layer(layer.source, values)

@@ -1,0 +1,177 @@
+"""Reading logs through their parts. Compressed members are made by the code that writes them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.runs import make_run
+from tsdia_run.relay.parts import member
+from tsdia_run.report.logs import seek, stream
+from tsdia_run.report.logs.parts import Parts, Position, text_of
+from tsdia_run.report.logs.reader import Reader
+from tsdia_run.report.logs.stream import Piece
+from tsdia_run.report.sight import look
+from tsdia_run.rundir.record import State
+
+
+def text(first: int, count: int) -> bytes:
+    return b"".join(b"line %d\n" % number for number in range(first, first + count))
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Path:
+    """Lines 0 to 599: two compressed parts (one of two members), a plain one, and the live file."""
+    live = tmp_path / "training_x.log"
+    parts = Parts(live)
+    parts.rotated(1).write_bytes(member(text(0, 100)) + member(text(100, 100)))
+    parts.rotated(2).write_bytes(member(text(200, 100)))
+    parts.rotated(3).write_bytes(text(300, 200))
+    live.write_bytes(text(500, 100))
+    return live
+
+
+def everything(live: Path, start: Position | None = None) -> bytes:
+    return b"".join(Reader(live, start).read())
+
+
+def test_a_log_is_its_parts_in_order(live: Path) -> None:
+    assert everything(live) == text(0, 600)
+
+
+@pytest.mark.parametrize("line", [0, 50, 99, 100, 101, 199])
+def test_any_place_of_a_compressed_part_is_found(live: Path, line: int) -> None:
+    offset = len(text(0, line))
+    assert b"".join(text_of(Parts(live).rotated(1), offset)) == text(line, 200 - line)
+    assert everything(live, Position(1, offset)) == text(line, 600 - line)
+
+
+def test_a_reader_goes_on_where_it_was_through_rotation_and_compression(live: Path) -> None:
+    reader, parts = Reader(live), Parts(live)
+    assert b"".join(reader.read()) == text(0, 600)
+    assert b"".join(reader.read()) == b""
+    with live.open("ab") as file:
+        file.write(text(600, 10))
+    live.rename(parts.rotated(4))
+    live.write_bytes(text(610, 10))
+    live.rename(parts.rotated(5))
+    parts.rotated(4).write_bytes(member(text(500, 110)))
+    live.write_bytes(text(620, 5))
+    assert b"".join(reader.read()) == text(600, 25)
+
+
+def test_a_log_that_was_deleted_is_read_from_its_new_beginning(live: Path) -> None:
+    reader = Reader(live)
+    list(reader.read())
+    live.unlink()
+    assert b"".join(reader.read()) == b""
+    live.write_bytes(b"[tsdia-run: the log file was deleted]\n")
+    assert b"".join(reader.read()) == b"[tsdia-run: the log file was deleted]\n"
+
+
+def test_parts_that_were_left_out_are_told_in_their_place(live: Path) -> None:
+    parts = Parts(live)
+    parts.rotated(2).unlink()
+    parts.cut.write_bytes(b"[tsdia-run: left out]\n")
+    assert everything(live) == text(0, 200) + b"[tsdia-run: left out]\n" + text(300, 300)
+
+
+def test_damage_costs_the_damaged_member_alone(live: Path) -> None:
+    first, second = member(text(0, 100)), member(text(100, 100))
+    broken = first[:60] + bytes([first[60] ^ 0xFF]) + first[61:]
+    Parts(live).rotated(1).write_bytes(broken + second)
+    read = everything(live)
+    assert re.match(rb"\[tsdia-run: \d+ bytes of training_x.000001.log.gz can't be read", read)
+    assert read.endswith(text(100, 500))
+
+
+def test_a_part_that_was_cut_off_or_packed_by_another_tool_says_so(live: Path) -> None:
+    for data in (member(text(0, 100)) + b"\x1f\x8b\x08", gzip.compress(text(0, 100))):
+        Parts(live).rotated(1).write_bytes(data)
+        assert b"the rest of training_x.000001.log.gz can't be read" in everything(live)
+
+
+@given(wanted=st.integers(1, 700))
+@settings(max_examples=50)
+def test_the_last_lines(tmp_path_factory: pytest.TempPathFactory, wanted: int) -> None:
+    folder = tmp_path_factory.mktemp("log")
+    live = folder / "training_x.log"
+    parts = Parts(live)
+    parts.rotated(1).write_bytes(member(text(0, 100)) + member(text(100, 100)))
+    parts.rotated(2).write_bytes(text(200, 100))
+    live.write_bytes(text(300, 300) + b"torn")
+    found = seek.at_tail(live, wanted)
+    whole = (text(0, 600) + b"torn").splitlines(keepends=True)
+    assert everything(live, found.start) == b"".join(whole[-wanted:])
+    assert found.lines == min(wanted, 601)
+
+
+def test_the_last_lines_of_a_log_that_is_gone(tmp_path: Path) -> None:
+    assert seek.at_tail(tmp_path / "training_x.log", 5).lines == 0
+
+
+def test_a_time_is_found_by_the_index(live: Path) -> None:
+    Parts(live).times.write_bytes(b"1000.000 1 0\n1010.000 1 790\n2000.500 3 90\nsomething else\n3000.000 4 45\n")
+    assert seek.at_time(live, 0) == Position(1, 0)
+    assert seek.at_time(live, 1012) == Position(1, 790)  # lines up to five seconds after an entry belong to it
+    assert seek.at_time(live, 1015) == Position(3, 90)
+    assert seek.at_time(live, 2999) == Position(4, 45)
+    assert seek.at_time(live, 3005) is None
+
+
+def test_a_clock_that_was_set_back_hides_nothing(live: Path) -> None:
+    Parts(live).times.write_bytes(b"1000.000 1 0\n9000.000 1 100\n1020.000 2 0\n1030.000 3 0\n")
+    assert seek.at_time(live, 1010) == Position(1, 100)
+
+
+def test_a_log_without_an_index_is_all_or_nothing(live: Path) -> None:
+    assert seek.at_time(live, 0) == Position()
+    assert seek.at_time(live, 1e12) is None
+
+
+@given(st.lists(st.binary(max_size=12), max_size=8))
+def test_lines_are_the_same_however_the_chunks_fall(chunks: list[bytes]) -> None:
+    found = [piece.data for piece in stream.lines(Piece(0, chunk) for chunk in chunks)]
+    assert b"".join(found) == b"".join(chunks)
+    assert all(line.endswith(b"\n") for line in found[:-1])
+    assert all(b"\n" not in line[:-1] for line in found)
+
+
+def test_a_line_is_not_glued_to_the_next_attempts(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "exp", State.LOST, State.COMPLETED)
+    first, second = stream.attempt_logs(look(tmp_path / "exp"))
+    first.live.write_bytes(b"torn")
+    second.live.write_bytes(b"whole\n")
+    pieces = list(stream.read(stream.whole([first, second])))
+    assert b"".join(piece.data for piece in pieces) == b"torn\nwhole\n"
+    assert {piece.attempt for piece in pieces} == {0, 1}
+    assert made.run.attempts[1].log.startswith("logs/training_resume_1_")
+
+
+def test_the_last_lines_reach_back_into_earlier_attempts(tmp_path: Path) -> None:
+    make_run(tmp_path / "exp", State.LOST, State.COMPLETED)
+    first, second = stream.attempt_logs(look(tmp_path / "exp"))
+    first.live.write_bytes(text(0, 10))
+    second.live.write_bytes(text(10, 2))
+    pieces = stream.read(stream.tail([first, second], 5))
+    assert b"".join(piece.data for piece in pieces) == text(7, 5)
+
+
+def test_a_pattern_is_found_in_text_and_beside_bytes_that_are_none() -> None:
+    pieces = [Piece(0, "Verlust für Epoche 1\n".encode()), Piece(0, b"\xff loss nan\r\n"), Piece(0, b"loss 1.0\n")]
+    assert list(stream.matching(pieces, re.compile(r"f\wr|nan$"))) == pieces[:2]
+
+
+def test_tsdias_own_logs_are_known_by_their_names(tmp_path: Path) -> None:
+    folder = tmp_path / "ami" / "logs"
+    folder.mkdir(parents=True)
+    (tmp_path / "ami" / "config.yml").touch()
+    for name in ("training_resume_2_20260103_000000.log", "training_20260101_000000.log", "notes.txt"):
+        (folder / name).touch()
+    found = stream.attempt_logs(look(tmp_path / "ami"))
+    assert [log.number for log in found] == [0, 2]

@@ -1,0 +1,151 @@
+"""`tsdia-run logs`: what a run has said, through all its attempts and the parts of their logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsdia_run.cli import options, reading
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable
+
+    from tsdia_run.report.logs.stream import Piece, Start
+    from tsdia_run.report.sight import Sight
+
+_ENV = "TSDIA_RUN_OPT_"
+_SCHEMA = 1
+_LINES_BEFORE_FOLLOWING = 20
+
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "-f",
+        "--follow",
+        envvar=f"{_ENV}FOLLOW",
+        help="Show also what comes, through restarts and resumes, until the run completes. Example: logs exp -f",
+    ),
+]
+AttemptNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--attempt",
+        envvar=f"{_ENV}ATTEMPT",
+        min=0,
+        metavar="N",
+        help="This attempt alone: 0 is the first start, N the Nth resume. Example: --attempt 0",
+    ),
+]
+Lines = Annotated[
+    int | None,
+    typer.Option(
+        "-n",
+        "--lines",
+        envvar=f"{_ENV}LINES",
+        min=0,
+        metavar="N",
+        help=f"The last N lines. Default: all; {_LINES_BEFORE_FOLLOWING} before following. Example: logs exp -n 50",
+    ),
+]
+Grep = Annotated[
+    str | None,
+    typer.Option(
+        "--grep",
+        envvar=f"{_ENV}GREP",
+        metavar="RE",
+        help="Only lines in which this regular expression (Python's) is found. Example: --grep 'loss.*nan'",
+    ),
+]
+
+
+def logs(
+    run: reading.RunName = "latest",
+    follow: Follow = False,
+    attempt: AttemptNumber = None,
+    since: reading.Since = None,
+    lines: Lines = None,
+    grep: Grep = None,
+    as_json: reading.AsJson = False,
+    debug: options.Debug = False,
+) -> None:
+    """Show what a run has said, through all its attempts and the rotated and compressed parts of their logs.
+
+    \b
+    tsdia-run logs exp
+    tsdia-run logs exp -f
+    tsdia-run logs exp --since 2h --grep 'loss.*nan'
+    """  # noqa: D301 - \b keeps the lines of a paragraph in the help
+    from tsdia_run.cli.places import places
+    from tsdia_run.cli.say import say
+    from tsdia_run.report.logs import stream
+    from tsdia_run.report.names import find_run
+    from tsdia_run.report.sight import look
+
+    reading.end_quietly_with_the_reader()
+    pattern = _pattern(grep)
+    sight = look(find_run(run, places()))
+    starts = _starts(sight, attempt, since, lines, follow)
+
+    def wait(sight: Sight) -> None:
+        state = sight.state.value if sight.state else "state not known"
+        say(f"{sight.name}: {state}: {sight.reason}; waiting for a resume (Ctrl-C ends)")
+
+    pieces: Iterable[Piece] = (
+        stream.follow(sight.layout.root, starts, only=attempt, on_wait=wait) if follow else stream.read(starts)
+    )
+    if pattern:
+        pieces = stream.matching(stream.lines(pieces), pattern)
+    _write(stream.lines(pieces) if as_json and not pattern else pieces, as_json=as_json, is_live=follow)
+
+
+def _starts(sight: Sight, attempt: int | None, since: str | None, lines: int | None, follow: bool) -> list[Start]:
+    from datetime import datetime
+
+    from tsdia_run.errors import NotFoundError, UsageError
+    from tsdia_run.report.logs import stream
+    from tsdia_run.report.moments import parse_since
+    from tsdia_run.words import shell
+
+    logs = [log for log in stream.attempt_logs(sight) if attempt in (None, log.number)]
+    if not logs:
+        what = "log" if attempt is None else f"attempt {attempt}"
+        hint = shell(["tsdia-run", "info", str(sight.layout.root)])
+        raise NotFoundError(f"{sight.name} has no {what}", hint=f"What there is: {hint}")
+    if since is not None and lines is not None:
+        raise UsageError("--since and --lines are both given", hint="Keep the one that is meant.")
+    if since is not None:
+        return stream.since(logs, parse_since(since, datetime.now().astimezone()).timestamp())
+    if lines is not None or (follow and attempt is None):
+        return stream.tail(logs, _LINES_BEFORE_FOLLOWING if lines is None else lines)
+    return stream.whole(logs)
+
+
+def _pattern(grep: str | None) -> re.Pattern[str] | None:
+    import re
+
+    from tsdia_run.errors import UsageError
+
+    try:
+        return None if grep is None else re.compile(grep)
+    except re.error as error:
+        raise UsageError(
+            f"--grep {grep!r} is no regular expression: {error}", hint="A \\ before a special character makes it plain."
+        ) from error
+
+
+def _write(pieces: Iterable[Piece], *, as_json: bool, is_live: bool) -> None:
+    """To standard output as bytes, since a log may hold any."""
+    import json
+    import sys
+
+    out = sys.stdout.buffer
+    for piece in pieces:
+        if as_json:
+            text = piece.data.decode("utf-8", "surrogateescape").removesuffix("\n")
+            out.write(json.dumps({"schema": _SCHEMA, "attempt": piece.attempt, "line": text}).encode() + b"\n")
+        else:
+            out.write(piece.data)
+        if is_live:
+            out.flush()

@@ -1,0 +1,25 @@
+"""Where commands that look at runs look for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tsdia_run.launch.project import project_layer
+from tsdia_run.report.places import Places
+from tsdia_run.rundir import catalog
+from tsdia_run.settings import resolve
+
+
+def places(named: Sequence[str] | None = None) -> Places:
+    """The roots that were named, and nothing else; else those of the settings, and the user's own list.
+
+    Raises:
+        ConfigError: The project file can't be used.
+    """
+    cwd = Path.cwd()
+    if named:
+        return Places(tuple(cwd / os.path.expanduser(root) for root in named))
+    settings = resolve([project_layer(cwd)])
+    return Places(tuple(cwd / os.path.expanduser(root) for root in settings.roots), catalog.listed(os.environ))

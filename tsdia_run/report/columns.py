@@ -1,0 +1,143 @@
+"""The columns of a list of runs (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tsdia_run.errors import UsageError
+from tsdia_run.report.rows import Row
+from tsdia_run.words import age, duration, nearest, size
+
+Value = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Attributes:
+        name: As `--columns` and `--sort` take it, and its title.
+        help: What it tells.
+        value: Its value, for programs and for sorting: seconds, bytes, ISO 8601.
+        text: The same for people; given the present time.
+        is_right: Whether it is set to the right.
+        is_largest_first: Whether the largest comes first when the list is sorted by it.
+    """
+
+    name: str
+    help: str
+    value: Callable[[Row], Value]
+    text: Callable[[Row, datetime], str]
+    is_right: bool = False
+    is_largest_first: bool = False
+
+
+def _plain(value: Callable[[Row], Value]) -> Callable[[Row, datetime], str]:
+    def text(row: Row, _: datetime) -> str:
+        found = value(row)
+        return "-" if found is None else str(found)
+
+    return text
+
+
+def number(value: float) -> str:
+    """A value of a metric in four digits."""
+    return f"{value:.4g}"
+
+
+def _age(row: Row, now: datetime) -> str:
+    return age(now - datetime.fromisoformat(row.started_at))
+
+
+def _duration(row: Row, _: datetime) -> str:
+    return "-" if row.duration_s is None else duration(row.duration_s)
+
+
+def _best(row: Row, _: datetime) -> str:
+    digest = row.digest
+    if digest.best is None:
+        return "-"
+    at = "" if digest.best_step is None else f" @{digest.best_step}"
+    return f"{digest.metric} {number(digest.best)}{at}"
+
+
+def _column(name: str, told: str, value: Callable[[Row], Value], *, is_number: bool = False) -> Column:
+    return Column(name, told, value, _plain(value), is_right=is_number, is_largest_first=is_number)
+
+
+COLUMNS = (
+    _column("run", "its name; its path where two have the same name", lambda row: row.name),
+    _column("state", "where it stands", lambda row: row.state),
+    Column("age", "since its newest attempt started", lambda row: row.started_at, _age, True, True),
+    Column("duration", "how long its attempts ran, all together", lambda row: row.duration_s, _duration, True, True),
+    _column("step", "the step that it has reached", lambda row: row.digest.step, is_number=True),
+    Column("best", "the metric that stands for it, its best value, and at which step", lambda row: row.digest.best, _best),
+    _column("checkpoints", "how many there are", lambda row: row.digest.checkpoints, is_number=True),
+    Column(
+        "size",
+        "of all its files",
+        lambda row: row.digest.size_bytes,
+        lambda row, _: size(row.digest.size_bytes),
+        True,
+        True,
+    ),
+    _column("wandb", "the id of its W&B run", lambda row: row.digest.wandb_id),
+    _column("attempts", "how often it was started", lambda row: row.attempts, is_number=True),
+    _column("host", "where it ran last", lambda row: row.host),
+    _column("started", "when its newest attempt started", lambda row: row.started_at),
+    _column("ended", "when that ended", lambda row: row.ended_at),
+    _column("reason", "how it ended, or what is wrong with it", lambda row: row.reason),
+    _column("id", "the run's own id", lambda row: row.run_id),
+    _column("path", "where it is", lambda row: row.path),
+)
+DEFAULT = COLUMNS[:9]
+_BY_NAME = {column.name: column for column in COLUMNS}
+
+
+def named(names: Sequence[str]) -> tuple[Column, ...]:
+    """The columns with these names.
+
+    Raises:
+        UsageError: There is none of such a name.
+    """
+    for name in names:
+        if name not in _BY_NAME:
+            near = nearest(name, _BY_NAME)
+            raise UsageError(
+                f"there is no column {name!r}" + (f"; did you mean {near}?" if near else ""),
+                hint=f"Columns: {', '.join(_BY_NAME)}",
+            )
+    return tuple(_BY_NAME[name] for name in names)
+
+
+def sort(rows: list[Row], by: str) -> list[Row]:
+    """Rows in the order of a column; a `-` in front of its name turns it round. Rows without a value come last.
+
+    Raises:
+        UsageError: There is no such column.
+    """
+    column = named([by.removeprefix("-")])[0]
+    is_reversed = column.is_largest_first is not by.startswith("-")
+    known = [(value, row) for row in rows if (value := column.value(row)) is not None]
+    known.sort(key=lambda entry: entry[0], reverse=is_reversed)  # type: ignore[arg-type,return-value]
+    return [row for _, row in known] + [row for row in rows if column.value(row) is None]
+
+
+def cells(rows: Sequence[Row], columns: Sequence[Column], now: datetime) -> list[list[str]]:
+    """The rows for people."""
+    return [[column.text(row, now) for column in columns] for row in rows]
+
+
+def aligned(table: Sequence[Sequence[str]], columns: Sequence[Column]) -> list[str]:
+    """Lines of plain text, with a head."""
+    head = [column.name for column in columns]
+    widths = [max(map(len, texts)) for texts in zip(head, *table, strict=True)]
+    *_, last = columns
+    forms = [
+        f"%{width}s" if column.is_right else "%s" if column is last else f"%-{width}s"
+        for column, width in zip(columns, widths, strict=True)
+    ]
+    form = "  ".join(forms)
+    return [form % tuple(texts) for texts in (head, *table)]

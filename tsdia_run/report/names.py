@@ -1,0 +1,114 @@
+"""What the user calls a run -> its directory: a path, a name, the beginning of a name, `latest`, an id."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from tsdia_run.config import nearest
+from tsdia_run.errors import DamagedRunError, NotFoundError, TsdiaRunError, UsageError
+from tsdia_run.report.places import Places, is_run, run_dirs
+from tsdia_run.rundir import record
+from tsdia_run.rundir.contents import shown
+from tsdia_run.rundir.last_words import read_object
+from tsdia_run.words import count, shell
+
+LATEST = "latest"
+_MOST_CANDIDATES = 10
+
+
+def find_run(word: str, places: Places) -> Path:
+    """The run that ``word`` names.
+
+    Args:
+        word: A path of a run or of something inside one; a run's name; the beginning of one; ``latest`` for the run
+            that was started last; the id of the run or of its W&B run.
+        places: Where names are looked up.
+
+    Raises:
+        NotFoundError: Nothing is called so.
+        UsageError: More than one run is.
+    """
+    path = _enclosing(Path(os.path.abspath(os.path.expanduser(word))))
+    if path is not None:
+        return path
+    found = sorted(run_dirs(places))
+    if word == LATEST:
+        newest = latest(found)
+        if newest is None:
+            raise _not_found("there is no run yet", places)
+        return Path(newest)
+    if os.sep in word:
+        exists = os.path.isdir(os.path.expanduser(word))
+        hint = f"The runs in it: {shell(['tsdia-run', 'list', word])}" if exists else ""
+        raise NotFoundError(f"{word} {'is no run' if exists else 'does not exist'}", hint=hint or _see_list(places))
+    by_name = [path for path in found if os.path.basename(path) == word]
+    by_id = [] if by_name else [path for path in found if word in _ids(path)]
+    by_prefix = [] if by_name or by_id else [path for path in found if os.path.basename(path).startswith(word)]
+    return _only(word, by_name or by_id or by_prefix, found, places)
+
+
+def _enclosing(path: Path) -> Path | None:
+    """The run that ``path`` is, or lies in; the innermost one."""
+    if not os.path.lexists(path):
+        return None
+    return next((folder for folder in (path, *path.parents) if folder.is_dir() and is_run(str(folder))), None)
+
+
+def _only(word: str, matches: list[str], found: Iterable[str], places: Places) -> Path:
+    if len(matches) == 1:
+        return Path(matches[0])
+    if not matches:
+        near = nearest(word, {os.path.basename(path) for path in found})
+        raise _not_found(f"there is no run {word!r}" + (f"; did you mean {near}?" if near else ""), places)
+    lines = [shown(Path(path)) for path in matches[:_MOST_CANDIDATES]]
+    more = len(matches) - len(lines)
+    raise UsageError(
+        f"{word!r} names {count(len(matches), 'run')}",
+        hint="\n".join(
+            ["Name one of them:", *(f"  {line}" for line in lines), *([f"  … {more} more"] if more else [])]
+        ),
+    )
+
+
+def _not_found(message: str, places: Places) -> TsdiaRunError:
+    return NotFoundError(message, hint=_see_list(places))
+
+
+def _see_list(places: Places) -> str:
+    looked = ", ".join(shown(root) for root in places.roots)
+    return f"All runs: tsdia-run list   (looked in {looked}, and among the runs that you started elsewhere)"
+
+
+def _ids(run_dir: str) -> set[object]:
+    wandb = read_object(Path(run_dir, "wandb_info.json")).get("run_id")
+    return {wandb, read_object(Path(run_dir, "run.json")).get("run_id")} - {None}
+
+
+def latest(found: Iterable[str]) -> str | None:
+    """The run whose newest attempt started last; None where there is no run."""
+    newest: tuple[float, str] | None = None
+    for changed_s, path in sorted(((_changed_s(path), path) for path in found), reverse=True):
+        if newest is not None and changed_s < newest[0]:
+            break  # a record is written after the start that it tells of
+        started_s = _started_s(path, changed_s)
+        if newest is None or started_s > newest[0]:
+            newest = (started_s, path)
+    return newest[1] if newest else None
+
+
+def _changed_s(run_dir: str) -> float:
+    for path in (f"{run_dir}/run.json", run_dir):
+        try:
+            return os.stat(path).st_mtime
+        except OSError:
+            continue
+    return 0.0
+
+
+def _started_s(run_dir: str, changed_s: float) -> float:
+    try:
+        return record.read(Path(run_dir, "run.json")).last.started_at.timestamp()
+    except DamagedRunError:
+        return changed_s
