@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from tsdia_run.config import nearest
 from tsdia_run.errors import ConfigError, Place, UsageError
+from tsdia_run.words import nearest
 
 SECTION = "tsdia_run"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", re.IGNORECASE)

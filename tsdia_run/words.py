@@ -1,4 +1,4 @@
-"""Durations, sizes and counts as people read them (pure)."""
+"""Durations, sizes, counts and misspelt words as people read and write them (pure)."""
 
 from __future__ import annotations
 
@@ -63,3 +63,10 @@ def _shell_character(character: str) -> str:
     if character.isprintable():
         return character
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that the user probably meant; None where none is near."""
+    import difflib  # needed only where something is wrong
+
+    return next(iter(difflib.get_close_matches(word, list(candidates), n=1)), None)

@@ -18,8 +18,8 @@ PACKAGE = Path(tsdia_run.__file__).parent
 ALLOWED = {
     "errors": set(),
     "words": set(),
-    "config": {"errors"},
-    "settings": {"config", "errors"},
+    "config": {"errors", "words"},
+    "settings": {"errors", "words"},
     "rundir": {"config", "settings", "errors", "words"},
     "launch": {"rundir", "config", "settings", "errors", "words"},
     "supervise": {"rundir", "config", "settings", "errors", "words"},
@@ -35,7 +35,8 @@ PURE = [
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes",
     "training/flat", "training/model_summary",
-    "launch/accelerate_config", "supervise/ladder", "rundir/ending",
+    "launch/accelerate_config", "supervise/ladder", "rundir/ending", "rundir/headline",
+    "supervise/policy", "report/columns", "report/moments",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}
 # errors.py takes the numbers of sysexits.h from os.

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.test_config_edits import CONFIGS
-from tsdia_run.config import nearest, parse, read, surprises
+from tsdia_run.config import parse, read, surprises
 from tsdia_run.errors import ConfigError, NotFoundError
+from tsdia_run.words import nearest
 
 TSDIA = """\
 # Target-speaker diarization

@@ -35,3 +35,8 @@ AsJson = Annotated[
 def end_quietly_with_the_reader() -> None:
     """Die as other programs do when nobody reads on (`| head`)."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def style_of(state: str) -> str:
+    """The colour of a state, which its word says as well."""
+    return {"completed": "green", "failed": "red", "lost": "red", "stopped": "yellow", "running": "cyan"}.get(state, "")

@@ -31,7 +31,7 @@ from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
 from tsdia_run.rundir.redaction import Redactor
 from tsdia_run.settings import Layer, Settings, resolve
-from tsdia_run.words import shell
+from tsdia_run.words import nearest, shell
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def kinds(words: Sequence[str]) -> frozenset[Kind]:
     known = {kind.value: kind for kind in Kind}
     unknown = next((word for word in words if word not in known), None)
     if unknown is not None:
-        near = config.nearest(unknown, known)
+        near = nearest(unknown, known)
         meant = f"Did you mean {near}? " if near else ""
         raise UsageError(f"--allow {unknown}: no such change", hint=f"{meant}There are: {', '.join(known)}.")
     return frozenset(known[word] for word in words)

@@ -5,7 +5,6 @@ from tsdia_run.config.edits import Change, Edited, Remove, Set, apply
 from tsdia_run.config.overrides import parse_override
 from tsdia_run.config.source import read
 from tsdia_run.config.surprises import Surprise, surprises
-from tsdia_run.config.words import nearest
 
 __all__ = [
     "Change",
@@ -16,7 +15,6 @@ __all__ = [
     "Surprise",
     "Value",
     "apply",
-    "nearest",
     "parse",
     "parse_override",
     "read",

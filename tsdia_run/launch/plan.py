@@ -16,7 +16,7 @@ from tsdia_run.launch.interpreter import Interpreter
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.redaction import is_secret_name, secret_kind
 from tsdia_run.settings import SECTION, Settings
-from tsdia_run.words import shell
+from tsdia_run.words import nearest, shell
 
 _MAX_WARNINGS_OF_A_KIND = 5
 _MIN_SECRET_CHARACTERS = 8
@@ -222,7 +222,7 @@ def _untold(why: str) -> str:
 def _unknown_key_note(key: str, document: Document) -> list[str]:
     if document.find(key) is not None:
         return []
-    near = config.nearest(key, [known for known, _ in document.scalars()])
+    near = nearest(key, [known for known, _ in document.scalars()])
     meant = f"; did you mean `{near}`?" if near else ""
     return [f"--set {key}: the config has no such key, so it is added{meant}"]
 

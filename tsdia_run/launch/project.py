@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tsdia_run import config
 from tsdia_run.errors import ConfigError, Place
 from tsdia_run.settings import SETTINGS, Kind, Layer, Locate, read_layer
 
@@ -35,6 +34,8 @@ def project_layer(cwd: Path) -> Layer:
 
 
 def _from_yaml(path: Path) -> Layer:
+    from tsdia_run import config  # YAML takes 50 ms to load; not every project has such a file
+
     document = config.read(path)
 
     def locate(key: str) -> Place | None:

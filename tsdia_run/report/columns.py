@@ -73,7 +73,9 @@ COLUMNS = (
     Column("age", "since its newest attempt started", lambda row: row.started_at, _age, True, True),
     Column("duration", "how long its attempts ran, all together", lambda row: row.duration_s, _duration, True, True),
     _column("step", "the step that it has reached", lambda row: row.digest.step, is_number=True),
-    Column("best", "the metric that stands for it, its best value, and at which step", lambda row: row.digest.best, _best),
+    Column(
+        "best", "the metric that stands for it, its best value, and at which step", lambda row: row.digest.best, _best
+    ),
     _column("checkpoints", "how many there are", lambda row: row.digest.checkpoints, is_number=True),
     Column(
         "size",
@@ -83,7 +85,7 @@ COLUMNS = (
         True,
         True,
     ),
-    _column("wandb", "the id of its W&B run", lambda row: row.digest.wandb_id),
+    _column("wandb", "the id of its W&B run", lambda row: row.wandb_id),
     _column("attempts", "how often it was started", lambda row: row.attempts, is_number=True),
     _column("host", "where it ran last", lambda row: row.host),
     _column("started", "when its newest attempt started", lambda row: row.started_at),
@@ -94,6 +96,18 @@ COLUMNS = (
 )
 DEFAULT = COLUMNS[:9]
 _BY_NAME = {column.name: column for column in COLUMNS}
+
+
+def chosen(names: str | None) -> tuple[Column, ...]:
+    """The columns that ``--columns`` asks for: by their names, or `+` and names for the usual ones and more.
+
+    Raises:
+        UsageError: There is none of such a name.
+    """
+    if names is None:
+        return DEFAULT
+    wanted = [name for name in names.removeprefix("+").replace(" ", "").split(",") if name]
+    return (*(DEFAULT if names.startswith("+") else ()), *named(wanted))
 
 
 def named(names: Sequence[str]) -> tuple[Column, ...]:

@@ -6,13 +6,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tsdia_run.config import nearest
 from tsdia_run.errors import DamagedRunError, NotFoundError, TsdiaRunError, UsageError
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir import record
 from tsdia_run.rundir.contents import shown
-from tsdia_run.rundir.last_words import read_object
-from tsdia_run.words import count, shell
+from tsdia_run.rundir.fields import read_object
+from tsdia_run.words import count, nearest, shell
 
 LATEST = "latest"
 _MOST_CANDIDATES = 10
@@ -82,8 +81,9 @@ def _see_list(places: Places) -> str:
 
 
 def _ids(run_dir: str) -> set[object]:
-    wandb = read_object(Path(run_dir, "wandb_info.json")).get("run_id")
-    return {wandb, read_object(Path(run_dir, "run.json")).get("run_id")} - {None}
+    recorded = read_object(Path(run_dir, "run.json"), record.MAX_RECORD_BYTES)
+    info = read_object(Path(run_dir, "wandb_info.json"), record.MAX_RECORD_BYTES)
+    return {recorded.get("run_id"), recorded.get("wandb_id"), info.get("run_id")} - {None}
 
 
 def latest(found: Iterable[str]) -> str | None:

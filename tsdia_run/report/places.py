@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,17 +24,23 @@ class Places:
     listed: tuple[Path, ...] = ()
 
 
-def run_dirs(places: Places) -> Iterator[str]:
-    """Every run directory, once. A folder that may not be read counts as a run: nobody can say that it is none."""
+def run_dirs(places: Places, is_known: Callable[[str], bool] | None = None) -> Iterator[str]:
+    """Every run directory, once. A folder that may not be read counts as a run: nobody can say that it is none.
+
+    Args:
+        places: Where to look.
+        is_known: Takes the place of ``is_run``.
+    """
+    knows = is_known or is_run
     seen: set[str] = set()
     for root in dict.fromkeys(os.path.realpath(root) for root in places.roots):
-        for path in _in_root(root):
+        for path in _in_root(root, knows):
             if path not in seen:
                 seen.add(path)
                 yield path
     for listed in places.listed:
         path = str(listed)
-        if path not in seen and is_run(path) and (path := os.path.realpath(path)) not in seen:
+        if path not in seen and knows(path) and (path := os.path.realpath(path)) not in seen:
             seen.add(path)
             yield path
 
@@ -62,14 +68,14 @@ def _exists(path: str) -> bool:
     return True
 
 
-def _in_root(root: str) -> Iterator[str]:
-    if is_run(root):
+def _in_root(root: str, knows: Callable[[str], bool]) -> Iterator[str]:
+    if knows(root):
         yield root
     else:
-        yield from _below(root, _DEPTH)
+        yield from _below(root, _DEPTH, knows)
 
 
-def _below(folder: str, depth: int) -> Iterator[str]:
+def _below(folder: str, depth: int, knows: Callable[[str], bool]) -> Iterator[str]:
     """Runs in a folder; the trash and whatever else is hidden is left out."""
     links = []
     try:
@@ -83,11 +89,11 @@ def _below(folder: str, depth: int) -> Iterator[str]:
             if entry.is_symlink():
                 links.append(entry.path)
             elif entry.is_dir():
-                if is_run(entry.path):
+                if knows(entry.path):
                     yield entry.path
                 elif depth:
-                    yield from _below(entry.path, depth - 1)
+                    yield from _below(entry.path, depth - 1, knows)
     for link in links:  # a run on another disk; but `latest -> exp` is no run of its own
         target = os.path.realpath(link)
-        if os.path.dirname(target) != folder and os.path.isdir(target) and is_run(target):
+        if os.path.dirname(target) != folder and os.path.isdir(target) and knows(target):
             yield target

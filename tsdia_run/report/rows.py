@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tsdia_run.errors import UsageError
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir.record import LIVE, Digest, Run, State
+from tsdia_run.words import nearest
 
 if TYPE_CHECKING:
     from tsdia_run.report.sight import Sight
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _SLACK_S = 2.0
 _ENDED = frozenset(state.value for state in State if state not in LIVE)
 _FIRST_READ_BYTES = 65536
+UNKNOWN = "unknown"
 
 
 # A tuple, since there may be tens of thousands of them.
@@ -34,7 +37,8 @@ class Row(NamedTuple):
         ended_at: When it ended; None while it lives, and where nobody knows.
         duration_s: How long its attempts ran, all together.
         attempts: How many there are.
-        digest: Step, metric, checkpoints, size and W&B run.
+        digest: Step, metric, checkpoints and size.
+        wandb_id: The id of its W&B run.
         host: Where the newest attempt ran.
         run_id: The run's id.
     """
@@ -48,6 +52,7 @@ class Row(NamedTuple):
     duration_s: float | None
     attempts: int
     digest: Digest
+    wandb_id: str | None
     host: str | None
     run_id: str | None
 
@@ -68,6 +73,26 @@ def rows(places: Places) -> Iterator[Row]:
         yield read.pop(path, None) or row(Path(path), now)
 
 
+def in_states(found: Iterable[Row], states: Collection[str]) -> Iterator[Row]:
+    """Those that stand in one of the states.
+
+    Raises:
+        UsageError: There is no such state.
+    """
+    known = [*(state.value for state in State), UNKNOWN]
+    for word in states:
+        if word not in known:
+            near = nearest(word, known)
+            meant = f"; did you mean {near}?" if near else ""
+            raise UsageError(f"--state {word}: no such state{meant}", hint=f"There are: {', '.join(known)}")
+    return (row for row in found if row.state in states)
+
+
+def since_then(found: Iterable[Row], moment: datetime) -> Iterator[Row]:
+    """Those whose newest attempt started later."""
+    return (row for row in found if datetime.fromisoformat(row.started_at) >= moment)
+
+
 def _from_record(path: str) -> Row | None:
     """The row of a run that has ended and was not touched since; None for any other, and for a record that is odd."""
     try:
@@ -83,7 +108,11 @@ def _from_record(path: str) -> Row | None:
         if run["schema"] != 1 or last["state"] not in _ENDED or os.stat(path).st_mtime > recorded_s + _SLACK_S:
             return None
         texts = (last["outcome"]["reason"], last["started_at"], last["host"], run["run_id"])
-        if not all(isinstance(text, str) for text in texts) or not _is_sound(digest):
+        if (
+            not all(isinstance(text, str) for text in texts)
+            or not _is_sound(digest)
+            or not isinstance(run["wandb_id"], str)
+        ):
             return None
         duration_s = 0.0
         for attempt in attempts:
@@ -100,6 +129,7 @@ def _from_record(path: str) -> Row | None:
             duration_s,
             len(attempts),
             Digest(**digest),
+            texts[4],
             texts[2],
             texts[3],
         )
@@ -109,7 +139,7 @@ def _from_record(path: str) -> Row | None:
 
 def _is_sound(digest: dict[str, object]) -> bool:
     """Whether the values are of the types that Digest has: somebody may have edited the record."""
-    best, metric, wandb_id = digest["best"], digest["metric"], digest["wandb_id"]
+    best, metric = digest["best"], digest["metric"]
     return (
         type(digest["checkpoints"]) is int
         and type(digest["size_bytes"]) is int
@@ -117,7 +147,6 @@ def _is_sound(digest: dict[str, object]) -> bool:
         and (digest["best_step"] is None or type(digest["best_step"]) is int)
         and (best is None or type(best) is float)
         and (metric is None or type(metric) is str)
-        and (wandb_id is None or type(wandb_id) is str)
     )
 
 
@@ -138,13 +167,14 @@ def row(run_dir: Path, now: datetime) -> Row:
     return Row(
         path=str(run_dir),
         name=sight.name,
-        state=sight.state.value if sight.state else "unknown",
+        state=sight.state.value if sight.state else UNKNOWN,
         reason=sight.reason,
         started_at=_text(last.started_at if last else _changed_at(sight)),
         ended_at=_text(last.ended_at) if last and last.ended_at else None,
         duration_s=_duration_s(run, now) if run else None,
         attempts=len(sight.attempts),
         digest=digest,
+        wandb_id=run.wandb_id if run else None,
         host=last.host if last else None,
         run_id=run.run_id if run else None,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir import record
-from tsdia_run.rundir.last_words import without_supervisor
+from tsdia_run.rundir.last_words import settled
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.liveness import Living, living
 from tsdia_run.rundir.record import LIVE, Attempt, Run, State
@@ -57,7 +57,7 @@ def look(run_dir: Path) -> Sight:
         return _without_record(layout, alive, str(error.__cause__ or error.message))
     if run.state in LIVE and alive is Living.NOTHING:
         # A run that ends at this moment records its ending before it gives its locks free.
-        run = _settled(_again(layout, run), layout)
+        run = settled(_again(layout, run), layout, layout.last_seen())
     outcome = run.last.outcome
     reason = outcome.reason if outcome else ""
     if run.state in LIVE and alive is Living.RANKS_ONLY:
@@ -70,13 +70,6 @@ def _again(layout: RunLayout, run: Run) -> Run:
         return record.read(layout.record)
     except DamagedRunError:
         return run
-
-
-def _settled(run: Run, layout: RunLayout) -> Run:
-    if run.state not in LIVE:
-        return run
-    outcome = without_supervisor(layout.attempt(run.last.number))
-    return run.with_attempt(record.ended(run.last, outcome, layout.last_seen()))
 
 
 def _without_record(layout: RunLayout, alive: Living, trouble: str) -> Sight:

@@ -6,7 +6,6 @@ import os
 
 from tsdia_run.rundir import checkpoints, metrics
 from tsdia_run.rundir.headline import headline
-from tsdia_run.rundir.last_words import read_object
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Digest
 
@@ -22,7 +21,6 @@ def measure(layout: RunLayout) -> Digest:
     if step is None:
         step = max((checkpoint.step for checkpoint in found if checkpoint.step is not None), default=None)
     first = headline(summary.series) if summary else None
-    wandb_id = read_object(layout.wandb_info).get("run_id")
     return Digest(
         step=step,
         metric=first.name if first else None,
@@ -30,7 +28,6 @@ def measure(layout: RunLayout) -> Digest:
         best_step=first.best.step if first else None,
         checkpoints=len(found),
         size_bytes=size_bytes(layout),
-        wandb_id=wandb_id if isinstance(wandb_id, str) else None,
     )
 
 

@@ -46,12 +46,12 @@ def is_validation(name: str) -> bool:
     return _VALIDATION.search(name) is not None
 
 
-def best(series: Series) -> Point | None:
-    """The best value; None where nobody can say which one it is."""
-    direction = better(series.name)
+def best(name: str, series: Series) -> Point | None:
+    """The best value of a metric; None where nobody can say which one it is."""
+    direction = better(name)
     if direction is None:
         return None
-    return series.lowest if direction is Better.LOWER else series.highest
+    return series.low if direction is Better.LOWER else series.high
 
 
 def headline(series: Mapping[str, Series]) -> Headline | None:
@@ -60,6 +60,6 @@ def headline(series: Mapping[str, Series]) -> Headline | None:
     Args:
         series: In the order in which they were first logged; the first of equals wins.
     """
-    found = [(one, point) for one in series.values() if (point := best(one)) is not None]
-    found.sort(key=lambda entry: (not is_validation(entry[0].name), "loss" not in entry[0].name.lower()))
-    return Headline(found[0][0].name, found[0][1]) if found else None
+    found = [Headline(name, point) for name, one in series.items() if (point := best(name, one)) is not None]
+    found.sort(key=lambda one: (not is_validation(one.name), "loss" not in one.name.lower()))
+    return found[0] if found else None

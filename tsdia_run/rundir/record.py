@@ -82,6 +82,27 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Digest:
+    """A run in a few numbers, measured when its newest attempt ended: what a list of runs tells of it.
+
+    Attributes:
+        step: The step that it has reached: as logged, else that of its newest checkpoint.
+        metric: The metric that stands for it (rundir/headline.py).
+        best: The best value of that.
+        best_step: When it was logged.
+        checkpoints: How many there are.
+        size_bytes: The size of all files; of the first ones where there are more than can be counted quickly.
+    """
+
+    step: int | None = None
+    metric: str | None = None
+    best: float | None = None
+    best_step: int | None = None
+    checkpoints: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class Run:
     """The record of a run.
 
@@ -94,6 +115,7 @@ class Run:
         wandb_id: The id of its W&B run, made before the start; None in records of the first version of tsdia-run.
         wandb_name: The name of its W&B run.
         attempts: All of them, in order.
+        digest: What a list of runs tells of it; None before the first attempt has ended.
     """
 
     run_id: str
@@ -104,6 +126,7 @@ class Run:
     wandb_id: str | None = None
     wandb_name: str | None = None
     attempts: tuple[Attempt, ...] = ()
+    digest: Digest | None = None
 
     @property
     def last(self) -> Attempt:
@@ -135,12 +158,12 @@ def write(path: Path, run: Run) -> None:
     write_json(path, {"schema": SCHEMA, "state": run.state.value} | _object(run))
 
 
-def _object(value: Run | Attempt | Outcome) -> dict[str, object]:
+def _object(value: Run | Attempt | Outcome | Digest) -> dict[str, object]:
     return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, (Run, Attempt, Outcome)):
+    if isinstance(value, (Run, Attempt, Outcome, Digest)):
         return _object(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
@@ -193,6 +216,21 @@ def _run(data: object) -> Run:
         wandb_id=fields.optional("wandb_id", str),
         wandb_name=fields.optional("wandb_name", str),
         attempts=attempts,
+        digest=_digest(fields.optional("digest", dict)),
+    )
+
+
+def _digest(data: object) -> Digest | None:
+    if data is None:
+        return None
+    fields = _Fields(data, "the digest")
+    return Digest(
+        step=fields.optional("step", int),
+        metric=fields.optional("metric", str),
+        best=fields.optional("best", float),
+        best_step=fields.optional("best_step", int),
+        checkpoints=fields.required("checkpoints", int),
+        size_bytes=fields.required("size_bytes", int),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from tsdia_run.errors import DamagedRunError, TsdiaRunError
-from tsdia_run.rundir import record
+from tsdia_run.rundir import digest, record
 from tsdia_run.rundir.atomic import write_bytes
 from tsdia_run.rundir.guard import Claim, TakenError
 from tsdia_run.rundir.layout import STACKS_GLOB
@@ -37,6 +38,10 @@ class Keeper:
         """Put the attempt, as it stands now, into the record."""
         self.run = self.run.with_attempt(attempt)
         self._write()
+
+    def measure(self) -> None:
+        """Take down what a list of runs tells of this one; goes into the record with the ending."""
+        self.run = replace(self.run, digest=digest.measure(self._layout))
 
     def tick(self, now_s: float) -> None:
         """Beat, and mend what is missing; to be called often.

@@ -211,6 +211,7 @@ class Supervisor:
         last = self._keeper.run.last
         lasted = duration((now - last.started_at).total_seconds())
         self._output.finish(f"[tsdia-run: {outcome.state.value} after {lasted}: {outcome.reason}]")
+        self._keeper.measure()
         self._keeper.record(record.ended(last, outcome, now))
         return Ended(self._keeper.run, self._stopping.stop, (*self._warnings, *self._keeper.warnings), words)
 

@@ -1,0 +1,186 @@
+"""`tsdia-run list`: every run in one table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsdia_run.cli import options, reading
+from tsdia_run.cli.reading import style_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tsdia_run.report.columns import Column
+    from tsdia_run.report.places import Places
+    from tsdia_run.report.rows import Row
+
+_ENV = "TSDIA_RUN_OPT_"
+_SCHEMA = 1
+
+Roots = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[ROOT]...",
+        show_default=False,
+        help="Folders that hold runs. Default: those of the setting `roots`, and all runs that you started elsewhere.",
+    ),
+]
+States = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        envvar=f"{_ENV}STATE",
+        metavar="STATE",
+        help="Only runs in this state: running, failed, completed, …; may be repeated. Example: --state failed",
+    ),
+]
+Sort = Annotated[
+    str,
+    typer.Option(
+        "--sort",
+        envvar=f"{_ENV}SORT",
+        metavar="COLUMN",
+        help="The column to sort by; a - before it turns the order round. Default: age. Example: --sort best",
+    ),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        envvar=f"{_ENV}COLUMNS",
+        metavar="NAMES",
+        help="Which columns, in which order; + before the names adds them to the usual ones."
+        " Example: --columns run,best,path",
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", envvar=f"{_ENV}LIMIT", min=1, metavar="N", help="The first N rows alone. Example: --limit 20"
+    ),
+]
+AsCsv = Annotated[
+    bool,
+    typer.Option("--csv", envvar=f"{_ENV}CSV", help="For spreadsheets: CSV on standard output. Example: --csv"),
+]
+
+
+def list_runs(
+    roots: Roots = None,
+    states: States = None,
+    since: reading.Since = None,
+    sort: Sort = "age",
+    columns: Columns = None,
+    limit: Limit = None,
+    as_csv: AsCsv = False,
+    as_json: reading.AsJson = False,
+    debug: options.Debug = False,
+) -> None:
+    """List the runs, the newest first: state, age, duration, step, best metric, checkpoints, size, W&B run.
+
+    \b
+    tsdia-run list
+    tsdia-run list --state failed --since 7d
+    tsdia-run list runs /data/runs --sort best --columns +path
+    """  # noqa: D301 - \b keeps the lines of a paragraph in the help
+    import gc
+    from datetime import datetime, timezone
+
+    from tsdia_run.cli.places import places
+    from tsdia_run.report import columns as known
+
+    reading.end_quietly_with_the_reader()
+    gc.disable()  # nothing here makes cycles, and thousands of rows wake it again and again
+    chosen = known.chosen(columns)
+    rows = _wanted(places(roots), states, since)
+    rows = known.sort(rows, sort)[:limit]
+    now = datetime.now(timezone.utc)
+    if as_json:
+        _write_json(rows)
+    elif as_csv:
+        _write_csv(rows, chosen)
+    else:
+        _show(rows, chosen, now)
+
+
+def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[Row]:
+    from datetime import datetime
+
+    from tsdia_run.report.moments import parse_since
+    from tsdia_run.report.rows import in_states, rows, since_then
+
+    found = rows(where)
+    if states:
+        found = in_states(found, states)
+    if since is not None:
+        found = since_then(found, parse_since(since, datetime.now().astimezone()))
+    return list(found)
+
+
+def _write_json(rows: Sequence[Row]) -> None:
+    import json
+    import sys
+
+    from tsdia_run.report.columns import COLUMNS
+
+    write = sys.stdout.write
+    write(f'{{"schema": {_SCHEMA}, "runs": [')
+    separator = "\n"
+    for row in rows:
+        write(
+            separator
+            + json.dumps({column.name: column.value(row) for column in COLUMNS} | {"metric": row.digest.metric})
+        )
+        separator = ",\n"
+    write("\n]}\n")
+
+
+def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
+    import csv
+    import sys
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([column.name for column in columns])
+    writer.writerows([column.value(row) for column in columns] for row in rows)
+
+
+def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime) -> None:
+    """For people: a table where it is short and a terminal shows it, else plain lines."""
+    import shutil
+    import sys
+
+    from tsdia_run.cli.say import say
+    from tsdia_run.report.columns import aligned, cells
+
+    if not rows:
+        say("no runs here; start one: tsdia-run new config.yml")
+        return
+    table = cells(rows, columns, now)
+    if sys.stdout.isatty() and len(rows) <= 2 * shutil.get_terminal_size().lines:
+        _show_table(table, columns)
+    else:
+        sys.stdout.write("\n".join(aligned(table, columns)) + "\n")
+
+
+def _show_table(table: Sequence[Sequence[str]], columns: Sequence[Column]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        is_name = column.name in ("run", "path")
+        shown.add_column(
+            column.name, justify="right" if column.is_right else "left", overflow="fold" if is_name else "ellipsis"
+        )
+    for texts in table:
+        cells = [
+            Text(text, style=style_of(text) if column.name == "state" else "")
+            for text, column in zip(texts, columns, strict=True)
+        ]
+        shown.add_row(*cells)
+    Console().print(shown)
