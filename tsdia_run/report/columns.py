@@ -85,7 +85,7 @@ COLUMNS = (
         True,
         True,
     ),
-    _column("wandb", "the id of its W&B run", lambda row: row.wandb_id),
+    _column("wandb", "the id of its W&B run", lambda row: row.digest.wandb_id),
     _column("attempts", "how often it was started", lambda row: row.attempts, is_number=True),
     _column("host", "where it ran last", lambda row: row.host),
     _column("started", "when its newest attempt started", lambda row: row.started_at),
@@ -135,7 +135,7 @@ def sort(rows: list[Row], by: str) -> list[Row]:
     column = named([by.removeprefix("-")])[0]
     is_reversed = column.is_largest_first is not by.startswith("-")
     known = [(value, row) for row in rows if (value := column.value(row)) is not None]
-    known.sort(key=lambda entry: entry[0], reverse=is_reversed)  # type: ignore[arg-type,return-value]
+    known.sort(key=lambda entry: entry[0], reverse=is_reversed)
     return [row for _, row in known] + [row for row in rows if column.value(row) is None]
 
 

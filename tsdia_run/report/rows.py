@@ -37,8 +37,7 @@ class Row(NamedTuple):
         ended_at: When it ended; None while it lives, and where nobody knows.
         duration_s: How long its attempts ran, all together.
         attempts: How many there are.
-        digest: Step, metric, checkpoints and size.
-        wandb_id: The id of its W&B run.
+        digest: Step, metric, checkpoints, size and W&B run.
         host: Where the newest attempt ran.
         run_id: The run's id.
     """
@@ -52,7 +51,6 @@ class Row(NamedTuple):
     duration_s: float | None
     attempts: int
     digest: Digest
-    wandb_id: str | None
     host: str | None
     run_id: str | None
 
@@ -70,7 +68,7 @@ def rows(places: Places) -> Iterator[Row]:
         return found is not None or is_run(path)
 
     for path in run_dirs(places, is_known):
-        yield read.pop(path, None) or row(Path(path), now)
+        yield read.pop(path) if path in read else row(Path(path), now)
 
 
 def in_states(found: Iterable[Row], states: Collection[str]) -> Iterator[Row]:
@@ -129,7 +127,6 @@ def _from_record(path: str) -> Row | None:
             duration_s,
             len(attempts),
             Digest(**digest),
-            texts[4],
             texts[2],
             texts[3],
         )
@@ -139,7 +136,7 @@ def _from_record(path: str) -> Row | None:
 
 def _is_sound(digest: dict[str, object]) -> bool:
     """Whether the values are of the types that Digest has: somebody may have edited the record."""
-    best, metric = digest["best"], digest["metric"]
+    best, metric, wandb_id = digest["best"], digest["metric"], digest["wandb_id"]
     return (
         type(digest["checkpoints"]) is int
         and type(digest["size_bytes"]) is int
@@ -147,6 +144,7 @@ def _is_sound(digest: dict[str, object]) -> bool:
         and (digest["best_step"] is None or type(digest["best_step"]) is int)
         and (best is None or type(best) is float)
         and (metric is None or type(metric) is str)
+        and (wandb_id is None or type(wandb_id) is str)
     )
 
 
@@ -162,7 +160,7 @@ def row(run_dir: Path, now: datetime) -> Row:
     from tsdia_run.rundir.digest import measure
 
     sight = look(run_dir)
-    run, digest = sight.run, measure(sight.layout)
+    run, digest = sight.run, measure(sight.layout, sight.run.wandb_id if sight.run else None)
     last = run.last if run else None
     return Row(
         path=str(run_dir),
@@ -174,7 +172,6 @@ def row(run_dir: Path, now: datetime) -> Row:
         duration_s=_duration_s(run, now) if run else None,
         attempts=len(sight.attempts),
         digest=digest,
-        wandb_id=run.wandb_id if run else None,
         host=last.host if last else None,
         run_id=run.run_id if run else None,
     )

@@ -13,8 +13,13 @@ from tsdia_run.rundir.record import Digest
 _MAX_ENTRIES = 20_000
 
 
-def measure(layout: RunLayout) -> Digest:
-    """Look at what is there. Never raises: what can't be read is not counted."""
+def measure(layout: RunLayout, wandb_id: str | None) -> Digest:
+    """Look at what is there. Never raises: what can't be read is not counted.
+
+    Args:
+        layout: The files of the run.
+        wandb_id: The id that its W&B run has, if it has one.
+    """
     found = checkpoints.find(layout.root)
     summary = metrics.read_summary(layout)
     step = summary.last_step if summary else None
@@ -28,6 +33,7 @@ def measure(layout: RunLayout) -> Digest:
         best_step=first.best.step if first else None,
         checkpoints=len(found),
         size_bytes=size_bytes(layout),
+        wandb_id=wandb_id if layout.wandb_info.exists() or (layout.root / "wandb").is_dir() else None,
     )
 
 

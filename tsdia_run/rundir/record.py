@@ -92,6 +92,7 @@ class Digest:
         best_step: When it was logged.
         checkpoints: How many there are.
         size_bytes: The size of all files; of the first ones where there are more than can be counted quickly.
+        wandb_id: The id of its W&B run; None where it made none.
     """
 
     step: int | None = None
@@ -100,6 +101,7 @@ class Digest:
     best_step: int | None = None
     checkpoints: int = 0
     size_bytes: int = 0
+    wandb_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,7 @@ def _digest(data: object) -> Digest | None:
         best_step=fields.optional("best_step", int),
         checkpoints=fields.required("checkpoints", int),
         size_bytes=fields.required("size_bytes", int),
+        wandb_id=fields.optional("wandb_id", str),
     )
 
 

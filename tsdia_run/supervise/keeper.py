@@ -41,7 +41,7 @@ class Keeper:
 
     def measure(self) -> None:
         """Take down what a list of runs tells of this one; goes into the record with the ending."""
-        self.run = replace(self.run, digest=digest.measure(self._layout))
+        self.run = replace(self.run, digest=digest.measure(self._layout, self.run.wandb_id))
 
     def tick(self, now_s: float) -> None:
         """Beat, and mend what is missing; to be called often.
