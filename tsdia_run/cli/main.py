@@ -10,6 +10,7 @@ import traceback
 import typer
 
 from tsdia_run.cli.ensure import ensure
+from tsdia_run.cli.info import info
 from tsdia_run.cli.listing import list_runs
 from tsdia_run.cli.logs import logs
 from tsdia_run.cli.new import new
@@ -38,6 +39,7 @@ app.command()(new)
 app.command()(resume)
 app.command()(ensure)
 app.command()(stop)
+app.command()(info)
 app.command("list")(list_runs)
 app.command()(logs)
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.text import Text
+
+    from tsdia_run.report.text import Section
 
 _ENV = "TSDIA_RUN_OPT_"
 
@@ -35,6 +42,34 @@ AsJson = Annotated[
 def end_quietly_with_the_reader() -> None:
     """Die as other programs do when nobody reads on (`| head`)."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def show(sections: Sequence[Section]) -> None:
+    """A page on standard output: in colours where a terminal shows them, else plain."""
+    import sys
+
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(as_rich(sections))
+        return
+    for at, section in enumerate(sections):
+        lines = (section.title, *(f"  {line}" for line in section.lines))
+        sys.stdout.write("\n" * bool(at) + "".join(f"{line}\n" for line in lines))
+
+
+def as_rich(sections: Sequence[Section]) -> Text:
+    """A page with bold headings; lines that are too long go on below."""
+    from rich.text import Text
+
+    page = Text()
+    for at, section in enumerate(sections):
+        state = section.title.rpartition(": ")[2] if at == 0 else ""
+        page.append(("\n" if at else "") + section.title + "\n", style=f"bold {style_of(state)}".strip())
+        for line in section.lines:
+            page.append(f"  {line}\n")
+    page.right_crop(1)
+    return page
 
 
 def style_of(state: str) -> str:

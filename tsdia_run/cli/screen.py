@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-import json
 import os
 import sys
 from contextlib import suppress
@@ -12,6 +10,7 @@ from pathlib import Path
 
 from tsdia_run.cli.say import say
 from tsdia_run.launch.plan import Plan
+from tsdia_run.report.wandb import wandb_line
 from tsdia_run.rundir import checkpoints
 from tsdia_run.rundir.contents import free_name, shown
 from tsdia_run.rundir.record import Attempt, State
@@ -85,7 +84,8 @@ def card(plan: Plan, ended: Ended) -> list[tuple[str, str]]:
     newest = f", newest {os.path.relpath(whole.path, run_dir)}" if whole else ", none of them whole" if found else ""
     lines.append(("checkpoints", f"{len(found) or 'none'}{newest}"))
     lines.append(("log", shown(run_dir / last.log)))
-    wandb = _wandb_line(plan, ended)
+    users = {**plan.request.environ, **plan.request.settings.env}.get("WANDB_DIR")
+    wandb = wandb_line(run_dir, ended.run.wandb_id or ended.run.run_id, users)
     if wandb:
         lines.append(("wandb", wandb))
     hint = _already_exists_hint(ended)
@@ -93,20 +93,6 @@ def card(plan: Plan, ended: Ended) -> list[tuple[str, str]]:
         lines.append(("hint", hint))
     lines.append(("next", _next(plan, ended, whole is not None)))
     return lines
-
-
-def _wandb_line(plan: Plan, ended: Ended) -> str | None:
-    """Where the W&B run is, or how what is offline gets there: each attempt, in their order."""
-    users = {**plan.request.environ, **plan.request.settings.env}.get("WANDB_DIR")
-    folder = Path(users or plan.request.run_dir) / "wandb"
-    offline = sorted(folder.glob(f"offline-run-*-{glob.escape(ended.run.wandb_id or ended.run.run_id)}"))
-    if offline:
-        return shell(["wandb", "sync", *map(shown, offline)])
-    try:
-        url = json.loads(plan.layout.wandb_info.read_bytes())["run_url"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return url if isinstance(url, str) else None
 
 
 def _already_exists_hint(ended: Ended) -> str | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tsdia_run.errors import UsageError
 from tsdia_run.report.rows import Row
+from tsdia_run.report.text import number
 from tsdia_run.words import age, duration, nearest, size
 
 Value = str | int | float | None
@@ -40,11 +41,6 @@ def _plain(value: Callable[[Row], Value]) -> Callable[[Row, datetime], str]:
         return "-" if found is None else str(found)
 
     return text
-
-
-def number(value: float) -> str:
-    """A value of a metric in four digits."""
-    return f"{value:.4g}"
 
 
 def _age(row: Row, now: datetime) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tsdia_run.errors import UsageError
 from tsdia_run.report.places import Places, is_run, run_dirs
-from tsdia_run.rundir.record import LIVE, Digest, Run, State
+from tsdia_run.rundir.record import LIVE, Digest, State
 from tsdia_run.words import nearest
 
 if TYPE_CHECKING:
@@ -169,17 +169,12 @@ def row(run_dir: Path, now: datetime) -> Row:
         reason=sight.reason,
         started_at=_text(last.started_at if last else _changed_at(sight)),
         ended_at=_text(last.ended_at) if last and last.ended_at else None,
-        duration_s=_duration_s(run, now) if run else None,
+        duration_s=run.lasted_s(now) if run else None,
         attempts=len(sight.attempts),
         digest=digest,
         host=last.host if last else None,
         run_id=run.run_id if run else None,
     )
-
-
-def _duration_s(run: Run, now: datetime) -> float:
-    ends = [attempt.ended_at or (now if attempt.state in LIVE else attempt.started_at) for attempt in run.attempts]
-    return sum((end - attempt.started_at).total_seconds() for end, attempt in zip(ends, run.attempts, strict=True))
 
 
 def _changed_at(sight: Sight) -> datetime:

@@ -80,6 +80,11 @@ class Attempt:
     ended_at: datetime | None = None
     outcome: Outcome | None = None
 
+    def lasted_s(self, now: datetime) -> float:
+        """How long it ran, in seconds: until now while it lives; 0 where nobody knows when it ended."""
+        end = self.ended_at or (now if self.state in LIVE else self.started_at)
+        return (end - self.started_at).total_seconds()
+
 
 @dataclass(frozen=True)
 class Digest:
@@ -139,6 +144,10 @@ class Run:
     def state(self) -> State:
         """Where the run stands: where its newest attempt does."""
         return self.last.state
+
+    def lasted_s(self, now: datetime) -> float:
+        """How long its attempts ran, all together, in seconds."""
+        return sum(attempt.lasted_s(now) for attempt in self.attempts)
 
     def with_attempt(self, attempt: Attempt) -> Run:
         """The run with ``attempt`` added, or put in the place of the one with its number."""

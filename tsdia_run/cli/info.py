@@ -1,0 +1,134 @@
+"""`tsdia-run info`: what happened, what is there, what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsdia_run.cli import options, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from tsdia_run.report.info import OnVerify
+    from tsdia_run.report.text import Section
+
+_ENV = "TSDIA_RUN_OPT_"
+_WATCH_S = 2.0
+
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        envvar=f"{_ENV}WATCH",
+        help="Show it anew every two seconds, until it ends. Example: info exp --watch",
+    ),
+]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        envvar=f"{_ENV}VERIFY",
+        help="Read every checkpoint through and compare it with its hashes; 65 if one is torn."
+        " Example: info exp --verify",
+    ),
+]
+
+
+def info(
+    run: reading.RunName = "latest",
+    watch: Watch = False,
+    verify: Verify = False,
+    as_json: reading.AsJson = False,
+    debug: options.Debug = False,
+) -> None:
+    """Tell all about one run: state and why, progress, attempts, code, metrics, checkpoints, disk, what to do next.
+
+    \b
+    tsdia-run info
+    tsdia-run info exp --watch
+    tsdia-run info runs/exp --verify
+    """  # noqa: D301 - \b keeps the lines of a paragraph in the help
+    import json
+    import os
+    import sys
+    from datetime import datetime, timezone
+
+    from tsdia_run.cli.places import places
+    from tsdia_run.report.info import gather
+    from tsdia_run.report.info_json import to_json
+    from tsdia_run.report.info_page import page
+    from tsdia_run.report.names import find_run
+    from tsdia_run.report.sight import look
+
+    reading.end_quietly_with_the_reader()
+    run_dir = find_run(run, places())
+    if watch:
+        _watch(run_dir)
+        return
+    with _progress(is_on=verify) as on_verify:
+        found = gather(look(run_dir), verify=on_verify)
+    if as_json:
+        sys.stdout.write(json.dumps(to_json(found), indent=2) + "\n")
+    else:
+        reading.show(page(found, datetime.now(timezone.utc)))
+    if verify and any(one.soundness.value == "torn" for one in found.checkpoints):
+        sys.stdout.flush()
+        sys.exit(os.EX_DATAERR)
+
+
+def _watch(run_dir: Path) -> None:
+    import time
+    from datetime import datetime, timezone
+
+    from rich.console import Console
+    from rich.live import Live
+
+    from tsdia_run.report.info import gather
+    from tsdia_run.report.info_page import page
+    from tsdia_run.report.sight import look
+    from tsdia_run.rundir.liveness import Living
+
+    console = Console()
+
+    def frames() -> Iterator[tuple[list[Section], bool]]:
+        while True:
+            found = gather(look(run_dir))
+            yield page(found, datetime.now(timezone.utc)), found.sight.living is Living.NOTHING
+            time.sleep(_WATCH_S)
+
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+        for sections, is_over in frames():
+            live.update(reading.as_rich(sections), refresh=True)
+            if is_over:
+                break
+
+
+def _progress(*, is_on: bool) -> AbstractContextManager[OnVerify | None]:
+    """A bar on standard error, where somebody sees it."""
+    from contextlib import contextmanager, nullcontext
+
+    if not is_on:
+        return nullcontext()
+
+    @contextmanager
+    def bar() -> Iterator[OnVerify]:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True))
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            tasks: dict[Path, object] = {}
+
+            def show(path: Path, done: int, total: int) -> None:
+                if path not in tasks:
+                    tasks[path] = progress.add_task(path.name, total=total)
+                progress.update(tasks[path], completed=done)  # type: ignore[arg-type]
+
+            yield show
+
+    return bar()

@@ -1,0 +1,46 @@
+"""The configs of runs: what stands out in one, and what differs between several."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tsdia_run import config
+from tsdia_run.errors import TsdiaRunError
+
+# The keys that people ask for first.
+_HIGHLIGHTS = re.compile(
+    r"(?:^|[._])(?:lr|learning_rate|batch_size|epochs|num_epochs|max_epochs|max_steps|seed|optimizer|weight_decay"
+    r"|model|model_name|model_type|name|architecture|precision|mixed_precision|gradient_accumulation_steps)$"
+)
+_MOST_HIGHLIGHTS = 12
+_MOST_CHARACTERS = 60
+
+
+def values(path: Path) -> Mapping[str, str] | None:
+    """Every value of a config by its dotted key, as text; None where the config can't be read."""
+    try:
+        document = config.read(path)
+    except TsdiaRunError:
+        return None
+    return {key: _text(value.plain) for key, value in document.scalars()}
+
+
+def highlights(found: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The values that stand out, in the order of the config."""
+    chosen = [(key, text) for key, text in found.items() if _HIGHLIGHTS.search(key) and text != "null"]
+    return chosen[:_MOST_HIGHLIGHTS]
+
+
+def differing(configs: Sequence[Mapping[str, str] | None]) -> dict[str, list[str | None]]:
+    """The keys whose values are not the same everywhere: the value in each config, None where it has no such key."""
+    keys = dict.fromkeys(key for one in configs for key in one or ())
+    table = {key: [None if one is None else one.get(key) for one in configs] for key in keys}
+    return {key: row for key, row in table.items() if len(set(row)) > 1}
+
+
+def _text(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"

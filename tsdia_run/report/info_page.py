@@ -1,0 +1,182 @@
+"""What is told of one run, in words (pure but for the names of paths)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from tsdia_run.report.info import AttemptInfo, CheckpointInfo, Info, MetricInfo
+from tsdia_run.report.sparkline import sparkline
+from tsdia_run.report.text import MARKS, Section, aligned, number
+from tsdia_run.rundir.contents import shown
+from tsdia_run.rundir.liveness import Living
+from tsdia_run.rundir.metrics import Point, as_text
+from tsdia_run.rundir.record import LIVE, State
+from tsdia_run.words import age, duration, shell, size
+
+_CURVE_WIDTH = 30
+_MOST_CHECKPOINTS = 20
+_MOST_METRICS = 30
+
+
+def title(info: Info) -> str:
+    """The run and how it stands, in one line."""
+    state = info.sight.state
+    return f"{MARKS[state] if state else '?'} {info.sight.name}: {state.value if state else 'state not known'}"
+
+
+def page(info: Info, now: datetime) -> list[Section]:
+    """All of it.
+
+    Args:
+        info: The run.
+        now: To tell how long ago things were.
+    """
+    parts = [
+        Section(title(info), aligned(_head(info, now))),
+        Section("attempts", aligned([_attempt(one, now) for one in info.attempts])),
+        Section("metrics", _metrics(info)),
+        Section("checkpoints", _checkpoints(info, now)),
+        Section("last lines of the log", info.last_lines),
+        Section("next", aligned(commands(info))),
+    ]
+    return [part for part in parts if part.lines]
+
+
+def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
+    sight, facts = info.sight, info.facts
+    found: list[tuple[str, str | None]] = [
+        ("where", shown(sight.layout.root)),
+        ("why", sight.reason or None),
+        ("alive", info.holder),
+        ("duration", _lasted(info, now)),
+    ]
+    if info.progress:
+        ago = age(now - info.progress.at)
+        found += [("progress", info.progress.text or None), ("says", f"{info.progress.last_line}   ({ago} ago)")]
+    if facts:
+        found += [
+            ("code", str(facts.code)),
+            ("get it", _get_code(info)),
+            ("command", " ".join([facts.launcher or "", *facts.extra_args]).strip() or None),
+            ("machine", ", ".join(text for text in (facts.host, facts.gpus) if text) or None),
+        ]
+    found += [
+        ("config", "  ".join(f"{key}={text}" for key, text in info.highlights) or None),
+        ("set", "  ".join(facts.overrides) if facts and facts.overrides else None),
+        ("from", sight.run.started_from if sight.run else None),
+        ("wandb", info.wandb),
+        ("disk", _disk(info)),
+    ]
+    return [(name, text) for name, text in found if text]
+
+
+def _lasted(info: Info, now: datetime) -> str | None:
+    run = info.sight.run
+    if run is None:
+        return None
+    return duration(run.lasted_s(now)) + (f" in {len(run.attempts)} attempts" if len(run.attempts) > 1 else "")
+
+
+def _get_code(info: Info) -> str | None:
+    code = info.facts.code if info.facts else None
+    if code is None or code.commit is None or info.sight.run is None:
+        return None
+    checkout = shell(["git", "checkout", code.commit])
+    patch = info.sight.layout.attempt(info.sight.run.last.number).patch
+    return f"{checkout} && {shell(['git', 'apply', str(patch)])}" if code.has_patch else checkout
+
+
+def _disk(info: Info) -> str | None:
+    if not info.disk:
+        return None
+    parts = ", ".join(f"{part} {size(bytes_)}" for part, bytes_ in info.disk[:5])
+    return f"{size(sum(bytes_ for _, bytes_ in info.disk))}: {parts}"
+
+
+def _attempt(one: AttemptInfo, now: datetime) -> tuple[str, ...]:
+    attempt = one.attempt
+    last = "?" if one.last_step is None else one.last_step
+    outcome = f": {attempt.outcome.reason}" if attempt.outcome else ""
+    return (
+        str(attempt.number),
+        f"{attempt.started_at.astimezone():%Y-%m-%d %H:%M:%S}",
+        duration(attempt.lasted_s(now)),
+        f"from {attempt.checkpoint}" if attempt.checkpoint else "from the beginning",
+        "" if one.first_step is None else f"steps {one.first_step} to {last}",
+        f"{attempt.state.value}{outcome}",
+    )
+
+
+def _metrics(info: Info) -> tuple[str, ...]:
+    shown_ = sorted(info.metrics, key=lambda one: one.name != info.headline)[:_MOST_METRICS]
+    lines = aligned([_metric(one) for one in shown_])
+    more = len(info.metrics) - len(shown_)
+    return (*lines, f"… and {more} more: tsdia-run info --json") if more else lines
+
+
+def _metric(one: MetricInfo) -> tuple[str, ...]:
+    since = one.series.not_finite_since
+    at = "" if since is None or since.step is None else f" since step {since.step}"
+    return (
+        one.name,
+        f"last {_point(one.series.last)}",
+        f"best {_point(one.best)}" if one.best else "",
+        sparkline(one.series.points, _CURVE_WIDTH),
+        "" if since is None else f"{as_text(since.value)}{at}",
+    )
+
+
+def _point(point: Point | None) -> str:
+    if point is None:
+        return "-"
+    return number(point.value) + ("" if point.step is None else f" @{point.step}")
+
+
+def _checkpoints(info: Info, now: datetime) -> tuple[str, ...]:
+    found = info.checkpoints[-_MOST_CHECKPOINTS:]
+    counted = [one for one in found if not one.is_superseded]
+    rows = [_checkpoint(one, info.headline, now, is_latest=bool(counted) and one is counted[-1]) for one in found]
+    more = len(info.checkpoints) - len(found)
+    return ((f"… and {more} older ones",) if more else ()) + aligned(rows)
+
+
+def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_latest: bool) -> tuple[str, ...]:
+    marks = [
+        word
+        for word, is_so in (("best", one.is_best), ("latest", is_latest), ("superseded", one.is_superseded))
+        if is_so
+    ]
+    soundness = f"{one.soundness.value}{', hashes agree' if one.is_hashed else ''}"
+    is_whole = one.soundness.value == "whole"
+    return (
+        one.name,
+        "" if one.epoch is None else f"epoch {one.epoch}",
+        "" if one.step is None else f"step {one.step}",
+        "" if one.metric is None else f"{headline} {number(one.metric)}",
+        size(one.size_bytes),
+        "" if one.saved_at is None else f"{age(now - one.saved_at)} old",
+        soundness if is_whole else f"{soundness}: {one.reason}",
+        ", ".join(marks),
+    )
+
+
+def commands(info: Info) -> list[tuple[str, str]]:
+    """What can be done next: a command, and what it does."""
+    sight, run_dir = info.sight, shown(info.sight.layout.root)
+    if sight.state in LIVE or sight.living is not Living.NOTHING:
+        return [
+            (shell(["tsdia-run", "logs", "-f", run_dir]), "follow it"),
+            (shell(["tsdia-run", "stop", run_dir]), "ask it to end"),
+        ]
+    resume = ["tsdia-run", "resume", run_dir]
+    source = sight.run.source_config if sight.run else None
+    new = ["tsdia-run", "new", *([shown(Path(source))] if source else [])]
+    has_whole = any(one.soundness.value != "torn" and not one.is_superseded for one in info.checkpoints)
+    if sight.state is State.COMPLETED:
+        found = [(shell([*resume, "--again"]), "go on with it all the same")] if has_whole else []
+    elif has_whole:
+        found = [(shell(resume), "go on from its newest whole checkpoint")]
+    else:
+        found = [(shell([*new, "--move-aside"]), "start again: there is no checkpoint to go on from")]
+    return [*found, (shell(["tsdia-run", "logs", run_dir]), "all that it said")]

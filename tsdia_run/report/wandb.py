@@ -1,0 +1,29 @@
+"""Where the W&B run of a run is."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from tsdia_run.rundir.contents import shown
+from tsdia_run.rundir.fields import read_object
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.words import shell
+
+_MAX_BYTES = 64 * 1024
+
+
+def wandb_line(run_dir: Path, wandb_id: str | None, users: str | None = None) -> str | None:
+    """Its address; for what is offline the command that uploads each attempt, in their order. None where there is none.
+
+    Args:
+        run_dir: The run directory.
+        wandb_id: The id of the W&B run.
+        users: The user's own WANDB_DIR.
+    """
+    folder = Path(users or run_dir) / "wandb"
+    offline = sorted(folder.glob(f"offline-run-*-{glob.escape(wandb_id)}")) if wandb_id else []
+    if offline:
+        return shell(["wandb", "sync", *map(shown, offline)])
+    url = read_object(RunLayout(run_dir).wandb_info, _MAX_BYTES).get("run_url")
+    return url if isinstance(url, str) else None
