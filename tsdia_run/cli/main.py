@@ -9,6 +9,7 @@ import traceback
 
 import typer
 
+from tsdia_run.cli.compare import compare
 from tsdia_run.cli.ensure import ensure
 from tsdia_run.cli.info import info
 from tsdia_run.cli.listing import list_runs
@@ -40,6 +41,7 @@ app.command()(resume)
 app.command()(ensure)
 app.command()(stop)
 app.command()(info)
+app.command()(compare)
 app.command("list")(list_runs)
 app.command()(logs)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.report.info import AttemptInfo, CheckpointInfo, Info, MetricInfo
-from tsdia_run.report.sparkline import sparkline
+from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.text import MARKS, Section, aligned, number
 from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.liveness import Living
@@ -122,7 +122,7 @@ def _metric(one: MetricInfo) -> tuple[str, ...]:
         one.name,
         f"last {_point(one.series.last)}",
         f"best {_point(one.best)}" if one.best else "",
-        sparkline(one.series.points, _CURVE_WIDTH),
+        *sparklines([one.series.points], _CURVE_WIDTH),
         "" if since is None else f"{as_text(since.value)}{at}",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, NotFoundError, TsdiaRunError, UsageError
@@ -84,6 +84,12 @@ def _ids(run_dir: str) -> set[object]:
     recorded = read_object(Path(run_dir, "run.json"), record.MAX_RECORD_BYTES)
     info = read_object(Path(run_dir, "wandb_info.json"), record.MAX_RECORD_BYTES)
     return {recorded.get("run_id"), recorded.get("wandb_id"), info.get("run_id")} - {None}
+
+
+def distinct(paths: Sequence[Path]) -> list[str]:
+    """What runs are called beside each other: by their names, by their paths where these are the same."""
+    names = [path.name for path in paths]
+    return [name if names.count(name) == 1 else shown(path) for name, path in zip(names, paths, strict=True)]
 
 
 def latest(found: Iterable[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""A curve in one line of text (pure)."""
+"""Curves in lines of text (pure)."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ NOTHING, NOT_FINITE = " ", "×"
 Points = Sequence[tuple[int | None, float]]
 
 
-def sparkline(points: Points, width: int, steps: tuple[int, int] | None = None) -> str:
-    """A curve of at most ``width`` characters.
+def sparklines(curves: Sequence[Points], width: int) -> list[str]:
+    """Curves that can be compared: column by column, since a column is the same steps in each, and by their heights.
 
     Args:
-        points: Step and value; without steps they are taken in their order.
-        width: How many characters.
-        steps: The first and the last step of the line; None for those of the points. Where several curves get the same,
-            they can be compared column by column.
+        curves: Step and value of each point; without steps they are taken in their order.
+        width: At most so many columns; no more than the longest curve has points.
 
     Returns:
-        The mean of each column; ``×`` where no value is finite, a blank where there is none.
+        A line for each, of the mean of each column; ``×`` where no value is finite, a blank where there is none.
     """
-    if not points:
-        return ""
-    placed = [(at if step is None else step, value) for at, (step, value) in enumerate(points)]
-    first, last = steps or (min(step for step, _ in placed), max(step for step, _ in placed))
-    columns: list[list[float]] = [[] for _ in range(min(width, max(1, last - first + 1)))]
-    for step, value in placed:
-        if first <= step <= last:
-            columns[(step - first) * (len(columns) - 1) // max(1, last - first)].append(value)
-    means = [_mean(values) for values in columns]
-    finite = [mean for mean in means if mean is not None and math.isfinite(mean)]
+    placed = [[(at if step is None else step, value) for at, (step, value) in enumerate(curve)] for curve in curves]
+    steps = [step for curve in placed for step, _ in curve]
+    if not steps:
+        return [""] * len(curves)
+    first, last = min(steps), max(steps)
+    columns = min(width, max(map(len, placed)), last - first + 1)
+    means = [_means(curve, first, last, columns) for curve in placed]
+    finite = [mean for curve in means for mean in curve if mean is not None and math.isfinite(mean)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
-    return "".join(_character(mean, low, high) for mean in means).rstrip()
+    return ["".join(_character(mean, low, high) for mean in curve).rstrip() for curve in means]
+
+
+def _means(curve: Sequence[tuple[int, float]], first: int, last: int, columns: int) -> list[float | None]:
+    found: list[list[float]] = [[] for _ in range(columns)]
+    for step, value in curve:
+        found[(step - first) * (columns - 1) // max(1, last - first)].append(value)
+    return [_mean(values) for values in found]
 
 
 def _mean(values: Sequence[float]) -> float | None:

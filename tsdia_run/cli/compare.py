@@ -1,0 +1,108 @@
+"""`tsdia-run compare`: what differs between runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsdia_run.cli import options, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tsdia_run.report.comparing import Table
+
+_ENV = "TSDIA_RUN_OPT_"
+_SCHEMA = 1
+
+Runs = Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs, by path or name.")]
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        envvar=f"{_ENV}METRIC",
+        metavar="NAME",
+        help="The metric whose curves are shown. Default: the first validation loss. Example: --metric val_loss",
+    ),
+]
+AsMarkdown = Annotated[
+    bool, typer.Option("--md", envvar=f"{_ENV}MD", help="As Markdown, for an issue or a notebook. Example: --md")
+]
+AsCsv = Annotated[
+    bool, typer.Option("--csv", envvar=f"{_ENV}CSV", help="As CSV: table, row, then one column a run. Example: --csv")
+]
+
+
+def compare(
+    runs: Runs,
+    metric: Metric = None,
+    as_markdown: AsMarkdown = False,
+    as_csv: AsCsv = False,
+    as_json: reading.AsJson = False,
+    debug: options.Debug = False,
+) -> None:
+    """Show what differs between runs: config, code, environment; and their metrics side by side.
+
+    \b
+    tsdia-run compare exp-1 exp-2
+    tsdia-run compare exp-1 exp-2 exp-3 --metric val_loss --md
+    """  # noqa: D301 - \b keeps the lines of a paragraph in the help
+    import json
+    import sys
+    from datetime import datetime, timezone
+
+    from tsdia_run.cli.places import places
+    from tsdia_run.errors import UsageError
+    from tsdia_run.report.comparing import compare as differences
+    from tsdia_run.report.comparing import side
+    from tsdia_run.report.names import distinct, find_run
+    from tsdia_run.report.sight import look
+
+    reading.end_quietly_with_the_reader()
+    if len(runs) < 2:
+        raise UsageError("compare takes two runs or more", hint="All runs: tsdia-run list")
+    where = places()
+    found = [find_run(word, where) for word in runs]
+    sides = [side(look(path), name) for path, name in zip(found, distinct(found), strict=True)]
+    tables = differences(sides, metric, datetime.now(timezone.utc))
+    if as_json:
+        made = [{"title": one.title, "columns": one.columns, "rows": one.rows, "note": one.note} for one in tables]
+        paths = {one.name: str(one.sight.layout.root) for one in sides}
+        sys.stdout.write(json.dumps({"schema": _SCHEMA, "runs": paths, "tables": made}, indent=2) + "\n")
+    elif as_csv:
+        _write_csv(tables)
+    elif as_markdown:
+        _write_markdown(tables)
+    else:
+        _show(tables)
+
+
+def _show(tables: Sequence[Table]) -> None:
+    from tsdia_run.report.text import Section, aligned
+
+    reading.show(
+        [Section(one.title, (*aligned([one.columns, *one.rows]), *([one.note] if one.note else []))) for one in tables]
+    )
+
+
+def _write_csv(tables: Sequence[Table]) -> None:
+    import csv
+    import sys
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for one in tables:
+        writer.writerows([one.title, *row] for row in (one.columns, *one.rows))
+
+
+def _write_markdown(tables: Sequence[Table]) -> None:
+    import sys
+
+    for one in tables:
+        lines = [f"**{one.title}**", "", _markdown_row(one.columns), "|" + " --- |" * len(one.columns)]
+        lines += map(_markdown_row, one.rows)
+        sys.stdout.write("\n".join([*lines, "", *([f"{one.note}\n"] if one.note else [])]) + "\n")
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

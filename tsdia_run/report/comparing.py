@@ -1,0 +1,200 @@
+"""What differs between runs: as tables, one column a run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tsdia_run.errors import UsageError
+from tsdia_run.report import configs, facts
+from tsdia_run.report.facts import Facts
+from tsdia_run.report.sight import Sight
+from tsdia_run.report.sparkline import sparklines
+from tsdia_run.report.text import number
+from tsdia_run.rundir import metrics
+from tsdia_run.rundir.headline import best, headline
+from tsdia_run.rundir.metrics import Point, Series, Summary, as_text
+from tsdia_run.words import count, duration, nearest
+
+_CURVE_WIDTH = 50
+_MOST_PACKAGES = 40
+_ABSENT = "-"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the runs.
+
+    Attributes:
+        name: What it is called here.
+        sight: How it stands.
+        facts: What its newest attempt was.
+        config: Its config's values by their dotted keys; a path inside the run directory begins with ``{run_dir}``.
+        summary: Its metrics.
+    """
+
+    name: str
+    sight: Sight
+    facts: Facts
+    config: Mapping[str, str] | None
+    summary: Summary
+
+
+@dataclass(frozen=True)
+class Table:
+    """A part of the comparison.
+
+    Attributes:
+        title: What is compared.
+        columns: The heads of the columns.
+        rows: The cells.
+        note: What is to be said below; may be empty.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+def side(sight: Sight, name: str) -> Side:
+    """Look at one run. Never raises for what is in it."""
+    layout, run = sight.layout, sight.run
+    attempt = layout.attempt(run.last.number if run else 0)
+    known = facts.read(attempt)
+    found = configs.values(attempt.config if attempt.config.is_file() else layout.config)
+    own = None if found is None else {key: _relative(text, layout.root, known.cwd) for key, text in found.items()}
+    return Side(name, sight, known, own, metrics.read_summary(layout) or Summary())
+
+
+def _relative(text: str, run_dir: Path, cwd: str | None) -> str:
+    if os.sep not in text or cwd is None:
+        return text
+    path = Path(os.path.abspath(os.path.join(cwd, os.path.expanduser(text))))
+    inside = path == run_dir or run_dir in path.parents
+    return os.path.join("{run_dir}", os.path.relpath(path, run_dir)).removesuffix("/.") if inside else text
+
+
+def compare(sides: Sequence[Side], metric: str | None, now: datetime) -> list[Table]:
+    """All that differs, and the metrics.
+
+    Args:
+        sides: The runs, two or more.
+        metric: Whose curve is shown; None for the one that stands for the first run that has one.
+        now: To tell how long a live run has been running.
+
+    Raises:
+        UsageError: No run has such a metric.
+    """
+    names = tuple(one.name for one in sides)
+    tables = [
+        Table("runs", ("", *names), _states(sides, now)),
+        Table("config", ("key", *names), _differing_config(sides)),
+        Table("code", ("", *names), *_code(sides)),
+        Table("environment", ("", *names), *_environment(sides)),
+        Table("metrics", ("metric", *names), _metrics(sides)),
+        _curves(sides, metric),
+    ]
+    return [table for table in tables if table.rows or table.note]
+
+
+def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]:
+    def state(one: Side) -> str:
+        return one.sight.state.value if one.sight.state else "unknown"
+
+    def lasted(one: Side) -> str:
+        return duration(one.sight.run.lasted_s(now)) if one.sight.run else _ABSENT
+
+    def step(one: Side) -> str:
+        return _ABSENT if one.summary.last_step is None else str(one.summary.last_step)
+
+    return (
+        ("state", *map(state, sides)),
+        ("duration", *map(lasted, sides)),
+        ("step", *map(step, sides)),
+        *_where_different("set", ["  ".join(one.facts.overrides) or _ABSENT for one in sides]),
+        *_where_different("arguments", [" ".join(one.facts.extra_args) or _ABSENT for one in sides]),
+    )
+
+
+def _differing_config(sides: Sequence[Side]) -> tuple[tuple[str, ...], ...]:
+    found = configs.differing([one.config for one in sides])
+    return tuple((key, *(_ABSENT if text is None else text for text in texts)) for key, texts in found.items())
+
+
+def _code(sides: Sequence[Side]) -> tuple[tuple[tuple[str, ...], ...], str]:
+    commits = list(dict.fromkeys(one.facts.code.commit for one in sides if one.facts.code.commit))
+    rows = (
+        *_where_different("commit", [str(one.facts.code) for one in sides]),
+        *_where_different("changes", [_patch(one) for one in sides]),
+    )
+    note = f"git diff {commits[0]} {commits[1]}" if len(commits) == 2 else ""
+    return rows, note
+
+
+def _patch(one: Side) -> str:
+    """The changes beyond the commit by a short hash: the same changes have the same one."""
+    run = one.sight.run
+    try:
+        data = one.sight.layout.attempt(run.last.number if run else 0).patch.read_bytes()
+    except OSError:
+        return "none"
+    lines = sum(line[:1] in (b"+", b"-") and line[:3] not in (b"+++", b"---") for line in data.splitlines())
+    return f"{count(lines, 'line')}, {hashlib.sha256(data).hexdigest()[:8]}"
+
+
+def _environment(sides: Sequence[Side]) -> tuple[tuple[tuple[str, ...], ...], str]:
+    versions = configs.differing([one.facts.packages or None for one in sides])
+    packages = [(name, *(_ABSENT if text is None else text for text in texts)) for name, texts in versions.items()]
+    rows = (
+        *_where_different("launcher", [one.facts.launcher or _ABSENT for one in sides]),
+        *_where_different("machine", [one.facts.host or _ABSENT for one in sides]),
+        *_where_different("gpus", [one.facts.gpus or _ABSENT for one in sides]),
+        *_where_different("python", [one.facts.python or _ABSENT for one in sides]),
+        *packages[:_MOST_PACKAGES],
+    )
+    more = len(packages) - _MOST_PACKAGES
+    return rows, f"… and {count(more, 'package')} more" if more > 0 else ""
+
+
+def _where_different(name: str, texts: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    return ((name, *texts),) if len(set(texts)) > 1 else ()
+
+
+def _metrics(sides: Sequence[Side]) -> tuple[tuple[str, ...], ...]:
+    names = dict.fromkeys(name for one in sides for name in one.summary.series)
+    return tuple((name, *(_cell(name, one.summary.series.get(name)) for one in sides)) for name in names)
+
+
+def _cell(name: str, series: Series | None) -> str:
+    if series is None or series.last is None:
+        return _ABSENT
+    top = best(name, series)
+    return _point(series.last) + (f", best {_point(top)}" if top else "")
+
+
+def _point(point: Point) -> str:
+    value = number(point.value) if point.value - point.value == 0 else as_text(point.value)
+    return value + ("" if point.step is None else f" @{point.step}")
+
+
+def _curves(sides: Sequence[Side], metric: str | None) -> Table:
+    known = list(dict.fromkeys(name for one in sides for name in one.summary.series))
+    if metric is None:
+        found = next((first for one in sides if (first := headline(one.summary.series))), None)
+        metric = found.name if found else next(iter(known), None)
+    elif metric not in known:
+        near = nearest(metric, known)
+        meant = f"; did you mean {near}?" if near else ""
+        raise UsageError(f"no run has the metric {metric!r}{meant}", hint=f"There are: {', '.join(known) or 'none'}")
+    if metric is None:
+        return Table("", (), ())
+    points = {one.name: one.summary.series[metric].points for one in sides if metric in one.summary.series}
+    steps = [step for curve in points.values() for step, _ in curve if step is not None]
+    rows = tuple(zip(points, sparklines(list(points.values()), _CURVE_WIDTH), strict=True))
+    title = metric + (f" over steps {min(steps)} to {max(steps)}" if steps else "")
+    return Table(title, ("run", ""), rows)
