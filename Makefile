@@ -1,7 +1,8 @@
-# make demo    a real training under `tsdia-run new`
-# make test    lint, types and tests: the whole check
-# make bench   the speed of tsdia-run against its peers, written to docs/benchmarks.md
-# make format  the formatter and the fixes that the linter can make
+# make demo      a real training under `tsdia-run new`
+# make test      lint, types and tests: the whole check
+# make bench     the speed of tsdia-run against its peers, written to docs/benchmarks.md
+# make pictures  the pictures of the README, from real output
+# make format    the formatter and the fixes that the linter can make
 
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench format clean
+.PHONY: demo test bench pictures format clean
 
 demo: $(STAMP)
 	$(BIN)/tsdia-run new configs/quickstart.yml --move-aside
@@ -22,6 +23,9 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
+
+pictures: $(STAMP)
+	$(BIN)/python docs/make_pictures.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
