@@ -1,6 +1,7 @@
 # make demo      a real training under `tsdia-run new`
 # make test      lint, types and tests: the whole check
 # make bench     the speed of tsdia-run against its peers, written to docs/benchmarks.md
+# make docs      docs/cli.md, from the commands
 # make pictures  the pictures of the README, from real output
 # make format    the formatter and the fixes that the linter can make
 
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench pictures format clean
+.PHONY: demo test bench docs pictures format clean
 
 demo: $(STAMP)
 	$(BIN)/tsdia-run new configs/quickstart.yml --move-aside
@@ -23,6 +24,9 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
+
+docs: $(STAMP)
+	$(BIN)/python docs/make_cli.py
 
 pictures: $(STAMP)
 	$(BIN)/python docs/make_pictures.py

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
+import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from tsdia_run import errors
 from tsdia_run.cli.main import app
@@ -24,32 +27,39 @@ def text(name: str) -> str:
 
 def flags() -> list[tuple[str, str, str]]:
     """Command, flag and its help, of every flag."""
-    found = []
-    for command in app.registered_commands:
-        assert command.callback
-        for parameter in inspect.signature(command.callback, eval_str=True).parameters.values():
-            for option in getattr(parameter.annotation, "__metadata__", ()):
-                words = [word for word in getattr(option, "param_decls", None) or () if word.startswith("--")]
-                found += [(command.callback.__name__, word, f"{option.envvar} {option.help}") for word in words]
-    return found
+    commands: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
+    return [
+        (name, word, f"{param.envvar} {param.help}")
+        for name, command in commands.items()
+        for param in command.params
+        for word in param.opts
+        if word.startswith("--")
+    ]
 
 
 def test_there_are_flags_to_look_at() -> None:
-    assert {command for command, _, _ in flags()} == {"ensure", "new", "resume", "stop"}
+    commands = {command for command, _, _ in flags()}
+    assert commands == {"compare", "completion", "ensure", "info", "list", "logs", "new", "resume", "stop"}
+    assert len(flags()) > 90
 
 
 @pytest.mark.parametrize(("command", "flag", "said"), flags())
 def test_every_flag_has_its_variable_and_an_example_and_is_in_the_docs(command: str, flag: str, said: str) -> None:
     assert said.startswith(f"TSDIA_RUN_OPT_{flag.removeprefix('--').replace('-', '_').upper()} ")
     assert re.search(rf"Example: .*-{{1,2}}{flag[2]}", said)
-    assert f"`{flag}" in text("settings.md")
+    starts_a_training = command in ("new", "resume", "ensure")
+    assert f"`{flag}" in text("settings.md" if starts_a_training else "cli.md")
+
+
+def test_the_page_of_the_commands_is_what_they_say() -> None:
+    assert text("cli.md") == runpy.run_path(str(DOCS / "make_cli.py"))["text"](), "run `make docs`"
 
 
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in app.registered_commands:
         assert command.callback
-        assert f"## `tsdia-run {command.callback.__name__}" in readme
+        assert f"## `tsdia-run {command.name or command.callback.__name__}" in readme
 
 
 def test_every_exit_code_is_in_the_docs() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tsdia_run.launch.project import project_layer
+from tsdia_run.report.names import find_run
 from tsdia_run.report.places import Places
 from tsdia_run.rundir import catalog
 from tsdia_run.settings import resolve
@@ -23,3 +24,14 @@ def places(named: Sequence[str] | None = None) -> Places:
         return Places(tuple(cwd / os.path.expanduser(root) for root in named))
     settings = resolve([project_layer(cwd)])
     return Places(tuple(cwd / os.path.expanduser(root) for root in settings.roots), catalog.listed(os.environ))
+
+
+def run_path(word: str) -> str:
+    """The path of a run that may have been named; a word that is a path already stays.
+
+    Raises:
+        NotFoundError, UsageError: It names no run, or several.
+    """
+    if os.sep in word or os.path.lexists(os.path.expanduser(word)):
+        return word
+    return str(find_run(word, places()))

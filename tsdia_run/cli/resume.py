@@ -12,8 +12,8 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run directory, for its newest whole checkpoint; one of its checkpoints; or a directory with checkpoints"
-        " that a training without tsdia-run left.",
+        help="A run directory or the name of a run, for its newest whole checkpoint; one of its checkpoints; or a"
+        " directory with checkpoints that a training without tsdia-run left.",
     ),
 ]
 
@@ -108,6 +108,7 @@ def resume(
 
     from tsdia_run import config
     from tsdia_run.cli import asked, start_again
+    from tsdia_run.cli.places import run_path
     from tsdia_run.cli.wanted import Wanted
     from tsdia_run.launch.resumption import find_source
 
@@ -120,4 +121,4 @@ def resume(
         allow=start_again.kinds(allow or ()),
         config=document,
     )
-    start_again.start(wanted, find_source(target), wish, [asked.section_layer(document)])
+    start_again.start(wanted, find_source(run_path(target)), wish, [asked.section_layer(document)])

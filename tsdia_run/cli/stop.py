@@ -8,7 +8,7 @@ import typer
 
 from tsdia_run.cli import options
 
-Target = Annotated[str, typer.Argument(metavar="RUN", help="The run directory.")]
+Target = Annotated[str, typer.Argument(metavar="RUN", help="The run directory, or the name of the run.")]
 Now = Annotated[
     bool,
     typer.Option(
@@ -29,8 +29,9 @@ def stop(target: Target, now: Now = False, quiet: options.Quiet = False, debug: 
     tsdia-run stop runs/exp --now
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     # Imported here, so that --help starts light.
+    from tsdia_run.cli.places import run_path
     from tsdia_run.cli.screen import Screen
     from tsdia_run.cli.stopping import carry_out
     from tsdia_run.launch.resumption import find_source
 
-    carry_out(find_source(target), Screen(quiet, is_verbose=False), is_now=now)
+    carry_out(find_source(run_path(target)), Screen(quiet, is_verbose=False), is_now=now)

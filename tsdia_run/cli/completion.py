@@ -1,0 +1,174 @@
+"""`tsdia-run completion`: what the TAB key offers, in bash, zsh and fish.
+
+A shell asks at each TAB, and waits. So the answer is found without Typer's own machinery, which loads pydantic and rich
+for it: from the commands as they are declared, and from the names of runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tsdia_run.cli import options
+
+# What the scripts below call, before Typer looks at anything.
+ASK = "--words"
+
+_SCRIPTS = {
+    "bash": """\
+_tsdia_run() {
+    local IFS=$'\\n'
+    COMPREPLY=($("${COMP_WORDS[0]}" completion --words "$COMP_CWORD" "${COMP_WORDS[@]}" 2>/dev/null))
+}
+complete -o bashdefault -o default -F _tsdia_run tsdia-run
+""",
+    "zsh": """\
+#compdef tsdia-run
+_tsdia_run() {
+    local -a found
+    found=("${(@f)$("${words[1]}" completion --words $((CURRENT - 1)) "${words[@]}" 2>/dev/null)}")
+    [[ -n "$found" ]] && compadd -- "${found[@]}" || _files
+}
+compdef _tsdia_run tsdia-run
+""",
+    "fish": """\
+complete -c tsdia-run -a '(tsdia-run completion --words (count (commandline -opc)) \
+(commandline -opc) (commandline -ct) 2>/dev/null)'
+""",
+}
+_WHERE = {
+    "bash": 'eval "$(tsdia-run completion bash)"   # in ~/.bashrc',
+    "zsh": 'eval "$(tsdia-run completion zsh)"    # in ~/.zshrc, after compinit',
+    "fish": "tsdia-run completion fish | source     # in ~/.config/fish/config.fish",
+}
+_TAKE_RUNS = frozenset({"resume", "stop", "info", "compare", "logs"})
+
+Shell = Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="The shell.")]
+
+
+def completion(shell: Shell, debug: options.Debug = False) -> None:
+    """Print what makes a shell complete commands, options, runs and checkpoints.
+
+    \b
+    eval "$(tsdia-run completion bash)"      in ~/.bashrc
+    eval "$(tsdia-run completion zsh)"       in ~/.zshrc, after compinit
+    tsdia-run completion fish | source       in ~/.config/fish/config.fish
+    """  # noqa: D301 - \b keeps the lines of a paragraph in the help
+    from tsdia_run.errors import UsageError
+
+    if shell not in _SCRIPTS:
+        raise UsageError(f"there is no completion for {shell!r}", hint="\n".join(_WHERE.values()))
+    sys.stdout.write(_SCRIPTS[shell])
+
+
+def answer(app: typer.Typer, words: Sequence[str]) -> None:
+    """Print the candidates, one a line; nothing where the shell should offer files.
+
+    Args:
+        app: The commands.
+        words: The number of the word that the cursor is in, and all words, the program first.
+    """
+    at = int(words[0])
+    typed = words[1 + at] if len(words) > 1 + at else ""
+    for found in candidates(app, list(words[2 : 1 + at]), typed):
+        sys.stdout.write(f"{found}\n")
+
+
+def candidates(app: typer.Typer, before: Sequence[str], typed: str) -> list[str]:
+    """What may stand where the cursor is.
+
+    Args:
+        app: The commands.
+        before: The words before it, without the program.
+        typed: The beginning of the word.
+    """
+    commands: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
+    name = next((word for word in before if not word.startswith("-")), None)
+    if name is None:
+        found: Iterable[str] = ("--help", "--version") if typed.startswith("-") else commands
+    elif name not in commands or "--" in before:
+        found = ()
+    else:
+        found = _after_command(name, commands[name], before, typed)
+    return [word for word in found if word.startswith(typed)]
+
+
+def _after_command(name: str, command: Any, before: Sequence[str], typed: str) -> Iterable[str]:  # noqa: ANN401
+    option = _option(command, before[-1])
+    if option is not None and not getattr(option, "is_flag", False):
+        return _values(before[-1], before)
+    if typed.startswith("-"):
+        return [*(word for param in command.params for word in param.opts if word.startswith("--")), "--help"]
+    if name in _TAKE_RUNS:
+        return _runs(typed)
+    return _SCRIPTS if name == "completion" else ()
+
+
+def _option(command: Any, word: str) -> Any:  # noqa: ANN401 - Typer does not export the classes of its parameters
+    return next((param for param in command.params if word.startswith("-") and word in param.opts), None)
+
+
+def _values(option: str, before: Sequence[str]) -> Iterable[str]:
+    known: dict[str, Callable[[], Iterable[str]]] = {
+        "--from": lambda: ["latest", "best", *_checkpoints_of(before)],
+        "--state": _states,
+        "--sort": _columns,
+        "--columns": _columns,
+        "--launcher": lambda: ("accelerate", "python"),
+        "--mixed-precision": lambda: ("no", "fp16", "bf16", "fp8"),
+        "--allow": lambda: ("model", "world-size"),
+    }
+    return known.get(option, tuple)()
+
+
+def _states() -> Iterable[str]:
+    from tsdia_run.rundir.record import State
+
+    return [state.value for state in State]
+
+
+def _columns() -> Iterable[str]:
+    from tsdia_run.report.columns import COLUMNS
+
+    return [column.name for column in COLUMNS]
+
+
+def _runs(typed: str) -> list[str]:
+    """Names of runs; where a run's own path has been typed, its checkpoints."""
+    from tsdia_run.cli.places import places
+    from tsdia_run.errors import TsdiaRunError
+    from tsdia_run.report.places import is_run, run_dirs
+
+    folder = os.path.dirname(typed)
+    if folder and is_run(os.path.expanduser(folder)):
+        return [f"{folder}/{name}" for name in _checkpoints(folder)]
+    if folder:
+        return []
+    try:
+        found = [os.path.basename(path) for path in run_dirs(places())]
+    except TsdiaRunError:  # a project file that can't be used; the command itself will say so
+        return []
+    return ["latest", *sorted(set(found))]
+
+
+def _checkpoints_of(before: Sequence[str]) -> list[str]:
+    from tsdia_run.cli.places import places
+    from tsdia_run.errors import TsdiaRunError
+    from tsdia_run.report.names import find_run
+
+    try:
+        return _checkpoints(str(find_run(before[1], places())))
+    except TsdiaRunError:
+        return []
+
+
+def _checkpoints(run_dir: str) -> list[str]:
+    from tsdia_run.rundir.checkpoints import find
+
+    root = Path(run_dir).expanduser().absolute()
+    return [os.path.relpath(one.path, root) for one in find(root)]
