@@ -114,6 +114,7 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
         screen.note(f"changed {change.kind.value}: {change.text}")
     last_seen = layout.last_seen()
     with guard.claim_existing(layout.root) as claim:
+        screen.warn(*claim.warnings)
         run = _claimed_run(source, last.run, last_seen)
         superseded = rewinding.beyond(layout, planned.request.checkpoint)
         if superseded:

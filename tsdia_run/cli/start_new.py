@@ -102,6 +102,7 @@ def start(wanted: Wanted, beginning: Beginning, *, move_aside: bool) -> None:
         wandb_id=wanted.environ.get("WANDB_RUN_ID", run_id),
         wandb_name=wanted.environ.get("WANDB_NAME", directory.name),
     )
+    wanted.screen.warn(*claim.warnings)
     with claim:
         ended = carry_out(planned, claim, run, wanted.screen)
     finish(ended)
