@@ -32,10 +32,11 @@ def write_bytes(path: Path, data: bytes, *, is_durable: bool = True) -> None:
         finally:
             os.close(fd)
         os.replace(beside, path)
-    except OSError:
-        with suppress(OSError):  # the first refusal is the one to be told
-            beside.unlink()
-        raise
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(beside)
+        # Of the file that is meant: `write` does not name any, and nobody knows the other one.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_json(path: Path, value: object, *, indent: int | None = 2, is_durable: bool = True) -> None:
