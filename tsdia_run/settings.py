@@ -17,6 +17,7 @@ from tsdia_run.errors import ConfigError, Place, UsageError
 
 SECTION = "tsdia_run"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", re.IGNORECASE)
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|)", re.IGNORECASE)
 Locate = Callable[[str], "Place | None"]
 
 
@@ -34,7 +35,9 @@ class Kind(Enum):
     PATH = "a path"
     TEXTS = "a list of texts"
     COUNT = "a whole number from 1"
+    NUMBER = "a whole number from 0"
     SECONDS = "a number of seconds, 0 or more"
+    TIME = "a time such as 90s, 30m, 12h or 2d, or a number of seconds"
     VARIABLES = "a mapping of variable names to texts"
     VALUES = "a mapping of config keys to values"
     SIZE = "a size such as 64 MiB, or a number of bytes"
@@ -108,6 +111,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hooks.checkpoints", Kind.SWITCH, "Seal what save_state writes, and check what load_state reads.", True),
     Setting("hooks.summaries", Kind.SWITCH, "Write hyperparameters.json and model_summary.txt.", True),
     Setting("checkpoints.hash", Kind.SWITCH, "Add sha256 to sealed checkpoints, from outside of the training.", True),
+    Setting("time_limit", Kind.TIME, "When an attempt is asked to stop, from its start. Default: never."),
+    Setting("restarts.max", Kind.NUMBER, "How many attempts without a new checkpoint may follow a failed one.", 0),
+    Setting("restarts.backoff_s", Kind.SECONDS, "The wait before a restart; doubles with each, up to 10 min.", 10.0),
+    Setting(
+        "hang.timeout", Kind.TIME, "How long nothing may be heard from a training before it is ended. Default: forever."
+    ),
+    Setting("hang.start_timeout", Kind.TIME, "The same until its first metric or checkpoint. Default: three times it."),
+    Setting("hang.save_timeout", Kind.TIME, "The same while it saves a checkpoint. Default: three times it."),
     Setting("stop_grace_s", Kind.SECONDS, "How long the script may take to end after the first request to stop.", 60.0),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -172,6 +183,23 @@ class CheckpointSettings:
 
 
 @dataclass(frozen=True)
+class RestartSettings:
+    """What follows a failure."""
+
+    max: int
+    backoff_s: float
+
+
+@dataclass(frozen=True)
+class HangSettings:
+    """What is taken for a hang: in seconds."""
+
+    timeout: float | None
+    start_timeout: float | None
+    save_timeout: float | None
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting, resolved."""
 
@@ -193,6 +221,9 @@ class Settings:
     hooks: HookSettings
     checkpoints: CheckpointSettings
     env: Mapping[str, str]
+    time_limit: float | None
+    restarts: RestartSettings
+    hang: HangSettings
     stop_grace_s: float
 
 
@@ -270,7 +301,7 @@ def _checked(setting: Setting, value: object, place: Place | None) -> object:
     return checked
 
 
-def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911 - one line a kind
+def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911, PLR0912 - one line a kind
     if kind in (Kind.TEXT, Kind.PATH):
         return value if isinstance(value, str) and value and "\0" not in value else None
     if kind is Kind.TEXTS:
@@ -281,6 +312,10 @@ def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911 - one line
     if kind is Kind.SECONDS:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
         return float(value) if is_number else None  # type: ignore[arg-type]
+    if kind is Kind.NUMBER:
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if kind is Kind.TIME:
+        return _seconds(value)
     if kind is Kind.SWITCH:
         return value if isinstance(value, bool) else None
     if kind is Kind.SIZE:
@@ -308,6 +343,14 @@ def _size_bytes(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 4096 else None
 
 
+def _seconds(value: object) -> float | None:
+    """A number of seconds above 0, or a text with a unit: 90s, 30m, 1.5h, 2d."""
+    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        value = float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}[match.group(2)[:1].lower()]
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 else None
+
+
 def _variable(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -329,7 +372,12 @@ def flags_layer(values: Mapping[str, Any]) -> Layer:
 
 
 def _flag(key: str) -> str:
-    name = {"accelerate.config_file": "accelerate-config"}.get(key, key.rpartition(".")[2])
+    names = {
+        "accelerate.config_file": "accelerate-config",
+        "restarts.max": "max-restarts",
+        "hang.timeout": "hang-timeout",
+    }
+    name = names.get(key, key.rpartition(".")[2])
     return f"--{name.replace('_', '-')}"
 
 
@@ -362,4 +410,6 @@ def resolve(layers: Sequence[Layer]) -> Settings:
         metrics=MetricSettings(**groups["metrics"]),
         hooks=HookSettings(**groups["hooks"]),
         checkpoints=CheckpointSettings(**groups["checkpoints"]),
+        restarts=RestartSettings(**groups["restarts"]),
+        hang=HangSettings(**groups["hang"]),
     )

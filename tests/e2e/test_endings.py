@@ -1,16 +1,16 @@
-"""Exit codes and signals of the script, in both launch paths; requests to stop; deaths of our own."""
+"""How a run ends: as its script does, told as in the tables of docs/endings.md; and what is left of it."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
-import subprocess
 from pathlib import Path
 
-import pexpect
 import pytest
 
-from tests.support.command import COMMAND, Starter, environment, log_of, record_of, tsdia_run
+from tests.support.command import TWO_RANKS, Starter, log_of, record_of, tsdia_run, wait_for
+from tests.support.tables import rows
 
 # Rank 1 (or the only one) ends in the given way; the others wait for it, as in a collective.
 SCRIPT = """\
@@ -25,100 +25,25 @@ if os.environ.get("RANK", "1") == "1":
 while value != "0":
     time.sleep(0.1)
 """
-ENDINGS = [*(f"code={code}" for code in (0, 1, 3, 77, 255)), *(f"signal={number}" for number in (6, 9, 11, 15))]
-TWO_RANKS = ("--launcher", "accelerate", "--num-processes", "2")
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_the_ending_is_the_scripts_own(project: Path, ending: str, ranks: int) -> None:
+@pytest.mark.parametrize(("how", "state", "exit_code"), rows("endings.md", "the script", "state", "exit code"))
+def test_the_ending_is_the_scripts_own(project: Path, how: str, state: str, exit_code: str, ranks: int) -> None:
     (project / "train.py").write_text(SCRIPT)
+    match = re.fullmatch(r"exits with (?P<code>\d+)|dies of (?P<signal>SIG\w+)", how)
+    assert match
+    code = int(match["code"]) if match["code"] else None
+    number = int(signal.Signals[match["signal"]]) if match["signal"] else None
+    way = f"code={code}" if number is None else f"signal={number}"
     flags = TWO_RANKS if ranks == 2 else ("--launcher", "accelerate")
-    done = tsdia_run("new", "config.yml", *flags, "--", ending, cwd=project)
-    way, number = ending.split("=")
-    assert done.returncode == (int(number) if way == "code" else 128 + int(number)), done.stderr
+    done = tsdia_run("new", "config.yml", *flags, "--", way, cwd=project)
+    assert done.returncode == int(exit_code), done.stderr
     attempt = record_of(project / "runs/exp")["attempts"][0]
-    assert attempt["state"] == ("completed" if ending == "code=0" else "failed")
     outcome = attempt["outcome"]
-    assert (outcome["exit_code"], outcome["signal"]) == ((int(number), None) if way == "code" else (None, int(number)))
-    assert outcome["rank"] == (1 if ranks == 2 and ending != "code=0" else None)
-    assert f"ending by {way} {number}" in log_of(project / "runs/exp")
-
-
-WAITS = """\
-import os, pathlib, signal, sys, time
-def stop(number, frame):
-    print("saving after", signal.Signals(number).name, flush=True)
-    sys.exit(0)
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, stop)
-print("ready", flush=True)
-while True:
-    time.sleep(0.05)
-"""
-
-
-def wait_for(running: subprocess.Popen[str], word: str) -> None:
-    assert running.stdout
-    for line in running.stdout:
-        if word in line:
-            return
-    pytest.fail(f"ended without {word!r}: {running.stderr.read() if running.stderr else ''}")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_a_request_to_stop_reaches_the_script_once_and_becomes_our_ending(
-    start: Starter, project: Path, number: signal.Signals, ranks: int
-) -> None:
-    (project / "train.py").write_text(WAITS)
-    running = start("new", "config.yml", *(TWO_RANKS if ranks == 2 else ()), cwd=project)
-    wait_for(running, "ready")
-    running.send_signal(number)
-    out, err = running.communicate(timeout=60)
-    assert running.returncode == -number
-    assert "■ exp: stopped" in err
-    record = record_of(project / "runs/exp")
-    assert record["state"] == "stopped"
-    assert number.name in record["attempts"][0]["outcome"]["reason"]
-    log = log_of(project / "runs/exp")
-    assert "saving after" in log
-    assert ranks == 2 or log.count("saving after") == 1
-    assert out.endswith("\n")
-
-
-def test_the_third_request_kills_a_script_that_does_not_listen(start: Starter, project: Path) -> None:
-    (project / "train.py").write_text(
-        "import signal, time\n"
-        "for n in (2, 15):\n"
-        "    signal.signal(n, lambda number, frame: print('no to', number, flush=True))\n"
-        "print('ready', flush=True)\n"
-        "while True:\n"
-        "    time.sleep(0.05)\n"
-    )
-    running = start("new", "config.yml", cwd=project)
-    wait_for(running, "ready")
-    running.send_signal(signal.SIGINT)
-    wait_for(running, "no to 2")
-    running.send_signal(signal.SIGINT)
-    wait_for(running, "no to 15")
-    running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
-    assert running.returncode == -signal.SIGINT
-    assert record_of(project / "runs/exp")["attempts"][0]["outcome"]["signal"] == 9
-
-
-def test_ctrl_c_on_a_terminal_stops_a_shell_loop(project: Path) -> None:
-    (project / "train.py").write_text(WAITS)
-    loop = f"for i in 1 2 3; do echo round $i; {COMMAND} new config.yml --name exp-$i; done; echo after"
-    shell = pexpect.spawn("bash", ["-c", loop], cwd=str(project), env=environment(), encoding="utf-8", timeout=30)
-    shell.expect("ready")
-    shell.sendintr()
-    shell.expect(pexpect.EOF)
-    assert "round 2" not in shell.before
-    assert "stopped" in shell.before
-    shell.close()
-    assert [path.name for path in (project / "runs").iterdir()] == ["exp-1"]
+    assert (attempt["state"], outcome["exit_code"], outcome["signal"]) == (state, code, number)
+    assert outcome["rank"] == (1 if ranks == 2 and state == "failed" else None)
+    assert f"ending by {way.replace('=', ' ')}" in log_of(project / "runs/exp")
 
 
 def is_alive(pid: int) -> bool:

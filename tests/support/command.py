@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+TWO_RANKS = ("--launcher", "accelerate", "--num-processes", "2")
 COMMAND = str(Path(sys.executable).with_name("tsdia-run"))
 
 
@@ -64,6 +66,23 @@ class Starter:
         for running in self._started:
             with running:
                 running.kill()
+
+
+def wait_for(running: subprocess.Popen[str], *words: str) -> str:
+    """Read the command's standard output up to a line with one of the words: that line."""
+    assert running.stdout
+    for line in running.stdout:
+        if any(word in line for word in words):
+            return line
+    raise AssertionError(f"ended without {words}: {running.stderr.read() if running.stderr else ''}")
+
+
+def wait_until(condition: Callable[[], bool], limit_s: float = 60) -> None:
+    """Until something holds."""
+    deadline_s = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not come"
+        time.sleep(0.02)
 
 
 def record_of(run_dir: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tests.support.command import lines_of, record_of
 from tests.support.faulty import Ended, Zygote
 from tests.support.faulty_calls import DIE, Fault
 from tsdia_run.errors import RunAliveError
-from tsdia_run.rundir import living, record
+from tsdia_run.rundir import admission, record
 from tsdia_run.rundir.layout import RunLayout
 
 LINES = 40
@@ -124,7 +124,7 @@ class Project:
         deadline = time.monotonic() + _LIMIT_S
         while True:
             try:
-                return living.refuse(RunLayout(self.run_dir))
+                return admission.refuse(RunLayout(self.run_dir))
             except RunAliveError:
                 assert time.monotonic() < deadline
                 time.sleep(0.005)

@@ -35,7 +35,7 @@ def flags() -> list[tuple[str, str, str]]:
 
 
 def test_there_are_flags_to_look_at() -> None:
-    assert {command for command, _, _ in flags()} == {"ensure", "new", "resume"}
+    assert {command for command, _, _ in flags()} == {"ensure", "new", "resume", "stop"}
 
 
 @pytest.mark.parametrize(("command", "flag", "said"), flags())
@@ -58,7 +58,7 @@ def test_every_exit_code_is_in_the_docs() -> None:
     ]
     assert len(classes) > 5
     for kind in classes:
-        assert re.search(rf"^\| .*\b{kind.exit_code}\b", text("architecture.md"), re.MULTILINE), kind
+        assert re.search(rf"^\| .*\b{kind.exit_code}\b", text("endings.md"), re.MULTILINE), kind
 
 
 def test_every_file_of_a_run_is_in_the_docs() -> None:

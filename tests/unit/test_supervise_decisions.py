@@ -4,35 +4,37 @@ import signal
 
 import pytest
 
-from tsdia_run.rundir.ending import Evidence, RankEnd, exit_status, judge
+from tsdia_run.rundir.ending import Evidence, RankEnd, Stop, exit_status, judge
 from tsdia_run.rundir.record import Outcome, State
 from tsdia_run.supervise.ladder import TERM_GRACE_S, Ladder, Rung
 
 START = Ladder(grace_s=60.0)
+INT = Stop(signal.SIGINT, "asked to stop by SIGINT")
+TERM = Stop(signal.SIGTERM, "asked to stop by SIGTERM")
 
 
 def test_the_first_request_is_passed_on_and_the_grace_runs() -> None:
-    ladder = START.asked(signal.SIGINT, 100.0)
-    assert (ladder.rung, ladder.requested, ladder.deadline_s) == (Rung.PASS_ON, signal.SIGINT, 160.0)
+    ladder = START.asked(INT, 100.0)
+    assert (ladder.rung, ladder.stop, ladder.deadline_s) == (Rung.PASS_ON, INT, 160.0)
 
 
 def test_a_second_request_terminates_and_a_third_kills() -> None:
-    second = START.asked(signal.SIGINT, 100.0).asked(signal.SIGINT, 101.0)
+    second = START.asked(INT, 100.0).asked(INT, 101.0)
     assert second.rung is Rung.TERMINATE
-    third = second.asked(signal.SIGINT, 102.0)
+    third = second.asked(INT, 102.0)
     assert (third.rung, third.deadline_s) == (Rung.KILL, None)
 
 
 def test_after_a_first_sigterm_the_next_rung_is_the_kill() -> None:
-    assert START.asked(signal.SIGTERM, 0.0).asked(signal.SIGTERM, 1.0).rung is Rung.KILL
+    assert START.asked(TERM, 0.0).asked(TERM, 1.0).rung is Rung.KILL
 
 
 def test_a_later_signal_does_not_change_who_asked() -> None:
-    assert START.asked(signal.SIGINT, 0.0).asked(signal.SIGTERM, 1.0).requested is signal.SIGINT
+    assert START.asked(INT, 0.0).asked(TERM, 1.0).stop is INT
 
 
 def test_time_climbs_only_at_the_deadline() -> None:
-    asked = START.asked(signal.SIGINT, 0.0)
+    asked = START.asked(INT, 0.0)
     assert asked.waited(59.9) == asked
     terminated = asked.waited(60.0)
     assert terminated.rung is Rung.TERMINATE
@@ -74,7 +76,7 @@ def test_the_exception_is_the_reason_where_it_is_known() -> None:
 
 
 def test_who_was_asked_to_stop_is_stopped_whatever_the_exit_code() -> None:
-    outcome = judge(Evidence(RankEnd(exit_code=0), stop=signal.SIGTERM))
+    outcome = judge(Evidence(RankEnd(exit_code=0), stop=TERM))
     assert outcome.state is State.STOPPED
     assert "SIGTERM" in outcome.reason
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import NoReturn
 
+from tsdia_run.cli.detaching import stay
 from tsdia_run.cli.screen import Screen
 from tsdia_run.launch import prepare
 from tsdia_run.launch.plan import Plan
@@ -19,8 +22,11 @@ from tsdia_run.rundir.guard import Claim
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.rundir.redaction import Redactor
 from tsdia_run.rundir.tagged import TAG
+from tsdia_run.settings import HangSettings
+from tsdia_run.supervise.hang import Patience
+from tsdia_run.supervise.job import Ended, Job
 from tsdia_run.supervise.signals import die_of
-from tsdia_run.supervise.supervisor import Ended, Job, Supervisor
+from tsdia_run.supervise.supervisor import Supervisor
 from tsdia_run.words import shell
 
 _PREFIX = "TSDIA_RUN_"
@@ -33,6 +39,8 @@ def carry_out(
     screen: Screen,
     provenance: Provenance | None = None,
     superseded: tuple[str, ...] = (),
+    on_started: Callable[[], None] = stay,
+    delay_s: float = 0.0,
 ) -> Ended:
     """Record the attempt, start it, and stay until it has ended.
 
@@ -43,25 +51,30 @@ def carry_out(
         screen: Where to say what happens.
         provenance: Where the attempt comes from, if that is known already; else it is found out beside the training.
         superseded: The checkpoints that the attempt goes back behind.
+        on_started: Called once the training runs.
+        delay_s: How long to wait before it is started.
     """
     request = plan.request
     attempt = _attempt(plan, superseded)
     run = run.with_attempt(attempt)
-    record.write(plan.layout.record, run)
     if request.number == 0 and request.document is not None:
         write_bytes(plan.layout.config, request.document.data)
     original = plan.layout.config.read_bytes() if plan.layout.config.is_file() else None
     ours = {
         **_wandb_variables(plan, run),
+        **_launcher_variables(plan),
         **plan.command.environment,
         TAG: run.run_id,
         "TSDIA_RUN_ATTEMPT": str(request.number),
     }
     redactor = Redactor.from_environment({**request.environ, **ours})
     prepare.write_attempt(plan, redactor, ours)
+    # Last, so that whatever dies before leaves no attempt that a resume could not read.
+    record.write(plan.layout.record, run)
     screen.opening(plan, attempt)
 
     def beside() -> None:
+        on_started()
         found = provenance or prepare.capture_provenance(plan, redactor)
         prepare.write_provenance(plan.layout.attempt(request.number), found)
 
@@ -79,6 +92,9 @@ def carry_out(
         beside=beside,
         hash_checkpoints=request.settings.checkpoints.hash,
         original_config=original,
+        delay_s=delay_s,
+        time_limit_s=request.settings.time_limit,
+        patience=_patience(request.settings.hang),
     )
     ended = Supervisor(job).supervise()
     screen.closing(plan, ended)
@@ -95,6 +111,21 @@ def _wandb_variables(plan: Plan, run: Run) -> dict[str, str]:
         variables = {"WANDB_RUN_ID": identity, "WANDB_NAME": name, "WANDB_RESUME": "allow"}
     variables["WANDB_DIR"] = str(plan.request.run_dir)
     return {key: value for key, value in variables.items() if key not in plan.request.environ}
+
+
+def _launcher_variables(plan: Plan) -> dict[str, str]:
+    """How long torch's launcher lets the ranks end by themselves: 30 s unless it is told."""
+    name = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"
+    if not plan.command.is_delegated or name in plan.request.environ:
+        return {}
+    return {name: str(math.ceil(plan.request.settings.stop_grace_s))}
+
+
+def _patience(hang: HangSettings) -> Patience | None:
+    if hang.timeout is None:
+        return None
+    longer_s = 3 * hang.timeout
+    return Patience(hang.timeout, hang.start_timeout or longer_s, hang.save_timeout or longer_s)
 
 
 def _attempt(plan: Plan, superseded: tuple[str, ...]) -> Attempt:
@@ -126,8 +157,8 @@ def _users_environment(plan: Plan) -> dict[str, str]:
 def finish(ended: Ended) -> NoReturn:
     """Leave with the ending of the training as our own."""
     outcome = ended.run.last.outcome
-    if ended.stop is not None:
+    if ended.stop is not None and not ended.stop.is_hang:
         sys.stdout.flush()
         sys.stderr.flush()
-        die_of(ended.stop)
+        die_of(ended.stop.signal)
     sys.exit(exit_status(outcome) if outcome else os.EX_SOFTWARE)

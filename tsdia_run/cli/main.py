@@ -13,6 +13,7 @@ from tsdia_run.cli.ensure import ensure
 from tsdia_run.cli.new import new
 from tsdia_run.cli.resume import resume
 from tsdia_run.cli.say import say
+from tsdia_run.cli.stop import stop
 from tsdia_run.errors import TsdiaRunError
 
 app = typer.Typer(
@@ -28,11 +29,13 @@ app = typer.Typer(
     tsdia-run new config.yml     start a run, in a directory that nothing can overwrite
     tsdia-run resume runs/exp    go on from its newest checkpoint
     tsdia-run ensure config.yml  start it, go on with it, or do nothing: whatever is missing
+    tsdia-run stop runs/exp      ask it to end, from another terminal
     """,
 )
 app.command()(new)
 app.command()(resume)
 app.command()(ensure)
+app.command()(stop)
 
 
 @app.callback()

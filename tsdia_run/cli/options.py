@@ -11,6 +11,7 @@ _ENV = "TSDIA_RUN_OPT_"
 _WHAT = "What to run"
 _WHERE = "Where"
 _RANKS = "Ranks"
+_ENDING = "How it ends"
 _OUTPUT = "Output"
 
 Entrypoint = Annotated[
@@ -121,6 +122,47 @@ MixedPrecision = Annotated[
         metavar="no|fp16|bf16|fp8",
         rich_help_panel=_RANKS,
         help="As `accelerate launch` takes it. Example: --mixed-precision bf16",
+    ),
+]
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        envvar=f"{_ENV}DETACH",
+        rich_help_panel=_OUTPUT,
+        help="Come back once the training has started; it goes on without a terminal. Example: new config.yml --detach",
+    ),
+]
+MaxRestarts = Annotated[
+    int | None,
+    typer.Option(
+        "--max-restarts",
+        envvar=f"{_ENV}MAX_RESTARTS",
+        min=0,
+        metavar="N",
+        rich_help_panel=_ENDING,
+        help="After a failure, go on by itself from the newest whole checkpoint; give up after N attempts without a new"
+        " one. Default: 0. Example: --max-restarts 3",
+    ),
+]
+HangTimeout = Annotated[
+    str | None,
+    typer.Option(
+        "--hang-timeout",
+        envvar=f"{_ENV}HANG_TIMEOUT",
+        metavar="TIME",
+        rich_help_panel=_ENDING,
+        help="End a training from which nothing is heard for so long. Default: never. Example: --hang-timeout 30m",
+    ),
+]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--time-limit",
+        envvar=f"{_ENV}TIME_LIMIT",
+        metavar="TIME",
+        rich_help_panel=_ENDING,
+        help="Ask the training to stop after so long, as Ctrl-C does. Default: never. Example: --time-limit 11.5h",
     ),
 ]
 NoPty = Annotated[

@@ -15,7 +15,7 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import checkpoints
 from tsdia_run.rundir.contents import free_name, shown
 from tsdia_run.rundir.record import Attempt, State
-from tsdia_run.supervise.supervisor import Ended
+from tsdia_run.supervise.job import Ended
 from tsdia_run.words import duration, shell
 
 _MARKS = {State.COMPLETED: ("✓", "green"), State.FAILED: ("✗", "red"), State.STOPPED: ("■", "yellow")}
@@ -110,7 +110,7 @@ def _wandb_line(plan: Plan, ended: Ended) -> str | None:
 
 
 def _already_exists_hint(ended: Ended) -> str | None:
-    error = ended.error or ""
+    error = ended.words.error or ""
     if "already exists" not in error and "FileExistsError" not in error:
         return None
     return "the script wants to make its directory itself? Set `script_dir: out` in the config's tsdia_run section."

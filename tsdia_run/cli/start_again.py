@@ -10,8 +10,10 @@ from datetime import datetime, timezone
 
 from tsdia_run import config
 from tsdia_run.cli import asked, start_new
-from tsdia_run.cli.attempt import carry_out, finish
+from tsdia_run.cli.attempt import finish
+from tsdia_run.cli.detaching import leave_terminal, stay
 from tsdia_run.cli.dry_run import show_plan
+from tsdia_run.cli.restarting import carry_through
 from tsdia_run.cli.start_new import Beginning
 from tsdia_run.cli.wanted import Wanted
 from tsdia_run.config import Document, keys
@@ -119,7 +121,8 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
         superseded = rewinding.beyond(layout, planned.request.checkpoint)
         if superseded:
             screen.note(f"kept, but no longer counted: {', '.join(superseded)}")
-        ended = carry_out(planned, claim, run, screen, provenance, superseded)
+        on_started = leave_terminal(claim) if wanted.is_detached else stay
+        ended = carry_through(planned, claim, run, screen, provenance, superseded, on_started)
     finish(ended)
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.cli import asked
-from tsdia_run.cli.attempt import carry_out, finish
+from tsdia_run.cli.attempt import finish
+from tsdia_run.cli.detaching import leave_terminal, stay
 from tsdia_run.cli.dry_run import show_plan
+from tsdia_run.cli.restarting import carry_through
 from tsdia_run.cli.wanted import Wanted
 from tsdia_run.config import Document, keys
 from tsdia_run.launch import place, plan
@@ -104,5 +106,6 @@ def start(wanted: Wanted, beginning: Beginning, *, move_aside: bool) -> None:
     )
     wanted.screen.warn(*claim.warnings)
     with claim:
-        ended = carry_out(planned, claim, run, wanted.screen)
+        on_started = leave_terminal(claim) if wanted.is_detached else stay
+        ended = carry_through(planned, claim, run, wanted.screen, on_started=on_started)
     finish(ended)

@@ -24,6 +24,7 @@ class Wanted:
         extra_args: What follows ``--``.
         cwd: Where the command was typed.
         environ: The user's environment.
+        is_detached: Whether the run is to go on without a terminal.
         is_dry_run: Show what would be started, and write nothing.
         as_json: That as JSON.
         screen: How much is said.
@@ -34,6 +35,7 @@ class Wanted:
     extra_args: tuple[str, ...]
     cwd: Path
     environ: Mapping[str, str]
+    is_detached: bool
     is_dry_run: bool
     as_json: bool
     screen: Screen
@@ -58,6 +60,9 @@ class Wanted:
                     "accelerate.num_processes": given["num_processes"],
                     "accelerate.mixed_precision": given["mixed_precision"],
                     "hooks.enabled": False if given["no_hooks"] else None,
+                    "time_limit": given["time_limit"],
+                    "restarts.max": given["max_restarts"],
+                    "hang.timeout": given["hang_timeout"],
                     "pty": False if given["no_pty"] else None,
                     "logs.timestamps": given["log_timestamps"] or None,
                 }
@@ -66,6 +71,7 @@ class Wanted:
             extra_args=tuple(context.obj or ()),
             cwd=Path.cwd(),
             environ=dict(os.environ),
+            is_detached=given["detach"],
             is_dry_run=given["dry_run"],
             as_json=given["as_json"],
             screen=Screen(given["quiet"], given["verbose"]),

@@ -36,7 +36,8 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
         OSError: The file system refused.
     """
     attempt = plan.layout.attempt(plan.request.number)
-    attempt.root.mkdir(parents=True)
+    # It may be there: of a start that was killed before it got into the record.
+    attempt.root.mkdir(parents=True, exist_ok=True)
     plan.layout.logs.mkdir(exist_ok=True)
     if plan.script_config is not None:
         write_bytes(attempt.config, plan.script_config.text.encode())
@@ -72,7 +73,7 @@ def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[
     for name in _ARGUMENTS:
         if name in values:
             values[name] = redactor.argv(values[name])
-    for group in ("accelerate", "logs", "wandb", "metrics", "hooks"):
+    for group in ("accelerate", "logs", "wandb", "metrics", "hooks", "hang"):
         values[group] = {key: value for key, value in values[group].items() if value not in (None, ())}
     if "flags" in values["accelerate"]:
         values["accelerate"]["flags"] = redactor.argv(values["accelerate"]["flags"])

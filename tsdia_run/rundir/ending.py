@@ -23,6 +23,21 @@ class RankEnd:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """Why a training is to end before it is done.
+
+    Attributes:
+        signal: What it is told by, and what we die of afterwards.
+        why: In words that begin the reason: ``asked to stop by SIGINT``.
+        is_hang: Whether we gave up on it; else somebody wished it to stop.
+    """
+
+    signal: signal.Signals
+    why: str
+    is_hang: bool = False
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What is known after the end.
 
@@ -31,16 +46,22 @@ class Evidence:
         is_delegated: Whether the direct child was a launcher of several ranks.
         ranks: How each rank ended, as the launcher saw it; empty for one process.
         first_rank: The rank that failed first.
+        launcher_signal: The signal that asked the launcher to stop, other than through us.
         error: The exception that ended the script, in one line; None where none did or nobody could write it down.
-        stop: The signal that asked us to stop, if one did.
+        stop: What asked it to end, if anything did.
+        memory: What the system says about a kill for memory, in words; None where it says nothing.
+        is_disk_full: Whether the file system of the run directory has no room left.
     """
 
     direct: RankEnd
     is_delegated: bool = False
     ranks: Mapping[int, RankEnd] | None = None
     first_rank: int | None = None
+    launcher_signal: int | None = None
     error: str | None = None
-    stop: signal.Signals | None = None
+    stop: Stop | None = None
+    memory: str | None = None
+    is_disk_full: bool = False
 
 
 def judge(evidence: Evidence) -> Outcome:
@@ -49,9 +70,13 @@ def judge(evidence: Evidence) -> Outcome:
     if evidence.ranks and evidence.first_rank is not None:
         rank = evidence.first_rank
         end = evidence.ranks.get(rank, end)
+    elif evidence.launcher_signal is not None and evidence.stop is None:
+        reason = f"the launcher was ended by {signal_name(evidence.launcher_signal)}, which did not come from us"
+        return Outcome(State.FAILED, reason, signal=evidence.launcher_signal)
     if evidence.stop is not None:
-        reason = f"asked to stop by {evidence.stop.name}; {_subject(evidence, rank)} {_ended(end)}"
-        return Outcome(State.STOPPED, reason, end.exit_code, end.signal, rank)
+        state = State.FAILED if evidence.stop.is_hang else State.STOPPED
+        reason = f"{evidence.stop.why}; {_subject(evidence, rank)} {_ended(end)}"
+        return Outcome(state, reason, end.exit_code, end.signal, rank)
     if end.exit_code == 0:
         return Outcome(State.COMPLETED, "the script ended with exit code 0", exit_code=0)
     return Outcome(State.FAILED, _failure(evidence, end, rank), end.exit_code, end.signal, rank)
@@ -59,10 +84,13 @@ def judge(evidence: Evidence) -> Outcome:
 
 def _failure(evidence: Evidence, end: RankEnd, rank: int | None) -> str:
     subject = _subject(evidence, rank)
+    text = f"{subject} {_ended(end)}"
+    if end.signal == signal.SIGKILL and evidence.memory:
+        text = f"{text}; {evidence.memory}"
     if evidence.error and end.signal is None:
         where = "" if rank is None else f" on rank {rank}"
-        return f"{evidence.error}{where} ({subject} {_ended(end)})"
-    return f"{subject} {_ended(end)}"
+        text = f"{evidence.error}{where} ({text})"
+    return f"{text}; the disk of the run directory is full" if evidence.is_disk_full else text
 
 
 def _subject(evidence: Evidence, rank: int | None) -> str:
@@ -86,5 +114,10 @@ def signal_name(number: int) -> str:
 
 
 def exit_status(outcome: Outcome) -> int:
-    """The exit code of the command for an attempt that was not asked to stop: the script's own, 128+n for signal n."""
-    return 128 + outcome.signal if outcome.signal is not None else outcome.exit_code or 0
+    """The exit code of the command for an attempt that nobody asked to stop.
+
+    The script's own; 128+n for signal n. Never 0 for a failure: a script that hung may end with 0 when it is told to.
+    """
+    if outcome.signal is not None:
+        return 128 + outcome.signal
+    return outcome.exit_code or (0 if outcome.state is State.COMPLETED else 1)

@@ -11,14 +11,15 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.errors import RunAliveError, RunDirectoryError
-from tsdia_run.rundir import held, holder, living
+from tsdia_run.rundir import admission, held, holder
 from tsdia_run.rundir.atomic import write_all, write_bytes
+from tsdia_run.rundir.held import Standing
 from tsdia_run.rundir.layout import OWN_DIR_NAME, TRASH_DIR_NAME, RunLayout
 from tsdia_run.rundir.locks import Locking, lock, lock_patiently
 
@@ -81,6 +82,31 @@ class Claim:
         """Beat: what is read as "was alive then" after everything was killed."""
         os.utime(self.layout.heartbeat)
 
+    def sign(self) -> None:
+        """Name this process as the holder: a fork of the one that claimed."""
+        write_bytes(self.layout.heartbeat, holder.ourselves().as_bytes())
+        if self._held_fd >= 0:
+            held.sign(self._held_fd)
+
+    def is_standing(self) -> bool:
+        """Whether the claim is in its place: somebody may have removed or replaced the directory."""
+        return _is_same(self._claim_fd, self.layout.claim)
+
+    def renew(self) -> None:
+        """Make directory and claim again after they were removed.
+
+        Raises:
+            RunAliveError: Somebody else has claimed the directory meanwhile.
+            RunDirectoryError: It can't be made or written.
+        """
+        run_dir = self.layout.root
+        with _refusals(run_dir):
+            run_dir.mkdir(parents=True, exist_ok=True)
+        # Our own ranks live.
+        fresh = _claim_own_folder(self.layout) if self.layout.own.is_dir() else _claim_unclaimed(run_dir)
+        self.close()
+        self._claim_fd, self._held_fd = fresh._claim_fd, fresh._held_fd
+
 
 def claim_new(run_dir: Path) -> Claim:
     """Create ``run_dir`` and claim it; an existing empty directory may be claimed too.
@@ -111,29 +137,37 @@ def claim_existing(run_dir: Path) -> Claim:
     layout = RunLayout(run_dir)
     if not layout.own.is_dir():
         return _claim_unclaimed(run_dir)
-    with _refusals(run_dir):
+    return _claim_own_folder(layout, admission.refuse_ranks)
+
+
+def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = lambda _: None) -> Claim:
+    with _refusals(layout.root):
         claim_fd = os.open(layout.claim, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     claim = Claim(layout, claim_fd)
     try:
-        with _refusals(run_dir):
+        with _refusals(layout.root):
             locking = lock_patiently(claim_fd)
             if locking is Locking.BUSY:
-                raise living.supervised(layout)
-            if not _is_same(claim_fd, layout.claim):
-                raise TakenError(run_dir)
-            newest = living.refuse_held(layout)
-            living.refuse_ranks(layout)
+                raise admission.supervised(layout)
+            if not claim.is_standing():
+                raise TakenError(layout.root)
+            newest = admission.refuse_held(layout)
+            check(layout)
             if locking is Locking.UNKNOWN:
-                held_fd = held.take(layout, newest)
-                if held_fd is None:
-                    living.refuse_held(layout)  # it names who was faster, if that one still is there
-                    raise TakenError(run_dir)
-                claim = Claim(layout, claim_fd, held_fd)
-            write_bytes(layout.heartbeat, holder.ourselves().as_bytes())
+                claim = Claim(layout, claim_fd, _take(layout, newest))
+            claim.sign()
     except BaseException:
         claim.close()
         raise
     return claim
+
+
+def _take(layout: RunLayout, after: Standing) -> int:
+    held_fd = held.take(layout, after)
+    if held_fd is None:
+        admission.refuse_held(layout)  # it names who was faster, if that one still is there
+        raise TakenError(layout.root)
+    return held_fd
 
 
 def refuse_living(run_dir: Path) -> None:
@@ -142,7 +176,7 @@ def refuse_living(run_dir: Path) -> None:
     Raises:
         RunAliveError: A supervisor or a rank of it lives.
     """
-    living.refuse(RunLayout(run_dir))
+    admission.refuse(RunLayout(run_dir))
 
 
 def move_aside(claim: Claim) -> Path:

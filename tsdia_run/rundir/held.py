@@ -108,33 +108,42 @@ def _put(own_fd: int, number: int) -> int | None:
     os.mkdir(beside, dir_fd=own_fd)
     fd = os.open(beside, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=own_fd)
     try:
-        _write_holder(fd)
+        sign(fd)
         os.rename(beside, name, src_dir_fd=own_fd, dst_dir_fd=own_fd)
     except OSError as error:
-        with suppress(OSError):
-            os.unlink(HOLDER_NAME, dir_fd=fd)
         os.close(fd)
-        with suppress(OSError):
-            os.rmdir(beside, dir_fd=own_fd)
+        _remove(Path(f"/proc/self/fd/{own_fd}/{beside}"))
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return None
         raise
     return fd
 
 
-def _write_holder(dir_fd: int) -> None:
-    fd = os.open(HOLDER_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=dir_fd)
+def sign(fd: int) -> None:
+    """Name this process as the holder.
+
+    Args:
+        fd: The claim's folder.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    beside = f".{HOLDER_NAME}"
+    file_fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644, dir_fd=fd)
     try:
-        write_all(fd, holder.ourselves().as_bytes())
-        os.fsync(fd)
+        write_all(file_fd, holder.ourselves().as_bytes())
+        os.fsync(file_fd)
     finally:
-        os.close(fd)
+        os.close(file_fd)
+    os.rename(beside, HOLDER_NAME, src_dir_fd=fd, dst_dir_fd=fd)
 
 
 def give_back(fd: int) -> None:
-    """Say that the claim is free, wherever the run directory is by now."""
+    """Say that the claim is free, wherever the run directory is by now; a fork may have signed it for itself."""
     with suppress(OSError):  # removed by hand: it is free as well
-        os.rename(HOLDER_NAME, GIVEN_BACK_NAME, src_dir_fd=fd, dst_dir_fd=fd)
+        found = holder.read(Path(f"/proc/self/fd/{fd}/{HOLDER_NAME}"))
+        if found is not None and found.pid == os.getpid():
+            os.rename(HOLDER_NAME, GIVEN_BACK_NAME, src_dir_fd=fd, dst_dir_fd=fd)
     os.close(fd)
 
 
@@ -143,7 +152,7 @@ def _numbers(layout: RunLayout) -> list[int]:
 
 
 def _remove(folder: Path) -> None:
-    for name in (HOLDER_NAME, GIVEN_BACK_NAME):
+    for name in (f".{HOLDER_NAME}", HOLDER_NAME, GIVEN_BACK_NAME):
         with suppress(OSError):
             (folder / name).unlink()
     with suppress(OSError):

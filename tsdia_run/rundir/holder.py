@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
+from tsdia_run.rundir.layout import RunLayout
 
 _MAX_BYTES = 64 * 1024
 # Fields 3 and 22 of /proc/PID/stat, counted from behind the name, which may hold spaces: proc_pid_stat(5).
@@ -78,6 +79,14 @@ def read(path: Path) -> Holder | None:
             start_ticks=fields.optional("start_ticks", int),
         )
     except ValueError:
+        return None
+
+
+def last(layout: RunLayout) -> Holder | None:
+    """Who wrote the heartbeat of a run; None where that can't be read."""
+    try:
+        return read(layout.heartbeat)
+    except OSError:
         return None
 
 

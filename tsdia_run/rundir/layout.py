@@ -12,6 +12,7 @@ HYPERPARAMETERS_NAME = "hyperparameters.json"
 MODEL_SUMMARY_NAME = "model_summary.txt"
 HOLDER_NAME = "holder.json"
 GIVEN_BACK_NAME = "given-back.json"
+STACKS_GLOB = "stacks-rank*.txt"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class AttemptLayout:
 
     def stacks(self, rank: int) -> Path:
         """Where a rank stood when it was asked; absent where it never was."""
-        return self.root / f"stacks-rank{rank}.txt"
+        return self.root / STACKS_GLOB.replace("*", str(rank))
 
     def exit_record(self, rank: int) -> Path:
         """How one rank ended, in its own words."""
@@ -125,6 +126,11 @@ class RunLayout:
     def logs(self) -> Path:
         """The folder of the logs."""
         return self.root / "logs"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where Accelerate's automatic naming puts checkpoints."""
+        return self.root / "checkpoints"
 
     @property
     def attempts(self) -> Path:

@@ -33,11 +33,11 @@ def superseded(run: Run, layout: RunLayout) -> frozenset[Path]:
         path
         for attempt in run.attempts
         for path in (layout.root / name for name in attempt.superseded)
-        if (saved := _saved_at(path)) is None or saved < attempt.started_at
+        if (saved := saved_at(path)) is None or saved < attempt.started_at
     )
 
 
-def _saved_at(checkpoint: Path) -> datetime | None:
+def saved_at(checkpoint: Path) -> datetime | None:
     """When the newest file of a checkpoint was written; None where there is none."""
     try:
         with os.scandir(checkpoint) as entries:

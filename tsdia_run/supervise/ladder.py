@@ -6,6 +6,8 @@ import signal
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from tsdia_run.rundir.ending import Stop
+
 # After SIGTERM was sent because the grace had run out; then SIGKILL.
 TERM_GRACE_S = 10.0
 
@@ -24,21 +26,25 @@ class Ladder:
 
     Attributes:
         grace_s: How long the script may take after the first request.
-        requested: The first signal that asked to stop; None while none did.
+        stop: The first request; None while there was none.
         rung: The last thing that was done.
         deadline_s: When the next rung is due by itself, on the monotonic clock; None for never.
     """
 
     grace_s: float
-    requested: signal.Signals | None = None
+    stop: Stop | None = None
     rung: Rung | None = None
     deadline_s: float | None = None
 
-    def asked(self, number: signal.Signals, now_s: float) -> Ladder:
+    def asked(self, stop: Stop, now_s: float) -> Ladder:
         """After a request to stop."""
         if self.rung is None:
-            return replace(self, requested=number, rung=Rung.PASS_ON, deadline_s=now_s + self.grace_s)
+            return replace(self, stop=stop, rung=Rung.PASS_ON, deadline_s=now_s + self.grace_s)
         return self._next(now_s)
+
+    def hurried(self, stop: Stop) -> Ladder:
+        """After a request to stop at once."""
+        return replace(self, stop=self.stop or stop, rung=Rung.KILL, deadline_s=None)
 
     def waited(self, now_s: float) -> Ladder:
         """After time has passed: unchanged unless the deadline is over."""
@@ -46,6 +52,6 @@ class Ladder:
 
     def _next(self, now_s: float) -> Ladder:
         # A second SIGTERM would tell the script nothing new.
-        if self.rung is Rung.PASS_ON and self.requested is not signal.SIGTERM:
+        if self.rung is Rung.PASS_ON and self.stop is not None and self.stop.signal is not signal.SIGTERM:
             return replace(self, rung=Rung.TERMINATE, deadline_s=now_s + TERM_GRACE_S)
         return replace(self, rung=Rung.KILL, deadline_s=None)

@@ -144,6 +144,14 @@ class Output:
         found = [json.loads(line) for line in lines]
         return [Event(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
 
+    def bytes_read(self) -> int:
+        """How much the relay has read until now: grows with each thing that the training writes."""
+        try:
+            counters = Path(f"/proc/{self._relay.pid}/io").read_bytes()
+        except OSError:
+            return -1
+        return int(counters.split()[1])
+
     def suspend(self) -> list[Event]:
         """Give the terminal back to the shell; comes back when the relay has done so."""
         self._tell(suspend=True)

@@ -8,12 +8,15 @@ import signal
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from tsdia_run.rundir.tagged import members
 from tsdia_run.supervise.output import Ends
+
+# What the bootstrap has faulthandler listen to: training/attempt.py.
+STACKS_SIGNAL = 40
 
 # W&B's service and the like finish their upload in this time; then they are asked, then they are ended.
 LEFTOVER_GRACE_S = 10.0
@@ -86,29 +89,108 @@ def signal_members(run_id: str, number: int) -> None:
             os.kill(pid, number)
 
 
-def end_leftovers(run_id: str, grace_s: float) -> list[str]:
+def signal_ranks(launcher: int, number: int) -> bool:
+    """Send a signal to the ranks that a launcher started.
+
+    Returns:
+        Whether there were any.
+    """
+    found = [pid for pid in _children(launcher) if any(word.startswith(b"RANK=") for word in _words(pid, "environ"))]
+    for pid in found:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return bool(found)
+
+
+def is_still(pid: int, argv: Sequence[str]) -> bool:
+    """Whether a process has not become another program since it was started."""
+    return _words(pid, "cmdline")[: len(argv)] == [os.fsencode(word) for word in argv]
+
+
+def show_stacks(run_id: str) -> bool:
+    """Have the ranks write down where they stand.
+
+    Returns:
+        Whether there was anybody to ask: the others would die of it.
+    """
+    found = [pid for pid in members(run_id) if _catches(pid, STACKS_SIGNAL)]
+    for pid in found:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, STACKS_SIGNAL)
+    return bool(found)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                # The name of the program, in parentheses, may have anything in it.
+                if int(file.read().rpartition(b")")[2].split()[1]) == parent:
+                    found.append(int(name))
+    return found
+
+
+def _words(pid: int, file: str) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/{file}").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _catches(pid: int, number: int) -> bool:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    return False
+
+
+def end_orphans(run_id: str, grace_s: float, is_hurried: Callable[[], bool]) -> bool:
+    """End a training whose supervisor is gone: SIGTERM to those that the others come from, then SIGKILL to all.
+
+    Args:
+        run_id: Whose processes.
+        grace_s: How long they may take after SIGTERM.
+        is_hurried: Asked again and again; ends the waiting.
+
+    Returns:
+        Whether nothing of it lives any more, as far as it can be seen from here.
+    """
+    found = set(members(run_id))
+    for pid in found - {child for parent in found for child in _children(parent)}:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+    if not _gone_within(run_id, grace_s, is_hurried):
+        signal_members(run_id, signal.SIGKILL)
+    return _gone_within(run_id, _ASKED_GRACE_S, lambda: False)
+
+
+def end_leftovers(run_id: str, grace_s: float, is_hurried: Callable[[], bool]) -> list[str]:
     """End what the training left behind, after it had time to end by itself.
 
     Args:
         run_id: Whose processes.
         grace_s: How long they may go on before they get SIGTERM, and then SIGKILL.
+        is_hurried: Asked again and again; ends the waiting.
 
     Returns:
         The names of those that had to be ended.
     """
-    if _gone_within(run_id, grace_s):
+    if _gone_within(run_id, grace_s, is_hurried):
         return []
     names = [_name(pid) for pid in members(run_id)]
     signal_members(run_id, signal.SIGTERM)
-    if not _gone_within(run_id, _ASKED_GRACE_S):
+    if not _gone_within(run_id, _ASKED_GRACE_S, is_hurried):
         signal_members(run_id, signal.SIGKILL)
+        _gone_within(run_id, _ASKED_GRACE_S, lambda: False)
     return names
 
 
-def _gone_within(run_id: str, limit_s: float) -> bool:
-    deadline = time.monotonic() + limit_s
+def _gone_within(run_id: str, limit_s: float, is_hurried: Callable[[], bool]) -> bool:
+    deadline_s = time.monotonic() + limit_s
     while members(run_id):
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline_s or is_hurried():
             return False
         time.sleep(_POLL_S)
     return True

@@ -7,84 +7,33 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
 from threading import Thread
 
 from tsdia_run.rundir import record
-from tsdia_run.rundir.atomic import write_bytes, write_json
-from tsdia_run.rundir.ending import RankEnd, judge
-from tsdia_run.rundir.guard import Claim
-from tsdia_run.rundir.record import Outcome, Run, State
-from tsdia_run.settings import LogSettings
-from tsdia_run.supervise import evidence, process
+from tsdia_run.rundir.ending import RankEnd, Stop, judge
+from tsdia_run.rundir.last_words import LastWords
+from tsdia_run.rundir.layout import STACKS_GLOB
+from tsdia_run.rundir.record import Outcome, State
+from tsdia_run.rundir.tagged import members
+from tsdia_run.supervise import evidence, memory, process
+from tsdia_run.supervise.hang import HangWatch
 from tsdia_run.supervise.hashing import Hashing
-from tsdia_run.supervise.ladder import Ladder, Rung
+from tsdia_run.supervise.job import Ended, Job
+from tsdia_run.supervise.keeper import Keeper
 from tsdia_run.supervise.metrics import MetricsFollower
 from tsdia_run.supervise.output import Event, Output
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.signals import SignalPipe
+from tsdia_run.supervise.stopping import Stopping
 from tsdia_run.words import duration
 
-# Between two looks at the relay, and between two heartbeats.
-_RELAY_CHECK_S = 0.5
-_HEARTBEAT_S = 5.0
+# Between two looks at the relay, at the request file, and at the clock.
+_LOOK_S = 0.5
 _BESIDE_LIMIT_S = 30.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is to be supervised.
-
-    Attributes:
-        claim: The right to the run directory.
-        run: The record, with the attempt that is to start as its last.
-        argv: The command line.
-        cwd: Its working directory.
-        environment: Its whole environment, with the tag of the run.
-        is_delegated: Whether ``argv`` is a launcher of several ranks.
-        grace_s: How long the script may take after the first request to stop.
-        shown_command: The command line for people, without secrets.
-        logs: How the log is kept.
-        use_terminal: Whether the training may get a terminal of its own, if we have one.
-        beside: Work to be done while the training starts; what it raises becomes a warning.
-        hash_checkpoints: Whether sealed checkpoints get hashes.
-        original_config: The bytes of RUN_DIR/config.yml, put back if the script wrote over it.
-    """
-
-    claim: Claim
-    run: Run
-    argv: Sequence[str]
-    cwd: Path
-    environment: Mapping[str, str]
-    is_delegated: bool
-    grace_s: float
-    shown_command: str
-    logs: LogSettings
-    use_terminal: bool
-    beside: Callable[[], None]
-    hash_checkpoints: bool
-    original_config: bytes | None
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What is left to tell.
-
-    Attributes:
-        run: The record with the outcome.
-        stop: The signal that asked to stop, if one did.
-        warnings: What went wrong around the training.
-        error: The exception that ended the script, in one line.
-    """
-
-    run: Run
-    stop: signal.Signals | None
-    warnings: tuple[str, ...]
-    error: str | None
 
 
 class Supervisor:
@@ -92,105 +41,132 @@ class Supervisor:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._run = job.run
         self._layout = job.claim.layout
-        self._ladder = Ladder(job.grace_s)
+        self._attempt = self._layout.attempt(job.run.last.number)
+        self._keeper = Keeper(job.claim, job.run, job.original_config)
+        self._stopping = Stopping(self._attempt, job.run.run_id, job.grace_s)
         self._hashing = Hashing(self._layout.root, is_on=job.hash_checkpoints)
-        self._warnings: list[str] = []
         self._metrics = MetricsFollower(self._layout)
+        self._memory = memory.Watch()
+        self._warnings: list[str] = []
+        self._hung: str | None = None
 
     def supervise(self) -> Ended:
         """Run the attempt to its end; never raises for what the training or the disk does."""
         with SignalPipe() as signals:
-            output = Output(
-                self._layout.root / self._run.last.log,
+            self._signals = signals
+            output = self._output = Output(
+                self._layout.root / self._job.run.last.log,
                 self._layout.progress,
                 self._header(),
                 self._job.logs,
                 use_terminal=self._job.use_terminal,
             )
-            alive_fd = self._job.claim.open_alive()
-            try:
-                child = TrainingProcess.start(
-                    self._job.argv,
-                    cwd=self._job.cwd,
-                    environment=self._job.environment,
-                    ends=output.ends,
-                    keep=alive_fd,
-                )
-            except OSError as error:
-                output.ends.close()
-                return self._ended(output, _not_started(self._job.argv, error), None)
-            finally:
-                os.close(alive_fd)
+            self._hang = HangWatch(self._layout, self._job.run.last, self._job.patience, output.bytes_read)
+            child = self._start_in_time()
             output.ends.close()
+            if isinstance(child, Outcome):
+                return self._ended(child, LastWords())
             gc.enable()  # the start had turned it off; from here on we may live for weeks
-            self._record(replace(self._run.last, state=State.RUNNING))
+            self._keeper.record(replace(self._job.run.last, state=State.RUNNING))
             beside = self._start_beside()
-            self._loop(child, signals, output)
+            self._loop(child)
             end = RankEnd.of(child.wait())
             self._clean_up()
             beside.join(_BESIDE_LIMIT_S)
-            ended = self._conclude(end, output)
-            self._hashing.finish(lambda: self._ladder.rung is Rung.KILL or bool(signals.read()))
+            ended = self._conclude(end)
+            self._hashing.finish(self._is_hurried)
             return ended
 
-    def _loop(self, child: TrainingProcess, signals: SignalPipe, output: Output) -> None:
+    def _wait(self) -> None:
+        """Until it is time to start, or somebody asks to stop."""
+        start_s = time.monotonic() + self._job.delay_s
+        while (now_s := time.monotonic()) < start_s and self._stopping.stop is None:
+            with suppress(InterruptedError):
+                time.sleep(min(_LOOK_S, start_s - now_s))
+            for number in self._signals.read():
+                if number in (signal.SIGINT, signal.SIGTERM):
+                    self._stopping.signalled(number, now_s)
+            self._stopping.look(now_s)
+            self._keeper.tick(now_s)
+            self._listen(self._output.keep_alive())
+
+    def _start_in_time(self) -> TrainingProcess | Outcome:
+        """The training, or why there is none."""
+        self._wait()
+        if self._stopping.stop is not None:
+            return Outcome(State.STOPPED, f"{self._stopping.stop.why}, before it had started")
+        try:
+            return self._start()
+        except OSError as error:
+            return _not_started(self._job.argv, error)
+
+    def _start(self) -> TrainingProcess:
+        alive_fd = self._job.claim.open_alive()
+        try:
+            child = TrainingProcess.start(
+                self._job.argv,
+                cwd=self._job.cwd,
+                environment=self._job.environment,
+                ends=self._output.ends,
+                keep=alive_fd,
+            )
+        finally:
+            os.close(alive_fd)
+        self._stopping.child = child
+        self._stopping.limit(self._job.time_limit_s, time.monotonic())
+        return child
+
+    def _loop(self, child: TrainingProcess) -> None:
         """Until the direct child has ended."""
-        heartbeat_s = time.monotonic()
         with selectors.DefaultSelector() as selector:
-            selector.register(signals.fd, selectors.EVENT_READ)
+            selector.register(self._signals.fd, selectors.EVENT_READ)
             selector.register(child.pidfd, selectors.EVENT_READ)
             while True:
-                ready = {key.fd for key, _ in selector.select(_RELAY_CHECK_S)}
-                for number in signals.read():
-                    self._on_signal(number, child, output)
+                ready = {key.fd for key, _ in selector.select(_LOOK_S)}
+                for number in self._signals.read():
+                    self._on_signal(number, child)
                 if child.pidfd in ready:
                     return
                 now_s = time.monotonic()
-                self._climb(self._ladder.waited(now_s), child)
-                self._listen(output.read_events())
-                self._listen(output.keep_alive())
+                self._stopping.look(now_s)
+                self._listen(self._output.read_events())
+                self._listen(self._output.keep_alive())
+                self._look_for_hang(now_s)
                 self._metrics.tick(now_s)
                 self._hashing.look(now_s)
-                if now_s - heartbeat_s >= _HEARTBEAT_S:
-                    heartbeat_s = now_s
-                    with suppress(OSError):
-                        self._job.claim.touch()
+                self._keeper.tick(now_s)
 
-    def _on_signal(self, number: signal.Signals, child: TrainingProcess, output: Output) -> None:
+    def _on_signal(self, number: signal.Signals, child: TrainingProcess) -> None:
         if number in (signal.SIGINT, signal.SIGTERM):
-            self._note_stop(number)
-            self._climb(self._ladder.asked(number, time.monotonic()), child)
+            self._stopping.signalled(number, time.monotonic())
         elif number in (signal.SIGUSR1, signal.SIGUSR2):
-            if not self._job.is_delegated:  # torch's launcher would die of it and orphan its ranks
-                child.send(number)
+            self._pass_on(number, child)
         elif number == signal.SIGTSTP:
-            self._listen(output.suspend())
-            process.signal_members(self._run.run_id, signal.SIGSTOP)
+            self._listen(self._output.suspend())
+            process.signal_members(self._job.run.run_id, signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGSTOP)
-            process.signal_members(self._run.run_id, signal.SIGCONT)
-            output.resume()
+            process.signal_members(self._job.run.run_id, signal.SIGCONT)
+            self._output.resume()
 
-    def _note_stop(self, number: signal.Signals) -> None:
-        """For scripts that ask whether they should stop, in whatever container they are."""
-        path = self._layout.attempt(self._run.last.number).stop
-        at = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        with suppress(OSError):
-            if not path.exists():
-                write_json(path, {"requested_at": at, "signal": number.name})
-
-    def _climb(self, ladder: Ladder, child: TrainingProcess) -> None:
-        if ladder == self._ladder:
+    def _pass_on(self, number: signal.Signals, child: TrainingProcess) -> None:
+        if not self._job.is_delegated or not process.is_still(child.pid, self._job.argv):
+            child.send(number)
             return
-        self._ladder = ladder
-        if ladder.rung is Rung.PASS_ON and ladder.requested is not None:
-            child.send(ladder.requested)
-        elif ladder.rung is Rung.TERMINATE:
-            child.send(signal.SIGTERM)
-        else:
-            process.signal_members(self._run.run_id, signal.SIGKILL)
-            child.send(signal.SIGKILL)
+        # torch's launcher would die of it and orphan its ranks.
+        if not process.signal_ranks(child.pid, number):
+            self._warnings.append(f"{number.name} came before there were ranks to pass it on to")
+
+    def _look_for_hang(self, now_s: float) -> None:
+        if self._stopping.stop is not None:
+            return
+        if self._hung is not None:
+            # A look after it was asked where it stands: of two pending signals SIGTERM would come first.
+            self._stopping.ask(Stop(signal.SIGTERM, self._hung, is_hang=True), now_s)
+            return
+        self._hung = self._hang.look(now_s)
+        if self._hung is not None and process.show_stacks(self._job.run.run_id):
+            self._hung += f", where it stood: {self._attempt.root.relative_to(self._layout.root)}/{STACKS_GLOB}"
 
     def _start_beside(self) -> Thread:
         def work() -> None:
@@ -203,9 +179,15 @@ class Supervisor:
         thread.start()
         return thread
 
+    def _is_hurried(self) -> bool:
+        """Whether a user, who sees that the script has ended, wants no more waiting."""
+        return self._stopping.is_killing or not {signal.SIGINT, signal.SIGTERM}.isdisjoint(self._signals.read())
+
     def _clean_up(self) -> None:
-        grace_s = 0.0 if self._ladder.rung is Rung.KILL else process.LEFTOVER_GRACE_S
-        names = process.end_leftovers(self._run.run_id, grace_s)
+        if self._job.is_delegated and not self._attempt.launcher_record.exists() and members(self._job.run.run_id):
+            # A launcher that was killed leaves its ranks behind, and these may want to save.
+            process.end_orphans(self._job.run.run_id, self._job.grace_s, self._is_hurried)
+        names = process.end_leftovers(self._job.run.run_id, process.LEFTOVER_GRACE_S, self._is_hurried)
         if names:
             self._warnings.append(f"ended what the training had left behind: {', '.join(sorted(set(names)))}")
 
@@ -216,45 +198,28 @@ class Supervisor:
             elif event.is_cut:
                 self._warnings.append("another process keeps the training's output open; it is not read any more")
 
-    def _conclude(self, end: RankEnd, output: Output) -> Ended:
-        found = evidence.gather(
-            self._layout.attempt(self._run.last.number), end, self._job.is_delegated, self._ladder.requested
-        )
+    def _conclude(self, end: RankEnd) -> Ended:
+        found = evidence.gather(self._layout, self._attempt, end, self._job.is_delegated)
+        found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict())
         self._warnings += self._metrics.finish()
-        self._put_back_config()
-        return self._ended(output, judge(found), found.error)
+        self._keeper.finish()
+        return self._ended(judge(found), evidence.words(self._attempt, found))
 
-    def _ended(self, output: Output, outcome: Outcome, error: str | None) -> Ended:
+    def _ended(self, outcome: Outcome, words: LastWords) -> Ended:
         now = datetime.now(timezone.utc)
-        self._listen(output.drain())
-        lasted = duration((now - self._run.last.started_at).total_seconds())
-        output.finish(f"[tsdia-run: {outcome.state.value} after {lasted}: {outcome.reason}]")
-        self._record(record.ended(self._run.last, outcome, now))
-        return Ended(self._run, self._ladder.requested, tuple(self._warnings), error)
+        self._listen(self._output.drain())
+        last = self._keeper.run.last
+        lasted = duration((now - last.started_at).total_seconds())
+        self._output.finish(f"[tsdia-run: {outcome.state.value} after {lasted}: {outcome.reason}]")
+        self._keeper.record(record.ended(last, outcome, now))
+        return Ended(self._keeper.run, self._stopping.stop, (*self._warnings, *self._keeper.warnings), words)
 
     def _header(self) -> str:
-        last = self._run.last
+        run, last = self._job.run, self._job.run.last
         return (
-            f"[tsdia-run: run {self._run.name} ({self._run.run_id}), attempt {last.number}, started"
+            f"[tsdia-run: run {run.name} ({run.run_id}), attempt {last.number}, started"
             f" {last.started_at.astimezone():%Y-%m-%d %H:%M:%S %z}: {self._job.shown_command}]"
         )
-
-    def _record(self, attempt: record.Attempt) -> None:
-        self._run = self._run.with_attempt(attempt)
-        try:
-            record.write(self._layout.record, self._run)
-        except OSError as error:
-            self._warnings.append(f"the record could not be written: {error.strerror} ({self._layout.record})")
-
-    def _put_back_config(self) -> None:
-        """TS-DIA's Trainer copies the config that it got over the original."""
-        original, path = self._job.original_config, self._layout.config
-        try:
-            if original is not None and (not path.is_file() or path.read_bytes() != original):
-                write_bytes(path, original)
-                self._warnings.append("the script wrote over config.yml; the original is back in its place")
-        except OSError as error:
-            self._warnings.append(f"config.yml could not be put back: {error.strerror}")
 
 
 def _not_started(argv: Sequence[str], error: OSError) -> Outcome:

@@ -136,7 +136,7 @@ class CurrentRun:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether the training was asked to stop: by SIGTERM, Ctrl-C or ``tsdia-run stop``.
+        """Whether the training was asked to stop: by SIGTERM, Ctrl-C, ``tsdia-run stop`` or a time limit.
 
         All ranks get the same answer, so each of them must ask at the same places. From the first look on, the first
         signal no longer ends the script.

@@ -33,6 +33,7 @@ from typing import Protocol
 
 # As Accelerate names them in torch; those of a plug-in are there once Accelerate has looked for them.
 _BACKENDS = ("cuda", "xpu", "npu", "mlu", "musa", "sdaa", "hpu", "neuron")
+_SHUTDOWN_TIMEOUT = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"
 _TRUE = ("1", "true", "t", "yes", "y", "on")
 
 
@@ -179,6 +180,8 @@ def _look_at_close(context_class: type[_Context], ends: Ends) -> None:
         if context not in seen:
             seen.append(context)
             ends.early, ends.final = _codes(context), {}
+        if len(args) < 2 and _SHUTDOWN_TIMEOUT in os.environ:  # older torch waits 30 s, whatever the environment says
+            kwargs.setdefault("timeout", int(os.environ[_SHUTDOWN_TIMEOUT]))
         try:
             close(context, *args, **kwargs)
         finally:

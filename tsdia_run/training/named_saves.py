@@ -10,7 +10,7 @@ from typing import Any
 
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir import record, rewinding
-from tsdia_run.rundir.checkpoints import best, find
+from tsdia_run.rundir.checkpoints import aside, best, find
 from tsdia_run.rundir.checkpoints.files import sync
 from tsdia_run.rundir.checkpoints.retention import best_of, to_remove
 from tsdia_run.training.progress import PROGRESS
@@ -39,38 +39,38 @@ def save(
         OSError: The file system refused.
     """
     final = session.layout.root / f"checkpoint-epoch{epoch}-step{step}"
-    aside = final.with_name(f".{final.name}.saving")
+    beside = aside(final)
     if accelerator.is_main_process:
-        shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
-        aside.mkdir(parents=True)
+        shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
+        beside.mkdir(parents=True)
     accelerator.wait_for_everyone()
     PROGRESS.step, PROGRESS.epoch = step, epoch
     PROGRESS.metrics.update({name: float(value) for name, value in metrics.items()})
     configuration = accelerator.project_configuration
     is_automatic, configuration.automatic_checkpoint_naming = configuration.automatic_checkpoint_naming, False
     try:
-        sealing = None if is_hooked else Saving(session, PROGRESS).steps(accelerator, str(aside))
+        sealing = None if is_hooked else Saving(session, PROGRESS).steps(accelerator, str(beside))
         if sealing is not None:
             next(sealing)
-        accelerator.save_state(str(aside))
+        accelerator.save_state(str(beside))
         if sealing is not None:
             next(sealing, None)
     finally:
         configuration.automatic_checkpoint_naming = is_automatic
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _publish(aside, final)
+        _publish(beside, final)
     accelerator.wait_for_everyone()
     return final
 
 
-def _publish(aside: Path, final: Path) -> None:
+def _publish(beside: Path, final: Path) -> None:
     """Give it its name; what had that name before gives way in one step."""
     old = final.with_name(f".{final.name}.replaced")
     if final.exists():
         shutil.rmtree(old, ignore_errors=True)
         final.rename(old)
-    aside.rename(final)
+    beside.rename(final)
     sync(final.parent)
     shutil.rmtree(old, ignore_errors=True)
 

@@ -26,6 +26,7 @@ _NAMES = (
 )
 # One of these is in every directory that save_state finished or began: weights, or the random states of a rank.
 _STATE_FILE = re.compile(r"(pytorch_)?model.*\.(safetensors|bin)|random_states_\d+\.pkl")
+_ASIDE_SUFFIX = ".saving"
 # RUN_DIR/checkpoints/checkpoint_N, or RUN_DIR/SCRIPT_DIR/checkpoints/checkpoint_N.
 _MAX_DEPTH = 2
 _WITHOUT_CHECKPOINTS = OWN_NAMES | {"wandb", "tensorboard"}
@@ -148,6 +149,16 @@ def _directories(folder: Path) -> list[Path]:
     except OSError:
         return []
     return [folder / name for name in names if not name.startswith(".")]
+
+
+def aside(checkpoint: Path) -> Path:
+    """Where a checkpoint of the helper is written before it gets its name."""
+    return checkpoint.with_name(f".{checkpoint.name}{_ASIDE_SUFFIX}")
+
+
+def written_aside(run_dir: Path) -> list[Path]:
+    """The checkpoints that have no name yet, or never got one."""
+    return list(run_dir.glob(f".*{_ASIDE_SUFFIX}"))
 
 
 def has_state(path: Path) -> bool:

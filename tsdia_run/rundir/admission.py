@@ -1,11 +1,13 @@
-"""Whether anything of a run lives: its supervisor, by its claim; its ranks, by their lock or by their tag."""
+"""Whether a start may come in: not while anything of the run lives.
+
+Its supervisor is known by its claim, its ranks by their lock or by their tag.
+"""
 
 from __future__ import annotations
 
 import os
 import shlex
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, RunAliveError
@@ -44,20 +46,20 @@ def refuse(layout: RunLayout) -> None:
 
 def supervised(layout: RunLayout) -> RunAliveError:
     """The refusal where a supervisor holds the lock."""
-    who = _last_holder(layout)
+    who = holder.last(layout)
     for _ in range(_TRIES):
         if who is None or holder.life(who) is not Life.DEAD:
             break
         # It took the lock a moment ago, and writes down next that it did.
         time.sleep(_BETWEEN_TRIES_S)
-        who = _last_holder(layout)
+        who = holder.last(layout)
     return _held_by(layout, who)
 
 
 def _held_by(layout: RunLayout, who: Holder | None) -> RunAliveError:
     return RunAliveError(
         f"a live run holds {layout.root}: {who or 'its holder is not known'}",
-        hint="Wait for it to end, stop it, or start beside it with --name ANOTHER_NAME.",
+        hint=f"Stop it: {shlex.join(['tsdia-run', 'stop', str(layout.root)])}\nOr start beside it: --name ANOTHER_NAME",
     )
 
 
@@ -92,15 +94,14 @@ def refuse_ranks(layout: RunLayout) -> None:
         RunAliveError: It does.
         OSError: The file system refused to tell.
     """
-    is_locked, pids = _is_alive_locked(layout), _tagged(layout)
-    if not is_locked and not pids:
+    pids = tagged(layout)
+    if not pids and not _is_alive_locked(layout):
         return
     told = ", ".join(f"{pid} {_name(pid)}" for pid in pids[:_MAX_PIDS])
-    end_it = ["kill", *map(str, pids)] if pids else ["fuser", "-k", str(layout.alive)]
     raise RunAliveError(
         f"the training in {layout.root} still runs{f' (pid {told})' if told else ''}, though its supervisor"
-        f" ({_last_holder(layout) or 'not known'}) is gone",
-        hint=f"Wait for it to end, or end it: {shlex.join(end_it)}",
+        f" ({holder.last(layout) or 'not known'}) is gone",
+        hint=f"Wait for it to end, or end it: {shlex.join(['tsdia-run', 'stop', str(layout.root)])}",
     )
 
 
@@ -115,19 +116,13 @@ def _is_alive_locked(layout: RunLayout) -> bool:
         os.close(fd)
 
 
-def _tagged(layout: RunLayout) -> list[int]:
+def tagged(layout: RunLayout) -> list[int]:
     """The processes of an attempt whose ending was not written down; a supervisor that did so had ended them."""
     try:
         run = record.read(layout.record)
     except DamagedRunError:  # or none is there
         return []
     return members(run.run_id) if run.state in LIVE else []
-
-
-def _last_holder(layout: RunLayout) -> Holder | None:
-    with suppress(OSError):
-        return holder.read(layout.heartbeat)
-    return None
 
 
 def _name(pid: int) -> str:

@@ -1,0 +1,36 @@
+"""`tsdia-run stop`: ask a live run to end, from another terminal or another machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tsdia_run.cli import options
+
+Target = Annotated[str, typer.Argument(metavar="RUN", help="The run directory.")]
+Now = Annotated[
+    bool,
+    typer.Option(
+        "--now",
+        envvar="TSDIA_RUN_OPT_NOW",
+        help="Kill it: it gets no time to save. Example: stop runs/exp --now",
+    ),
+]
+
+
+def stop(target: Target, now: Now = False, quiet: options.Quiet = False, debug: options.Debug = False) -> None:
+    """Ask a live run to stop, as Ctrl-C in its terminal does, and wait until it has.
+
+    The request is a file in the run directory, so it also works from another machine and from outside of a container.
+
+    \b
+    tsdia-run stop runs/exp
+    tsdia-run stop runs/exp --now
+    """  # noqa: D301 - \b keeps the lines of a paragraph in the help
+    # Imported here, so that --help starts light.
+    from tsdia_run.cli.screen import Screen
+    from tsdia_run.cli.stopping import carry_out
+    from tsdia_run.launch.resumption import find_source
+
+    carry_out(find_source(target), Screen(quiet, is_verbose=False), is_now=now)

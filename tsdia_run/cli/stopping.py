@@ -1,0 +1,102 @@
+"""What `stop` does: leaves the request, and stays until the run has ended."""
+
+from __future__ import annotations
+
+import socket
+import time
+from datetime import datetime, timezone
+from signal import SIGTERM
+
+from tsdia_run.cli.screen import Screen
+from tsdia_run.errors import NotFoundError, RunAliveError, TsdiaRunError
+from tsdia_run.launch.prepare import read_attempt
+from tsdia_run.launch.resumption import Source
+from tsdia_run.rundir import guard, holder, record, stop_request
+from tsdia_run.rundir.contents import shown
+from tsdia_run.rundir.ending import Stop
+from tsdia_run.rundir.last_words import settle, settled
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.liveness import Living, living
+from tsdia_run.rundir.record import LIVE, Run
+from tsdia_run.rundir.stop_request import StopRequest
+from tsdia_run.settings import resolve
+from tsdia_run.supervise.process import end_orphans
+from tsdia_run.words import age
+
+_LOOK_S = 0.2
+# A supervisor beats every five seconds.
+_SILENT_S = 30.0
+
+
+def carry_out(source: Source, screen: Screen, *, is_now: bool) -> None:
+    """Ask, wait, and tell the ending.
+
+    Args:
+        source: The run.
+        screen: How much is said.
+        is_now: Whether it gets no time to end by itself.
+
+    Raises:
+        NotFoundError: A training without tsdia-run made the directory.
+        RunAliveError: It can't be ended from here.
+    """
+    layout, run = source.layout, source.run
+    if run is None:
+        raise NotFoundError(
+            f"{layout.root} was made by a training without tsdia-run, which nobody here can stop",
+            hint="Stop it where it was started.",
+        )
+    alive = living(layout)
+    if alive is Living.NOTHING:
+        run = settled(run, layout, layout.last_seen())
+        screen.note(f"{shown(layout.root)} does not run: {_ending(run)}")
+        return
+    host = socket.gethostname()
+    request = StopRequest(Stop(SIGTERM, f"asked to stop by `tsdia-run stop` on {host}"), is_now)
+    stop_request.write(layout.attempt(run.last.number).stop, request)
+    run = _wait(layout, run, request, screen) if alive is Living.SUPERVISED else _end(layout, run, screen, is_now)
+    screen.note(f"{shown(layout.root)}: {_ending(run)}")
+
+
+def _ending(run: Run) -> str:
+    outcome = run.last.outcome
+    return f"{run.state.value}: {outcome.reason}" if outcome else run.state.value
+
+
+def _wait(layout: RunLayout, run: Run, request: StopRequest, screen: Screen) -> Run:
+    """Until its supervisor has recorded the end, or is gone."""
+    asked = holder.last(layout) or "its supervisor"
+    screen.note(f"asked {asked}; waiting for the end of the training (Ctrl-C ends the waiting only)")
+    was_told = False
+    while True:
+        now = record.read(layout.record)
+        if now.state not in LIVE:
+            return now
+        if now.last.number != run.last.number:  # a restart was faster than the request
+            run = now
+            stop_request.write(layout.attempt(run.last.number).stop, request)
+        seen = layout.last_seen()
+        silent = datetime.now(timezone.utc) - seen if seen else None
+        if living(layout) is Living.NOTHING:
+            return settled(record.read(layout.record), layout, seen)
+        if not was_told and silent is not None and silent.total_seconds() > _SILENT_S:
+            was_told = True
+            screen.warn(f"no sign of life for {age(silent)}; it ends when its supervisor sees the request")
+        time.sleep(_LOOK_S)
+
+
+def _end(layout: RunLayout, run: Run, screen: Screen, is_now: bool) -> Run:
+    """Do what its supervisor would have done, had it not been killed."""
+    screen.note("its supervisor is gone; ending the training itself")
+    try:
+        grace_s = resolve([read_attempt(layout.attempt(run.last.number)).settings]).stop_grace_s
+    except TsdiaRunError:
+        grace_s = resolve([]).stop_grace_s
+    last_seen = layout.last_seen()
+    if not end_orphans(run.run_id, 0.0 if is_now else grace_s, lambda: False) or living(layout) is not Living.NOTHING:
+        raise RunAliveError(
+            f"the training in {layout.root} can't be ended from here: it runs on {run.last.host} or as another user",
+            hint="Run the same command there.",
+        )
+    with guard.claim_existing(layout.root):
+        return settle(record.read(layout.record), layout, last_seen)

@@ -1,0 +1,63 @@
+"""The request to stop: a file of the attempt, so that it crosses containers and hosts.
+
+``attempts/N/stop.json``, in docs/run-directory.md. That it is there is the request, whatever is in it: the training's
+own processes only look for it.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tsdia_run.rundir.atomic import write_json
+from tsdia_run.rundir.ending import Stop
+from tsdia_run.rundir.fields import read_object
+
+_MAX_BYTES = 64 * 1024
+_MAX_WHY_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class StopRequest:
+    """A request to stop.
+
+    Attributes:
+        stop: How and why.
+        is_now: Whether the training gets no time to end by itself.
+    """
+
+    stop: Stop
+    is_now: bool = False
+
+
+def write(path: Path, request: StopRequest) -> None:
+    """Ask.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    write_json(
+        path,
+        {
+            "requested_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "signal": request.stop.signal.name,
+            "why": request.stop.why,
+            "now": request.is_now,
+        },
+    )
+
+
+def read(path: Path) -> StopRequest | None:
+    """The request, if there is one."""
+    if not path.exists():
+        return None
+    data = read_object(path, _MAX_BYTES)
+    name, why = data.get("signal"), data.get("why")
+    known = {one.name: one for one in (signal.SIGINT, signal.SIGTERM)}
+    stop = Stop(
+        known.get(name, signal.SIGTERM) if isinstance(name, str) else signal.SIGTERM,
+        why[:_MAX_WHY_CHARACTERS] if isinstance(why, str) and why.isprintable() else "asked to stop",
+    )
+    return StopRequest(stop, data.get("now") is True)

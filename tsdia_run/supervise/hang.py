@@ -1,0 +1,128 @@
+"""Whether a training hangs: no output, no metric and no checkpoint for too long."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.rundir import checkpoints
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.record import Attempt
+from tsdia_run.words import duration
+
+# Longer between two looks means that we were stopped ourselves, the training with us.
+_MOST_BETWEEN_LOOKS_S = 5.0
+
+
+class Phase(Enum):
+    """What the training is at."""
+
+    START = "start"
+    TRAINING = "training"
+    SAVE = "save"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long nothing may be heard, in seconds.
+
+    Attributes:
+        training_s: While it trains.
+        start_s: Until its first metric or checkpoint.
+        save_s: While it saves a checkpoint.
+    """
+
+    training_s: float
+    start_s: float
+    save_s: float
+
+    def limit_s(self, phase: Phase) -> float:
+        """What holds in a phase."""
+        return {Phase.START: self.start_s, Phase.TRAINING: self.training_s, Phase.SAVE: self.save_s}[phase]
+
+    @property
+    def least_s(self) -> float:
+        """Before that no phase has a limit."""
+        return min(self.training_s, self.start_s, self.save_s)
+
+
+class HangWatch:
+    """Listens for signs of life.
+
+    Args:
+        layout: The files of the run.
+        attempt: The attempt.
+        patience: The limits; None for no watch at all.
+        output_bytes: How much the training has written to its output until now.
+    """
+
+    def __init__(
+        self, layout: RunLayout, attempt: Attempt, patience: Patience | None, output_bytes: Callable[[], int]
+    ) -> None:
+        self._layout = layout
+        self._attempt = attempt
+        self._patience = patience
+        self._output_bytes = output_bytes
+        self._metrics = _stamp(layout.metrics)
+        self._signs: tuple[object, ...] = ()
+        self._looked_s: float | None = None
+        self._silent_s = 0.0
+
+    def look(self, now_s: float) -> str | None:
+        """Listen; to be called twice a second.
+
+        Args:
+            now_s: On the monotonic clock, which stands still while the machine is suspended.
+
+        Returns:
+            Why it is taken for hanging, in words; None as long as it is not.
+        """
+        if self._patience is None:
+            return None
+        passed_s = 0.0 if self._looked_s is None else min(now_s - self._looked_s, _MOST_BETWEEN_LOOKS_S)
+        self._looked_s = now_s
+        self._silent_s += passed_s
+        signs = self._look_for_signs()
+        if signs != self._signs:
+            self._signs, self._silent_s = signs, 0.0
+        if self._silent_s < self._patience.least_s:
+            return None
+        phase = self._phase()
+        if self._silent_s < self._patience.limit_s(phase):
+            return None
+        during = {Phase.START: " since the start", Phase.TRAINING: "", Phase.SAVE: " while it saved"}[phase]
+        return f"hung: no output, metric or checkpoint for {duration(self._silent_s)}{during}"
+
+    def _look_for_signs(self) -> tuple[object, ...]:
+        layout = self._layout
+        return (
+            self._output_bytes(),
+            _stamp(layout.metrics),
+            # A checkpoint that comes or goes changes the folder that it is in.
+            _stamp(layout.root),
+            _stamp(layout.checkpoints),
+        )
+
+    def _phase(self) -> Phase:
+        has_saved = False
+        since_s = self._attempt.started_at.timestamp()
+        root = self._layout.root
+        for path in (*(one.path for one in checkpoints.find(root)), *checkpoints.written_aside(root)):
+            with suppress(OSError, DamagedRunError):
+                if any(mark.attempt == self._attempt.number for mark in checkpoints.unfinished(path)):
+                    return Phase.SAVE
+                has_saved |= path.stat().st_mtime >= since_s
+        return Phase.TRAINING if has_saved or _stamp(self._layout.metrics) != self._metrics else Phase.START
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size

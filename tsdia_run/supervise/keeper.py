@@ -1,0 +1,113 @@
+"""What must stand in the run directory while an attempt lives, whatever the script or the disk does to it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from tsdia_run.errors import DamagedRunError, TsdiaRunError
+from tsdia_run.rundir import record
+from tsdia_run.rundir.atomic import write_bytes
+from tsdia_run.rundir.guard import Claim, TakenError
+from tsdia_run.rundir.layout import STACKS_GLOB
+from tsdia_run.rundir.record import Attempt, Run
+
+_HEARTBEAT_S = 5.0
+
+
+class Keeper:
+    """Keeps the record, the heartbeat, the claim and the original config.
+
+    Args:
+        claim: The right to the run directory.
+        run: The record, as it is on disk.
+        original_config: The bytes of RUN_DIR/config.yml; None where there is none.
+    """
+
+    def __init__(self, claim: Claim, run: Run, original_config: bytes | None) -> None:
+        self.run = run
+        self.warnings: list[str] = []
+        self._claim = claim
+        self._layout = claim.layout
+        self._original_config = original_config
+        self._is_behind = False
+        self._is_taken = False
+        self._next_s = 0.0
+
+    def record(self, attempt: Attempt) -> None:
+        """Put the attempt, as it stands now, into the record."""
+        self.run = self.run.with_attempt(attempt)
+        self._write()
+
+    def tick(self, now_s: float) -> None:
+        """Beat, and mend what is missing; to be called often.
+
+        Args:
+            now_s: On the monotonic clock.
+        """
+        self._look_after_claim()
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + _HEARTBEAT_S
+        if not self._is_taken:
+            with suppress(OSError):
+                self._claim.touch()
+        if self._is_behind:
+            self._write()
+
+    def finish(self) -> None:
+        """After the script has ended."""
+        self._look_after_claim()
+        self._put_back_config()
+        for stacks in self._layout.attempt(self.run.last.number).root.glob(STACKS_GLOB):
+            with suppress(OSError):
+                if not stacks.stat().st_size:  # nobody asked a rank that was then killed
+                    stacks.unlink()
+
+    def _write(self) -> None:
+        if self._is_taken:
+            return
+        was_behind, self._is_behind = self._is_behind, False
+        try:
+            record.write(self._layout.record, self.run)
+        except OSError as error:
+            self._is_behind = True
+            if not was_behind:
+                self.warnings.append(f"the record could not be written: {error.strerror} ({self._layout.record})")
+
+    def _look_after_claim(self) -> None:
+        if self._is_taken or self._claim.is_standing():
+            return
+        try:
+            self._refuse_anothers()
+            self._claim.renew()
+            self._layout.attempt(self.run.last.number).root.mkdir(parents=True, exist_ok=True)
+        except TakenError:
+            self._is_taken = True
+            self.warnings.append(f"another run is in the place of {self._layout.root}; nothing more is recorded there")
+        except (OSError, TsdiaRunError) as error:
+            self._is_taken = True
+            self.warnings.append(f"the run directory was removed and can't be made again: {error}")
+        else:
+            self.warnings.append(
+                "the script removed or replaced its run directory: what was in it is gone; record and lock are made"
+                " again. Scripts that insist on an empty directory take `script_dir: out` in the tsdia_run section"
+            )
+            self._write()
+
+    def _refuse_anothers(self) -> None:
+        try:
+            found = record.read(self._layout.record)
+        except DamagedRunError:  # there is none, most likely
+            return
+        if found.run_id != self.run.run_id:
+            raise TakenError(self._layout.root)
+
+    def _put_back_config(self) -> None:
+        """TS-DIA's Trainer copies the config that it got over the original."""
+        original, path = self._original_config, self._layout.config
+        try:
+            if original is not None and not self._is_taken and (not path.is_file() or path.read_bytes() != original):
+                write_bytes(path, original)
+                self.warnings.append("the script wrote over config.yml; the original is back in its place")
+        except OSError as error:
+            self.warnings.append(f"config.yml could not be put back: {error.strerror}")

@@ -1,0 +1,88 @@
+"""What the system says about memory: whether the kernel's OOM killer was at work, and how much there was.
+
+Counters of the cgroup (v2: https://docs.kernel.org/admin-guide/cgroup-v2.html, v1: cgroup-v1/memory.html there), else
+those of the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from contextlib import suppress
+from pathlib import Path
+
+from tsdia_run.words import size
+
+_MOUNT = Path("/sys/fs/cgroup")
+_VMSTAT = Path("/proc/vmstat")
+_MEMINFO = Path("/proc/meminfo")
+_KIB = 1024
+
+
+class Watch:
+    """Counts kills for memory from its creation on."""
+
+    def __init__(self) -> None:
+        self._groups = _groups()
+        self._before = self._kills()
+
+    def verdict(self) -> str | None:
+        """What there is to say about a training that was killed; None where the kernel did not kill for memory."""
+        if self._kills() <= self._before:
+            return None
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _KIB
+        limit = self._limit_bytes()
+        room = f" of {size(limit)}" if limit else ""
+        return f"the kernel's OOM killer was at work; the largest process had used {size(peak)}{room}"
+
+    def _kills(self) -> int:
+        for group in self._groups[:1]:
+            for name in ("memory.events", "memory.oom_control"):
+                found = _counter(group / name, "oom_kill")
+                if found is not None:
+                    return found
+        return _counter(_VMSTAT, "oom_kill") or 0
+
+    def _limit_bytes(self) -> int | None:
+        limits = [_counter(_MEMINFO, "MemTotal:") or 0]
+        machine = limits[0] * _KIB
+        found = [machine] if machine else []
+        for group in self._groups:
+            for name in ("memory.max", "memory.limit_in_bytes"):
+                with suppress(OSError, ValueError):
+                    found.append(int((group / name).read_text()))
+        return min(found, default=None)
+
+
+def _groups() -> list[Path]:
+    """The folder of our cgroup, then those above it."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        bases = {"": (_MOUNT, _MOUNT / "unified"), "memory": (_MOUNT / "memory",)}.get(controllers, ())
+        for base in bases:
+            # In a container the path may be that of the host, which can't be seen from inside.
+            group = Path(f"{base}{path}")
+            folders = [one for one in (group, *group.parents) if one == base or base in one.parents]
+            found = [one for one in folders if _has_memory(one)]
+            if found:
+                return found
+    return []
+
+
+def _has_memory(folder: Path) -> bool:
+    return any(os.access(folder / name, os.R_OK) for name in ("memory.events", "memory.oom_control"))
+
+
+def _counter(path: Path, name: str) -> int | None:
+    try:
+        for line in path.read_text().splitlines():
+            words = line.split()
+            if words[:1] == [name]:
+                return int(words[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return None
