@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -17,23 +16,29 @@ ERRORS = ("ENOSPC", "EIO", "EROFS")
 
 
 @pytest.fixture(scope="module")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    zygote = Zygote(tmp_path_factory.mktemp("zygote"))
-    yield zygote
-    zygote.close()
+def failed_run(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A run that can be resumed."""
+    project = Project.make(tmp_path_factory.mktemp("template") / "project")
+    assert zygote.run("new", "config.yml", cwd=project.root).code == 3
+    return project
 
 
+@pytest.mark.parametrize("command", ["new", "resume"])
 @pytest.mark.parametrize("kind", ["dies", "fails", "keeps failing"])
-def test_new(zygote: Zygote, tmp_path: Path, kind: str) -> None:
-    for at in count(1):
-        project = Project.make(tmp_path / str(at))
-        fault = Fault(
-            str(project.root / "runs"), at, DIE if kind == "dies" else ERRORS[at % 3], kind == "keeps failing"
-        )
-        ended = zygote.run("new", "config.yml", cwd=project.root, fault=fault)
+def test_every_call_may_fail(zygote: Zygote, failed_run: Project, tmp_path: Path, command: str, kind: str) -> None:
+    words = {"new": ("new", "config.yml"), "resume": ("resume", "runs/exp")}[command]
+    # A disk that stays full differs only after the first failure that is survived.
+    step = 3 if kind == "keeps failing" else 1
+    for at in count(1, step):
+        root = tmp_path / "project"
+        project = Project.make(root) if command == "new" else Project.copy(failed_run, root)
+        how = DIE if kind == "dies" else ERRORS[(at // step) % 3]
+        fault = Fault(str(project.root / "runs"), at, how, stays=kind == "keeps failing")
+        ended = zygote.run(*words, cwd=project.root, fault=fault)
         if not ended.failed:
             break
-        project.check(ended, fault)
-        project.finish(zygote, f"{fault}: {ended}")
-        shutil.rmtree(project.root)
+        told = f"{fault}: {ended}"
+        project.check(ended, told)
+        project.check_next(zygote, told)
+        shutil.rmtree(root)
     assert at > 30

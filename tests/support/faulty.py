@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,11 +59,16 @@ class Zygote:
         """End it."""
         self._process.communicate()
 
-    def run(self, *words: str, cwd: Path, fault: Fault | None = None) -> Ended:
-        """Run the command to the end of its own process; a training may outlive it."""
+    def run(self, *words: str, cwd: Path, fault: Fault | None = None, kill_after_s: float | None = None) -> Ended:
+        """Run the command to the end of its own process, or kill it at some time; a training may outlive it."""
         assert self._process.stdin
         assert self._process.stdout
-        start = {"words": words, "cwd": str(cwd), "fault": asdict(fault or Fault(str(cwd)))}
+        start = {
+            "words": words,
+            "cwd": str(cwd),
+            "fault": asdict(fault or Fault(str(cwd))),
+            "kill_after_s": kill_after_s,
+        }
         self._process.stdin.write(json.dumps(start) + "\n")
         self._process.stdin.flush()
         return Ended(**json.loads(self._process.stdout.readline()))
@@ -85,7 +92,7 @@ def _redirect(fd: int, path: Path | str) -> None:
     os.close(opened)
 
 
-def _fork(words: list[str], cwd: str, fault: Fault, folder: Path) -> Ended:
+def _fork(words: list[str], cwd: str, fault: Fault, kill_after_s: float | None, folder: Path) -> Ended:
     out, err, report = (folder / name for name in ("out", "err", "report"))
     report.unlink(missing_ok=True)
     pid = os.fork()
@@ -100,6 +107,9 @@ def _fork(words: list[str], cwd: str, fault: Fault, folder: Path) -> Ended:
             leave(_run(words))
         finally:
             leave(99)
+    if kill_after_s is not None:
+        time.sleep(kill_after_s)
+        os.kill(pid, signal.SIGKILL)  # not reaped yet, so it is nobody else's pid
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     failed = report.read_text() if report.exists() else ""
     return Ended(code, out.read_text(), err.read_text(), failed)
@@ -119,7 +129,7 @@ def main() -> None:
     assert code == 0, (folder / "warm").read_text()
     for line in requests:
         start = json.loads(line)
-        ended = _fork(start["words"], start["cwd"], Fault(**start["fault"]), folder)
+        ended = _fork(start["words"], start["cwd"], Fault(**start["fault"]), start["kill_after_s"], folder)
         answers.write(json.dumps(asdict(ended)) + "\n")
         answers.flush()
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.command import lines_of, record_of
 from tests.support.faulty import Ended, Zygote
-from tests.support.faulty_calls import DIE, Fault
 from tsdia_run.errors import RunAliveError
 from tsdia_run.rundir import admission, record
+from tsdia_run.rundir.last_words import settled
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.record import State
 
 LINES = 40
 # Its first attempt saves and fails, the others complete.
@@ -22,7 +25,12 @@ with open("trace", "a") as trace:
     trace.write("began " + attempt + "\\n")
 for number in range({LINES}):
     print("attempt", attempt, "line", number)
-checkpoint = pathlib.Path(os.environ["TSDIA_RUN_DIR"], "checkpoint-epoch0-step5")
+run_dir = os.environ["TSDIA_RUN_DIR"]
+with open(run_dir + "/metrics.jsonl", "a") as metrics:
+    metrics.write('{{"step": 5, "time": 1.5, "attempt": ' + attempt + ', "loss": 0.5}}\\n')
+with open(run_dir + "/config.yml", "a") as config:
+    config.write("# as TS-DIA's Trainer does\\n")
+checkpoint = pathlib.Path(run_dir, "checkpoint-epoch0-step5")
 checkpoint.mkdir(exist_ok=True)
 (checkpoint / "state.json").write_text("{{}}")
 with open("trace", "a") as trace:
@@ -56,6 +64,14 @@ class Project:
         (root / "train.py").write_text(SCRIPT)
         return cls(root, 0)
 
+    @classmethod
+    def copy(cls, template: Project, root: Path) -> Project:
+        """Another one, with the run that the template has."""
+        shutil.copytree(template.root, root, symlinks=True)
+        for path in root.rglob("*.json"):
+            path.write_text(path.read_text().replace(str(template.root), str(root)))
+        return cls(root, len(record_of(root / "runs" / "exp")["attempts"]))
+
     @property
     def run_dir(self) -> Path:
         """The run."""
@@ -66,19 +82,24 @@ class Project:
         path = self.root / "trace"
         return path.read_text().splitlines() if path.exists() else []
 
-    def check(self, ended: Ended, fault: Fault) -> None:
-        """What must be true after a start in which something failed."""
-        told = f"{fault}: {ended}"
+    def check(self, ended: Ended, told: str) -> None:
+        """What must be true after a start in which something failed, or that was killed.
+
+        Args:
+            ended: How it ended.
+            told: What was done to it, for messages.
+        """
+        was_killed = ended.code == -signal.SIGKILL
         assert "Traceback" not in ended.err, told
         assert "bug in" not in ended.err, told
-        if fault.how == DIE:
+        if was_killed:
             self._wait_for_the_end()
         self._check_record(told)
         began = f"began {self.attempt}" in self.trace()
         if began:
             assert f"ended {self.attempt}" in self.trace(), told
             self._check_log(told)
-        if fault.how == DIE:
+        if was_killed:
             return
         if began:
             assert ended.code == (0 if self.attempt else 3), told
@@ -87,19 +108,24 @@ class Project:
             assert ended.code in (73, 74), told
             assert ended.err.count("tsdia-run: error:") == 1, told
 
-    def finish(self, zygote: Zygote, told: str) -> None:
-        """The next command goes on, whatever was left, until the run has completed."""
-        had_begun = f"began {self.attempt}" in self.trace()
-        for _ in range(2):
-            ended = zygote.run("ensure", "config.yml", cwd=self.root)
-            if ended.code != 3:
-                break
-        assert ended.code == 0, f"{told}: {ended}"
-        found = record_of(self.run_dir)
-        assert found["state"] == "completed", told
-        if had_begun:
-            attempt = found["attempts"][self.attempt]
-            assert attempt["outcome"]["exit_code"] == (0 if self.attempt else 3), f"{told}: {attempt}"
+    def check_next(self, zygote: Zygote, told: str) -> None:
+        """The next command goes on from whatever was left: with the attempt that could not start, or the one after."""
+        began = f"began {self.attempt}" in self.trace()
+        coming = self.attempt + 1 if began else self.attempt
+        ended = zygote.run("ensure", "config.yml", cwd=self.root)
+        told = f"{told}, then {ended}"
+        if began and self.attempt > 0:
+            assert "has completed" in ended.err, told
+        else:
+            assert f"ended {coming}" in self.trace(), told
+        assert ended.code == (0 if coming else 3), told
+        # As every reader sees it: what a killed supervisor could not write is made up for.
+        layout = RunLayout(self.run_dir)
+        run = settled(record.read(layout.record), layout, layout.last_seen())
+        assert run.state is (State.COMPLETED if coming else State.FAILED), told
+        outcomes = [one.outcome for one in run.attempts if f"began {one.number}" in self.trace()]
+        codes = [outcome.exit_code if outcome else None for outcome in outcomes]
+        assert codes == [3, 0, 0][: len(codes)], told
 
     def _check_record(self, told: str) -> None:
         layout = RunLayout(self.run_dir)
@@ -116,9 +142,15 @@ class Project:
         expected = [f"attempt {self.attempt} line {number}" for number in range(LINES)]
         deadline = time.monotonic() + _LIMIT_S
         # The relay may have outlived its supervisor.
-        while lines_of(self.run_dir, self.attempt) != expected:
-            assert time.monotonic() < deadline, f"{told}: {lines_of(self.run_dir, self.attempt)}"
+        while (found := self._lines()) != expected:
+            assert time.monotonic() < deadline, f"{told}: {found}"
             time.sleep(0.005)
+
+    def _lines(self) -> list[str]:
+        try:
+            return lines_of(self.run_dir, self.attempt)
+        except FileNotFoundError:
+            return []
 
     def _wait_for_the_end(self) -> None:
         deadline = time.monotonic() + _LIMIT_S

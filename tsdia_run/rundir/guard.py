@@ -26,6 +26,7 @@ from tsdia_run.rundir.locks import Locking, lock, lock_patiently
 _TOKEN_PREFIX = f"{OWN_DIR_NAME}."
 _CLAIM = RunLayout(Path()).claim.name
 _HEARTBEAT = RunLayout(Path()).heartbeat.name
+_ALIVE = RunLayout(Path()).alive.name
 
 
 class TakenError(RunAliveError):
@@ -74,7 +75,7 @@ class Claim:
 
     def open_alive(self) -> int:
         """A descriptor with the shared lock of a living rank, for the process that is about to be started."""
-        fd = os.open(self.layout.alive, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = os.open(self.layout.alive, os.O_RDONLY | os.O_CLOEXEC)
         lock(fd, shared=True)
         return fd
 
@@ -155,6 +156,7 @@ def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = la
             check(layout)
             if locking is Locking.UNKNOWN:
                 claim = Claim(layout, claim_fd, _take(layout, newest))
+            layout.alive.touch()
             claim.sign()
     except BaseException:
         claim.close()
@@ -237,6 +239,8 @@ def _fill(layout: RunLayout, token: str, dir_fd: int) -> Claim:
         claim_fd = _create(_CLAIM, fd)
         if lock(claim_fd) is Locking.UNKNOWN:
             held_fd = held.put_first(fd)
+        # Now, since a disk that is full must refuse the start, not be found out in its midst.
+        os.close(_create(_ALIVE, fd))
         heartbeat_fd = _create(_HEARTBEAT, fd)
         try:
             write_all(heartbeat_fd, holder.ourselves().as_bytes())
@@ -267,7 +271,7 @@ def _rename(token: str, dir_fd: int) -> bool:
 def _remove(own: Path) -> None:
     """Remove an own folder in which nobody has put anything else yet."""
     held.remove_first(own)
-    for name in (_HEARTBEAT, _CLAIM):
+    for name in (_HEARTBEAT, _ALIVE, _CLAIM):
         with suppress(OSError):
             (own / name).unlink()
     with suppress(OSError):
