@@ -21,6 +21,9 @@ from tests.support.command import environment
 from tests.support.faulty_calls import Fault
 from tsdia_run.__main__ import main as command
 
+# A start that waits for something that does not come ends by SIGALRM.
+_LIMIT_S = 300
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -102,6 +105,7 @@ def _fork(words: list[str], cwd: str, fault: Fault, kill_after_s: float | None, 
             _redirect(1, out)
             _redirect(2, err)
             os.chdir(cwd)
+            signal.alarm(_LIMIT_S)
             if fault.at:
                 faulty_calls.install(fault, report)
             leave(_run(words))

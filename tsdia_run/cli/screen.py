@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 import sys
 from contextlib import suppress
@@ -14,10 +13,12 @@ from tsdia_run.cli.say import say
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import checkpoints
 from tsdia_run.rundir.contents import free_name, shown
+from tsdia_run.rundir.fields import read_object
 from tsdia_run.rundir.record import Attempt, State
 from tsdia_run.supervise.job import Ended
 from tsdia_run.words import duration, shell
 
+_MAX_BYTES = 64 * 1024
 _MARKS = {State.COMPLETED: ("✓", "green"), State.FAILED: ("✗", "red"), State.STOPPED: ("■", "yellow")}
 
 
@@ -102,10 +103,7 @@ def _wandb_line(plan: Plan, ended: Ended) -> str | None:
     offline = sorted(folder.glob(f"offline-run-*-{glob.escape(ended.run.wandb_id or ended.run.run_id)}"))
     if offline:
         return shell(["wandb", "sync", *map(shown, offline)])
-    try:
-        url = json.loads(plan.layout.wandb_info.read_bytes())["run_url"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+    url = read_object(plan.layout.wandb_info, _MAX_BYTES).get("run_url")
     return url if isinstance(url, str) else None
 
 

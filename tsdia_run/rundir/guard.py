@@ -75,7 +75,7 @@ class Claim:
 
     def open_alive(self) -> int:
         """A descriptor with the shared lock of a living rank, for the process that is about to be started."""
-        fd = os.open(self.layout.alive, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(self.layout.alive, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         lock(fd, shared=True)
         return fd
 

@@ -34,7 +34,7 @@ def open_lock(path: Path) -> int:
     except FileNotFoundError:
         raise
     except OSError:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def lock(fd: int, *, shared: bool = False) -> Locking:
