@@ -1,8 +1,8 @@
-"""The same examples in every run: a check that fails must fail again."""
+"""The same examples in every run, on slow machines too: a check that fails must fail again."""
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("same")

@@ -20,8 +20,8 @@ model = accelerator.prepare(torch.nn.Linear(2, 3))
 accelerator.log({"val_loss": 1.0, "loss": 2.0}, step=1)
 for step in range(2, 5):
     accelerator.log({"loss": float("nan")}, step=step)
-os.makedirs("runs/exp/checkpoint-4", exist_ok=True)
-open("runs/exp/checkpoint-4/state.json", "w").write("{}")
+os.makedirs("runs/exp/checkpoint-2", exist_ok=True)
+open("runs/exp/checkpoint-2/state.json", "w").write("{}")
 accelerator.end_training()
 print("variables", sorted(name for name in os.environ if name.startswith("WANDB_")), flush=True)
 """
@@ -52,6 +52,7 @@ def test_everything_that_the_hooks_keep_over_two_attempts(accelerated: Path) -> 
 
     again = tsdia_run("resume", "runs/exp", "--again", cwd=accelerated, env=OFFLINE)
     assert again.returncode == 0, again.stderr
+    assert "W&B has the steps up to 4 and will drop those from 3 to there (2 steps)" in again.stderr
     sync = re.search(r"wandb +wandb sync (.*)", again.stderr)
     assert sync
     folders = sync.group(1).split()
@@ -69,7 +70,7 @@ def test_without_hooks_the_script_is_bare_and_still_one_wandb_run(accelerated: P
     assert "Validation" not in done.stdout
     run_dir = accelerated / "runs/exp"
     kept = {path.name for path in run_dir.iterdir()}
-    assert kept == {".tsdia", "attempts", "checkpoint-4", "config.yml", "logs", "run.json", "wandb"}
+    assert kept == {".tsdia", "attempts", "checkpoint-2", "config.yml", "logs", "run.json", "wandb"}
     assert not (run_dir / "attempts/0/exit-rank0.json").exists()
     (offline,) = run_dir.glob("wandb/offline-run-*")
     assert offline.name.endswith(record_of(run_dir)["wandb_id"])
@@ -111,7 +112,7 @@ def test_a_program_of_its_own_gets_the_wandb_run_by_its_environment(project: Pat
 
 
 def test_the_closing_card_names_no_torn_checkpoint_to_go_on_from(project: Path) -> None:
-    (project / "train.py").write_text("import os\nos.makedirs('runs/exp/checkpoint-4')\nraise SystemExit(1)\n")
+    (project / "train.py").write_text("import os\nos.makedirs('runs/exp/checkpoint-2')\nraise SystemExit(1)\n")
     done = tsdia_run("new", "config.yml", cwd=project)
     assert "1, none of them whole" in done.stderr
     assert "tsdia-run resume" not in done.stderr

@@ -37,6 +37,7 @@ class Run:
         body: str,
         number: int = 0,
         *,
+        head: str = HEAD,
         config: str | None = CONFIG,
         ranks: int = 1,
         hooks: str = "trackers",
@@ -58,7 +59,7 @@ class Run:
         if config is not None:
             (attempt / "config.yml").write_text(config)
             variables["TSDIA_RUN_CONFIG"] = str(attempt / "config.yml")
-        self.script.write_text(HEAD + body)
+        self.script.write_text(head + body)
         argv = [sys.executable, str(BOOTSTRAP), str(self.script)]
         if ranks > 1:
             flags = ["--multi_gpu", "--num_processes", str(ranks), "--main_process_port", "0"]
@@ -237,6 +238,19 @@ def test_without_wandb_the_training_goes_on_and_nothing_asks(run: Run, mode: str
     assert done.stdout.endswith("done\n")
     assert not (run.run_dir / "wandb_info.json").exists()
     assert ("no API key" in done.stderr) == (mode == "online")
+
+
+def test_where_wandb_is_not_installed_the_training_goes_on(run: Run) -> None:
+    # None is what Python takes for a module that can't be found.
+    done = run.attempt(
+        "a = Accelerator(log_with='all', project_dir='logs')\n"
+        "a.init_trackers('p', config={'lr': 1})\n"
+        "print([tracker.name for tracker in a.trackers])\n",
+        head=f"import sys\nsys.modules['wandb'] = None\n{HEAD}",
+    )
+    assert "'wandb'" not in done.stdout.splitlines()[-1]
+    assert not (run.run_dir / "wandb_info.json").exists()
+    assert not (run.run_dir / "wandb").exists()
 
 
 def test_other_ranks_take_no_id(run: Run) -> None:

@@ -14,7 +14,7 @@ from typing import NoReturn
 from tsdia_run.cli.detaching import stay
 from tsdia_run.cli.screen import Screen
 from tsdia_run.config.source import MAX_CONFIG_BYTES
-from tsdia_run.launch import prepare
+from tsdia_run.launch import prepare, resumption
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.rundir import record
@@ -75,6 +75,9 @@ def carry_out(
     # Last, so that whatever dies before leaves no attempt that a resume could not read.
     record.write(plan.layout.record, run)
     screen.opening(plan, attempt)
+    dropped = resumption.dropped_by_wandb(plan.layout, request.checkpoint) if request.number else None
+    if dropped:
+        screen.warn(dropped)
 
     def beside() -> None:
         on_started()

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
-from tsdia_run.rundir import checkpoints, record
+from tsdia_run.rundir import checkpoints, metrics, record
 from tsdia_run.rundir.checkpoints import Checkpoint, Choice, Verdict, best
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
-from tsdia_run.words import shell
+from tsdia_run.words import count, shell
 
 LATEST, BEST = "latest", "best"
 _MAX_LINKS = 40
@@ -160,3 +160,19 @@ def _unlinked(path: Path) -> Path:
 def _enclosing(path: Path) -> RunLayout | None:
     folders = (RunLayout(folder) for folder in (path, *path.parents))
     return next((layout for layout in folders if layout.record.is_file()), None)
+
+
+def dropped_by_wandb(layout: RunLayout, checkpoint: Path | None) -> str | None:
+    """What W&B will not take from a resume, since it has such steps already, in words; None where it takes all."""
+    summary = metrics.read_summary(layout)
+    has_wandb = layout.wandb_info.exists() or (layout.root / "wandb").is_dir()
+    if checkpoint is None or not has_wandb or summary is None or summary.highest_step is None:
+        return None
+    step = next((one.step for one in checkpoints.find(layout.root) if one.path == checkpoint), None)
+    if step is None or step >= summary.highest_step:
+        return None
+    again = count(summary.highest_step - step, "step")
+    return (
+        f"W&B has the steps up to {summary.highest_step} and will drop those from {step + 1} to there ({again}) when"
+        " they are logged once more; metrics.jsonl has all of them"
+    )

@@ -167,7 +167,10 @@ class Log:
             return True
         self._dropped = dropped
         if self._fd is not None and self._size > size:
-            os.ftruncate(self._fd, size)
+            try:
+                os.ftruncate(self._fd, size)
+            except OSError:  # half a note stays where the disk refuses everything
+                return False
             self._size, self.is_torn = size, was_torn
         return False
 

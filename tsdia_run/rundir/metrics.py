@@ -112,6 +112,7 @@ class Summary:
         lines: How many lines that are.
         starts: The first step of each attempt that named one.
         last_step: The highest step that counts.
+        highest_step: The highest step of all, superseded ones among them: what a tracker has seen.
         series: The metrics by their names, in the order of their first appearance.
     """
 
@@ -119,6 +120,7 @@ class Summary:
     lines: int = 0
     starts: dict[int, int] = field(default_factory=dict)
     last_step: int | None = None
+    highest_step: int | None = None
     series: dict[str, Series] = field(default_factory=dict)
 
     def add(self, line: Line) -> bool:
@@ -134,6 +136,8 @@ class Summary:
             if self.last_step is not None and step <= self.last_step:
                 return False
         self.lines += 1
+        if step is not None:
+            self.highest_step = step if self.highest_step is None else max(step, self.highest_step)
         if self._is_superseded(line):
             return True
         if step is not None:
@@ -153,7 +157,7 @@ class Summary:
     def begin_again(self) -> None:
         """Forget everything but where the attempts begin."""
         self.offset = self.lines = 0
-        self.last_step = None
+        self.last_step = self.highest_step = None
         self.series.clear()
 
 
@@ -251,6 +255,7 @@ def load(path: Path) -> Summary | None:
             lines=int(data["lines"]),
             starts={int(attempt): int(step) for attempt, step in data["starts"].items()},
             last_step=_step(data["last_step"]),
+            highest_step=_step(data["highest_step"]),
             series={str(name): _series(one) for name, one in data["series"].items()},
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
