@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Starter
+from tests.support.faulty import Zygote
 
 CONFIG = """\
 # a comment that stays
@@ -34,3 +35,11 @@ def start() -> Iterator[Starter]:
     starter = Starter()
     yield starter
     starter.close()
+
+
+@pytest.fixture(scope="module")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """Starts the command without the time that its imports take."""
+    zygote = Zygote(tmp_path_factory.mktemp("zygote"))
+    yield zygote
+    zygote.close()

@@ -7,13 +7,18 @@ from pathlib import Path
 
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.rundir.entry import Entry, enter
+from tsdia_run.rundir.guard import claim_existing
 
 
 def main() -> None:
     """Print `won` or the exit code of the refusal."""
     sys.stdin.readline()  # all starters go at once
+    run_dir = Path(sys.argv[1])
     try:
-        claim, _ = enter(Entry(Path(sys.argv[1]), "--move-aside" in sys.argv, lambda *flags: " ".join(flags)))
+        if "--existing" in sys.argv:
+            claim = claim_existing(run_dir)
+        else:
+            claim, _ = enter(Entry(run_dir, "--move-aside" in sys.argv, lambda *flags: " ".join(flags)))
     except TsdiaRunError as error:
         print(error.exit_code, flush=True)  # noqa: T201
         return

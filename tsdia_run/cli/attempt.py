@@ -8,16 +8,19 @@ import socket
 import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import NoReturn
 
 from tsdia_run.cli.detaching import stay
 from tsdia_run.cli.screen import Screen
+from tsdia_run.config.source import MAX_CONFIG_BYTES
 from tsdia_run.launch import prepare, resumption
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.rundir import record
 from tsdia_run.rundir.atomic import write_bytes
 from tsdia_run.rundir.ending import exit_status
+from tsdia_run.rundir.fields import read_bounded
 from tsdia_run.rundir.guard import Claim
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.rundir.redaction import Redactor
@@ -57,10 +60,9 @@ def carry_out(
     request = plan.request
     attempt = _attempt(plan, superseded)
     run = run.with_attempt(attempt)
-    record.write(plan.layout.record, run)
     if request.number == 0 and request.document is not None:
         write_bytes(plan.layout.config, request.document.data)
-    original = plan.layout.config.read_bytes() if plan.layout.config.is_file() else None
+    original = _original(plan.layout.config)
     ours = {
         **_wandb_variables(plan, run),
         **_launcher_variables(plan),
@@ -70,6 +72,8 @@ def carry_out(
     }
     redactor = Redactor.from_environment({**request.environ, **ours})
     prepare.write_attempt(plan, redactor, ours)
+    # Last, so that whatever dies before leaves no attempt that a resume could not read.
+    record.write(plan.layout.record, run)
     screen.opening(plan, attempt)
     dropped = resumption.dropped_by_wandb(plan.layout, request.checkpoint) if request.number else None
     if dropped:
@@ -101,6 +105,14 @@ def carry_out(
     ended = Supervisor(job).supervise()
     screen.closing(plan, ended)
     return ended
+
+
+def _original(path: Path) -> bytes | None:
+    """The user's config as it is in the run; None where there is none, or something else in its place."""
+    try:
+        return read_bounded(path, MAX_CONFIG_BYTES)
+    except (OSError, ValueError):
+        return None
 
 
 def _wandb_variables(plan: Plan, run: Run) -> dict[str, str]:

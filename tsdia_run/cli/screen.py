@@ -17,6 +17,7 @@ from tsdia_run.rundir.record import Attempt, State
 from tsdia_run.supervise.job import Ended
 from tsdia_run.words import duration, shell
 
+_MAX_BYTES = 64 * 1024
 _MARKS = {State.COMPLETED: ("✓", "green"), State.FAILED: ("✗", "red"), State.STOPPED: ("■", "yellow")}
 
 

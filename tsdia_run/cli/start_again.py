@@ -28,7 +28,7 @@ from tsdia_run.rundir.checkpoints import Choice, ranks
 from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.last_words import settle, settled
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.record import Attempt, Outcome, Run, State
+from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 from tsdia_run.rundir.redaction import Redactor
 from tsdia_run.settings import Layer, Settings, resolve
 from tsdia_run.words import nearest, shell
@@ -116,7 +116,11 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
         screen.note(f"changed {change.kind.value}: {change.text}")
     last_seen = layout.last_seen()
     with guard.claim_existing(layout.root) as claim:
+        screen.warn(*claim.warnings)
         run = _claimed_run(source, last.run, last_seen)
+        if source.run and source.run.state in LIVE and run.last.outcome:
+            # Its supervisor was killed, so nobody has told it yet.
+            screen.note(f"attempt {run.last.number}: {run.state.value}: {run.last.outcome.reason}")
         superseded = rewinding.beyond(layout, planned.request.checkpoint)
         if superseded:
             screen.note(f"kept, but no longer counted: {', '.join(superseded)}")

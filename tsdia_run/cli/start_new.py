@@ -105,6 +105,7 @@ def start(wanted: Wanted, beginning: Beginning, *, move_aside: bool) -> None:
         wandb_name=wanted.environ.get("WANDB_NAME", directory.name),
     )
     catalog.note(directory, wanted.environ)
+    wanted.screen.warn(*claim.warnings)
     with claim:
         on_started = leave_terminal(claim) if wanted.is_detached else stay
         ended = carry_through(planned, claim, run, wanted.screen, on_started=on_started)

@@ -11,7 +11,7 @@ from tsdia_run.cli.screen import Screen
 from tsdia_run.errors import NotFoundError, RunAliveError, TsdiaRunError
 from tsdia_run.launch.prepare import read_attempt
 from tsdia_run.launch.resumption import Source
-from tsdia_run.rundir import guard, record, stop_request
+from tsdia_run.rundir import guard, holder, record, stop_request
 from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.ending import Stop
 from tsdia_run.rundir.last_words import settle, settled
@@ -65,10 +65,8 @@ def _ending(run: Run) -> str:
 
 def _wait(layout: RunLayout, run: Run, request: StopRequest, screen: Screen) -> Run:
     """Until its supervisor has recorded the end, or is gone."""
-    holder = guard.holder(layout.root)
-    screen.note(
-        f"asked {holder or 'its supervisor'}; waiting for the end of the training (Ctrl-C ends the waiting only)"
-    )
+    asked = holder.last(layout) or "its supervisor"
+    screen.note(f"asked {asked}; waiting for the end of the training (Ctrl-C ends the waiting only)")
     was_told = False
     while True:
         now = record.read(layout.record)

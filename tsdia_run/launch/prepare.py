@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir.atomic import write_bytes, write_json
+from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.rundir.redaction import REDACTED, Redactor
 from tsdia_run.settings import Layer, Settings, read_layer
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Settings that are command lines, which may have a secret in them.
 _ARGUMENTS = ("args", "resume_args")
+# Linux starts no program with more arguments and variables than some 2 MiB.
+_MAX_COMMAND_BYTES = 16 * 1024 * 1024
 
 
 def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> None:
@@ -36,7 +38,8 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
         OSError: The file system refused.
     """
     attempt = plan.layout.attempt(plan.request.number)
-    attempt.root.mkdir(parents=True)
+    # It may be there: of a start that was killed before it got into the record.
+    attempt.root.mkdir(parents=True, exist_ok=True)
     plan.layout.logs.mkdir(exist_ok=True)
     if plan.script_config is not None:
         write_bytes(attempt.config, plan.script_config.text.encode())
@@ -183,24 +186,25 @@ def read_attempt(attempt: AttemptLayout) -> Recorded:
         DamagedRunError: It is missing or not ours.
     """
     try:
-        data = json.loads(attempt.command.read_bytes())
-        settings = dict(data["settings"])
-        variables = dict(settings.get("env", {}))
-        kept = {name: value for name, value in variables.items() if REDACTED not in value}
+        fields = Fields(parse_json(read_bounded(attempt.command, _MAX_COMMAND_BYTES)), "it")
+        settings = fields.required("settings", dict)
+        variables = Fields(settings, "`settings`").optional("env", dict) or {}
+        kept = {name: value for name, value in variables.items() if REDACTED not in str(value)}
         return Recorded(
             settings=read_layer(str(attempt.command), {**settings, "env": kept}, lambda _: None),
-            cwd=Path(data["cwd"]),
-            extra_args=_texts(data["extra_args"]),
+            cwd=Path(fields.required("cwd", str)),
+            extra_args=_texts(fields.required("extra_args", list)),
             forgotten=tuple(variables.keys() - kept.keys()),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise DamagedRunError(
-            f"what the last attempt was started with can't be read from {attempt.command}: {error}",
+            f"what the last attempt was started with can't be read from {attempt.command}: {reason}",
             hint="Start a new run from the checkpoint instead.",
         ) from error
 
 
 def _texts(value: Sequence[object]) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+    if not all(isinstance(item, str) for item in value):
         raise ValueError("the arguments are no list of texts")
     return tuple(str(item) for item in value)

@@ -11,12 +11,14 @@ from tsdia_run.errors import TsdiaRunError
 from tsdia_run.launch.changes import Code, Situation
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
-from tsdia_run.rundir.fields import read_object
+from tsdia_run.rundir.fields import read_bounded, read_object
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.redaction import Redactor
 
 # An environment with a thousand packages takes 50 KiB.
 _MAX_BYTES = 4 * 1024 * 1024
+# Far above what is kept of one.
+_MAX_PATCH_BYTES = 64 * 1024 * 1024
 
 
 def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
@@ -78,8 +80,8 @@ def _is_told(git: Mapping[str, object]) -> bool:
 
 def _digest(patch: Path) -> str:
     try:
-        return hashlib.sha256(patch.read_bytes()).hexdigest()
-    except OSError:
+        return hashlib.sha256(read_bounded(patch, _MAX_PATCH_BYTES)).hexdigest()
+    except (OSError, ValueError):
         return ""
 
 
@@ -93,8 +95,8 @@ def _arguments(command: Mapping[str, object]) -> tuple[str, ...] | None:
 
 def _config(path: Path) -> Mapping[object, object] | None:
     try:
-        return _plain(path.read_bytes())
-    except OSError:
+        return config.read(path).plain()
+    except TsdiaRunError:
         return None
 
 

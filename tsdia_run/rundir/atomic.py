@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
+
+_BESIDE = re.compile(r"\.(?P<name>.+)\.\d+")
 
 
 def write_bytes(path: Path, data: bytes, *, is_durable: bool = True) -> None:
@@ -20,15 +24,19 @@ def write_bytes(path: Path, data: bytes, *, is_durable: bool = True) -> None:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
+        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            write_all(fd, data)
             if is_durable:
-                os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(beside, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(beside)
+        # Of the file that is meant: `write` does not name any, and nobody knows the other one.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_json(path: Path, value: object, *, indent: int | None = 2, is_durable: bool = True) -> None:
@@ -38,3 +46,23 @@ def write_json(path: Path, value: object, *, indent: int | None = 2, is_durable:
     """
     data = (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
     write_bytes(path, data, is_durable=is_durable)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write everything, whatever the kernel takes at once.
+
+    Raises:
+        OSError: The file system refused; a part may be written.
+    """
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]
+
+
+def meant_for(name: str) -> str:
+    """The name of the file that a file is written for: ``run.json`` for ``.run.json.4711``; else the name itself.
+
+    One who was killed may have left it.
+    """
+    match = _BESIDE.fullmatch(name)
+    return match.group("name") if match else name

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tsdia_run.errors import CheckpointDirectoryExistsError, DamagedRunError
 from tsdia_run.rundir import checkpoints, guard, record
+from tsdia_run.rundir.atomic import meant_for
 from tsdia_run.rundir.layout import OWN_NAMES, RunLayout
 from tsdia_run.rundir.record import LIVE, State
 from tsdia_run.words import age, count, shell, size
@@ -82,7 +83,7 @@ def survey(run_dir: Path) -> Contents | None:
             status = os.lstat(os.path.join(folder, name))
             total_bytes += status.st_size
             changed_s = max(changed_s, status.st_mtime)
-            from_script |= not is_own if top else name not in OWN_NAMES
+            from_script |= not is_own if top else meant_for(name) not in OWN_NAMES
         from_script |= any(os.path.islink(os.path.join(folder, name)) for name in folders)
         entries += len(files)
         if entries > _MAX_ENTRIES:

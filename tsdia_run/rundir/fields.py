@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 _T = TypeVar("_T")
 
@@ -59,18 +60,28 @@ class Fields:
         return at
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open an ordinary file for reading, which somebody may have replaced by anything.
+
+    Raises:
+        OSError: It can't be opened, or is none.
+    """
+    # A pipe in its place would block the opening.
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    return file
+
+
 def read_bounded(path: Path, max_bytes: int) -> bytes:
     """The bytes of an ordinary file, which somebody may have replaced by anything.
 
     Raises:
-        OSError: It can't be opened or read.
-        ValueError: It is no file, or larger than what we write.
+        OSError: It can't be opened or read, or is no file.
+        ValueError: It is larger than what we write.
     """
-    # A pipe in its place would block the opening.
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise ValueError("it is not a file")
+    with open_regular(path) as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise ValueError("it is too large to be ours")

@@ -1,72 +1,71 @@
-"""Who may write into a run directory: exclusive creation, the two locks, and moving an old run aside.
+"""Who may write into a run directory: exclusive creation, the claim, and moving an old run aside.
 
 A run directory is claimed by putting a folder ``.tsdia`` into it, with a claim file that is locked already, by one
 rename. The rename succeeds for exactly one of any number of starters, and no moment exists in which a claimed directory
-is without its lock. The lock ends with the process, so no unlock is ever needed.
+is without its lock. The lock ends with the process, so no unlock is ever needed. Where the file system has no locks,
+``held.py`` takes their place.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
-import json
 import os
 import secrets
-import shlex
-import socket
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.errors import RunAliveError, RunDirectoryError
-from tsdia_run.rundir.atomic import write_json
+from tsdia_run.rundir import admission, held, holder
+from tsdia_run.rundir.atomic import write_all, write_bytes
+from tsdia_run.rundir.held import Standing
 from tsdia_run.rundir.layout import OWN_DIR_NAME, TRASH_DIR_NAME, RunLayout
+from tsdia_run.rundir.locks import Locking, lock, lock_patiently
 
 _TOKEN_PREFIX = f"{OWN_DIR_NAME}."
 _CLAIM = RunLayout(Path()).claim.name
 _HEARTBEAT = RunLayout(Path()).heartbeat.name
-_TRIES = 5
-_BETWEEN_TRIES_S = 0.01
-_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+_ALIVE = RunLayout(Path()).alive.name
 
 
-class TakenError(Exception):
+class TakenError(RunAliveError):
     """The directory is not empty, or another start was faster."""
 
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a claim.
-
-    Attributes:
-        host: Name of the machine.
-        pid: Process id of the supervisor on it.
-        since: When it took the claim, ISO 8601.
-    """
-
-    host: str
-    pid: int
-    since: str
-
-    def __str__(self) -> str:
-        return f"pid {self.pid} on {self.host} since {self.since}"
+    def __init__(self, run_dir: Path) -> None:
+        super().__init__(f"another start in {run_dir} was faster", hint="Look at it before you try again.")
 
 
 class Claim:
-    """The exclusive right to write into a run directory; ends with ``close`` or with the process."""
+    """The exclusive right to write into a run directory; ends with ``close`` or with the process.
 
-    def __init__(self, layout: RunLayout, claim_fd: int) -> None:
+    Args:
+        layout: The files of the run.
+        claim_fd: The locked file.
+        held_fd: What takes the lock's place where the file system has none; -1 where it has.
+    """
+
+    def __init__(self, layout: RunLayout, claim_fd: int, held_fd: int = -1) -> None:
         self.layout = layout
         self._claim_fd = claim_fd
+        self._held_fd = held_fd
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know about it."""
+        if self._held_fd < 0:
+            return ()
+        text = f"the file system of {self.layout.root} has no locks; the run is guarded by a file, which no other"
+        return (f"{text} machine takes over if this one goes down",)
 
     def close(self) -> None:
         """Give the directory free. Closing twice is harmless."""
-        if self._claim_fd >= 0:
-            os.close(self._claim_fd)
-            self._claim_fd = -1
+        if self._claim_fd < 0:
+            return
+        if self._held_fd >= 0:
+            held.give_back(self._held_fd)
+        os.close(self._claim_fd)
+        self._claim_fd = self._held_fd = -1
 
     def __enter__(self) -> Claim:
         return self
@@ -76,8 +75,8 @@ class Claim:
 
     def open_alive(self) -> int:
         """A descriptor with the shared lock of a living rank, for the process that is about to be started."""
-        fd = os.open(self.layout.alive, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fd = os.open(self.layout.alive, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        lock(fd, shared=True)
         return fd
 
     def touch(self) -> None:
@@ -86,7 +85,9 @@ class Claim:
 
     def sign(self) -> None:
         """Name this process as the holder: a fork of the one that claimed."""
-        write_json(self.layout.heartbeat, asdict(_ourselves()))
+        write_bytes(self.layout.heartbeat, holder.ourselves().as_bytes())
+        if self._held_fd >= 0:
+            held.sign(self._held_fd)
 
     def is_standing(self) -> bool:
         """Whether the claim is in its place: somebody may have removed or replaced the directory."""
@@ -96,26 +97,16 @@ class Claim:
         """Make directory and claim again after they were removed.
 
         Raises:
-            TakenError: Somebody else has claimed the directory meanwhile.
+            RunAliveError: Somebody else has claimed the directory meanwhile.
             RunDirectoryError: It can't be made or written.
         """
         run_dir = self.layout.root
         with _refusals(run_dir):
             run_dir.mkdir(parents=True, exist_ok=True)
-            if self.layout.own.is_dir():
-                fd = os.open(self.layout.claim, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-                if not _lock_patiently(fd, run_dir):
-                    os.close(fd)
-                    raise TakenError(run_dir)
-                self.sign()
-            else:
-                dir_fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-                try:
-                    fd = _put_own_folder(run_dir, dir_fd)
-                finally:
-                    os.close(dir_fd)
-        os.close(self._claim_fd)
-        self._claim_fd = fd
+        # Our own ranks live.
+        fresh = _claim_own_folder(self.layout) if self.layout.own.is_dir() else _claim_unclaimed(run_dir)
+        self.close()
+        self._claim_fd, self._held_fd = fresh._claim_fd, fresh._held_fd
 
 
 def claim_new(run_dir: Path) -> Claim:
@@ -131,9 +122,7 @@ def claim_new(run_dir: Path) -> Claim:
     claim = _claim_unclaimed(run_dir)
     if all(name == OWN_DIR_NAME or is_token(name) for name in os.listdir(run_dir)):
         return claim
-    claim.layout.heartbeat.unlink()
-    claim.layout.claim.unlink()
-    claim.layout.own.rmdir()
+    _remove(claim.layout.own)
     claim.close()
     raise TakenError(run_dir)
 
@@ -149,20 +138,38 @@ def claim_existing(run_dir: Path) -> Claim:
     layout = RunLayout(run_dir)
     if not layout.own.is_dir():
         return _claim_unclaimed(run_dir)
-    with _refusals(run_dir):
+    return _claim_own_folder(layout, admission.refuse_ranks)
+
+
+def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = lambda _: None) -> Claim:
+    with _refusals(layout.root):
         claim_fd = os.open(layout.claim, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    claim = Claim(layout, claim_fd)
     try:
-        if not _lock_patiently(claim_fd, run_dir):
-            raise _alive_error(run_dir)
-        if not _is_same(claim_fd, layout.claim):
-            raise TakenError(run_dir)
-        _refuse_living_ranks(layout)
-        with _refusals(run_dir):
-            write_json(layout.heartbeat, asdict(_ourselves()))
+        with _refusals(layout.root):
+            locking = lock_patiently(claim_fd)
+            if locking is Locking.BUSY:
+                raise admission.supervised(layout)
+            if not claim.is_standing():
+                raise TakenError(layout.root)
+            newest = admission.refuse_held(layout)
+            check(layout)
+            if locking is Locking.UNKNOWN:
+                claim = Claim(layout, claim_fd, _take(layout, newest))
+            layout.alive.touch()
+            claim.sign()
     except BaseException:
-        os.close(claim_fd)
+        claim.close()
         raise
-    return Claim(layout, claim_fd)
+    return claim
+
+
+def _take(layout: RunLayout, after: Standing) -> int:
+    held_fd = held.take(layout, after)
+    if held_fd is None:
+        admission.refuse_held(layout)  # it names who was faster, if that one still is there
+        raise TakenError(layout.root)
+    return held_fd
 
 
 def refuse_living(run_dir: Path) -> None:
@@ -171,33 +178,7 @@ def refuse_living(run_dir: Path) -> None:
     Raises:
         RunAliveError: A supervisor or a rank of it lives.
     """
-    layout = RunLayout(run_dir)
-    try:
-        fd = os.open(layout.claim, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        if not _lock_patiently(fd, run_dir):
-            raise _alive_error(run_dir)
-        _refuse_living_ranks(layout)
-    finally:
-        os.close(fd)
-
-
-def _alive_error(run_dir: Path) -> RunAliveError:
-    return RunAliveError(
-        f"a live run holds {run_dir}: {holder(run_dir) or 'its holder is not known'}",
-        hint=f"Stop it: tsdia-run stop {shlex.quote(str(run_dir))}\nOr start beside it: --name ANOTHER_NAME",
-    )
-
-
-def holder(run_dir: Path) -> Holder | None:
-    """Who wrote the heartbeat; None where that can't be read."""
-    try:
-        data = json.loads(RunLayout(run_dir).heartbeat.read_bytes())
-        return Holder(host=str(data["host"]), pid=int(data["pid"]), since=str(data["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    admission.refuse(RunLayout(run_dir))
 
 
 def move_aside(claim: Claim) -> Path:
@@ -228,78 +209,73 @@ def move_aside(claim: Claim) -> Path:
 
 
 def _claim_unclaimed(run_dir: Path) -> Claim:
+    """Make the own folder under another name, with its claim file locked, and rename it."""
+    layout = RunLayout(run_dir)
     with _refusals(run_dir):
         # Never through a link, so that nothing is created in a place that the user did not name.
         dir_fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        return Claim(RunLayout(run_dir), _put_own_folder(run_dir, dir_fd))
-    finally:
-        os.close(dir_fd)
-
-
-def _put_own_folder(run_dir: Path, dir_fd: int) -> int:
-    """Make the folder under another name, lock its claim file, and rename it: the descriptor that holds the lock."""
     token = f"{_TOKEN_PREFIX}{secrets.token_hex(6)}"
-    claim_fd = -1
+    claim: Claim | None = None
     try:
         with _refusals(run_dir):
             os.mkdir(token, dir_fd=dir_fd)
-            claim_fd = _create(f"{token}/{_CLAIM}", dir_fd)
-            _lock(claim_fd, run_dir)
-            heartbeat_fd = _create(f"{token}/{_HEARTBEAT}", dir_fd)
-            os.write(heartbeat_fd, json.dumps(asdict(_ourselves())).encode())
-            os.close(heartbeat_fd)
-        os.rename(token, OWN_DIR_NAME, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
-    except BaseException as error:
-        if claim_fd >= 0:
-            os.close(claim_fd)
-        _remove(token, dir_fd)
-        if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise TakenError(run_dir) from error
+            claim = _fill(layout, token, dir_fd)
+            if not _rename(token, dir_fd):
+                raise TakenError(run_dir)
+    except BaseException:
+        _remove(run_dir / token)
+        if claim:
+            claim.close()
         raise
-    return claim_fd
+    finally:
+        os.close(dir_fd)
+    return claim
+
+
+def _fill(layout: RunLayout, token: str, dir_fd: int) -> Claim:
+    fd = os.open(token, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    claim_fd = held_fd = -1
+    try:
+        claim_fd = _create(_CLAIM, fd)
+        if lock(claim_fd) is Locking.UNKNOWN:
+            held_fd = held.put_first(fd)
+        # Now, since a disk that is full must refuse the start, not be found out in its midst.
+        os.close(_create(_ALIVE, fd))
+        heartbeat_fd = _create(_HEARTBEAT, fd)
+        try:
+            write_all(heartbeat_fd, holder.ourselves().as_bytes())
+        finally:
+            os.close(heartbeat_fd)
+    except BaseException:
+        Claim(layout, claim_fd, held_fd).close()
+        raise
+    finally:
+        os.close(fd)
+    return Claim(layout, claim_fd, held_fd)
 
 
 def _create(name: str, dir_fd: int) -> int:
     return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=dir_fd)
 
 
-def _remove(token: str, dir_fd: int) -> None:
-    for name in (_CLAIM, _HEARTBEAT):
-        with suppress(OSError):
-            os.unlink(f"{token}/{name}", dir_fd=dir_fd)
-    with suppress(OSError):
-        os.rmdir(token, dir_fd=dir_fd)
-
-
-def _ourselves() -> Holder:
-    return Holder(
-        host=socket.gethostname(), pid=os.getpid(), since=datetime.now(timezone.utc).isoformat(timespec="seconds")
-    )
-
-
-def _lock(fd: int, run_dir: Path) -> bool:
+def _rename(token: str, dir_fd: int) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        os.rename(token, OWN_DIR_NAME, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-        raise RunDirectoryError(
-            f"the file system of {run_dir} has no locks ({error.strerror}), so a run in it can't be guarded",
-            hint="Put the run directory on another file system with --run-dir.",
-        ) from error
+        return False
     return True
 
 
-def _lock_patiently(fd: int, run_dir: Path) -> bool:
-    """Lock, though somebody may be asking at this moment whether it is locked."""
-    for _ in range(_TRIES):
-        if _lock(fd, run_dir):
-            return True
-        time.sleep(_BETWEEN_TRIES_S)
-    return False
+def _remove(own: Path) -> None:
+    """Remove an own folder in which nobody has put anything else yet."""
+    held.remove_first(own)
+    for name in (_HEARTBEAT, _ALIVE, _CLAIM):
+        with suppress(OSError):
+            (own / name).unlink()
+    with suppress(OSError):
+        own.rmdir()
 
 
 def _is_same(fd: int, path: Path) -> bool:
@@ -308,21 +284,6 @@ def _is_same(fd: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(fd), path.stat())
     except OSError:
         return False
-
-
-def _refuse_living_ranks(layout: RunLayout) -> None:
-    try:
-        fd = os.open(layout.alive, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        if not _lock_patiently(fd, layout.root):
-            raise RunAliveError(
-                f"the training in {layout.root} still runs, though its supervisor ({holder(layout.root)}) is gone",
-                hint=f"Wait for it to end, or end it: tsdia-run stop {shlex.quote(str(layout.root))}",
-            )
-    finally:
-        os.close(fd)
 
 
 def is_token(name: str) -> bool:

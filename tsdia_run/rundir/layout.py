@@ -10,6 +10,8 @@ OWN_DIR_NAME = ".tsdia"
 TRASH_DIR_NAME = ".tsdia-trash"
 HYPERPARAMETERS_NAME = "hyperparameters.json"
 MODEL_SUMMARY_NAME = "model_summary.txt"
+HOLDER_NAME = "holder.json"
+GIVEN_BACK_NAME = "given-back.json"
 STACKS_GLOB = "stacks-rank*.txt"
 
 
@@ -179,6 +181,10 @@ class RunLayout:
     def claim(self) -> Path:
         """Locked exclusively by the supervisor of the run."""
         return self.own / "claim"
+
+    def held(self, number: int) -> Path:
+        """Says who holds the run, where the file system has no locks."""
+        return self.own / f"held-{number}"
 
     @property
     def alive(self) -> Path:

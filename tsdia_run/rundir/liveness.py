@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,8 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
 
-from tsdia_run.rundir import guard
+from tsdia_run.rundir import admission, holder
+from tsdia_run.rundir.holder import Life
 from tsdia_run.rundir.layout import RunLayout
 
 # A supervisor touches the heartbeat every five seconds; clocks of two hosts differ.
@@ -38,14 +38,17 @@ class Living(Enum):
 def living(layout: RunLayout) -> Living:
     """What lives of a run, as far as it can be seen from here.
 
-    On a file system whose locks don't reach other hosts, or that has none, a fresh heartbeat counts.
+    On a file system whose locks don't reach other hosts a fresh heartbeat counts; on one that has none, the process
+    that wrote it. Ranks that hold no lock are known by their tag.
     """
     with _tried(layout.claim, fcntl.LOCK_SH) as claim:
         if claim is False:
             return Living.SUPERVISED
         if claim is True and _ranks_live(layout):
             return Living.RANKS_ONLY
-    return Living.SUPERVISED if _beats_elsewhere(layout, is_lock_known=claim is True) else Living.NOTHING
+    if _beats(layout, is_lock_known=claim is True):
+        return Living.SUPERVISED
+    return Living.RANKS_ONLY if admission.tagged(layout) else Living.NOTHING
 
 
 def _ranks_live(layout: RunLayout) -> bool:
@@ -81,9 +84,11 @@ def _locked(fd: int, kind: int) -> bool | None:
     return True
 
 
-def _beats_elsewhere(layout: RunLayout, *, is_lock_known: bool) -> bool:
-    seen = layout.last_seen()
-    if seen is None or datetime.now(timezone.utc) - seen > _FRESH:
+def _beats(layout: RunLayout, *, is_lock_known: bool) -> bool:
+    who, seen = holder.last(layout), layout.last_seen()
+    if who is None or seen is None:
         return False
-    holder = guard.holder(layout.root)
-    return holder is not None and (not is_lock_known or holder.host != socket.gethostname())
+    here = holder.life(who)
+    if here is Life.UNKNOWN:
+        return datetime.now(timezone.utc) - seen <= _FRESH
+    return here is Life.ALIVE and not is_lock_known

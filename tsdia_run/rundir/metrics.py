@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tsdia_run.rundir.atomic import write_json
+from tsdia_run.rundir.fields import open_regular, parse_json, read_bounded
 from tsdia_run.rundir.layout import RunLayout
 
 SCHEMA = 1
@@ -186,7 +187,7 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[tuple[Line | None, int]]
     Raises:
         OSError: The file can't be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(offset)
         while data := file.readline(_MAX_LINE_BYTES):
             if not data.endswith(b"\n") and len(data) < _MAX_LINE_BYTES:
@@ -246,8 +247,7 @@ def save(summary: Summary, path: Path) -> None:
 def load(path: Path) -> Summary | None:
     """Read it back; None where it is missing, damaged or of another version: it is made again from the lines."""
     try:
-        with path.open("rb") as file:
-            data = json.loads(file.read(_MAX_SUMMARY_BYTES))
+        data: Any = parse_json(read_bounded(path, _MAX_SUMMARY_BYTES))
         if data["schema"] != SCHEMA:
             return None
         return Summary(

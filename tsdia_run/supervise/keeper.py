@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, TsdiaRunError
 from tsdia_run.rundir import digest, record
@@ -111,8 +112,12 @@ class Keeper:
         """TS-DIA's Trainer copies the config that it got over the original."""
         original, path = self._original_config, self._layout.config
         try:
-            if original is not None and not self._is_taken and (not path.is_file() or path.read_bytes() != original):
+            if original is not None and not self._is_taken and not _has(path, original):
                 write_bytes(path, original)
                 self.warnings.append("the script wrote over config.yml; the original is back in its place")
         except OSError as error:
             self.warnings.append(f"config.yml could not be put back: {error.strerror}")
+
+
+def _has(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data

@@ -50,7 +50,7 @@ def hold_alive(environ: Mapping[str, str]) -> int | None:
         return None
     try:
         # Programs that the script starts don't inherit it.
-        fd = os.open(os.path.join(run_dir, ".tsdia", "alive"), os.O_RDONLY)
+        fd = os.open(os.path.join(run_dir, ".tsdia", "alive"), os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return None
     for _ in range(_TRIES):

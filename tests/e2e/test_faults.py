@@ -1,0 +1,44 @@
+"""Each call with which a start changes a file fails once, or the process dies there: nothing is torn, nothing lost."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.support.faulty import Zygote
+from tests.support.faulty_calls import DIE, Fault
+from tests.support.faulty_runs import Project
+
+ERRORS = ("ENOSPC", "EIO", "EROFS")
+
+
+@pytest.fixture(scope="module")
+def failed_run(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A run that can be resumed."""
+    project = Project.make(tmp_path_factory.mktemp("template") / "project")
+    assert zygote.run("new", "config.yml", cwd=project.root).code == 3
+    return project
+
+
+@pytest.mark.parametrize("command", ["new", "resume"])
+@pytest.mark.parametrize("kind", ["dies", "fails", "keeps failing"])
+def test_every_call_may_fail(zygote: Zygote, failed_run: Project, tmp_path: Path, command: str, kind: str) -> None:
+    words = {"new": ("new", "config.yml"), "resume": ("resume", "runs/exp")}[command]
+    # A disk that stays full differs only after the first failure that is survived.
+    step = 3 if kind == "keeps failing" else 1
+    for at in count(1, step):
+        root = tmp_path / "project"
+        project = Project.make(root) if command == "new" else Project.copy(failed_run, root)
+        how = DIE if kind == "dies" else ERRORS[(at // step) % 3]
+        fault = Fault(str(project.root / "runs"), at, how, stays=kind == "keeps failing")
+        ended = zygote.run(*words, cwd=project.root, fault=fault)
+        if not ended.failed:
+            break
+        told = f"{fault}: {ended}"
+        project.check(ended, told)
+        project.check_next(zygote, told)
+        shutil.rmtree(root)
+    assert at > 30

@@ -1,0 +1,195 @@
+"""The claim on a file system without locks; tests/support/faulty_locks.py says how that is had here."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import environment
+from tests.support.faulty_locks import no_locks
+from tsdia_run.errors import RunAliveError
+from tsdia_run.rundir import guard, holder
+from tsdia_run.rundir.entry import Entry, enter
+from tsdia_run.rundir.holder import Holder
+
+
+@pytest.fixture(autouse=True)
+def here_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+
+
+def faulty(*words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.support.faulty_locks", *words],
+        cwd=cwd,
+        env=environment({"PYTHONPATH": os.getcwd()}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def start(run_dir: Path, *flags: str) -> subprocess.Popen[str]:
+    return faulty("tests.support.starters", str(run_dir), *flags)
+
+
+def go(starter: subprocess.Popen[str]) -> None:
+    assert starter.stdin
+    starter.stdin.write("go\n")
+    starter.stdin.flush()
+
+
+def said(starter: subprocess.Popen[str]) -> str:
+    assert starter.stdout
+    return starter.stdout.readline().strip()
+
+
+def won(run_dir: Path) -> subprocess.Popen[str]:
+    starter = start(run_dir)
+    go(starter)
+    assert said(starter) == "won"
+    return starter
+
+
+def leave_claim(run_dir: Path, left_by: Holder) -> None:
+    """What one leaves that ended without giving its claim back."""
+    folder = run_dir / ".tsdia/held-0"
+    folder.mkdir(parents=True)
+    (run_dir / ".tsdia/claim").touch()
+    (folder / "holder.json").write_bytes(left_by.as_bytes())
+
+
+@pytest.mark.parametrize("flags", [(), ("--existing",)])
+def test_of_many_simultaneous_starts_exactly_one_wins(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    if flags:
+        leave_claim(tmp_path / "exp", replace(holder.ourselves(), boot_id="another boot"))
+    starters = [start(tmp_path / "exp", *flags) for _ in range(12)]
+    for starter in starters:
+        go(starter)
+    answers = [said(starter) for starter in starters]
+    for starter in starters:
+        starter.communicate()
+    assert sorted(answers) == ["75"] * 11 + ["won"]
+
+
+def test_it_warns_and_gives_the_claim_back(tmp_path: Path) -> None:
+    claim, _ = enter(Entry(tmp_path / "exp", False, lambda *_: ""))
+    assert "no locks" in claim.warnings[0]
+    for ask in (guard.claim_existing, guard.refuse_living):
+        with pytest.raises(RunAliveError, match=f"pid {os.getpid()} on"):
+            ask(tmp_path / "exp")
+    claim.close()
+    guard.refuse_living(tmp_path / "exp")
+    for _ in range(3):
+        guard.claim_existing(tmp_path / "exp").close()
+    assert len(list((tmp_path / "exp/.tsdia").glob("*held-*"))) == 1
+
+
+def test_a_holder_that_was_killed_is_taken_over(tmp_path: Path) -> None:
+    starter = won(tmp_path / "exp")
+    with pytest.raises(RunAliveError, match=f"pid {starter.pid} on"):
+        guard.claim_existing(tmp_path / "exp")
+    starter.kill()
+    starter.communicate()
+    guard.claim_existing(tmp_path / "exp").close()
+
+
+def test_a_zombie_is_dead(tmp_path: Path) -> None:
+    starter = won(tmp_path / "exp")
+    starter.kill()
+    # Not reaped yet: the pid is still there, and kill(pid, 0) would call it alive.
+    os.waitid(os.P_PID, starter.pid, os.WEXITED | os.WNOWAIT)
+    guard.claim_existing(tmp_path / "exp").close()
+    starter.communicate()
+
+
+def test_a_reused_pid_is_dead_and_its_new_owner_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
+        ticks = holder.start_ticks(bystander.pid)
+        assert ticks
+        leave_claim(tmp_path / "exp", replace(holder.ourselves(), pid=bystander.pid, start_ticks=ticks - 1))
+        guard.claim_existing(tmp_path / "exp").close()
+        assert bystander.poll() is None
+
+
+def test_another_machines_claim_is_never_taken_and_says_what_to_do(tmp_path: Path) -> None:
+    leave_claim(tmp_path / "exp", replace(holder.ourselves(), host="node2", boot_id="its boot"))
+    with pytest.raises(RunAliveError, match=f"pid {os.getpid()} on node2") as refused:
+        guard.claim_existing(tmp_path / "exp")
+    assert refused.value.hint.endswith(f"rm -r {tmp_path}/exp/.tsdia/held-0")
+    subprocess.run(["rm", "-r", str(tmp_path / "exp/.tsdia/held-0")], check=True)
+    guard.claim_existing(tmp_path / "exp").close()
+
+
+def test_a_claim_without_a_lock_counts_also_where_there_are_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_claim(tmp_path / "exp", replace(holder.ourselves(), host="node2"))
+    monkeypatch.undo()
+    with pytest.raises(RunAliveError, match="node2"):
+        guard.claim_existing(tmp_path / "exp")
+
+
+def test_a_claim_that_somebody_edited_is_not_taken_for_dead(tmp_path: Path) -> None:
+    leave_claim(tmp_path / "exp", holder.ourselves())
+    (tmp_path / "exp/.tsdia/held-0/holder.json").write_text('{"pid": "me"}')
+    with pytest.raises(RunAliveError, match="does not tell who"):
+        guard.claim_existing(tmp_path / "exp")
+
+
+def test_moving_aside_gives_the_claim_back_where_it_is_then(tmp_path: Path) -> None:
+    run_dir = tmp_path / "exp"
+    enter(Entry(run_dir, False, lambda *_: ""))[0].close()
+    (run_dir / "thesis.tex").write_text("years of work")
+    claim, moved = enter(Entry(run_dir, True, lambda *_: ""))
+    claim.close()
+    assert moved
+    guard.claim_existing(moved).close()
+
+
+SCRIPT = """\
+import pathlib, time
+print("ready", flush=True)
+while not pathlib.Path("go").exists():
+    time.sleep(0.02)
+"""
+CONFIG = "training: {checkpoint: {save_dir: runs/exp}}\ntsdia_run: {launcher: python}\n"
+
+
+def test_the_command_warns_and_knows_a_training_without_supervisor_by_its_tag(tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text(CONFIG)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    running = faulty("tsdia_run", "new", "config.yml", cwd=tmp_path)
+    assert running.stdout
+    shown: list[str] = []
+    while "ready" not in (line := running.stdout.readline()):
+        assert line, shown
+        shown.append(line)
+    assert "warning: the file system of" in "".join(shown)
+    (training,) = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if is_of(path, tmp_path)]
+    running.kill()
+    running.wait()
+    refused = faulty("tsdia_run", "new", "config.yml", "--move-aside", cwd=tmp_path)
+    told = refused.communicate()[0]
+    assert refused.returncode == 75
+    assert f"pid {training} python" in told
+    (tmp_path / "go").touch()
+    running.communicate()  # until its relay has ended too
+    again = faulty("tsdia_run", "new", "config.yml", "--move-aside", cwd=tmp_path)
+    told = again.communicate()[0]
+    assert again.returncode == 0, told
+
+
+def is_of(environ: Path, project: Path) -> bool:
+    """Whether a process is a training in a project."""
+    try:
+        return f"TSDIA_RUN_DIR={project}".encode() in environ.read_bytes()
+    except OSError:
+        return False

@@ -1,0 +1,143 @@
+"""A run whose own files somebody has edited, cut short, or replaced by something else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.support import checkpoints
+from tests.support.command import record_of
+from tests.support.faulty import Zygote
+from tests.support.faulty_runs import Project
+
+CHECKPOINT = "checkpoint-epoch0-step5"
+OWN_FILES = (
+    "run.json",
+    "config.yml",
+    "metrics.jsonl",
+    "wandb_info.json",
+    "hyperparameters.json",
+    "best_checkpoint",
+    "attempts/0/command.json",
+    "attempts/0/config.yml",
+    "attempts/0/environment.json",
+    "attempts/0/exit-rank0.json",
+    "attempts/0/git.json",
+    "attempts/0/git.patch",
+    "attempts/0/ranks.json",
+    "attempts/0/stop.json",
+    f"{CHECKPOINT}/.tsdia-rank0.json",
+    f"{CHECKPOINT}/tsdia-checkpoint.json",
+    f"{CHECKPOINT}/tsdia-checkpoint.sha256",
+    ".tsdia/alive",
+    ".tsdia/claim",
+    ".tsdia/heartbeat.json",
+    ".tsdia/metrics.json",
+    ".tsdia/progress.json",
+)
+# More than what is read of any of them.
+_HUGE_BYTES = 512 * 1024**2
+
+
+def make_run(zygote: Zygote, root: Path) -> Project:
+    """A run with a sealed checkpoint and all of the files, whose supervisor could not record the end."""
+    project = Project.make(root)
+    assert zygote.run("new", "config.yml", cwd=root).code == 3
+    (root / "train.py").write_text("print('trained')\n")  # the next attempts leave the files alone
+    run_dir = project.run_dir
+    shutil.rmtree(run_dir / CHECKPOINT)
+    checkpoints.seal(checkpoints.state(run_dir / CHECKPOINT))
+    (run_dir / "best_checkpoint").symlink_to(CHECKPOINT)
+    found = record_of(run_dir)
+    found["state"] = found["attempts"][0]["state"] = "running"
+    found["attempts"][0]["outcome"] = None
+    (run_dir / "run.json").write_text(json.dumps(found))
+    for name, content in (
+        ("wandb_info.json", {"run_id": "a", "run_url": "https://wandb.ai/a/b/runs/a"}),
+        ("hyperparameters.json", {"lr": 0.1}),
+        ("attempts/0/stop.json", {"requested_at": "2026-11-23T05:41:27+00:00", "signal": "SIGTERM"}),
+        ("attempts/0/ranks.json", {"first": 0, "ranks": {"0": {"exit_code": 3}}}),
+    ):
+        (run_dir / name).write_text(json.dumps(content))
+    (run_dir / "attempts/0/git.patch").write_text("diff\n")
+    missing = [name for name in OWN_FILES if not (run_dir / name).exists()]
+    assert set(missing) <= {f"{CHECKPOINT}/tsdia-checkpoint.sha256"}, missing
+    return project
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _cut(path: Path) -> None:
+    data = path.read_bytes() if path.is_file() else b"{}"
+    _remove(path)
+    path.write_bytes(data[: len(data) // 2])
+
+
+def _fill(data: bytes) -> Callable[[Path], None]:
+    def fill(path: Path) -> None:
+        _remove(path)
+        path.write_bytes(data)
+
+    return fill
+
+
+def _huge(path: Path) -> None:
+    _remove(path)
+    path.touch()
+    os.truncate(path, _HUGE_BYTES)
+
+
+def _folder(path: Path) -> None:
+    _remove(path)
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    _remove(path)
+    os.mkfifo(path)
+
+
+def _loop(path: Path) -> None:
+    _remove(path)
+    path.symlink_to(path.name)
+
+
+REPLACEMENTS: dict[str, Callable[[Path], None]] = {
+    "removed": _remove,
+    "cut short": _cut,
+    "empty": _fill(b""),
+    "bytes": _fill(bytes(range(256)) * 20),
+    "nested": _fill(b"[" * 200_000),
+    "null": _fill(b"null"),
+    "list": _fill(b"[1, 2]"),
+    "huge": _huge,
+    "folder": _folder,
+    "pipe": _pipe,
+    "link to itself": _loop,
+}
+
+
+def change(data: Any, way: list[int], value: object) -> Any:
+    """A JSON value with one of its parts replaced.
+
+    Args:
+        data: The value.
+        way: Which part: positions, each taken modulo what there is at its depth.
+        value: What takes its place.
+    """
+    if not way or not isinstance(data, (dict, list)) or not data:
+        return value
+    if isinstance(data, list):
+        at = way[0] % len(data)
+        return [*data[:at], change(data[at], way[1:], value), *data[at + 1 :]]
+    name = list(data)[way[0] % len(data)]
+    return {**data, name: change(data[name], way[1:], value)}

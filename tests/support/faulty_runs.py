@@ -1,0 +1,162 @@
+"""A training that can be asked afterwards what became of it, whatever went wrong around it."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.command import lines_of, record_of
+from tests.support.faulty import Ended, Zygote
+from tsdia_run.errors import RunAliveError
+from tsdia_run.rundir import admission, record
+from tsdia_run.rundir.last_words import settled
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.record import State
+
+LINES = 40
+# Its first attempt saves and fails, the others complete.
+SCRIPT = f"""\
+import os, pathlib, sys
+attempt = os.environ["TSDIA_RUN_ATTEMPT"]
+with open("trace", "a") as trace:
+    trace.write("began " + attempt + "\\n")
+for number in range({LINES}):
+    print("attempt", attempt, "line", number)
+run_dir = os.environ["TSDIA_RUN_DIR"]
+with open(run_dir + "/metrics.jsonl", "a") as metrics:
+    metrics.write('{{"step": 5, "time": 1.5, "attempt": ' + attempt + ', "loss": 0.5}}\\n')
+with open(run_dir + "/config.yml", "a") as config:
+    config.write("# as TS-DIA's Trainer does\\n")
+checkpoint = pathlib.Path(run_dir, "checkpoint-epoch0-step5")
+checkpoint.mkdir(exist_ok=True)
+(checkpoint / "state.json").write_text("{{}}")
+with open("trace", "a") as trace:
+    trace.write("ended " + attempt + "\\n")
+sys.exit(3 if attempt == "0" else 0)
+"""
+CONFIG = """\
+training: {checkpoint: {save_dir: runs/exp, resume: }}
+tsdia_run: {launcher: python}
+"""
+_LIMIT_S = 60
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with the training.
+
+    Attributes:
+        root: The folder.
+        attempt: The attempt that is about to go wrong.
+    """
+
+    root: Path
+    attempt: int
+
+    @classmethod
+    def make(cls, root: Path) -> Project:
+        """A new one, without a run."""
+        root.mkdir()
+        (root / "config.yml").write_text(CONFIG)
+        (root / "train.py").write_text(SCRIPT)
+        return cls(root, 0)
+
+    @classmethod
+    def copy(cls, template: Project, root: Path) -> Project:
+        """Another one, with the run that the template has."""
+        shutil.copytree(template.root, root, symlinks=True)
+        for path in root.rglob("*.json"):
+            path.write_text(path.read_text().replace(str(template.root), str(root)))
+        return cls(root, len(record_of(root / "runs" / "exp")["attempts"]))
+
+    @property
+    def run_dir(self) -> Path:
+        """The run."""
+        return self.root / "runs" / "exp"
+
+    def trace(self) -> list[str]:
+        """What the training says of itself."""
+        path = self.root / "trace"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def check(self, ended: Ended, told: str) -> None:
+        """What must be true after a start in which something failed, or that was killed.
+
+        Args:
+            ended: How it ended.
+            told: What was done to it, for messages.
+        """
+        was_killed = ended.code == -signal.SIGKILL
+        assert "Traceback" not in ended.err, told
+        assert "bug in" not in ended.err, told
+        if was_killed:
+            self._wait_for_the_end()
+        self._check_record(told)
+        began = f"began {self.attempt}" in self.trace()
+        if began:
+            assert f"ended {self.attempt}" in self.trace(), told
+            self._check_log(told)
+        if was_killed:
+            return
+        if began:
+            assert ended.code == (0 if self.attempt else 3), told
+            assert "tsdia-run: error:" not in ended.err, told
+        else:
+            assert ended.code in (73, 74), told
+            assert ended.err.count("tsdia-run: error:") == 1, told
+
+    def check_next(self, zygote: Zygote, told: str) -> None:
+        """The next command goes on from whatever was left: with the attempt that could not start, or the one after."""
+        began = f"began {self.attempt}" in self.trace()
+        coming = self.attempt + 1 if began else self.attempt
+        ended = zygote.run("ensure", "config.yml", cwd=self.root)
+        told = f"{told}, then {ended}"
+        if began and self.attempt > 0:
+            assert "has completed" in ended.err, told
+        else:
+            assert f"ended {coming}" in self.trace(), told
+        assert ended.code == (0 if coming else 3), told
+        # As every reader sees it: what a killed supervisor could not write is made up for.
+        layout = RunLayout(self.run_dir)
+        run = settled(record.read(layout.record), layout, layout.last_seen())
+        assert run.state is (State.COMPLETED if coming else State.FAILED), told
+        outcomes = [one.outcome for one in run.attempts if f"began {one.number}" in self.trace()]
+        codes = [outcome.exit_code if outcome else None for outcome in outcomes]
+        assert codes == [3, 0, 0][: len(codes)], told
+
+    def _check_record(self, told: str) -> None:
+        layout = RunLayout(self.run_dir)
+        if not layout.record.exists():
+            assert self.attempt == 0, told
+            assert self.trace() == [], told
+            return
+        attempts = record.read(layout.record).attempts
+        assert len(attempts) in (self.attempt, self.attempt + 1), told
+        for one in attempts:
+            assert (one.outcome is None) is (one.state in record.LIVE), told
+
+    def _check_log(self, told: str) -> None:
+        expected = [f"attempt {self.attempt} line {number}" for number in range(LINES)]
+        deadline = time.monotonic() + _LIMIT_S
+        # The relay may have outlived its supervisor.
+        while (found := self._lines()) != expected:
+            assert time.monotonic() < deadline, f"{told}: {found}"
+            time.sleep(0.005)
+
+    def _lines(self) -> list[str]:
+        try:
+            return lines_of(self.run_dir, self.attempt)
+        except FileNotFoundError:
+            return []
+
+    def _wait_for_the_end(self) -> None:
+        deadline = time.monotonic() + _LIMIT_S
+        while True:
+            try:
+                return admission.refuse(RunLayout(self.run_dir))
+            except RunAliveError:
+                assert time.monotonic() < deadline
+                time.sleep(0.005)

@@ -1,0 +1,132 @@
+"""Whether a start may come in: not while anything of the run lives.
+
+Its supervisor is known by its claim, its ranks by their lock or by their tag.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from pathlib import Path
+
+from tsdia_run.errors import DamagedRunError, RunAliveError
+from tsdia_run.rundir import held, holder, record
+from tsdia_run.rundir.held import Standing
+from tsdia_run.rundir.holder import Holder, Life
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.locks import Locking, lock_patiently, open_lock
+from tsdia_run.rundir.record import LIVE
+from tsdia_run.rundir.tagged import members
+
+_MAX_PIDS = 16
+_TRIES = 50
+_BETWEEN_TRIES_S = 0.01
+
+
+def refuse(layout: RunLayout) -> None:
+    """Ask, without changing anything, whether a run lives.
+
+    Raises:
+        RunAliveError: A supervisor or a rank of it lives.
+        OSError: The file system refused to tell.
+    """
+    try:
+        fd = open_lock(layout.claim)
+    except OSError:
+        return
+    try:
+        if lock_patiently(fd) is Locking.BUSY:
+            raise supervised(layout)
+        refuse_held(layout)
+        refuse_ranks(layout)
+    finally:
+        os.close(fd)
+
+
+def supervised(layout: RunLayout) -> RunAliveError:
+    """The refusal where a supervisor holds the lock."""
+    who = holder.last(layout)
+    for _ in range(_TRIES):
+        if who is None or holder.life(who) is not Life.DEAD:
+            break
+        # It took the lock a moment ago, and writes down next that it did.
+        time.sleep(_BETWEEN_TRIES_S)
+        who = holder.last(layout)
+    return _held_by(layout, who)
+
+
+def _held_by(layout: RunLayout, who: Holder | None) -> RunAliveError:
+    return RunAliveError(
+        f"a live run holds {layout.root}: {who or 'its holder is not known'}",
+        hint=f"Stop it: {shlex.join(['tsdia-run', 'stop', str(layout.root)])}\nOr start beside it: --name ANOTHER_NAME",
+    )
+
+
+def refuse_held(layout: RunLayout) -> Standing:
+    """The newest claim without a lock, which is free.
+
+    Raises:
+        RunAliveError: Its holder lives, or that can't be known from here.
+        OSError: The file system refused to tell.
+    """
+    newest = held.look(layout)
+    if newest.life is Life.ALIVE:
+        raise _held_by(layout, newest.holder)
+    if newest.life is Life.UNKNOWN:
+        folder = layout.held(newest.number)
+        who = newest.holder or f"{folder} does not tell who"
+        raise RunAliveError(
+            f"{layout.root} is held from elsewhere ({who}), on a file system without locks, so that it can't be known"
+            " here whether that run lives",
+            hint=f"If you know that it does not: rm -r {shlex.quote(str(folder))}",
+        )
+    return newest
+
+
+def refuse_ranks(layout: RunLayout) -> None:
+    """Ask whether the training lives, whatever became of its supervisor.
+
+    Not every rank holds the lock: those of a script without hooks that has several, and all where there are no locks,
+    are found by the tag in their environment alone.
+
+    Raises:
+        RunAliveError: It does.
+        OSError: The file system refused to tell.
+    """
+    pids = tagged(layout)
+    if not pids and not _is_alive_locked(layout):
+        return
+    told = ", ".join(f"{pid} {_name(pid)}" for pid in pids[:_MAX_PIDS])
+    raise RunAliveError(
+        f"the training in {layout.root} still runs{f' (pid {told})' if told else ''}, though its supervisor"
+        f" ({holder.last(layout) or 'not known'}) is gone",
+        hint=f"Wait for it to end, or end it: {shlex.join(['tsdia-run', 'stop', str(layout.root)])}",
+    )
+
+
+def _is_alive_locked(layout: RunLayout) -> bool:
+    try:
+        fd = open_lock(layout.alive)
+    except OSError:
+        return False
+    try:
+        return lock_patiently(fd) is Locking.BUSY
+    finally:
+        os.close(fd)
+
+
+def tagged(layout: RunLayout) -> list[int]:
+    """The processes of an attempt whose ending was not written down; a supervisor that did so had ended them."""
+    try:
+        run = record.read(layout.record)
+    except DamagedRunError:  # or none is there
+        return []
+    return members(run.run_id) if run.state in LIVE else []
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "gone"
