@@ -13,12 +13,13 @@ from tsdia_run.report.facts import Facts
 from tsdia_run.report.logs import stream
 from tsdia_run.report.sight import Sight
 from tsdia_run.report.wandb import wandb_line
-from tsdia_run.rundir import checkpoints, guard, metrics, rewinding
+from tsdia_run.rundir import checkpoints, holder, metrics, rewinding
 from tsdia_run.rundir.checkpoints import Checkpoint, best
 from tsdia_run.rundir.checkpoints import State as Soundness
 from tsdia_run.rundir.fields import read_object
 from tsdia_run.rundir.headline import best as best_point
 from tsdia_run.rundir.headline import headline
+from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.liveness import Living
 from tsdia_run.rundir.metrics import Point, Series, Summary
 from tsdia_run.rundir.record import LIVE, Attempt, State
@@ -155,7 +156,7 @@ def gather(sight: Sight, *, verify: OnVerify | None = None) -> Info:
     return Info(
         sight=sight,
         facts=facts.read(layout.attempt(run.last.number)) if run and has_attempt else None,
-        holder=str(guard.holder(layout.root)) if is_live else None,
+        holder=_holder(layout) if is_live else None,
         progress=_progress(layout.progress) if is_live else None,
         attempts=_attempts(sight, summary),
         highlights=tuple(configs.highlights(found or {})),
@@ -166,6 +167,11 @@ def gather(sight: Sight, *, verify: OnVerify | None = None) -> Info:
         wandb=wandb_line(layout.root, run.wandb_id if run else None),
         last_lines=_last_lines(sight) if sight.state in (State.FAILED, State.LOST) else (),
     )
+
+
+def _holder(layout: RunLayout) -> str | None:
+    found = holder.last(layout)
+    return str(found) if found else None
 
 
 def _progress(path: Path) -> Progress | None:
