@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -120,10 +121,21 @@ def test_what_runs_beside_the_training_needs_the_standard_library_alone(room_nam
             assert tops - lazily_from_the_user <= {*sys.stdlib_module_names, "tsdia_run"}, name
 
 
-def test_the_command_starts_without_heavy_packages() -> None:
+@pytest.mark.parametrize("words", [["--help"], ["new", "--entrypoint", "a.sh", "--name", "x", "--dry-run"], ["list"]])
+def test_the_command_starts_without_heavy_packages(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "a.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "a.sh").chmod(0o755)
     code = (
-        "import sys, tsdia_run.cli.main;"
-        "print(sorted({'torch', 'accelerate', 'wandb', 'rich', 'numpy', 'psutil'} & set(sys.modules)))"
+        "import contextlib, sys\n"
+        "from tsdia_run.cli.main import main\n"
+        f"sys.argv[1:] = {words!r}\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    main()\n"
+        "heavy = {'torch', 'accelerate', 'wandb', 'rich', 'numpy', 'psutil', 'pydantic'}\n"
+        "print('heavy', sorted(heavy & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    env = {**os.environ, "TSDIA_RUN_OPT_LAUNCHER": "python"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path, env=env
+    )
+    assert done.stdout.splitlines()[-1] == "heavy []"

@@ -15,6 +15,7 @@ from tsdia_run.cli.compare import compare
 from tsdia_run.cli.completion import ASK, answer, completion
 from tsdia_run.cli.ensure import ensure
 from tsdia_run.cli.info import info
+from tsdia_run.cli.light import LightCommand, LightGroup
 from tsdia_run.cli.listing import list_runs
 from tsdia_run.cli.logs import logs
 from tsdia_run.cli.new import new
@@ -39,6 +40,7 @@ tsdia-run COMMAND -h          how to use a command, with examples
 
 app = typer.Typer(
     name="tsdia-run",
+    cls=LightGroup,
     add_completion=False,  # completion.py is three times as fast
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich would double the time that --help takes
@@ -51,15 +53,15 @@ app = typer.Typer(
     tsdia-run info runs/exp      what happened, what is there, what to do next
     """,
 )
-app.command(short_help="Start a run in a directory of its own.")(new)
-app.command(short_help="Go on with a run, from a checkpoint.")(resume)
-app.command(short_help="Start, go on, or do nothing: whatever is missing.")(ensure)
-app.command(short_help="Ask a live run to end, from anywhere.")(stop)
-app.command(short_help="Tell all about one run.")(info)
-app.command("list", short_help="List the runs.")(list_runs)
-app.command(short_help="Show what differs between runs.")(compare)
-app.command(short_help="Show what a run has said, or follow it.")(logs)
-app.command(short_help="Print what makes a shell complete words.")(completion)
+app.command(cls=LightCommand, short_help="Start a run in a directory of its own.")(new)
+app.command(cls=LightCommand, short_help="Go on with a run, from a checkpoint.")(resume)
+app.command(cls=LightCommand, short_help="Start, go on, or do nothing: whatever is missing.")(ensure)
+app.command(cls=LightCommand, short_help="Ask a live run to end, from anywhere.")(stop)
+app.command(cls=LightCommand, short_help="Tell all about one run.")(info)
+app.command("list", cls=LightCommand, short_help="List the runs.")(list_runs)
+app.command(cls=LightCommand, short_help="Show what differs between runs.")(compare)
+app.command(cls=LightCommand, short_help="Show what a run has said, or follow it.")(logs)
+app.command(cls=LightCommand, short_help="Print what makes a shell complete words.")(completion)
 
 
 def _show_version(is_asked: bool) -> None:

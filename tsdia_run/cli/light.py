@@ -1,0 +1,48 @@
+"""Typer's commands without the start of pydantic, which it loads to convert words that are texts already: 60 ms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+
+class _AsItIs:
+    """Stands for the conversion of one parameter; calls the real one where there is something to convert."""
+
+    def __init__(self, parameter: Any) -> None:  # noqa: ANN401 - Typer does not export the class
+        self._real = parameter.get_runtime_param
+        self._is_text = parameter.type_descriptor.annotation is str
+
+    def coerce(self, value: object, *, param: Any, ctx: Any) -> object:  # noqa: ANN401
+        """The value as the command gets it."""
+        if value is None:
+            return () if param.multiple or param.nargs == -1 else None
+        if isinstance(value, bool) or (self._is_text and isinstance(value, str)):
+            return value
+        return self._real().coerce(value, param=param, ctx=ctx)
+
+
+def _lightened(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        # Older versions of Typer have no such thing, and load no pydantic.
+        if hasattr(parameter, "type_descriptor") and "get_runtime_param" not in vars(parameter):
+            as_it_is = _AsItIs(parameter)
+            parameter.get_runtime_param = lambda as_it_is=as_it_is: as_it_is
+    return parameters
+
+
+class LightCommand(TyperCommand):
+    """A command."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
+        """Its parameters, with the one for help."""
+        return _lightened(super().get_params(ctx))
+
+
+class LightGroup(TyperGroup):
+    """The commands together."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
+        """The parameters that stand before a command."""
+        return _lightened(super().get_params(ctx))
