@@ -29,7 +29,7 @@ def test_the_named_interpreter_runs_the_script_though_it_has_no_tsdia_run(projec
     prefix, version = done.stdout.split("\n")[:2]
     assert prefix == str(bare)
     assert version.startswith("0.")
-    assert f"python {bare}/bin/python (--python)" in done.stderr
+    assert f"python {bare}/bin/python (as set)" in done.stderr
     attempt = project / "runs" / "exp" / "attempts" / "0"
     assert json.loads((attempt / "exit-rank0.json").read_text())["exit_code"] == 0
     assert json.loads((attempt / "environment.json").read_text())["packages"] == {}

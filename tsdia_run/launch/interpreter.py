@@ -58,7 +58,7 @@ def choose(wanted: str | None, environ: Mapping[str, str], cwd: Path) -> Interpr
             raise NotFoundError(
                 f"no interpreter {wanted}", hint="Give its path, or a name on PATH: --python /path/to/venv/bin/python"
             )
-        return Interpreter(os.path.abspath(path), "--python")
+        return Interpreter(os.path.abspath(path), "as set")
     for variable, what in (
         ("VIRTUAL_ENV", "the active virtual environment"),
         ("CONDA_PREFIX", "the conda environment"),
