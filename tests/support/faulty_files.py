@@ -117,8 +117,6 @@ REPLACEMENTS: dict[str, Callable[[Path], None]] = {
     "empty": _fill(b""),
     "bytes": _fill(bytes(range(256)) * 20),
     "nested": _fill(b"[" * 200_000),
-    "null": _fill(b"null"),
-    "list": _fill(b"[1, 2]"),
     "huge": _huge,
     "folder": _folder,
     "pipe": _pipe,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from tsdia_run.rundir import record, stop_request
 from tsdia_run.rundir.ending import Evidence, RankEnd, judge
-from tsdia_run.rundir.fields import read_object
+from tsdia_run.rundir.fields import Fields, read_object
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 
 # The kernel would let a rank write gigabytes as its last words.
 _MAX_BYTES = 1024 * 1024
 _MAX_ERROR_CHARACTERS = 300
+_MAX_EXIT_CODE = 255
+_MAX_RANK_DIGITS = 6
 _LOST = "killed together with its supervisor, or the machine went down"
 _NEVER_BEGAN = "killed before the training had started, or while it did"
 
@@ -47,23 +52,51 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     last = run.last
     if last.state not in LIVE:
         return run
-    return run.with_attempt(record.ended(last, _without_supervisor(layout.attempt(last.number), last), last_seen))
+    attempt = layout.attempt(last.number)
+    ends = _ends(attempt)
+    times = [end.at for end in ends.values() if end.at] or [last_seen or last.started_at]
+    # The supervisor's last sign of life may be of before it had the attempt.
+    ended_at = max(*times, last.started_at)
+    return run.with_attempt(record.ended(last, _without_supervisor(attempt, last, ends), ended_at))
 
 
-def _without_supervisor(attempt: AttemptLayout, last: Attempt) -> Outcome:
-    ends = {}
-    for path in sorted(attempt.root.glob("exit-rank*.json")):
-        data = read_object(path, _MAX_BYTES)
-        code = data.get("exit_code")
-        number = path.stem.removeprefix("exit-rank")
-        if isinstance(code, int) and number.isdecimal():
-            ends[int(number)] = RankEnd(exit_code=code)
-    if not ends:
-        return Outcome(State.LOST, _LOST if last.state is State.RUNNING else _NEVER_BEGAN)
+@dataclass(frozen=True)
+class _End:
+    """How a rank ended by its own exit record, and when."""
+
+    exit_code: int
+    at: datetime | None
+
+
+def _ends(attempt: AttemptLayout) -> dict[int, _End]:
+    found = {}
+    for rank in _ranks(attempt, attempt.exit_record):
+        data = read_object(attempt.exit_record(rank), _MAX_BYTES)
+        code, at = data.get("exit_code"), None
+        with suppress(ValueError):
+            at = Fields(data, "the exit record").optional_time("ended_at")
+        if isinstance(code, int) and not isinstance(code, bool) and 0 <= code <= _MAX_EXIT_CODE:
+            found[rank] = _End(code, at)
+    return found
+
+
+def _ranks(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[int]:
+    """The ranks for which there is a file."""
+    before, _, behind = path_of(0).name.partition("0")
+    names = [path.name.removeprefix(before).removesuffix(behind) for path in attempt.root.glob(f"{before}*{behind}")]
+    return {int(name) for name in names if name.isdecimal() and len(name) <= _MAX_RANK_DIGITS}
+
+
+def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int, _End]) -> Outcome:
+    failed = sorted(rank for rank, end in ends.items() if end.exit_code)
+    # A rank puts its file for stacks there when it begins, and takes it away when it ends.
+    has_unended = bool(_ranks(attempt, attempt.stacks) - set(ends))
+    if not ends or (has_unended and not failed):
+        return Outcome(State.LOST, _LOST if ends or has_unended or last.state is State.RUNNING else _NEVER_BEGAN)
     request = stop_request.read(attempt.stop)
-    failed = [rank for rank, end in ends.items() if end.exit_code]
     shown = failed[0] if failed else min(ends)
-    outcome = judge(Evidence(ends[shown], error=words_of(attempt, shown).error, stop=request.stop if request else None))
+    error, stop = words_of(attempt, shown).error, request.stop if request else None
+    outcome = judge(Evidence(RankEnd(ends[shown].exit_code), error=error, stop=stop))
     reason = f"{outcome.reason}; its supervisor had been killed before"
     return Outcome(outcome.state, reason, outcome.exit_code, outcome.signal, shown if len(ends) > 1 else None)
 
