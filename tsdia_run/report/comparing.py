@@ -123,7 +123,13 @@ def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]
 
 def _differing_config(sides: Sequence[Side]) -> tuple[tuple[str, ...], ...]:
     found = configs.differing([one.config for one in sides])
+    found = {key: texts for key, texts in found.items() if not all(map(_is_own_place, texts))}
     return tuple((key, *(_ABSENT if text is None else text for text in texts)) for key, texts in found.items())
+
+
+def _is_own_place(text: str | None) -> bool:
+    """Whether a value only says where a run is, or what it resumed from."""
+    return text is None or text == "null" or text.startswith("{run_dir}")
 
 
 def _code(sides: Sequence[Side]) -> tuple[tuple[tuple[str, ...], ...], str]:
