@@ -7,19 +7,26 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.models import CommandInfo
 
 from tsdia_run import errors
 from tsdia_run.cli.main import app
 from tsdia_run.launch.command import Target
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
-from tsdia_run.rundir.record import Attempt, Outcome, Run, State
+from tsdia_run.rundir.record import Attempt, Digest, Outcome, Run, State
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+READING = ("compare", "info", "list", "logs")
 
 
 def text(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
+
+
+def name_of(command: CommandInfo) -> str:
+    assert command.callback
+    return command.name or command.callback.__name__
 
 
 def flags() -> list[tuple[str, str, str]]:
@@ -29,27 +36,29 @@ def flags() -> list[tuple[str, str, str]]:
         assert command.callback
         for parameter in inspect.signature(command.callback, eval_str=True).parameters.values():
             for option in getattr(parameter.annotation, "__metadata__", ()):
-                words = [word for word in getattr(option, "param_decls", None) or () if word.startswith("--")]
-                found += [(command.callback.__name__, word, f"{option.envvar} {option.help}") for word in words]
+                # Typer takes the first one for a default until it builds the command.
+                declared = (getattr(option, "default", None), *(getattr(option, "param_decls", None) or ()))
+                words = [word for word in declared if isinstance(word, str) and word.startswith("--")]
+                found += [(name_of(command), word, f"{option.envvar} {option.help}") for word in words]
     return found
 
 
 def test_there_are_flags_to_look_at() -> None:
-    assert {command for command, _, _ in flags()} == {"ensure", "new", "resume", "stop"}
+    commands = {"compare", "ensure", "info", "list", "logs", "new", "resume", "stop"}
+    assert {command for command, _, _ in flags()} == commands
 
 
 @pytest.mark.parametrize(("command", "flag", "said"), flags())
 def test_every_flag_has_its_variable_and_an_example_and_is_in_the_docs(command: str, flag: str, said: str) -> None:
     assert said.startswith(f"TSDIA_RUN_OPT_{flag.removeprefix('--').replace('-', '_').upper()} ")
     assert re.search(rf"Example: .*-{{1,2}}{flag[2]}", said)
-    assert f"`{flag}" in text("settings.md")
+    assert f"`{flag}" in text("reading.md" if command in READING else "settings.md")
 
 
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in app.registered_commands:
-        assert command.callback
-        assert f"## `tsdia-run {command.callback.__name__}" in readme
+        assert f"## `tsdia-run {name_of(command)}" in readme
 
 
 def test_every_exit_code_is_in_the_docs() -> None:
@@ -75,7 +84,7 @@ def test_every_file_of_a_run_is_in_the_docs() -> None:
 
 
 def test_every_field_and_state_of_the_record_is_in_the_docs() -> None:
-    for kind in (Run, Attempt, Outcome):
+    for kind in (Run, Attempt, Outcome, Digest):
         for name in kind.__dataclass_fields__:
             assert re.search(rf"[`.\]]{name}[`\[]", text("run-directory.md")), name
     for state in State:

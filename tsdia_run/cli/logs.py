@@ -46,7 +46,7 @@ Lines = Annotated[
         envvar=f"{_ENV}LINES",
         min=0,
         metavar="N",
-        help=f"The last N lines. Default: all; {_LINES_BEFORE_FOLLOWING} before following. Example: logs exp -n 50",
+        help=f"The last N lines. Default: all; {_LINES_BEFORE_FOLLOWING} before following. Example: logs --lines 50",
     ),
 ]
 Grep = Annotated[
