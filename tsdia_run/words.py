@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+_PARTS = tuple(zip(_STEPS, (*_STEPS[1:], (1, "s")), strict=True))
 
 
 def age(elapsed: timedelta) -> str:
@@ -23,7 +24,7 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{max(0.0, seconds):.1f} s"
     whole = round(seconds)
-    for (unit_s, unit), (part_s, part) in zip(_STEPS, (*_STEPS[1:], (1, "s")), strict=True):
+    for (unit_s, unit), (part_s, part) in _PARTS:
         if whole >= unit_s:
             return f"{whole // unit_s} {unit} {whole % unit_s // part_s} {part}"
     return f"{whole} s"
@@ -63,6 +64,13 @@ def _shell_character(character: str) -> str:
     if character.isprintable():
         return character
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def visible(text: str) -> str:
+    """A text in one line without control characters: what is not printable as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import checkpoints, hooks, relay, start, wandb_console
+from tests.bench import checkpoints, hooks, reading, relay, start, wandb_console
 from tests.bench.measure import Result, machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -21,7 +21,7 @@ HEAD = ("work", "ours", "peer", "peer's", "ratio", "spread", "at most")
 def main() -> None:
     """Measure everything that has a peer."""
     with tempfile.TemporaryDirectory(prefix="tsdia-bench-") as folder:
-        parts = (start, relay, wandb_console, hooks, checkpoints)
+        parts = (start, relay, wandb_console, hooks, checkpoints, reading)
         results = [result for part in parts for result in part.measure(Path(folder))]
     table = Table(*HEAD)
     for result in results:

@@ -15,7 +15,7 @@ from tsdia_run import errors
 from tsdia_run.cli.main import app
 from tsdia_run.launch.command import Target
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
-from tsdia_run.rundir.record import Attempt, Outcome, Run, State
+from tsdia_run.rundir.record import Attempt, Digest, Outcome, Run, State
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -85,7 +85,7 @@ def test_every_file_of_a_run_is_in_the_docs() -> None:
 
 
 def test_every_field_and_state_of_the_record_is_in_the_docs() -> None:
-    for kind in (Run, Attempt, Outcome):
+    for kind in (Run, Attempt, Outcome, Digest):
         for name in kind.__dataclass_fields__:
             assert re.search(rf"[`.\]]{name}[`\[]", text("run-directory.md")), name
     for state in State:

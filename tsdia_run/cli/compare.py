@@ -59,11 +59,14 @@ def compare(
     from tsdia_run.report.names import distinct, find_run
     from tsdia_run.report.sight import look
 
-    reading.end_quietly_with_the_reader()
+    reading.prepare_output()
     if len(runs) < 2:
         raise UsageError("compare takes two runs or more", hint="All runs: tsdia-run list")
     where = places()
     found = [find_run(word, where) for word in runs]
+    twice = next((path for at, path in enumerate(found) if path in found[:at]), None)
+    if twice:
+        raise UsageError(f"{twice.name} is named twice", hint="All runs: tsdia-run list")
     sides = [side(look(path), name) for path, name in zip(found, distinct(found), strict=True)]
     tables = differences(sides, metric, datetime.now(timezone.utc))
     if as_json:

@@ -58,14 +58,17 @@ def info(
     from datetime import datetime, timezone
 
     from tsdia_run.cli.places import places
+    from tsdia_run.errors import UsageError
     from tsdia_run.report.info import gather
     from tsdia_run.report.info_json import to_json
     from tsdia_run.report.info_page import page
     from tsdia_run.report.names import find_run
     from tsdia_run.report.sight import look
 
-    reading.end_quietly_with_the_reader()
+    reading.prepare_output()
     run_dir = find_run(run, places())
+    if watch and (verify or as_json):
+        raise UsageError(f"--watch goes without {'--verify' if verify else '--json'}", hint="Ask for one of the two.")
     if watch:
         _watch(run_dir)
         return

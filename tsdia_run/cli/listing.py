@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tsdia_run.report.rows import Row
 
 _ENV = "TSDIA_RUN_OPT_"
-_SCHEMA = 1
+_MOST_DAMAGED = 5
 
 Roots = Annotated[
     list[str] | None,
@@ -90,9 +90,12 @@ def list_runs(
     from datetime import datetime, timezone
 
     from tsdia_run.cli.places import places
+    from tsdia_run.cli.say import say
     from tsdia_run.report import columns as known
+    from tsdia_run.report.rows import DAMAGED
+    from tsdia_run.words import visible
 
-    reading.end_quietly_with_the_reader()
+    reading.prepare_output()
     gc.disable()  # nothing here makes cycles, and thousands of rows wake it again and again
     chosen = known.chosen(columns)
     rows = _wanted(places(roots), states, since)
@@ -104,6 +107,11 @@ def list_runs(
         _write_csv(rows, chosen)
     else:
         _show(rows, chosen, now)
+    damaged = [row for row in rows if row.state == DAMAGED]
+    for row in damaged[:_MOST_DAMAGED]:
+        say(f"{visible(row.path)}: {row.reason}")
+    if len(damaged) > _MOST_DAMAGED:
+        say(f"… and {len(damaged) - _MOST_DAMAGED} more: tsdia-run list --state {DAMAGED} --columns path,reason")
 
 
 def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[Row]:
@@ -124,27 +132,20 @@ def _write_json(rows: Sequence[Row]) -> None:
     import json
     import sys
 
-    from tsdia_run.report.columns import COLUMNS
+    from tsdia_run.report.rows_json import to_json
 
-    write = sys.stdout.write
-    write(f'{{"schema": {_SCHEMA}, "runs": [')
-    separator = "\n"
-    for row in rows:
-        write(
-            separator
-            + json.dumps({column.name: column.value(row) for column in COLUMNS} | {"metric": row.digest.metric})
-        )
-        separator = ",\n"
-    write("\n]}\n")
+    sys.stdout.write(json.dumps(to_json(rows), check_circular=False) + "\n")
 
 
 def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     import csv
     import sys
 
+    from tsdia_run.report.columns import plain
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([column.name for column in columns])
-    writer.writerows([column.value(row) for column in columns] for row in rows)
+    writer.writerows([plain(column.value(row)) for column in columns] for row in rows)
 
 
 def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime) -> None:

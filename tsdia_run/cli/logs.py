@@ -83,7 +83,7 @@ def logs(
     from tsdia_run.report.names import find_run
     from tsdia_run.report.sight import look
 
-    reading.end_quietly_with_the_reader()
+    reading.prepare_output()
     pattern = _pattern(grep)
     sight = look(find_run(run, places()))
     starts = _starts(sight, attempt, since, lines, follow)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import signal
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,15 +41,15 @@ AsJson = Annotated[
 ]
 
 
-def end_quietly_with_the_reader() -> None:
-    """Die as other programs do when nobody reads on (`| head`)."""
+def prepare_output() -> None:
+    """Standard output that takes any file name; and die as other programs do when nobody reads on (`| head`)."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def show(sections: Sequence[Section]) -> None:
     """A page on standard output: in colours where a terminal shows them, else plain."""
-    import sys
-
     if sys.stdout.isatty():
         from rich.console import Console
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from tsdia_run.errors import UsageError
 from tsdia_run.report.rows import Row
 from tsdia_run.report.text import number
-from tsdia_run.words import age, duration, nearest, size
+from tsdia_run.words import age, duration, nearest, size, visible
 
-Value = str | int | float | None
+Value = str | int | float | datetime | None
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Column:
     Attributes:
         name: As `--columns` and `--sort` take it, and its title.
         help: What it tells.
-        value: Its value, for programs and for sorting: seconds, bytes, ISO 8601.
+        value: Its value, for programs and for sorting: seconds, bytes, points in time.
         text: The same for people; given the present time.
         is_right: Whether it is set to the right.
         is_largest_first: Whether the largest comes first when the list is sorted by it.
@@ -37,14 +37,19 @@ class Column:
 
 def _plain(value: Callable[[Row], Value]) -> Callable[[Row, datetime], str]:
     def text(row: Row, _: datetime) -> str:
-        found = value(row)
+        found = plain(value(row))
         return "-" if found is None else str(found)
 
     return text
 
 
+def plain(value: Value) -> str | int | float | None:
+    """A value as programs get it: a point in time in ISO 8601."""
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+
+
 def _age(row: Row, now: datetime) -> str:
-    return age(now - datetime.fromisoformat(row.started_at))
+    return age(now - row.started_at)
 
 
 def _duration(row: Row, _: datetime) -> str:
@@ -137,7 +142,7 @@ def sort(rows: list[Row], by: str) -> list[Row]:
 
 def cells(rows: Sequence[Row], columns: Sequence[Column], now: datetime) -> list[list[str]]:
     """The rows for people."""
-    return [[column.text(row, now) for column in columns] for row in rows]
+    return [[visible(column.text(row, now)) for column in columns] for row in rows]
 
 
 def aligned(table: Sequence[Sequence[str]], columns: Sequence[Column]) -> list[str]:

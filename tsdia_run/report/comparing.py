@@ -66,7 +66,7 @@ def side(sight: Sight, name: str) -> Side:
     layout, run = sight.layout, sight.run
     attempt = layout.attempt(run.last.number if run else 0)
     known = facts.read(attempt)
-    found = configs.values(attempt.config if attempt.config.is_file() else layout.config)
+    found = configs.values(attempt.config if os.path.isfile(attempt.config) else layout.config)
     own = None if found is None else {key: _relative(text, layout.root, known.cwd) for key, text in found.items()}
     return Side(name, sight, known, own, metrics.read_summary(layout) or Summary())
 

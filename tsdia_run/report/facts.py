@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -90,7 +91,7 @@ def _code(git: Mapping[str, Any], attempt: AttemptLayout) -> Code:
         _text(git.get("commit")),
         _text(git.get("branch")),
         git.get("is_dirty") is True,
-        attempt.patch.is_file(),
+        os.path.isfile(attempt.patch),
         _text(git.get("error")),
     )
 

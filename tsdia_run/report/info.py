@@ -26,6 +26,8 @@ from tsdia_run.rundir.record import LIVE, Attempt, State
 
 _MOST_LAST_LINES = 10
 _MAX_BYTES = 64 * 1024
+# In the year 2099.
+_NO_TIME_S = 4.1e9
 
 # Called with a checkpoint, the bytes hashed so far, and all of its bytes.
 OnVerify = Callable[[Path, int, int], None]
@@ -151,7 +153,7 @@ def gather(sight: Sight, *, verify: OnVerify | None = None) -> Info:
     summary = metrics.read_summary(layout) or Summary()
     first = headline(summary.series)
     is_live = sight.state in LIVE and sight.living is not Living.NOTHING
-    has_attempt = run is not None and layout.attempt(run.last.number).root.is_dir()
+    has_attempt = run is not None and os.path.isdir(layout.attempt(run.last.number).root)
     found = configs.values(layout.attempt(run.last.number).config if run and has_attempt else layout.config)
     return Info(
         sight=sight,
@@ -169,21 +171,20 @@ def gather(sight: Sight, *, verify: OnVerify | None = None) -> Info:
     )
 
 
-def _holder(layout: RunLayout) -> str | None:
-    found = holder.last(layout)
-    return str(found) if found else None
+def _holder(layout: RunLayout) -> str:
+    return str(holder.last(layout) or "its holder is not known")
 
 
 def _progress(path: Path) -> Progress | None:
     data = read_object(path, _MAX_BYTES)
     time_s, last_line = data.get("time"), data.get("last_line")
-    if not isinstance(time_s, (int, float)):
+    if not isinstance(time_s, (int, float)) or not 0 <= time_s < _NO_TIME_S:
         return None
     count = f"{data['n']}/{data['total']}" if "n" in data and "total" in data else data.get("n")
     percent = f"{data['percent']} %" if "percent" in data else None
     eta = f"ETA {data['eta']}" if "eta" in data else None
     words = [str(word) for word in (data.get("description"), percent, count, data.get("rate"), eta) if word]
-    at = datetime.fromtimestamp(min(max(time_s, 0.0), 4e9), tz=timezone.utc)
+    at = datetime.fromtimestamp(time_s, tz=timezone.utc)
     return Progress(at, ", ".join(words), last_line if isinstance(last_line, str) else "")
 
 
@@ -224,7 +225,7 @@ def _checkpoint(
         step=one.step,
         epoch=one.epoch,
         metric=(written.metrics or {}).get(metric) if written and metric else None,
-        size_bytes=written.size_bytes if written else _size(path),
+        size_bytes=written.size_bytes if written and verdict.is_usable else _size(path),
         saved_at=written.saved_at if written else rewinding.saved_at(path),
         soundness=verdict.state,
         reason=verdict.reason,
@@ -244,7 +245,7 @@ def _disk(root: Path) -> tuple[tuple[str, int], ...]:
     for name in names:
         part = "checkpoints" if name in known else name
         path = root / name
-        if path.is_dir() and not path.is_symlink():
+        if os.path.isdir(path) and not path.is_symlink():
             parts[part] = parts.get(part, 0) + _size(path)
         else:
             part = name if name == "metrics.jsonl" else "other files"

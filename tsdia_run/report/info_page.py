@@ -12,7 +12,7 @@ from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.liveness import Living
 from tsdia_run.rundir.metrics import Point, as_text
 from tsdia_run.rundir.record import LIVE, State
-from tsdia_run.words import age, duration, shell, size
+from tsdia_run.words import age, duration, shell, size, visible
 
 _CURVE_WIDTH = 30
 _MOST_CHECKPOINTS = 20
@@ -22,7 +22,7 @@ _MOST_METRICS = 30
 def title(info: Info) -> str:
     """The run and how it stands, in one line."""
     state = info.sight.state
-    return f"{MARKS[state] if state else '?'} {info.sight.name}: {state.value if state else 'state not known'}"
+    return f"{MARKS[state] if state else '?'} {visible(info.sight.name)}: {state.value if state else 'state not known'}"
 
 
 def page(info: Info, now: datetime) -> list[Section]:
@@ -37,7 +37,7 @@ def page(info: Info, now: datetime) -> list[Section]:
         Section("attempts", aligned([_attempt(one, now) for one in info.attempts])),
         Section("metrics", _metrics(info)),
         Section("checkpoints", _checkpoints(info, now)),
-        Section("last lines of the log", info.last_lines),
+        Section("last lines of the log", tuple(map(visible, info.last_lines))),
         Section("next", aligned(commands(info))),
     ]
     return [part for part in parts if part.lines]

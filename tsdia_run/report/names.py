@@ -80,10 +80,10 @@ def _see_list(places: Places) -> str:
     return f"All runs: tsdia-run list   (looked in {looked}, and among the runs that you started elsewhere)"
 
 
-def _ids(run_dir: str) -> set[object]:
+def _ids(run_dir: str) -> list[object]:
     recorded = read_object(Path(run_dir, "run.json"), record.MAX_RECORD_BYTES)
     info = read_object(Path(run_dir, "wandb_info.json"), record.MAX_RECORD_BYTES)
-    return {recorded.get("run_id"), recorded.get("wandb_id"), info.get("run_id")} - {None}
+    return [recorded.get("run_id"), recorded.get("wandb_id"), info.get("run_id")]
 
 
 def distinct(paths: Sequence[Path]) -> list[str]:

@@ -7,11 +7,11 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tsdia_run.errors import UsageError
 from tsdia_run.report.places import Places, is_run, run_dirs
-from tsdia_run.rundir.record import LIVE, Digest, State
+from tsdia_run.rundir.record import LIVE, SCHEMA, Digest, State
 from tsdia_run.words import nearest
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 # The record is written last; what changes in the run's folder later makes the digest out of date.
 _SLACK_S = 2.0
 _ENDED = frozenset(state.value for state in State if state not in LIVE)
-_FIRST_READ_BYTES = 65536
-UNKNOWN = "unknown"
+_MAX_BYTES = 1024 * 1024
+# Of a run without a record, and of one whose record can't be used.
+UNKNOWN, DAMAGED = "unknown", "damaged"
+STATES = (*(state.value for state in State), UNKNOWN, DAMAGED)
 
 
 # A tuple, since there may be tens of thousands of them.
@@ -31,9 +33,9 @@ class Row(NamedTuple):
     Attributes:
         path: The run directory.
         name: Its last part.
-        state: A word of ``State``; ``unknown`` where nothing says so.
+        state: One of ``STATES``.
         reason: Why, or what is wrong with the record.
-        started_at: When the newest attempt started, ISO 8601 in UTC; the newest change for a run without a record.
+        started_at: When the newest attempt started; the newest change for a run without a record.
         ended_at: When it ended; None while it lives, and where nobody knows.
         duration_s: How long its attempts ran, all together.
         attempts: How many there are.
@@ -46,8 +48,8 @@ class Row(NamedTuple):
     name: str
     state: str
     reason: str
-    started_at: str
-    ended_at: str | None
+    started_at: datetime
+    ended_at: datetime | None
     duration_s: float | None
     attempts: int
     digest: Digest
@@ -77,18 +79,17 @@ def in_states(found: Iterable[Row], states: Collection[str]) -> Iterator[Row]:
     Raises:
         UsageError: There is no such state.
     """
-    known = [*(state.value for state in State), UNKNOWN]
     for word in states:
-        if word not in known:
-            near = nearest(word, known)
+        if word not in STATES:
+            near = nearest(word, STATES)
             meant = f"; did you mean {near}?" if near else ""
-            raise UsageError(f"--state {word}: no such state{meant}", hint=f"There are: {', '.join(known)}")
+            raise UsageError(f"--state {word}: no such state{meant}", hint=f"There are: {', '.join(STATES)}")
     return (row for row in found if row.state in states)
 
 
 def since_then(found: Iterable[Row], moment: datetime) -> Iterator[Row]:
     """Those whose newest attempt started later."""
-    return (row for row in found if datetime.fromisoformat(row.started_at) >= moment)
+    return (row for row in found if row.started_at >= moment)
 
 
 def _from_record(path: str) -> Row | None:
@@ -96,56 +97,31 @@ def _from_record(path: str) -> Row | None:
     try:
         fd = os.open(f"{path}/run.json", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            data = os.read(fd, _FIRST_READ_BYTES)
-            recorded_s = os.fstat(fd).st_mtime
+            file = os.fstat(fd)
+            # A buffer of the largest size for each of them would take longer than all the rest.
+            data = os.read(fd, min(file.st_size, _MAX_BYTES))
         finally:
             os.close(fd)
-        run = json.loads(data)
-        attempts, digest = run["attempts"], run["digest"]
-        last = attempts[-1]
-        if run["schema"] != 1 or last["state"] not in _ENDED or os.stat(path).st_mtime > recorded_s + _SLACK_S:
+        run = json.loads(data.decode())
+        last = run["attempts"][-1]
+        if run["schema"] != SCHEMA or last["state"] not in _ENDED or os.stat(path).st_mtime > file.st_mtime + _SLACK_S:
             return None
-        texts = (last["outcome"]["reason"], last["started_at"], last["host"], run["run_id"])
-        if (
-            not all(isinstance(text, str) for text in texts)
-            or not _is_sound(digest)
-            or not isinstance(run["wandb_id"], str)
-        ):
-            return None
-        duration_s = 0.0
-        for attempt in attempts:
-            if attempt["ended_at"]:
-                began = datetime.fromisoformat(attempt["started_at"])
-                duration_s += (datetime.fromisoformat(attempt["ended_at"]) - began).total_seconds()
-        return Row(
-            path,
-            path.rpartition("/")[2],
-            last["state"],
-            texts[0],
-            texts[1],
-            last["ended_at"],
-            duration_s,
-            len(attempts),
-            Digest(**digest),
-            texts[2],
-            texts[3],
-        )
+        return _row_of(path, run, Digest(**run["digest"]))
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return None  # the careful reader will say what is wrong
 
 
-def _is_sound(digest: dict[str, object]) -> bool:
-    """Whether the values are of the types that Digest has: somebody may have edited the record."""
-    best, metric, wandb_id = digest["best"], digest["metric"], digest["wandb_id"]
-    return (
-        type(digest["checkpoints"]) is int
-        and type(digest["size_bytes"]) is int
-        and (digest["step"] is None or type(digest["step"]) is int)
-        and (digest["best_step"] is None or type(digest["best_step"]) is int)
-        and (best is None or type(best) is float)
-        and (metric is None or type(metric) is str)
-        and (wandb_id is None or type(wandb_id) is str)
-    )
+def _row_of(path: str, run: dict[str, Any], digest: Digest) -> Row | None:
+    parse, duration_s = datetime.fromisoformat, 0.0
+    for attempt in run["attempts"]:
+        began, ended = parse(attempt["started_at"]), attempt["ended_at"]
+        ended_at = parse(ended) if ended else None
+        duration_s += (ended_at - began).total_seconds() if ended_at else 0.0
+    reason, host, run_id = attempt["outcome"]["reason"], attempt["host"], run["run_id"]
+    if not (type(reason) is type(host) is type(run_id) is str and began.tzinfo and digest.is_sound):
+        return None
+    name, number = path.rpartition("/")[2], len(run["attempts"])
+    return Row(path, name, attempt["state"], reason, began, ended_at, duration_s, number, digest, host, run_id)
 
 
 def row(run_dir: Path, now: datetime) -> Row:
@@ -165,10 +141,10 @@ def row(run_dir: Path, now: datetime) -> Row:
     return Row(
         path=str(run_dir),
         name=sight.name,
-        state=sight.state.value if sight.state else UNKNOWN,
+        state=sight.state.value if sight.state else DAMAGED if sight.trouble else UNKNOWN,
         reason=sight.reason,
-        started_at=_text(last.started_at if last else _changed_at(sight)),
-        ended_at=_text(last.ended_at) if last and last.ended_at else None,
+        started_at=last.started_at if last else _changed_at(sight),
+        ended_at=last.ended_at if last else None,
         duration_s=run.lasted_s(now) if run else None,
         attempts=len(sight.attempts),
         digest=digest,
@@ -182,7 +158,3 @@ def _changed_at(sight: Sight) -> datetime:
         return datetime.fromtimestamp(sight.layout.root.stat().st_mtime, tz=timezone.utc)
     except OSError:
         return datetime.fromtimestamp(0, tz=timezone.utc)
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(timezone.utc).isoformat(timespec="milliseconds")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tsdia_run.rundir.record import State
+from tsdia_run.words import visible
 
 MARKS = {
     State.COMPLETED: "✓",
@@ -32,6 +33,7 @@ class Section:
 
 def aligned(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """Rows of cells as lines; each column is as wide as its widest cell, and empty columns are left out."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     used = [at for at in range(max(map(len, rows), default=0)) if any(row[at] for row in rows)]
     widths = [max(len(row[at]) for row in rows) for at in used]
     lines = ("  ".join(row[at].ljust(width) for at, width in zip(used, widths, strict=True)) for row in rows)

@@ -33,7 +33,8 @@ def measure(layout: RunLayout, wandb_id: str | None) -> Digest:
         best_step=first.best.step if first else None,
         checkpoints=len(found),
         size_bytes=size_bytes(layout),
-        wandb_id=wandb_id if layout.wandb_info.exists() or (layout.root / "wandb").is_dir() else None,
+        # Unlike Path.exists, these take a directory that may not be entered for an empty one.
+        wandb_id=wandb_id if os.path.exists(layout.wandb_info) or os.path.isdir(layout.root / "wandb") else None,
     )
 
 

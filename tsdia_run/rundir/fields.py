@@ -35,6 +35,8 @@ class Fields:
             return None
         if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
             raise ValueError(f"`{name}` of {self._what} is not a {kind.__name__}")
+        if isinstance(value, str) and not can_be_path(value):
+            raise ValueError(f"`{name}` of {self._what} has characters that no text of ours has")
         return value
 
     def required(self, name: str, kind: type[_T]) -> _T:
@@ -50,6 +52,8 @@ class Fields:
         if text is None:
             return None
         at = datetime.fromisoformat(text)
+        if not 1970 < at.year < 9999:  # at the ends, another time zone may be out of range
+            raise ValueError(f"`{name}` of {self._what} is no time of a run")
         return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
 
     def time(self, name: str) -> datetime:
@@ -72,6 +76,15 @@ def open_regular(path: Path) -> BinaryIO:
         file.close()
         raise OSError(errno.EINVAL, "it is not a file", str(path))
     return file
+
+
+def can_be_path(text: str) -> bool:
+    """Whether the system would take a text for a path, there or not: it has neither NUL nor half a character."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:

@@ -10,8 +10,10 @@ stay in the file, and the summary leaves them out.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -210,7 +212,10 @@ def catch_up(summary: Summary, path: Path, limit_bytes: int | None = None) -> bo
     Raises:
         OSError: The file can't be read.
     """
-    if path.stat().st_size < summary.offset:  # it was replaced
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a file", str(path))  # a pipe in its place would block
+    if found.st_size < summary.offset:  # it was replaced
         summary.begin_again()
         summary.starts.clear()
     began = summary.offset
@@ -248,7 +253,7 @@ def load(path: Path) -> Summary | None:
     """Read it back; None where it is missing, damaged or of another version: it is made again from the lines."""
     try:
         data: Any = parse_json(read_bounded(path, _MAX_SUMMARY_BYTES))
-        if data["schema"] != SCHEMA:
+        if data["schema"] != SCHEMA or data["offset"] < 0:
             return None
         return Summary(
             offset=int(data["offset"]),
@@ -258,7 +263,7 @@ def load(path: Path) -> Summary | None:
             highest_step=_step(data["highest_step"]),
             series={str(name): _series(one) for name, one in data["series"].items()},
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return None
 
 

@@ -7,6 +7,7 @@ it can be moved; times are ISO 8601 in UTC.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.atomic import write_json
-from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
+from tsdia_run.rundir.fields import Fields, can_be_path, parse_json, read_bounded
 
 SCHEMA = 1
+_NO_SIZE = 2**63
 # A record grows by some 500 bytes an attempt; what is larger than this was not written by us.
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 
@@ -107,6 +109,19 @@ class Digest:
     checkpoints: int = 0
     size_bytes: int = 0
     wandb_id: str | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether each value is of its type and can be one: somebody may have edited the record."""
+        return (
+            (self.step is None or type(self.step) is int)
+            and (self.metric is None or type(self.metric) is str)
+            and (self.best is None or (type(self.best) is float and math.isfinite(self.best)))
+            and (self.best_step is None or type(self.best_step) is int)
+            and type(self.checkpoints) is type(self.size_bytes) is int
+            and 0 <= self.size_bytes < _NO_SIZE
+            and (self.wandb_id is None or type(self.wandb_id) is str)
+        )
 
 
 @dataclass(frozen=True)
@@ -227,23 +242,17 @@ def _run(data: object) -> Run:
         wandb_id=fields.optional("wandb_id", str),
         wandb_name=fields.optional("wandb_name", str),
         attempts=attempts,
-        digest=_digest(fields.optional("digest", dict)),
+        digest=_digest(fields),
     )
 
 
-def _digest(data: object) -> Digest | None:
-    if data is None:
+def _digest(fields: Fields) -> Digest | None:
+    """None for one that can't be used: it can be measured again, so it must not keep anybody from the record."""
+    try:
+        digest = Digest(**fields.required("digest", dict))
+    except (ValueError, TypeError):
         return None
-    fields = _Fields(data, "the digest")
-    return Digest(
-        step=fields.optional("step", int),
-        metric=fields.optional("metric", str),
-        best=fields.optional("best", float),
-        best_step=fields.optional("best_step", int),
-        checkpoints=fields.required("checkpoints", int),
-        size_bytes=fields.required("size_bytes", int),
-        wandb_id=fields.optional("wandb_id", str),
-    )
+    return digest if digest.is_sound else None
 
 
 def _attempt(data: object, position: int) -> Attempt:
@@ -258,7 +267,7 @@ def _attempt(data: object, position: int) -> Attempt:
         log=fields.required("log", str),
         host=fields.required("host", str),
         checkpoint=fields.optional("checkpoint", str),
-        superseded=tuple(map(str, fields.optional("superseded", list) or ())),
+        superseded=tuple(filter(can_be_path, map(str, fields.optional("superseded", list) or ()))),
         ended_at=fields.optional_time("ended_at"),
         outcome=None if outcome is None else _outcome(outcome, position),
     )

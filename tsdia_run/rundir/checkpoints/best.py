@@ -33,4 +33,4 @@ def target(link: Path) -> Path | None:
     except OSError:
         return None
     places = (link.parent / named, link.parent / "checkpoints" / named.name)
-    return next((Path(os.path.abspath(place)) for place in places if place.is_dir()), None)
+    return next((Path(os.path.abspath(place)) for place in places if os.path.isdir(place)), None)

@@ -1,0 +1,110 @@
+"""What it takes to look at runs: whole processes, beside a bare loop over the same records and against fixed limits."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.large_runs import large, linked, many
+from tests.bench.measure import Result, alternate
+from tests.bench.start import whole
+from tests.support.command import COMMAND, environment
+
+BARE_LOOP = """\
+import json, os, sys
+found = []
+for entry in os.scandir(sys.argv[1]):
+    with open(f"{entry.path}/run.json", "rb") as file:
+        found.append(json.loads(file.read()))
+print(len(found))
+"""
+RUNS = 5
+COMPARED = 20
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much there is to read.
+
+    Attributes:
+        runs: In the list.
+        lines: Of metrics, in the large run.
+        log_bytes: Of its logs.
+    """
+
+    runs: int = 10_000
+    lines: int = 1_000_000
+    log_bytes: int = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took.
+
+    Attributes:
+        wall_s: From its start to its end.
+        memory_mb: Highest resident memory, in 10^6 bytes.
+    """
+
+    wall_s: float
+    memory_mb: float
+
+
+def measure(folder: Path, sizes: Sizes = Sizes()) -> list[Result]:
+    """Everything; needs 1.5 GB in the folder."""
+    many(folder / "many", sizes.runs)
+    large(folder / "large" / "exp-0", sizes.lines, sizes.log_bytes)
+    for number in range(1, COMPARED):
+        linked(folder / "large" / "exp-0", folder / "large" / f"exp-{number}")
+    names = [str(path) for path in sorted((folder / "large").iterdir())]
+    large_run = f"{sizes.lines:,} metric lines and {sizes.log_bytes / 1e9:.3g} GB of logs"
+    told = [_cost(folder, "info", names[0]) for _ in range(RUNS)]
+    compared = [_cost(folder, "compare", *names) for _ in range(RUNS)]
+    since = [_cost(folder, "logs", names[0], "--since", "5m") for _ in range(RUNS)]
+    return [
+        *_lists(folder, sizes),
+        _against(f"info of a run with {large_run}", told, lambda cost: cost.wall_s, 0.6, "s"),
+        _against("the same, peak memory", told, lambda cost: cost.memory_mb, 60, "MB"),
+        _against(f"compare of {COMPARED} such runs", compared, lambda cost: cost.wall_s, 2.0, "s"),
+        _against("logs --since 5m of it", since, lambda cost: cost.wall_s, 0.5, "s"),
+    ]
+
+
+def _lists(folder: Path, sizes: Sizes) -> list[Result]:
+    root = str(folder / "many")
+    return [
+        alternate(
+            f"{words} of {sizes.runs:,} runs",
+            lambda words=words: whole([COMMAND, *words.split(), root], folder),  # type: ignore[misc]
+            "scandir, open, json.loads",
+            lambda: whole([sys.executable, "-c", BARE_LOOP, root], folder),
+            runs=RUNS,
+            limit=2.0,
+        )
+        for words in ("list", "list --json")
+    ]
+
+
+def _cost(folder: Path, *words: str) -> Cost:
+    began = time.perf_counter()
+    with subprocess.Popen(
+        [COMMAND, *words], cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as running:
+        _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    elapsed = time.perf_counter() - began
+    assert running.returncode == 0, words
+    return Cost(elapsed, usage.ru_maxrss * 1024 / 1e6)
+
+
+def _against(work: str, costs: list[Cost], figure: Callable[[Cost], float], limit: float, unit: str) -> Result:
+    found = [figure(cost) for cost in costs]
+    ours = statistics.median(found)
+    peer = f"the limit of {limit:g} {unit}"
+    return Result(work, ours, peer, None, unit, ours / limit, min(found) / limit, max(found) / limit, 1.0)
