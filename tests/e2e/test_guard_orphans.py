@@ -40,6 +40,6 @@ def test_two_ranks_without_hooks_are_known_by_their_tag(start: Starter, project:
             assert record_of(project / "runs/exp")["state"] == "running"
     finally:
         (project / "go").touch()
-        running.communicate()
+        running.communicate(timeout=60)
     ended = tsdia_run("new", "config.yml", "--move-aside", cwd=project)
     assert ended.returncode == 0, ended.stderr

@@ -177,13 +177,13 @@ def test_the_command_warns_and_knows_a_training_without_supervisor_by_its_tag(tm
     running.kill()
     running.wait()
     refused = faulty("tsdia_run", "new", "config.yml", "--move-aside", cwd=tmp_path)
-    told = refused.communicate()[0]
+    told = refused.communicate(timeout=60)[0]
     assert refused.returncode == 75
     assert f"pid {training} python" in told
     (tmp_path / "go").touch()
-    running.communicate()  # until its relay has ended too
+    running.communicate(timeout=60)  # until its relay has ended too
     again = faulty("tsdia_run", "new", "config.yml", "--move-aside", cwd=tmp_path)
-    told = again.communicate()[0]
+    told = again.communicate(timeout=60)[0]
     assert again.returncode == 0, told
 
 

@@ -109,9 +109,9 @@ class Project:
             assert ended.err.count("tsdia-run: error:") == 1, told
 
     def check_next(self, zygote: Zygote, told: str) -> None:
-        """The next command goes on from whatever was left: with the attempt that could not start, or the one after."""
+        """The next command goes on from whatever was left, with the first attempt that is not in the record."""
         began = f"began {self.attempt}" in self.trace()
-        coming = self.attempt + 1 if began else self.attempt
+        coming = len(record_of(self.run_dir)["attempts"]) if RunLayout(self.run_dir).record.exists() else 0
         ended = zygote.run("ensure", "config.yml", cwd=self.root)
         told = f"{told}, then {ended}"
         if began and self.attempt > 0:
@@ -123,9 +123,10 @@ class Project:
         layout = RunLayout(self.run_dir)
         run = settled(record.read(layout.record), layout, layout.last_seen())
         assert run.state is (State.COMPLETED if coming else State.FAILED), told
-        outcomes = [one.outcome for one in run.attempts if f"began {one.number}" in self.trace()]
-        codes = [outcome.exit_code if outcome else None for outcome in outcomes]
-        assert codes == [3, 0, 0][: len(codes)], told
+        for attempt in run.attempts:
+            if f"began {attempt.number}" in self.trace():
+                assert attempt.outcome, told
+                assert attempt.outcome.exit_code == (0 if attempt.number else 3), told
 
     def _check_record(self, told: str) -> None:
         layout = RunLayout(self.run_dir)
