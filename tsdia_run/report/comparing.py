@@ -124,7 +124,8 @@ def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]
 def _differing_config(sides: Sequence[Side]) -> tuple[tuple[str, ...], ...]:
     found = configs.differing([one.config for one in sides])
     found = {key: texts for key, texts in found.items() if not all(map(_is_own_place, texts))}
-    return tuple((key, *(_ABSENT if text is None else text for text in texts)) for key, texts in found.items())
+    table = {key: [_ABSENT if text is None else text for text in texts] for key, texts in found.items()}
+    return tuple((key, *configs.shortened(texts)) for key, texts in table.items())
 
 
 def _is_own_place(text: str | None) -> bool:

@@ -17,6 +17,7 @@ _HIGHLIGHTS = re.compile(
 )
 _MOST_HIGHLIGHTS = 12
 _MOST_CHARACTERS = 60
+_CONTEXT_CHARACTERS = 20
 
 
 def values(path: Path) -> Mapping[str, str] | None:
@@ -31,7 +32,7 @@ def values(path: Path) -> Mapping[str, str] | None:
 def highlights(found: Mapping[str, str]) -> list[tuple[str, str]]:
     """The values that stand out, in the order of the config."""
     chosen = [(key, text) for key, text in found.items() if _HIGHLIGHTS.search(key) and text != "null"]
-    return chosen[:_MOST_HIGHLIGHTS]
+    return [(key, shortened([text])[0]) for key, text in chosen[:_MOST_HIGHLIGHTS]]
 
 
 def differing(configs: Sequence[Mapping[str, str] | None]) -> dict[str, list[str | None]]:
@@ -41,6 +42,30 @@ def differing(configs: Sequence[Mapping[str, str] | None]) -> dict[str, list[str
     return {key: row for key, row in table.items() if len(set(row)) > 1}
 
 
+def shortened(texts: Sequence[str]) -> list[str]:
+    """The texts in few characters each: those in which they differ, where they are long."""
+    if all(len(text) <= _MOST_CHARACTERS for text in texts):
+        return list(texts)
+    first_different = next(
+        (at for at, characters in enumerate(zip(*texts, strict=False)) if len(set(characters)) > 1), 0
+    )
+    start = max(0, first_different - _CONTEXT_CHARACTERS)
+    cut = [("…" if start else "") + text[start:] for text in texts]
+    return [text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…" for text in cut]
+
+
 def _text(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
+    return (
+        value
+        if isinstance(value, str) and value and _is_plain(value)
+        else json.dumps(value, default=str, ensure_ascii=False)
+    )
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text looks like nothing but a text: "5" and 5 are not the same to a script."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return True
+    return False

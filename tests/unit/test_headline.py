@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from tsdia_run.rundir.headline import Better, best, better, headline, is_validation
+from tsdia_run.rundir.metrics import Point, Series
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("loss", Better.LOWER),
+        ("val/loss", Better.LOWER),
+        ("eval_wer", Better.LOWER),
+        ("test/DER", Better.LOWER),
+        ("val_accuracy", Better.HIGHER),
+        ("top1_acc", Better.HIGHER),
+        ("recall@5", Better.HIGHER),
+        ("eval/f1", Better.HIGHER),
+        ("learning_rate", None),
+        ("gloss", None),
+        ("", None),
+    ],
+)
+def test_what_a_name_says(name: str, what: Better | None) -> None:
+    assert better(name) is what
+
+
+def test_validation_is_told_by_whole_words() -> None:
+    names = ("val_loss", "eval/loss", "loss/dev", "validation.loss", "value", "evaluate_time", "train/loss")
+    assert [is_validation(name) for name in names] == [True, True, True, True, False, False, False]
+
+
+def series(low: float, high: float) -> Series:
+    return Series(count=2, low=Point(1, low, 0, 0.0), high=Point(2, high, 0, 0.0))
+
+
+def test_the_best_value_lies_where_the_name_says() -> None:
+    assert best("val_loss", series(1, 2)) == Point(1, 1, 0, 0.0)
+    assert best("val_acc", series(1, 2)) == Point(2, 2, 0, 0.0)
+    assert best("grad_norm", series(1, 2)) is None
+    assert best("val_loss", Series()) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [
+        (["train/loss", "val/accuracy", "val/loss"], "val/loss"),
+        (["train/loss", "val/accuracy"], "val/accuracy"),
+        (["lr", "train/accuracy", "train/loss"], "train/loss"),
+        (["lr", "train/accuracy"], "train/accuracy"),
+        (["a/val_loss", "b/val_loss"], "a/val_loss"),
+        (["lr"], None),
+        ([], None),
+    ],
+)
+def test_which_metric_stands_for_a_run(names: list[str], first: str | None) -> None:
+    found = headline({name: series(1, 2) for name in names})
+    assert (found.name if found else None) == first
