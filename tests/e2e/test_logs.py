@@ -16,6 +16,7 @@ attempt = os.environ["TSDIA_RUN_ATTEMPT"]
 for number in range(400):
     print(f"attempt {attempt} line {number} ünïcode")
 os.makedirs(os.environ["TSDIA_RUN_DIR"] + "/step_1", exist_ok=True)
+open(os.environ["TSDIA_RUN_DIR"] + "/step_1/state.json", "w").write("{}")
 sys.exit(1 if attempt == "0" else 0)
 """
 

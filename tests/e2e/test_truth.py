@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,9 +124,11 @@ def test_a_directory_that_another_run_took_is_left_to_it(start: Starter, project
     )
     first = start("new", "config.yml", cwd=project)
     wait_for(first, "ready")
+    first.send_signal(signal.SIGSTOP)  # or it would have made its directory again by then
     shutil.move(project / "runs/exp", project / "moved")
     second = start("new", "config.yml", cwd=project)
     wait_for(second, "ready")
+    first.send_signal(signal.SIGCONT)
     theirs = record_of(project / "runs/exp")["run_id"]
     (project / "go").touch()
     _, said = first.communicate(timeout=60)

@@ -143,7 +143,7 @@ def check_order(log: bytes, *, is_ended: bool) -> list[int]:
     """Every line is whole (but where a relay was killed) and comes once, in order."""
     numbers = []
     lines = log.splitlines(keepends=True)
-    for line, following in zip(lines, [*lines[1:], b""], strict=True):
+    for line, following in zip(lines, [*lines, b""][1:], strict=True):
         if not line.startswith(b"line ") or not line.endswith(b"\n"):
             continue
         number = int(line.split()[1])

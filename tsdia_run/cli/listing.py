@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tsdia_run.report.rows import Row
 
 _ENV = "TSDIA_RUN_OPT_"
+_GAP = 3  # between two columns of a table
 _MOST_DAMAGED = 5
 
 Roots = Annotated[
@@ -154,14 +155,17 @@ def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime) -> None
     import sys
 
     from tsdia_run.cli.say import say
-    from tsdia_run.report.columns import aligned, cells
+    from tsdia_run.report.columns import DEFAULT, aligned, cells, fitting
 
     if not rows:
         say("no runs here; start one: tsdia-run new config.yml")
         return
     table = cells(rows, columns, now)
-    if sys.stdout.isatty() and len(rows) <= 2 * shutil.get_terminal_size().lines:
-        _show_table(table, columns)
+    terminal = shutil.get_terminal_size()
+    if sys.stdout.isatty() and len(rows) <= 2 * terminal.lines:
+        # The last ones are those that one can do without; who names columns gets them all.
+        number = fitting(table, columns, terminal.columns, _GAP) if columns == DEFAULT else len(columns)
+        _show_table([texts[:number] for texts in table], columns[:number])
     else:
         sys.stdout.write("\n".join(aligned(table, columns)) + "\n")
 

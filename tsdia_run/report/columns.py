@@ -156,3 +156,14 @@ def aligned(table: Sequence[Sequence[str]], columns: Sequence[Column]) -> list[s
     ]
     form = "  ".join(forms)
     return [form % tuple(texts) for texts in (head, *table)]
+
+
+def fitting(table: Sequence[Sequence[str]], columns: Sequence[Column], width: int, gap: int) -> int:
+    """How many of the columns stand beside each other in so many characters; two at least."""
+    total, number = 0, 0
+    for at, column in enumerate(columns):
+        total += max(len(text) for text in (column.name, *(row[at] for row in table))) + gap
+        if total > width + gap:
+            break
+        number = at + 1
+    return max(2, number)
