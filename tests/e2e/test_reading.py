@@ -150,6 +150,7 @@ def test_list_in_all_its_forms(runs: Path) -> None:
     best = tsdia_run("list", "--sort", "-best", "--limit", "1", "--columns", "run", cwd=runs).stdout.split()
     assert best == ["run", "twice"]
     assert tsdia_run("list", "--since", "1h", cwd=runs).stdout.count("\n") == 4
+    (runs / "elsewhere").mkdir()
     assert "no runs here" in tsdia_run("list", "elsewhere", cwd=runs).stderr
     wrong = tsdia_run("list", "--sort", "ages", cwd=runs)
     assert (wrong.returncode, "did you mean age?" in wrong.stderr) == (2, True)
