@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from tsdia_run.errors import CheckpointDirectoryExistsError, RunDirectoryError
 from tsdia_run.rundir import contents, guard
 from tsdia_run.rundir.contents import Again, Contents, Verdict
+from tsdia_run.rundir.layout import TRASH_DIR_NAME
 
 # Two starts that move the same failed start aside meet at most once each; more means that something is wrong.
 _ROUNDS = 3
@@ -83,9 +85,36 @@ def _move_aside(entry: Entry) -> Path:
             Verdict.REFUSE
         ):
             raise guard.TakenError(entry.run_dir)
-        return guard.move_aside(claim)
+        return _moved(claim)
     finally:
         claim.close()
+
+
+def _moved(claim: guard.Claim) -> Path:
+    """Move a claimed directory into the trash folder beside it and give the claim up.
+
+    Returns:
+        Where it is now.
+
+    Raises:
+        RunDirectoryError: It can't be moved, being a mount point, say; it stands as it was.
+    """
+    run_dir = claim.layout.root
+    trash = run_dir.parent / TRASH_DIR_NAME
+    stamp = f"{datetime.now():%Y%m%d_%H%M%S}"
+    target = trash / f"{run_dir.name}-{stamp}-{secrets.token_hex(2)}"
+    try:
+        trash.mkdir(exist_ok=True)
+        if trash.is_symlink():
+            raise RunDirectoryError(f"{trash} is a link; nothing is moved through it", hint="Remove the link.")
+        run_dir.rename(target)
+    except OSError as error:
+        raise RunDirectoryError(
+            f"can't move {run_dir} to {target}: {error.strerror}", hint="Start beside it with --name ANOTHER_NAME."
+        ) from error
+    finally:
+        claim.close()
+    return target
 
 
 def _refuse_odd_place(run_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who may write into a run directory: exclusive creation, the claim, and moving an old run aside.
+"""Who may write into a run directory: exclusive creation, and the claim.
 
 A run directory is claimed by putting a folder ``.tsdia`` into it, with a claim file that is locked already, by one
 rename. The rename succeeds for exactly one of any number of starters, and no moment exists in which a claimed directory
@@ -13,14 +13,13 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.errors import RunAliveError, RunDirectoryError
 from tsdia_run.rundir import admission, held, holder
 from tsdia_run.rundir.atomic import write_all, write_bytes
 from tsdia_run.rundir.held import Standing
-from tsdia_run.rundir.layout import OWN_DIR_NAME, TRASH_DIR_NAME, RunLayout
+from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
 from tsdia_run.rundir.locks import Locking, lock, lock_patiently
 
 _TOKEN_PREFIX = f"{OWN_DIR_NAME}."
@@ -179,33 +178,6 @@ def refuse_living(run_dir: Path) -> None:
         RunAliveError: A supervisor or a rank of it lives.
     """
     admission.refuse(RunLayout(run_dir))
-
-
-def move_aside(claim: Claim) -> Path:
-    """Move a claimed directory into the trash folder beside it and give the claim up.
-
-    Returns:
-        Where it is now.
-
-    Raises:
-        RunDirectoryError: It can't be moved, being a mount point, say; it stands as it was.
-    """
-    run_dir = claim.layout.root
-    trash = run_dir.parent / TRASH_DIR_NAME
-    stamp = f"{datetime.now():%Y%m%d_%H%M%S}"
-    target = trash / f"{run_dir.name}-{stamp}-{secrets.token_hex(2)}"
-    try:
-        trash.mkdir(exist_ok=True)
-        if trash.is_symlink():
-            raise RunDirectoryError(f"{trash} is a link; nothing is moved through it", hint="Remove the link.")
-        run_dir.rename(target)
-    except OSError as error:
-        raise RunDirectoryError(
-            f"can't move {run_dir} to {target}: {error.strerror}", hint="Start beside it with --name ANOTHER_NAME."
-        ) from error
-    finally:
-        claim.close()
-    return target
 
 
 def _claim_unclaimed(run_dir: Path) -> Claim:
