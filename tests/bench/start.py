@@ -43,6 +43,14 @@ def measure(folder: Path) -> list[Result]:
             runs=3 * RUNS,
             limit=1.5,
         ),
+        alternate(
+            "one completion",
+            lambda: whole([COMMAND, "completion", "--words", "2", "tsdia-run", "info", "e"], folder),
+            "python -c 'import typer'",
+            lambda: whole([sys.executable, "-c", "import typer"], folder),
+            runs=3 * RUNS,
+            limit=1.5,
+        ),
         supervisor_memory(folder),
     ]
 
