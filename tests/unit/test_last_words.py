@@ -98,3 +98,14 @@ def test_what_is_written_down_can_be_read_whatever_stood_there(
     written = settle(run_in(), RunLayout(root), SEEN)
     assert written.state is State.LOST
     assert record.read(root / "run.json") == written
+
+
+def test_the_launcher_tells_of_ranks_that_could_not_themselves(tmp_path: Path) -> None:
+    leave(tmp_path, 0, exit_code=0)
+    begin(tmp_path, 1)
+    said = {"ranks": {"0": {"exit_code": 0}, "1": {"signal": 9}}, "first": 1, "signal": None, "error": None}
+    RunLayout(tmp_path).attempt(0).launcher_record.write_text(json.dumps(said))
+    outcome = settled(run_in(), RunLayout(tmp_path), SEEN).last.outcome
+    assert outcome is not None
+    assert (outcome.state, outcome.signal, outcome.rank) == (State.FAILED, 9, 1)
+    assert outcome.reason == "rank 1 was killed by SIGKILL; its supervisor had been killed before"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from tsdia_run.rundir import record, stop_request
+from tsdia_run.rundir import launcher_record, record, stop_request
 from tsdia_run.rundir.ending import Evidence, RankEnd, judge
 from tsdia_run.rundir.fields import Fields, read_object
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
@@ -21,6 +21,7 @@ _MAX_ERROR_CHARACTERS = 300
 _MAX_EXIT_CODE = 255
 _MAX_RANK_DIGITS = 6
 _LOST = "killed together with its supervisor, or the machine went down"
+_UNSEEN = "its supervisor had been killed before"
 _NEVER_BEGAN = "killed before the training had started, or while it did"
 
 
@@ -88,17 +89,23 @@ def _ranks(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[int]:
 
 
 def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int, _End]) -> Outcome:
+    request = stop_request.read(attempt.stop)
+    stop = request.stop if request else None
+    said = launcher_record.read(attempt)
+    if said.ranks:
+        error = words_of(attempt, said.first or 0).error
+        outcome = judge(
+            Evidence(RankEnd(exit_code=0), True, said.ranks, said.first, said.signal, error=error, stop=stop)
+        )
+        return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}")
     failed = sorted(rank for rank, end in ends.items() if end.exit_code)
     # A rank puts its file for stacks there when it begins, and takes it away when it ends.
     has_unended = bool(_ranks(attempt, attempt.stacks) - set(ends))
     if not ends or (has_unended and not failed):
         return Outcome(State.LOST, _LOST if ends or has_unended or last.state is State.RUNNING else _NEVER_BEGAN)
-    request = stop_request.read(attempt.stop)
     shown = failed[0] if failed else min(ends)
-    error, stop = words_of(attempt, shown).error, request.stop if request else None
-    outcome = judge(Evidence(RankEnd(ends[shown].exit_code), error=error, stop=stop))
-    reason = f"{outcome.reason}; its supervisor had been killed before"
-    return Outcome(outcome.state, reason, outcome.exit_code, outcome.signal, shown if len(ends) > 1 else None)
+    outcome = judge(Evidence(RankEnd(ends[shown].exit_code), error=words_of(attempt, shown).error, stop=stop))
+    return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}", rank=shown if len(ends) > 1 else None)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,42 @@
+"""What the launcher of several ranks wrote down about their ends (``attempts/N/ranks.json``), read with care."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tsdia_run.rundir.ending import RankEnd
+from tsdia_run.rundir.fields import read_object
+from tsdia_run.rundir.layout import AttemptLayout
+
+_MAX_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class LauncherRecord:
+    """How the ranks ended, as their launcher saw it.
+
+    Attributes:
+        ranks: By their numbers; empty where the launcher left nothing.
+        first: The one that failed first; None where none failed by itself.
+        signal: What asked the launcher to stop; None where nothing did.
+    """
+
+    ranks: Mapping[int, RankEnd]
+    first: int | None
+    signal: int | None
+
+
+def read(attempt: AttemptLayout) -> LauncherRecord:
+    """The record of an attempt; an empty one where there is none that can be read."""
+    data = read_object(attempt.launcher_record, _MAX_BYTES)
+    ranks = data.get("ranks")
+    found = {}
+    for number, end in ranks.items() if isinstance(ranks, dict) else ():
+        if number.isdecimal() and isinstance(end, dict):
+            found[int(number)] = RankEnd(_whole(end.get("exit_code")), _whole(end.get("signal")))
+    return LauncherRecord(found, _whole(data.get("first")), _whole(data.get("signal")))
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
