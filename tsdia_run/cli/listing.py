@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsdia_run.cli import options, reading
-from tsdia_run.cli.reading import style_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from tsdia_run.report.rows import Row
 
 _ENV = "TSDIA_RUN_OPT_"
-_GAP = 3  # between two columns of a table
 _MOST_DAMAGED = 5
 
 Roots = Annotated[
@@ -91,10 +89,8 @@ def list_runs(
     from datetime import datetime, timezone
 
     from tsdia_run.cli.places import places
-    from tsdia_run.cli.say import say
     from tsdia_run.report import columns as known
     from tsdia_run.report.rows import DAMAGED
-    from tsdia_run.words import visible
 
     reading.prepare_output()
     gc.disable()  # nothing here makes cycles, and thousands of rows wake it again and again
@@ -107,10 +103,22 @@ def list_runs(
     elif as_csv:
         _write_csv(rows, chosen)
     else:
-        _show(rows, chosen, now)
-    damaged = [row for row in rows if row.state == DAMAGED]
+        _show(rows, chosen, now, is_usual=columns is None)
+    _tell_damaged([row for row in rows if row.state == DAMAGED])
+
+
+def _tell_damaged(damaged: Sequence[Row]) -> None:
+    if not damaged:
+        return
+    from pathlib import Path
+
+    from tsdia_run.cli.say import say
+    from tsdia_run.report.rows import DAMAGED
+    from tsdia_run.rundir.contents import shown
+    from tsdia_run.words import visible
+
     for row in damaged[:_MOST_DAMAGED]:
-        say(f"{visible(row.path)}: {row.reason}")
+        say(f"{visible(shown(Path(row.path)))}: {visible(row.reason)}")
     if len(damaged) > _MOST_DAMAGED:
         say(f"… and {len(damaged) - _MOST_DAMAGED} more: tsdia-run list --state {DAMAGED} --columns path,reason")
 
@@ -149,43 +157,35 @@ def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     writer.writerows([plain(column.value(row)) for column in columns] for row in rows)
 
 
-def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime) -> None:
-    """For people: a table where it is short and a terminal shows it, else plain lines."""
+def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime, *, is_usual: bool) -> None:
+    """For people. On a terminal the states have colours, and the last of the usual columns give way to its width."""
     import shutil
     import sys
 
     from tsdia_run.cli.say import say
-    from tsdia_run.report.columns import DEFAULT, aligned, cells, fitting
+    from tsdia_run.report import columns as known
 
     if not rows:
         say("no runs here; start one: tsdia-run new config.yml")
         return
-    table = cells(rows, columns, now)
-    terminal = shutil.get_terminal_size()
-    if sys.stdout.isatty() and len(rows) <= 2 * terminal.lines:
-        # The last ones are those that one can do without; who names columns gets them all.
-        number = fitting(table, columns, terminal.columns, _GAP) if columns == DEFAULT else len(columns)
-        _show_table([texts[:number] for texts in table], columns[:number])
-    else:
-        sys.stdout.write("\n".join(aligned(table, columns)) + "\n")
+    table = known.cells(known.distinct(rows), columns, now)
+    hidden: Sequence[Column] = ()
+    if sys.stdout.isatty() and is_usual:
+        room = known.fitting(table, columns, shutil.get_terminal_size().columns)
+        table, columns, hidden = [texts[:room] for texts in table], columns[:room], columns[room:]
+    lines = known.aligned(table, columns)
+    if reading.has_colours():
+        lines = _coloured(lines, known.span(table, columns, "state"))
+    sys.stdout.write("\n".join(lines) + "\n")
+    if hidden:
+        say(f"no room for {', '.join(column.name for column in hidden)}; --columns shows what you name")
 
 
-def _show_table(table: Sequence[Sequence[str]], columns: Sequence[Column]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        is_name = column.name in ("run", "path")
-        shown.add_column(
-            column.name, justify="right" if column.is_right else "left", overflow="fold" if is_name else "ellipsis"
-        )
-    for texts in table:
-        cells = [
-            Text(text, style=style_of(text) if column.name == "state" else "")
-            for text, column in zip(texts, columns, strict=True)
+def _coloured(lines: Sequence[str], state: slice | None) -> list[str]:
+    head, *others = lines
+    if state is not None:
+        others = [
+            line[: state.start] + reading.in_colour(line[state], line[state].rstrip()) + line[state.stop :]
+            for line in others
         ]
-        shown.add_row(*cells)
-    Console().print(shown)
+    return [typer.style(head, bold=True), *others]

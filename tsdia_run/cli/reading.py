@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -49,31 +50,45 @@ def prepare_output() -> None:
 
 
 def show(sections: Sequence[Section]) -> None:
-    """A page on standard output: in colours where a terminal shows them, else plain."""
-    if sys.stdout.isatty():
-        from rich.console import Console
-
-        Console().print(as_rich(sections))
-        return
+    """A page on standard output. Long lines are left to the terminal, so that commands can be copied from it."""
+    is_coloured = has_colours()
     for at, section in enumerate(sections):
-        lines = (section.title, *(f"  {line}" for line in section.lines))
+        colour = style_of(_state(section)) or None if at == 0 else None
+        title = typer.style(section.title, bold=True, fg=colour) if is_coloured else section.title
+        lines = (title, *(f"  {line}" for line in section.lines))
         sys.stdout.write("\n" * bool(at) + "".join(f"{line}\n" for line in lines))
 
 
 def as_rich(sections: Sequence[Section]) -> Text:
-    """A page with bold headings; lines that are too long go on below."""
+    """A page that is shown anew again and again; lines that are too long are cut off."""
     from rich.text import Text
 
-    page = Text()
+    page = Text(no_wrap=True, overflow="ellipsis")
     for at, section in enumerate(sections):
-        state = section.title.rpartition(": ")[2] if at == 0 else ""
-        page.append(("\n" if at else "") + section.title + "\n", style=f"bold {style_of(state)}".strip())
+        colour = style_of(_state(section)) if at == 0 else ""
+        page.append(("\n" if at else "") + section.title + "\n", style=f"bold {colour}".strip())
         for line in section.lines:
             page.append(f"  {line}\n")
     page.right_crop(1)
     return page
 
 
+def _state(section: Section) -> str:
+    return section.title.rpartition(": ")[2]
+
+
 def style_of(state: str) -> str:
     """The colour of a state, which its word says as well."""
-    return {"completed": "green", "failed": "red", "lost": "red", "stopped": "yellow", "running": "cyan"}.get(state, "")
+    return {"completed": "green", "failed": "red", "lost": "red", "damaged": "red", "stopped": "yellow"}.get(
+        state, "cyan" if state in ("running", "preparing") else ""
+    )
+
+
+def in_colour(text: str, state: str) -> str:
+    """A text in the colour of a state, for a terminal."""
+    return typer.style(text, fg=style_of(state) or None)
+
+
+def has_colours() -> bool:
+    """Whether standard output is a terminal on which colours are wanted (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,6 +98,7 @@ COLUMNS = (
     _column("path", "where it is", lambda row: row.path),
 )
 DEFAULT = COLUMNS[:9]
+_BETWEEN = "  "
 _BY_NAME = {column.name: column for column in COLUMNS}
 
 
@@ -140,30 +143,45 @@ def sort(rows: list[Row], by: str) -> list[Row]:
     return [row for _, row in known] + [row for row in rows if column.value(row) is None]
 
 
+def distinct(rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows, with their paths for names where two have the same name."""
+    names = Counter(row.name for row in rows)
+    if len(names) == len(rows):
+        return rows
+    return [row._replace(name=row.path) if names[row.name] > 1 else row for row in rows]
+
+
 def cells(rows: Sequence[Row], columns: Sequence[Column], now: datetime) -> list[list[str]]:
     """The rows for people."""
     return [[visible(column.text(row, now)) for column in columns] for row in rows]
 
 
+def fitting(table: Sequence[Sequence[str]], columns: Sequence[Column], width: int) -> int:
+    """How many of the columns, from the left, have room in so many characters; two at least."""
+    ends = list(itertools.accumulate(one + len(_BETWEEN) for one in _widths(table, columns)))
+    return max(2, sum(end - len(_BETWEEN) <= width for end in ends))
+
+
+def span(table: Sequence[Sequence[str]], columns: Sequence[Column], name: str) -> slice | None:
+    """Where a column lies in the lines of ``aligned``; None where it is not among the columns."""
+    at = next((at for at, column in enumerate(columns) if column.name == name), None)
+    if at is None:
+        return None
+    widths = _widths(table, columns)
+    start = sum(widths[:at]) + at * len(_BETWEEN)
+    return slice(start, start + widths[at])
+
+
 def aligned(table: Sequence[Sequence[str]], columns: Sequence[Column]) -> list[str]:
     """Lines of plain text, with a head."""
-    head = [column.name for column in columns]
-    widths = [max(map(len, texts)) for texts in zip(head, *table, strict=True)]
     *_, last = columns
     forms = [
         f"%{width}s" if column.is_right else "%s" if column is last else f"%-{width}s"
-        for column, width in zip(columns, widths, strict=True)
+        for column, width in zip(columns, _widths(table, columns), strict=True)
     ]
-    form = "  ".join(forms)
-    return [form % tuple(texts) for texts in (head, *table)]
+    form = _BETWEEN.join(forms)
+    return [form % tuple(texts) for texts in ([column.name for column in columns], *table)]
 
 
-def fitting(table: Sequence[Sequence[str]], columns: Sequence[Column], width: int, gap: int) -> int:
-    """How many of the columns stand beside each other in so many characters; two at least."""
-    total, number = 0, 0
-    for at, column in enumerate(columns):
-        total += max(len(text) for text in (column.name, *(row[at] for row in table))) + gap
-        if total > width + gap:
-            break
-        number = at + 1
-    return max(2, number)
+def _widths(table: Sequence[Sequence[str]], columns: Sequence[Column]) -> list[int]:
+    return [max(map(len, texts)) for texts in zip([column.name for column in columns], *table, strict=True)]

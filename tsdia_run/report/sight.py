@@ -54,7 +54,8 @@ def look(run_dir: Path) -> Sight:
     try:
         run = record.read(layout.record)
     except DamagedRunError as error:
-        return _without_record(layout, alive, str(error.__cause__ or error.message))
+        cause = error.__cause__
+        return _without_record(layout, alive, (cause.strerror if isinstance(cause, OSError) else None) or str(cause))
     if run.state in LIVE and alive is Living.NOTHING:
         # A run that ends at this moment records its ending before it gives its locks free.
         run = settled(_again(layout, run), layout, layout.last_seen())
