@@ -156,18 +156,6 @@ def test_list_in_all_its_forms(runs: Path) -> None:
     assert (wrong.returncode, "did you mean age?" in wrong.stderr) == (2, True)
 
 
-def test_list_on_a_terminal_is_a_table_and_obeys_no_color(runs: Path) -> None:
-    def screen(**more: str) -> str:
-        env = {**environment(), "TERM": "xterm-256color", **more}
-        shown, status = pexpect.run(f"{COMMAND} list", cwd=str(runs), env=env, withexitstatus=True, encoding="utf-8")
-        assert status == 0
-        return str(shown)
-
-    assert "\x1b[32mcompleted" in screen()
-    assert "─" in screen(NO_COLOR="1")
-    assert "\x1b[3" not in screen(NO_COLOR="1")
-
-
 def test_a_run_that_can_not_be_read_is_a_row_of_its_own(runs: Path) -> None:
     (runs / "runs/broken").mkdir()
     (runs / "runs/broken/run.json").write_text('{"schema": 1, "attempts": [')
