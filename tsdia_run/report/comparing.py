@@ -103,9 +103,6 @@ def compare(sides: Sequence[Side], metric: str | None, now: datetime) -> list[Ta
 
 
 def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]:
-    def state(one: Side) -> str:
-        return one.sight.state.value if one.sight.state else "unknown"
-
     def lasted(one: Side) -> str:
         return duration(one.sight.run.lasted_s(now)) if one.sight.run else _ABSENT
 
@@ -113,7 +110,7 @@ def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]
         return _ABSENT if one.summary.last_step is None else str(one.summary.last_step)
 
     return (
-        ("state", *map(state, sides)),
+        ("state", *(one.sight.word for one in sides)),
         ("duration", *map(lasted, sides)),
         ("step", *map(step, sides)),
         *_where_different("set", ["  ".join(one.facts.overrides) or _ABSENT for one in sides]),

@@ -17,7 +17,8 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
 
-from tsdia_run.rundir import guard
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.rundir import guard, record
 from tsdia_run.rundir.layout import RunLayout
 
 # A supervisor touches the heartbeat every five seconds; clocks of two hosts differ.
@@ -38,7 +39,8 @@ class Living(Enum):
 def living(layout: RunLayout) -> Living:
     """What lives of a run, as far as it can be seen from here.
 
-    On a file system whose locks don't reach other hosts, or that has none, a fresh heartbeat counts.
+    On a file system whose locks don't reach other hosts, or that has none, a fresh heartbeat counts, unless the record
+    says that all is over.
     """
     with _tried(layout.claim, fcntl.LOCK_SH) as claim:
         if claim is False:
@@ -83,7 +85,15 @@ def _locked(fd: int, kind: int) -> bool | None:
 
 def _beats_elsewhere(layout: RunLayout, *, is_lock_known: bool) -> bool:
     seen = layout.last_seen()
-    if seen is None or datetime.now(timezone.utc) - seen > _FRESH:
+    if seen is None or datetime.now(timezone.utc) - seen > _FRESH or _has_ended(layout):
         return False
     holder = guard.holder(layout.root)
     return holder is not None and (not is_lock_known or holder.host != socket.gethostname())
+
+
+def _has_ended(layout: RunLayout) -> bool:
+    """Whether the record says so: the last beat may be fresh all the same."""
+    try:
+        return record.read(layout.record).state not in record.LIVE
+    except DamagedRunError:
+        return False
