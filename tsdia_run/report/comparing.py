@@ -16,12 +16,14 @@ from tsdia_run.report.sight import Sight
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.text import number
 from tsdia_run.rundir import metrics
+from tsdia_run.rundir.fields import read_bounded
 from tsdia_run.rundir.headline import best, headline
 from tsdia_run.rundir.metrics import Point, Series, Summary, as_text
 from tsdia_run.words import count, duration, nearest
 
 _CURVE_WIDTH = 50
 _MOST_PACKAGES = 40
+_MAX_PATCH_BYTES = 64 * 1024 * 1024
 _ABSENT = "-"
 
 
@@ -138,9 +140,11 @@ def _patch(one: Side) -> str:
     """The changes beyond the commit by a short hash: the same changes have the same one."""
     run = one.sight.run
     try:
-        data = one.sight.layout.attempt(run.last.number if run else 0).patch.read_bytes()
-    except OSError:
+        data = read_bounded(one.sight.layout.attempt(run.last.number if run else 0).patch, _MAX_PATCH_BYTES)
+    except FileNotFoundError:
         return "none"
+    except (OSError, ValueError):
+        return "can't be read"
     lines = sum(line[:1] in (b"+", b"-") and line[:3] not in (b"+++", b"---") for line in data.splitlines())
     return f"{count(lines, 'line')}, {hashlib.sha256(data).hexdigest()[:8]}"
 
