@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.checkpoints import state
 from tests.support.command import COMMAND, Starter, environment, record_of, tsdia_run
 
 SCRIPT = """\
@@ -15,8 +16,6 @@ import os, sys
 attempt = os.environ["TSDIA_RUN_ATTEMPT"]
 for number in range(400):
     print(f"attempt {attempt} line {number} ünïcode")
-os.makedirs(os.environ["TSDIA_RUN_DIR"] + "/step_1", exist_ok=True)
-open(os.environ["TSDIA_RUN_DIR"] + "/step_1/state.json", "w").write("{}")
 sys.exit(1 if attempt == "0" else 0)
 """
 
@@ -28,6 +27,7 @@ def failed(project: Path) -> Path:
     (project / "tsdia-run.yml").write_text("logs: {max_size: 4 KiB}\n")
     assert tsdia_run("new", "config.yml", "-q", cwd=project).returncode == 1
     assert list((project / "runs" / "exp" / "logs").glob("*.gz"))
+    state(project / "runs" / "exp" / "step_1")
     return project
 
 
@@ -61,8 +61,8 @@ def test_following_goes_on_through_a_resume_and_ends_when_the_run_has_completed(
     assert following.stdout.readline() == "attempt 0 line 399 ünïcode\n"
     assert "waiting for a resume" in following.stderr.readline()
     assert tsdia_run("resume", "runs/exp", "-q", cwd=failed).returncode == 0
-    rest, _ = following.communicate(timeout=60)
-    assert following.returncode == 0
+    rest = following.stdout.read()
+    assert following.wait(60) == 0
     assert [line for line in rest.splitlines() if line.startswith("attempt 1")] == [
         f"attempt 1 line {number} ünïcode" for number in range(400)
     ]
@@ -79,9 +79,9 @@ def test_following_an_attempt_ends_when_everything_of_it_was_killed(project: Pat
     assert following.stdout.readline().startswith("[tsdia-run: run exp ")
     running.kill()
     os.kill(pid, signal.SIGKILL)
-    rest, _ = following.communicate(timeout=60)
-    assert following.returncode == 0
-    assert rest.splitlines()[0] == f"pid {pid}"
+    # Not by `communicate`, which passes over what `readline` has taken already.
+    assert following.stdout.readline() == f"pid {pid}\n"
+    assert following.wait(60) == 0
 
 
 def test_bytes_that_are_no_text_come_out_as_they_are(failed: Path) -> None:

@@ -118,3 +118,11 @@ while True:
                     os.close(claim.open_alive())
         finally:
             looking.kill()
+
+
+def test_a_heartbeat_that_is_fresh_still_does_not_outlive_the_record_of_the_end(tmp_path: Path) -> None:
+    layout = make_run(tmp_path / "exp", State.FAILED).layout
+    layout.heartbeat.write_text('{"host": "node-of-another-rack", "pid": 1, "since": "2026"}')
+    assert living(layout) is Living.NOTHING
+    layout.record.unlink()
+    assert living(layout) is Living.SUPERVISED

@@ -182,7 +182,7 @@ def test_tsdias_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     state(own / "checkpoints" / "checkpoint-epoch1-step50")
     os.symlink("checkpoint-epoch1-step50", own / "best_checkpoint")
     parts = {one.title: "\n".join(one.lines) for one in page(gather(look(own)), NOW)}
-    head = parts["? ami: state not known"]
+    head = parts["? ami: unknown"]
     assert "made without tsdia-run" in head
     assert "training.lr=0.1" in head
     assert "https://wandb.example/x" in head

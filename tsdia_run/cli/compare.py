@@ -108,4 +108,6 @@ def _write_markdown(tables: Sequence[Table]) -> None:
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    from tsdia_run.words import visible
+
+    return "| " + " | ".join(visible(cell).replace("|", "\\|") for cell in cells) + " |"

@@ -84,6 +84,7 @@ def info(
 
 
 def _watch(run_dir: Path) -> None:
+    import signal
     import time
     from datetime import datetime, timezone
 
@@ -94,6 +95,7 @@ def _watch(run_dir: Path) -> None:
     from tsdia_run.report.info_page import page
     from tsdia_run.report.sight import look
     from tsdia_run.rundir.liveness import Living
+    from tsdia_run.supervise.signals import die_of
 
     console = Console()
 
@@ -103,11 +105,15 @@ def _watch(run_dir: Path) -> None:
             yield page(found, datetime.now(timezone.utc)), found.sight.living is Living.NOTHING
             time.sleep(_WATCH_S)
 
-    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        for sections, is_over in frames():
-            live.update(reading.as_rich(sections), refresh=True)
-            if is_over:
-                break
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # so that the terminal gets its cursor back
+    try:
+        with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+            for sections, is_over in frames():
+                live.update(reading.as_rich(sections), refresh=True)
+                if is_over:
+                    break
+    except KeyboardInterrupt:
+        die_of(signal.SIGINT)
 
 
 def _progress(*, is_on: bool) -> AbstractContextManager[OnVerify | None]:

@@ -90,7 +90,7 @@ def list_runs(
 
     from tsdia_run.cli.places import places
     from tsdia_run.report import columns as known
-    from tsdia_run.report.rows import DAMAGED
+    from tsdia_run.report.text import DAMAGED
 
     reading.prepare_output()
     gc.disable()  # nothing here makes cycles, and thousands of rows wake it again and again
@@ -113,7 +113,7 @@ def _tell_damaged(damaged: Sequence[Row]) -> None:
     from pathlib import Path
 
     from tsdia_run.cli.say import say
-    from tsdia_run.report.rows import DAMAGED
+    from tsdia_run.report.text import DAMAGED
     from tsdia_run.rundir.contents import shown
     from tsdia_run.words import visible
 

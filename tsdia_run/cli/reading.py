@@ -43,8 +43,10 @@ AsJson = Annotated[
 
 
 def prepare_output() -> None:
-    """Standard output that takes any file name; and die as other programs do when nobody reads on (`| head`)."""
+    """Standard output that takes any file name; and die as other programs do, of Ctrl-C and when nobody reads on."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

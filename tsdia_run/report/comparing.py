@@ -16,12 +16,14 @@ from tsdia_run.report.sight import Sight
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.text import number
 from tsdia_run.rundir import metrics
+from tsdia_run.rundir.fields import read_bounded
 from tsdia_run.rundir.headline import best, headline
 from tsdia_run.rundir.metrics import Point, Series, Summary, as_text
 from tsdia_run.words import count, duration, nearest
 
 _CURVE_WIDTH = 50
 _MOST_PACKAGES = 40
+_MAX_PATCH_BYTES = 64 * 1024 * 1024
 _ABSENT = "-"
 
 
@@ -103,9 +105,6 @@ def compare(sides: Sequence[Side], metric: str | None, now: datetime) -> list[Ta
 
 
 def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]:
-    def state(one: Side) -> str:
-        return one.sight.state.value if one.sight.state else "unknown"
-
     def lasted(one: Side) -> str:
         return duration(one.sight.run.lasted_s(now)) if one.sight.run else _ABSENT
 
@@ -113,7 +112,7 @@ def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]
         return _ABSENT if one.summary.last_step is None else str(one.summary.last_step)
 
     return (
-        ("state", *map(state, sides)),
+        ("state", *(one.sight.word for one in sides)),
         ("duration", *map(lasted, sides)),
         ("step", *map(step, sides)),
         *_where_different("set", ["  ".join(one.facts.overrides) or _ABSENT for one in sides]),
@@ -147,9 +146,11 @@ def _patch(one: Side) -> str:
     """The changes beyond the commit by a short hash: the same changes have the same one."""
     run = one.sight.run
     try:
-        data = one.sight.layout.attempt(run.last.number if run else 0).patch.read_bytes()
-    except OSError:
+        data = read_bounded(one.sight.layout.attempt(run.last.number if run else 0).patch, _MAX_PATCH_BYTES)
+    except FileNotFoundError:
         return "none"
+    except (OSError, ValueError):
+        return "can't be read"
     lines = sum(line[:1] in (b"+", b"-") and line[:3] not in (b"+++", b"---") for line in data.splitlines())
     return f"{count(lines, 'line')}, {hashlib.sha256(data).hexdigest()[:8]}"
 

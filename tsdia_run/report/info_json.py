@@ -22,7 +22,7 @@ def to_json(info: Info) -> dict[str, object]:
         "name": sight.name,
         "path": str(sight.layout.root),
         "run_id": sight.run.run_id if sight.run else None,
-        "state": sight.state.value if sight.state else None,
+        "state": sight.word,
         "reason": sight.reason,
         "living": sight.living.value,
         "holder": info.holder,

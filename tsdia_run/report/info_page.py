@@ -22,7 +22,7 @@ _MOST_METRICS = 30
 def title(info: Info) -> str:
     """The run and how it stands, in one line."""
     state = info.sight.state
-    return f"{MARKS[state] if state else '?'} {visible(info.sight.name)}: {state.value if state else 'state not known'}"
+    return f"{MARKS[state] if state else '?'} {visible(info.sight.name)}: {info.sight.word}"
 
 
 def page(info: Info, now: datetime) -> list[Section]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tsdia_run.errors import UsageError
 from tsdia_run.report.places import Places, is_run, run_dirs
+from tsdia_run.report.text import DAMAGED, UNKNOWN
 from tsdia_run.rundir.record import LIVE, SCHEMA, Digest, State
 from tsdia_run.words import nearest
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _SLACK_S = 2.0
 _ENDED = frozenset(state.value for state in State if state not in LIVE)
 _MAX_BYTES = 1024 * 1024
-# Of a run without a record, and of one whose record can't be used.
-UNKNOWN, DAMAGED = "unknown", "damaged"
+
+
 STATES = (*(state.value for state in State), UNKNOWN, DAMAGED)
 
 
@@ -141,7 +142,7 @@ def row(run_dir: Path, now: datetime) -> Row:
     return Row(
         path=str(run_dir),
         name=sight.name,
-        state=sight.state.value if sight.state else DAMAGED if sight.trouble else UNKNOWN,
+        state=sight.word,
         reason=sight.reason,
         started_at=last.started_at if last else _changed_at(sight),
         ended_at=last.ended_at if last else None,

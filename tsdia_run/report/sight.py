@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError
+from tsdia_run.report.text import DAMAGED, UNKNOWN
 from tsdia_run.rundir import record
 from tsdia_run.rundir.last_words import settled
 from tsdia_run.rundir.layout import RunLayout
@@ -40,6 +41,11 @@ class Sight:
     def name(self) -> str:
         """What the run is called: the last part of where it is now."""
         return self.layout.root.name
+
+    @property
+    def word(self) -> str:
+        """The state in a word, or why nobody knows it."""
+        return self.state.value if self.state else DAMAGED if self.trouble else UNKNOWN
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:

@@ -17,6 +17,9 @@ MARKS = {
     State.PREPARING: "▶",
 }
 
+# What is said in the place of a state: of a run without a record, and of one whose record can't be used.
+UNKNOWN, DAMAGED = "unknown", "damaged"
+
 
 @dataclass(frozen=True)
 class Section:

@@ -16,7 +16,8 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
 
-from tsdia_run.rundir import admission, holder
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.rundir import admission, holder, record
 from tsdia_run.rundir.holder import Life
 from tsdia_run.rundir.layout import RunLayout
 
@@ -90,5 +91,13 @@ def _beats(layout: RunLayout, *, is_lock_known: bool) -> bool:
         return False
     here = holder.life(who)
     if here is Life.UNKNOWN:
-        return datetime.now(timezone.utc) - seen <= _FRESH
+        return datetime.now(timezone.utc) - seen <= _FRESH and not _has_ended(layout)
     return here is Life.ALIVE and not is_lock_known
+
+
+def _has_ended(layout: RunLayout) -> bool:
+    """Whether the record says so: the last beat may be fresh all the same."""
+    try:
+        return record.read(layout.record).state not in record.LIVE
+    except DamagedRunError:
+        return False
