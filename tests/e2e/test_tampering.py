@@ -55,7 +55,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from([name for name in OWN_FILES if name.endswith(".json")]),
     way=st.lists(st.integers(0, 30), min_size=1, max_size=4),
