@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,17 +28,14 @@ from tsdia_run.report.sight import look
 from tsdia_run.rundir.layout import CheckpointLayout
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
-LEAVES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.sampled_from([10**400, -1, 2**63]),
-    st.floats(),
-    st.text(max_size=20),
-    st.sampled_from(["\0", "\ud800", "../..", "/", "0001-01-01T00:00:00+05:00", "2026-11-20", "a\nb", "\x1b[31m"]),
-)
-VALUES = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+NASTY: list[Any] = [
+    None, True, -1, 0, 10**400, 2**63, 1e308, math.nan, math.inf, -math.inf, [], {}, [[]], {"": None},
+    "", "\0", "\ud800", "../..", "/", "x" * 5000, "a\nb", "\x1b[31m",
+    "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "2026-11-20",
+]  # fmt: skip
+VALUES = st.sampled_from(NASTY) | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
 )
 
 
@@ -93,18 +91,34 @@ def with_node(value: Any, path: tuple[Any, ...], new: object) -> Any:
     return changed
 
 
+def shape(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Where a value stands, but for its number in a list."""
+    return tuple("item" if isinstance(key, int) else key for key in path)
+
+
+def tampered(data: st.DataObject, value: object) -> object:
+    """The JSON with another value somewhere; what stands in a list once is as likely as what is there 500 times."""
+    by_shape: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    for path in nodes(value):
+        by_shape.setdefault(shape(path), []).append(path)
+    node = data.draw(st.sampled_from(data.draw(st.sampled_from(list(by_shape.values())))))
+    return with_node(value, node, data.draw(VALUES))
+
+
 @given(data=st.data())
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_value_of_any_file(run_dir: Path, data: st.DataObject) -> None:
-    path = data.draw(st.sampled_from(files_of(run_dir)))
-    original = path.read_bytes()
-    value = json.loads(original)
-    node = data.draw(st.sampled_from(list(nodes(value))))
-    path.write_text(json.dumps(with_node(value, node, data.draw(VALUES))))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_value_in_each_of_the_files(run_dir: Path, data: st.DataObject) -> None:
+    originals = {path: path.read_bytes() for path in files_of(run_dir)}
+    # A record that can't be read would hide what is wrong elsewhere.
+    spared = data.draw(st.sampled_from([None, run_dir / "run.json"]))
     try:
+        for path, original in originals.items():
+            if path != spared:
+                path.write_text(json.dumps(tampered(data, json.loads(original))))
         found = look_everywhere(run_dir)
     finally:
-        path.write_bytes(original)
+        for path, original in originals.items():
+            path.write_bytes(original)
     assert {row.name for row in found} == {"exp", "sound"}
 
 
