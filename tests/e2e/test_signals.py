@@ -30,18 +30,21 @@ ALL = {"SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"}
 # Says which signals it gets; the asking ones end it, after it has had time to get another one.
 LISTENS = """\
 import os, pathlib, signal, sys, time
+def say(text):
+    sys.stdout.write(text + "\\n")  # in one piece: ranks run with -u, and share the pipe
+    sys.stdout.flush()
 def note(number, frame):
-    print("got", signal.Signals(number).name, flush=True)
+    say("got " + signal.Signals(number).name)
     if number in (signal.SIGINT, signal.SIGTERM):
         time.sleep(float(os.environ.get("SAVE_S", "0.3")))
-        print("saved", flush=True)
+        say("saved")
         sys.exit(0)
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
     signal.signal(number, note)
-print("ready", os.getppid(), flush=True)
+say(f"ready {os.getppid()}")
 while not pathlib.Path("go").exists():
     time.sleep(0.05)
-print("the end", flush=True)
+say("the end")
 """
 
 
@@ -103,7 +106,9 @@ def test_what_does_not_stop_a_training(start: Starter, project: Path, ranks: int
 def test_a_signal_to_the_launcher_ends_both_ranks(
     start: Starter, project: Path, name: str, state: str, exit_code: str
 ) -> None:
-    (project / "train.py").write_text("import os, time\nprint('ready', os.getppid(), flush=True)\ntime.sleep(600)\n")
+    (project / "train.py").write_text(
+        "import os, sys, time\nsys.stdout.write(f'ready {os.getppid()}\\n')\nsys.stdout.flush()\ntime.sleep(600)\n"
+    )
     running = start("new", "config.yml", *TWO_RANKS, cwd=project)
     launcher, _ = (int(wait_for(running, "ready").split()[1]) for _ in range(2))
     os.kill(launcher, signal.Signals[name])
