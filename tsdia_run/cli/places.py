@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tsdia_run.errors import NotFoundError
-from tsdia_run.report.names import find_run
 from tsdia_run.report.places import Places
 from tsdia_run.rundir import catalog
 
@@ -42,4 +41,6 @@ def run_path(word: str) -> str:
     """
     if os.sep in word or os.path.lexists(os.path.expanduser(word)):
         return word
+    from tsdia_run.report.names import find_run  # the TAB key should not wait for it
+
     return str(find_run(word, places()))

@@ -9,10 +9,16 @@ TAG = "TSDIA_RUN_ID"
 
 
 def members(run_id: str) -> list[int]:
-    """All living processes that carry the tag of the run, also those that left their parents and sessions."""
+    """All living processes that carry the tag of the run, also those that left their parents and sessions.
+
+    None are seen where there is no /proc: runs are looked at on other systems too, where none of ours can live.
+    """
     tag = f"{TAG}={run_id}".encode()
-    found = []
-    for name in os.listdir("/proc"):
+    found: list[int] = []
+    names: list[str] = []
+    with suppress(FileNotFoundError):
+        names = os.listdir("/proc")
+    for name in names:
         if name.isdigit() and int(name) != os.getpid():
             # Gone meanwhile, or of another user. A zombie has an empty environment.
             with suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
