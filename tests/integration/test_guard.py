@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.starters import race
 from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
 from tsdia_run.rundir import guard
 from tsdia_run.rundir.entry import Entry, enter, examine
@@ -17,9 +18,9 @@ def entry(run_dir: Path, *, move_aside: bool = False) -> Entry:
     return Entry(run_dir, move_aside, lambda *flags: " ".join(flags))
 
 
-def start(run_dir: Path, *flags: str) -> subprocess.Popen[str]:
+def start(run_dir: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.starters", str(run_dir), *flags],
+        [sys.executable, "-m", "tests.support.starters", str(run_dir)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -32,24 +33,16 @@ def test_of_thirty_simultaneous_starts_exactly_one_wins(tmp_path: Path, exists: 
     if exists:
         run_dir.mkdir(parents=True)
     starters = [start(run_dir) for _ in range(30)]
-    for starter in starters:
-        assert starter.stdin
-        starter.stdin.write("go\n")
-        starter.stdin.flush()
-    said = [starter.stdout.readline().strip() for starter in starters if starter.stdout]
+    answers = race(starters)
     for starter in starters:
         starter.communicate()
-    assert sorted(said) == ["75"] * 29 + ["won"]
+    assert sorted(answers) == ["75"] * 29 + ["won"]
     assert os.listdir(run_dir) == [".tsdia"]
 
 
 def test_the_claim_ends_with_the_process_and_needs_no_unlock(tmp_path: Path) -> None:
     starter = start(tmp_path / "exp")
-    assert starter.stdin
-    assert starter.stdout
-    starter.stdin.write("go\n")
-    starter.stdin.flush()
-    assert starter.stdout.readline() == "won\n"
+    assert race([starter]) == ["won"]
     with pytest.raises(RunAliveError, match=f"pid {starter.pid} on .* since 20"):
         examine(entry(tmp_path / "exp"))
     starter.kill()

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.command import environment
 from tests.support.faulty_locks import no_locks
+from tests.support.starters import race
 from tsdia_run.errors import RunAliveError
 from tsdia_run.rundir import guard, holder
 from tsdia_run.rundir.entry import Entry, enter
@@ -40,21 +41,9 @@ def start(run_dir: Path, *flags: str) -> subprocess.Popen[str]:
     return faulty("tests.support.starters", str(run_dir), *flags)
 
 
-def go(starter: subprocess.Popen[str]) -> None:
-    assert starter.stdin
-    starter.stdin.write("go\n")
-    starter.stdin.flush()
-
-
-def said(starter: subprocess.Popen[str]) -> str:
-    assert starter.stdout
-    return starter.stdout.readline().strip()
-
-
 def won(run_dir: Path) -> subprocess.Popen[str]:
     starter = start(run_dir)
-    go(starter)
-    assert said(starter) == "won"
+    assert race([starter]) == ["won"]
     return starter
 
 
@@ -71,9 +60,7 @@ def test_of_many_simultaneous_starts_exactly_one_wins(tmp_path: Path, flags: tup
     if flags:
         leave_claim(tmp_path / "exp", replace(holder.ourselves(), boot_id="another boot"))
     starters = [start(tmp_path / "exp", *flags) for _ in range(12)]
-    for starter in starters:
-        go(starter)
-    answers = [said(starter) for starter in starters]
+    answers = race(starters)
     for starter in starters:
         starter.communicate()
     assert sorted(answers) == ["75"] * 11 + ["won"]

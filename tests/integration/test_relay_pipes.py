@@ -202,10 +202,11 @@ def test_memory_stays_flat_over_as_many_rotations_as_ten_hours_have(tmp_path: Pa
         write_all(relay.out, kinds[number % 3].format(number, "█" * (number % 40)).encode())
         write_all(relay.err, f"W {number}\n".encode() * 800)
         if number % 500 == 499:
-            memory_kib.append(relay.rss_kib())
+            memory_kib.append(relay.rss_kib("VmRSS"))
     relay.end()
     assert len(list(tmp_path.glob("training_x.0*"))) > 50
-    assert memory_kib[-1] - memory_kib[1] < 256
+    # The least of several, since what is on its way at one moment is not what is kept.
+    assert min(memory_kib[-4:]) - min(memory_kib[1:5]) < 256
 
 
 def test_the_latest_progress_is_in_a_small_file(tmp_path: Path) -> None:

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.rundir.entry import Entry, enter
 from tsdia_run.rundir.guard import claim_existing
 
+_NOTICE_S = 0.1
+
+
+def race(starters: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """Let starters go all at once, when all are ready: what each answers."""
+    for starter in starters:
+        assert _line(starter) == "ready"
+    go_s = time.monotonic() + _NOTICE_S
+    for starter in starters:
+        assert starter.stdin
+        starter.stdin.write(f"{go_s}\n")
+        starter.stdin.flush()
+    return [_line(starter) for starter in starters]
+
+
+def _line(starter: subprocess.Popen[str]) -> str:
+    assert starter.stdout
+    return starter.stdout.readline().strip()
+
 
 def main() -> None:
-    """Print `won` or the exit code of the refusal."""
-    sys.stdin.readline()  # all starters go at once
+    """Print `ready`, and after the race `won` or the exit code of the refusal."""
+    print("ready", flush=True)  # noqa: T201
+    go_s = float(sys.stdin.readline())
+    while time.monotonic() < go_s:
+        pass  # more processes than cores, so that the scheduler cuts in anywhere
     run_dir = Path(sys.argv[1])
     try:
         if "--existing" in sys.argv:

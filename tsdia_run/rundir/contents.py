@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
@@ -18,6 +19,7 @@ from tsdia_run.words import age, count, shell, size
 
 # Enough to tell the size of an ordinary run; a data set in there is not walked to its end.
 _MAX_ENTRIES = 20_000
+_INNER_LEVELS = 2
 Again = Callable[..., str]
 
 
@@ -70,19 +72,21 @@ def survey(run_dir: Path) -> Contents | None:
     """
     try:
         names = os.listdir(run_dir)
+        changed_s = run_dir.stat().st_mtime
     except (FileNotFoundError, NotADirectoryError):
         return None
     if all(guard.is_token(name) for name in names):
         return None
-    total_bytes, changed_s, entries = 0, run_dir.stat().st_mtime, 0
+    total_bytes, entries = 0, 0
     from_script = False
     for folder, folders, files in os.walk(run_dir):
         top = Path(folder).relative_to(run_dir).parts[:1]
         is_own = bool(top) and (top[0] in OWN_NAMES or guard.is_token(top[0]))
         for name in files:
-            status = os.lstat(os.path.join(folder, name))
-            total_bytes += status.st_size
-            changed_s = max(changed_s, status.st_mtime)
+            with suppress(FileNotFoundError):  # a start beside this one gives up
+                status = os.lstat(os.path.join(folder, name))
+                total_bytes += status.st_size
+                changed_s = max(changed_s, status.st_mtime)
             from_script |= not is_own if top else meant_for(name) not in OWN_NAMES
         from_script |= any(os.path.islink(os.path.join(folder, name)) for name in folders)
         entries += len(files)
@@ -159,8 +163,11 @@ def enclosing_run(run_dir: Path) -> Path | None:
 
 def inner_run(run_dir: Path) -> Path | None:
     """A run that lies inside ``run_dir``, down to two levels, if any."""
-    for pattern in ("*", "*/*"):
-        for folder in run_dir.glob(pattern):
-            if RunLayout(folder).claim.exists():
-                return folder
+    # os.walk, unlike Path.glob, minds no folder that is gone by the time it is looked into: one of another start.
+    for top, folders, _ in os.walk(run_dir):
+        folder = Path(top)
+        if folder != run_dir and RunLayout(folder).claim.exists():
+            return folder
+        if len(folder.relative_to(run_dir).parts) == _INNER_LEVELS:
+            folders.clear()
     return None
