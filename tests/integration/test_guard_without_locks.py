@@ -15,9 +15,10 @@ from tests.support.command import environment
 from tests.support.faulty_locks import no_locks
 from tests.support.starters import race
 from tsdia_run.errors import RunAliveError
-from tsdia_run.rundir import guard, holder
+from tsdia_run.rundir import admission, guard, holder
 from tsdia_run.rundir.entry import Entry, enter
 from tsdia_run.rundir.holder import Holder
+from tsdia_run.rundir.layout import RunLayout
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +123,26 @@ def test_a_claim_without_a_lock_counts_also_where_there_are_locks(
     monkeypatch.undo()
     with pytest.raises(RunAliveError, match="node2"):
         guard.claim_existing(tmp_path / "exp")
+
+
+def test_a_run_that_is_moved_aside_meanwhile_is_not_mistaken_for_the_one_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = tmp_path / "exp"
+    leave_claim(run_dir, replace(holder.ourselves(), boot_id="another boot"))
+    starters: list[subprocess.Popen[str]] = []
+
+    def in_the_midst_of_it(_: RunLayout) -> None:
+        run_dir.rename(tmp_path / "aside")
+        starters.append(won(run_dir))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(admission, "refuse_ranks", in_the_midst_of_it)
+        with pytest.raises(RunAliveError, match="was faster"):
+            guard.claim_existing(run_dir)
+    with pytest.raises(RunAliveError, match=f"pid {starters[0].pid} on"):
+        guard.claim_existing(run_dir)
+    starters[0].communicate()
 
 
 def test_a_claim_that_somebody_edited_is_not_taken_for_dead(tmp_path: Path) -> None:

@@ -125,10 +125,10 @@ class Relay:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def rss_kib(self) -> int:
-        """The highest memory use so far."""
+    def rss_kib(self, field: str = "VmHWM") -> int:
+        """The highest memory use so far; VmRSS: the present one."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field))
 
     def lines(self) -> list[str]:
         """The whole log, its parts in the order of their names, without header and footer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, RunAliveError
@@ -38,7 +39,12 @@ def refuse(layout: RunLayout) -> None:
     try:
         if lock_patiently(fd) is Locking.BUSY:
             raise supervised(layout)
-        refuse_held(layout)
+        with suppress(FileNotFoundError):  # moved aside at this moment
+            own_fd = open_folder(layout.own)
+            try:
+                refuse_held(layout, own_fd)
+            finally:
+                os.close(own_fd)
         refuse_ranks(layout)
     finally:
         os.close(fd)
@@ -63,14 +69,27 @@ def _held_by(layout: RunLayout, who: Holder | None) -> RunAliveError:
     )
 
 
-def refuse_held(layout: RunLayout) -> Standing:
+def open_folder(path: Path) -> int:
+    """Open a run's own folder, to reach what is in it wherever it is moved.
+
+    Raises:
+        OSError: It can't be opened, or is none.
+    """
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def refuse_held(layout: RunLayout, own_fd: int) -> Standing:
     """The newest claim without a lock, which is free.
+
+    Args:
+        layout: The files of the run, for messages.
+        own_fd: Its own folder.
 
     Raises:
         RunAliveError: Its holder lives, or that can't be known from here.
         OSError: The file system refused to tell.
     """
-    newest = held.look(layout)
+    newest = held.look(own_fd)
     if newest.life is Life.ALIVE:
         raise _held_by(layout, newest.holder)
     if newest.life is Life.UNKNOWN:

@@ -64,14 +64,18 @@ class Fields:
         return at
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, dir_fd: int | None = None) -> BinaryIO:
     """Open an ordinary file for reading, which somebody may have replaced by anything.
+
+    Args:
+        path: The file.
+        dir_fd: The open folder that a relative path is relative to, instead of the working directory.
 
     Raises:
         OSError: It can't be opened, or is none.
     """
     # A pipe in its place would block the opening.
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise OSError(errno.EINVAL, "it is not a file", str(path))
@@ -87,14 +91,14 @@ def can_be_path(text: str) -> bool:
     return "\0" not in text
 
 
-def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """The bytes of an ordinary file, which somebody may have replaced by anything.
+def read_bounded(path: Path, max_bytes: int, dir_fd: int | None = None) -> bytes:
+    """The bytes of an ordinary file, which somebody may have replaced by anything; ``dir_fd`` as ``open_regular``.
 
     Raises:
         OSError: It can't be opened or read, or is no file.
         ValueError: It is larger than what we write.
     """
-    with open_regular(path) as file:
+    with open_regular(path, dir_fd) as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise ValueError("it is too large to be ours")

@@ -18,7 +18,6 @@ from pathlib import Path
 from tsdia_run.errors import RunAliveError, RunDirectoryError
 from tsdia_run.rundir import admission, held, holder
 from tsdia_run.rundir.atomic import write_all, write_bytes
-from tsdia_run.rundir.held import Standing
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
 from tsdia_run.rundir.locks import Locking, lock, lock_patiently
 
@@ -118,12 +117,7 @@ def claim_new(run_dir: Path) -> Claim:
     with _refusals(run_dir):
         run_dir.parent.mkdir(parents=True, exist_ok=True)
         run_dir.mkdir(exist_ok=True)
-    claim = _claim_unclaimed(run_dir)
-    if all(name == OWN_DIR_NAME or is_token(name) for name in os.listdir(run_dir)):
-        return claim
-    _remove(claim.layout.own)
-    claim.close()
-    raise TakenError(run_dir)
+    return _claim_unclaimed(run_dir, must_be_free=True)
 
 
 def claim_existing(run_dir: Path) -> Claim:
@@ -142,31 +136,41 @@ def claim_existing(run_dir: Path) -> Claim:
 
 def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = lambda _: None) -> Claim:
     with _refusals(layout.root):
-        claim_fd = os.open(layout.claim, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    claim = Claim(layout, claim_fd)
-    try:
-        with _refusals(layout.root):
-            locking = lock_patiently(claim_fd)
-            if locking is Locking.BUSY:
-                raise admission.supervised(layout)
+        # By its descriptor, since another start may move the run aside and have a new one in its place meanwhile.
+        own_fd = admission.open_folder(layout.own)
+        try:
+            claim_fd = os.open(_CLAIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=own_fd)
+            try:
+                held_fd = _lock(layout, claim_fd, own_fd, check)
+            except BaseException:
+                os.close(claim_fd)
+                raise
+        finally:
+            os.close(own_fd)
+        claim = Claim(layout, claim_fd, held_fd)
+        try:
             if not claim.is_standing():
                 raise TakenError(layout.root)
-            newest = admission.refuse_held(layout)
-            check(layout)
-            if locking is Locking.UNKNOWN:
-                claim = Claim(layout, claim_fd, _take(layout, newest))
             layout.alive.touch()
             claim.sign()
-    except BaseException:
-        claim.close()
-        raise
+        except BaseException:
+            claim.close()
+            raise
     return claim
 
 
-def _take(layout: RunLayout, after: Standing) -> int:
-    held_fd = held.take(layout, after)
+def _lock(layout: RunLayout, claim_fd: int, own_fd: int, check: Callable[[RunLayout], None]) -> int:
+    """Lock a claim that exists, or take what counts in the lock's place: its descriptor, -1 with a lock."""
+    locking = lock_patiently(claim_fd)
+    if locking is Locking.BUSY:
+        raise admission.supervised(layout)
+    newest = admission.refuse_held(layout, own_fd)
+    check(layout)
+    if locking is Locking.LOCKED:
+        return -1
+    held_fd = held.take(own_fd, newest)
     if held_fd is None:
-        admission.refuse_held(layout)  # it names who was faster, if that one still is there
+        admission.refuse_held(layout, own_fd)  # it names who was faster, if that one still is there
         raise TakenError(layout.root)
     return held_fd
 
@@ -180,22 +184,25 @@ def refuse_living(run_dir: Path) -> None:
     admission.refuse(RunLayout(run_dir))
 
 
-def _claim_unclaimed(run_dir: Path) -> Claim:
+def _claim_unclaimed(run_dir: Path, *, must_be_free: bool = False) -> Claim:
     """Make the own folder under another name, with its claim file locked, and rename it."""
     layout = RunLayout(run_dir)
     with _refusals(run_dir):
         # Never through a link, so that nothing is created in a place that the user did not name.
         dir_fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    token = f"{_TOKEN_PREFIX}{secrets.token_hex(6)}"
+    name = f"{_TOKEN_PREFIX}{secrets.token_hex(6)}"
     claim: Claim | None = None
     try:
         with _refusals(run_dir):
-            os.mkdir(token, dir_fd=dir_fd)
-            claim = _fill(layout, token, dir_fd)
-            if not _rename(token, dir_fd):
+            os.mkdir(name, dir_fd=dir_fd)
+            claim = _fill(layout, name, dir_fd)
+            if not _rename(name, dir_fd):
+                raise TakenError(run_dir)
+            name = OWN_DIR_NAME
+            if must_be_free and not all(found == name or is_token(found) for found in os.listdir(dir_fd)):
                 raise TakenError(run_dir)
     except BaseException:
-        _remove(run_dir / token)
+        _remove(name, dir_fd)
         if claim:
             claim.close()
         raise
@@ -240,14 +247,16 @@ def _rename(token: str, dir_fd: int) -> bool:
     return True
 
 
-def _remove(own: Path) -> None:
+def _remove(own: str, dir_fd: int) -> None:
     """Remove an own folder in which nobody has put anything else yet."""
-    held.remove_first(own)
-    for name in (_HEARTBEAT, _ALIVE, _CLAIM):
-        with suppress(OSError):
-            (own / name).unlink()
     with suppress(OSError):
-        own.rmdir()
+        own_fd = os.open(own, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+        held.remove_first(own_fd)
+        for name in (_HEARTBEAT, _ALIVE, _CLAIM):
+            with suppress(OSError):
+                os.unlink(name, dir_fd=own_fd)
+        os.close(own_fd)
+        os.rmdir(own, dir_fd=dir_fd)
 
 
 def _is_same(fd: int, path: Path) -> bool:
@@ -268,6 +277,8 @@ def _refusals(run_dir: Path) -> Iterator[None]:
     """Turn what the file system refuses into words."""
     try:
         yield
+    except FileNotFoundError as error:  # it was made, or seen, a moment ago
+        raise TakenError(run_dir) from error
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EEXIST):
             wrong = next((path for path in (run_dir, *run_dir.parents) if os.path.lexists(path)), run_dir)

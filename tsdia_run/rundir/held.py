@@ -39,23 +39,26 @@ class Standing:
     holder: Holder | None
 
 
-def look(layout: RunLayout) -> Standing:
+def look(own_fd: int) -> Standing:
     """The newest claim.
+
+    Args:
+        own_fd: The run's own folder. All here go by it and not by its path, where another folder may be a moment later.
 
     Raises:
         OSError: The folder can't be read.
     """
-    number = max(_numbers(layout), default=-1)
+    number = max(_numbers(own_fd), default=-1)
     if number < 0:
         return Standing(number, Life.DEAD, None)
     try:
-        found = holder.read(layout.held(number) / HOLDER_NAME)
+        found = holder.read(Path(_name(number), HOLDER_NAME), own_fd)
     except FileNotFoundError:
         return Standing(number, Life.DEAD, None)
     return Standing(number, Life.UNKNOWN if found is None else holder.life(found), found)
 
 
-def take(layout: RunLayout, after: Standing) -> int | None:
+def take(own_fd: int, after: Standing) -> int | None:
     """Take the claim after one whose holder is dead.
 
     Returns:
@@ -65,21 +68,17 @@ def take(layout: RunLayout, after: Standing) -> int | None:
         OSError: The file system refused.
     """
     number = after.number + 1
-    own_fd = os.open(layout.own, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fd = _put(own_fd, number)
-    finally:
-        os.close(own_fd)
+    fd = _put(own_fd, number)
     if fd is None:
         return None
     # While this one was slow, another may have taken our number, given it back, and a third the next one.
-    if max(_numbers(layout)) != number:
-        _remove(layout.held(number))
+    if max(_numbers(own_fd)) != number:
+        _remove(own_fd, _name(number))
         os.close(fd)
         return None
-    for old in _numbers(layout):
+    for old in _numbers(own_fd):
         if old < number:
-            _remove(layout.held(old))
+            _remove(own_fd, _name(old))
     return fd
 
 
@@ -98,21 +97,21 @@ def put_first(own_fd: int) -> int:
     return fd
 
 
-def remove_first(own: Path) -> None:
+def remove_first(own_fd: int) -> None:
     """Take back what ``put_first`` did, if it did."""
-    _remove(own / RunLayout(Path()).held(0).name)
+    _remove(own_fd, _name(0))
 
 
 def _put(own_fd: int, number: int) -> int | None:
-    beside, name = f".held.{secrets.token_hex(6)}", RunLayout(Path()).held(number).name
+    beside = f".held.{secrets.token_hex(6)}"
     os.mkdir(beside, dir_fd=own_fd)
     fd = os.open(beside, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=own_fd)
     try:
         sign(fd)
-        os.rename(beside, name, src_dir_fd=own_fd, dst_dir_fd=own_fd)
+        os.rename(beside, _name(number), src_dir_fd=own_fd, dst_dir_fd=own_fd)
     except OSError as error:
         os.close(fd)
-        _remove(Path(f"/proc/self/fd/{own_fd}/{beside}"))
+        _remove(own_fd, beside)
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return None
         raise
@@ -141,19 +140,23 @@ def sign(fd: int) -> None:
 def give_back(fd: int) -> None:
     """Say that the claim is free, wherever the run directory is by now; a fork may have signed it for itself."""
     with suppress(OSError):  # removed by hand: it is free as well
-        found = holder.read(Path(f"/proc/self/fd/{fd}/{HOLDER_NAME}"))
+        found = holder.read(Path(HOLDER_NAME), fd)
         if found is not None and found.pid == os.getpid():
             os.rename(HOLDER_NAME, GIVEN_BACK_NAME, src_dir_fd=fd, dst_dir_fd=fd)
     os.close(fd)
 
 
-def _numbers(layout: RunLayout) -> list[int]:
-    return [int(match.group(1)) for name in os.listdir(layout.own) if (match := _NAME.fullmatch(name))]
+def _name(number: int) -> str:
+    return RunLayout(Path()).held(number).name
 
 
-def _remove(folder: Path) -> None:
+def _numbers(own_fd: int) -> list[int]:
+    return [int(match.group(1)) for name in os.listdir(own_fd) if (match := _NAME.fullmatch(name))]
+
+
+def _remove(own_fd: int, folder: str) -> None:
     for name in (f".{HOLDER_NAME}", HOLDER_NAME, GIVEN_BACK_NAME):
         with suppress(OSError):
-            (folder / name).unlink()
+            os.unlink(os.path.join(folder, name), dir_fd=own_fd)
     with suppress(OSError):
-        folder.rmdir()
+        os.rmdir(folder, dir_fd=own_fd)

@@ -63,14 +63,18 @@ def ourselves() -> Holder:
     )
 
 
-def read(path: Path) -> Holder | None:
+def read(path: Path, dir_fd: int | None = None) -> Holder | None:
     """The holder that a file names; None where it names none.
+
+    Args:
+        path: The file.
+        dir_fd: The open folder that a relative path is relative to.
 
     Raises:
         OSError: It can't be read.
     """
     try:
-        fields = Fields(parse_json(read_bounded(path, _MAX_BYTES)), "the holder")
+        fields = Fields(parse_json(read_bounded(path, _MAX_BYTES, dir_fd)), "the holder")
         return Holder(
             host=fields.required("host", str),
             pid=fields.required("pid", int),
