@@ -11,6 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# An installed package is compiled. Where the environment forbids it here, each start would compile all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test bench docs pictures format clean
 
 demo: $(STAMP)

@@ -9,8 +9,9 @@ from pathlib import Path
 from tests.support.command import Starter, record_of, tsdia_run
 
 SCRIPT = """\
-import os, pathlib, time
-print("ready", os.getpid(), flush=True)
+import os, pathlib, sys, time
+sys.stdout.write(f"ready {os.getpid()}\\n")  # in one piece: ranks run with -u, and share the pipe
+sys.stdout.flush()
 while not pathlib.Path("go").exists():
     time.sleep(0.05)
 """

@@ -154,7 +154,8 @@ while not run.stop_requested:
         accelerator.print("ready", flush=True)
     steps += 1
     time.sleep(0.02)
-print("stopped by itself", accelerator.process_index, flush=True)
+sys.stdout.write(f"stopped by itself {accelerator.process_index}\\n")  # in one piece: ranks share the pipe
+sys.stdout.flush()
 accelerator.wait_for_everyone()
 """
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +46,18 @@ def tsdia_run(
 
 
 class Starter:
-    """Starts the command and comes back; ends what is left at the end of the test."""
+    """Starts the command and comes back; ends what is left at the end of the test, its training included."""
 
     def __init__(self) -> None:
         self._started: list[subprocess.Popen[str]] = []
+        self._mark = {"STARTED_BY_TEST": secrets.token_hex(8)}
 
     def __call__(self, *words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start the command."""
         running = subprocess.Popen(
             [COMMAND, *words],
             cwd=cwd,
-            env=environment(env),
+            env={**environment(env), **self._mark},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -65,8 +69,15 @@ class Starter:
     def close(self) -> None:
         """End and reap everything."""
         for running in self._started:
+            running.kill()
+        ((name, value),) = self._mark.items()
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):  # it has ended
+                if f"{name}={value}\0".encode() in path.read_bytes():
+                    os.kill(int(path.parent.name), signal.SIGKILL)
+        for running in self._started:
             with running:
-                running.kill()
+                pass
 
 
 def wait_for(running: subprocess.Popen[str], *words: str) -> str:
