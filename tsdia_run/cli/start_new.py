@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -94,7 +93,7 @@ def start(wanted: Wanted, beginning: Beginning, *, move_aside: bool) -> None:
     if moved:
         wanted.screen.note(f"moved what was in {shown(directory)} to {shown(moved)}")
     source = beginning.document.source if beginning.document else None
-    run_id = secrets.token_hex(6)
+    run_id = os.urandom(6).hex()
     run = Run(
         run_id=run_id,
         name=directory.name,

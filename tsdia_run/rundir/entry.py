@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -102,7 +101,7 @@ def _moved(claim: guard.Claim) -> Path:
     run_dir = claim.layout.root
     trash = run_dir.parent / TRASH_DIR_NAME
     stamp = f"{datetime.now():%Y%m%d_%H%M%S}"
-    target = trash / f"{run_dir.name}-{stamp}-{secrets.token_hex(2)}"
+    target = trash / f"{run_dir.name}-{stamp}-{os.urandom(2).hex()}"
     try:
         trash.mkdir(exist_ok=True)
         if trash.is_symlink():

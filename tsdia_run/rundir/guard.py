@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -190,7 +189,7 @@ def _claim_unclaimed(run_dir: Path, *, must_be_free: bool = False) -> Claim:
     with _refusals(run_dir):
         # Never through a link, so that nothing is created in a place that the user did not name.
         dir_fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    name = f"{_TOKEN_PREFIX}{secrets.token_hex(6)}"
+    name = f"{_TOKEN_PREFIX}{os.urandom(6).hex()}"
     claim: Claim | None = None
     try:
         with _refusals(run_dir):

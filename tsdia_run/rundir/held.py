@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +102,7 @@ def remove_first(own_fd: int) -> None:
 
 
 def _put(own_fd: int, number: int) -> int | None:
-    beside = f".held.{secrets.token_hex(6)}"
+    beside = f".held.{os.urandom(6).hex()}"
     os.mkdir(beside, dir_fd=own_fd)
     fd = os.open(beside, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=own_fd)
     try:
