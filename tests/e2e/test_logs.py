@@ -122,6 +122,22 @@ def test_what_can_not_be_shown(failed: Path, words: list[str], code: int, said: 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("name", ["training_{}.log", "training_{}.000001.log.gz", ".training_{}.times"])
+def test_a_pipe_in_place_of_a_file_holds_up_nobody(failed: Path, name: str) -> None:
+    logs = failed / "runs/exp/logs"
+    log = record_of(failed / "runs/exp")["attempts"][0]["log"]
+    there = logs / name.format(Path(log).stem.removeprefix("training_"))
+    there.unlink()
+    os.mkfifo(there)
+    for words in ((), ("--since", "1h"), ("--lines", "3")):
+        done = tsdia_run("logs", "exp", *words, cwd=failed)
+        assert done.returncode == 0, done.stderr
+    if not name.startswith("."):
+        assert (
+            f"[tsdia-run: {there.name} can't be read: it is not a file]" in tsdia_run("logs", "exp", cwd=failed).stdout
+        )
+
+
 def test_a_folder_that_is_entered_by_name_from_anywhere(failed: Path, tmp_path: Path) -> None:
     state = {"XDG_STATE_HOME": str(tmp_path / "state")}
     assert tsdia_run("new", "config.yml", "-q", "--name", "far-away", cwd=failed, env=state).returncode == 1

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run.rundir.fields import open_regular
+
 _CHUNK_BYTES = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 # Extra fields, and nothing else, in the header; their length; the field's name; its length; the two numbers.
@@ -98,7 +100,7 @@ def text_of(path: Path, offset: int = 0) -> Iterator[bytes]:
     Raises:
         OSError: It can't be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if file.read(len(_GZIP)) != _GZIP:
             file.seek(offset)
             while chunk := file.read(_CHUNK_BYTES):

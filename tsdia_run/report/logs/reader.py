@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tsdia_run.report.logs.parts import Parts, Position, text_of
+from tsdia_run.rundir.fields import open_regular
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -24,6 +25,7 @@ class Reader:
         start = start or Position()
         self._parts = Parts(live)
         self._part, self._offset = start.part, start.offset
+        self._has_complained = False
 
     def read(self) -> Iterator[bytes]:
         """Everything that has been added, in chunks."""
@@ -35,16 +37,19 @@ class Reader:
                 yield from self._left_out(min(number for number in numbers if number > self._part))
             else:
                 try:
-                    fd = os.open(self._parts.live, os.O_RDONLY | os.O_CLOEXEC)
-                except OSError:
+                    file = open_regular(self._parts.live)
+                except FileNotFoundError:
                     return
-                try:
+                except OSError as error:
+                    if not self._has_complained:
+                        self._has_complained = True
+                        yield _complaint(self._parts.live, error)
+                    return
+                with file:
                     # If it was rotated before we opened it, another part is the live file now.
                     if self._part not in self._parts.numbers():
-                        yield from self._live(fd)
+                        yield from self._live(file.fileno())
                         return
-                finally:
-                    os.close(fd)
 
     def _rotated(self) -> Iterator[bytes]:
         path = self._parts.rotated(self._part)
@@ -55,13 +60,15 @@ class Reader:
         except FileNotFoundError:
             pass  # left out meanwhile, to keep to a bound
         except OSError as error:
-            yield f"[tsdia-run: {path.name} can't be read: {error.strerror}]\n".encode()
+            yield _complaint(path, error)
         self._part, self._offset = self._part + 1, 0
 
     def _left_out(self, following: int) -> Iterator[bytes]:
         if self._part > 1:
             with suppress(OSError):
-                yield self._parts.cut.read_bytes()
+                with open_regular(self._parts.cut) as file:
+                    text = file.read()
+                yield text
         self._part, self._offset = following, 0
 
     def _live(self, fd: int) -> Iterator[bytes]:
@@ -70,3 +77,7 @@ class Reader:
         while chunk := os.pread(fd, _CHUNK_BYTES, self._offset):
             self._offset += len(chunk)
             yield chunk
+
+
+def _complaint(path: Path, error: OSError) -> bytes:
+    return f"[tsdia-run: {path.name} can't be read: {error.strerror}]\n".encode()

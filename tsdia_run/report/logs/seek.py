@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.report.logs.parts import Parts, Position, members, text_of
+from tsdia_run.rundir.fields import open_regular
 
 _INTERVAL_S = 5.0
 _BLOCK_BYTES = 256 * 1024
@@ -25,7 +26,8 @@ def at_time(live: Path, since_s: float) -> Position | None:
     """
     parts = Parts(live)
     try:
-        entries = parts.times.read_bytes().split(b"\n")
+        with open_regular(parts.times) as file:
+            entries = file.read().split(b"\n")
     except OSError:
         return Position() if _changed_s(live) >= since_s else None
     found = None
@@ -108,7 +110,7 @@ def _behind(text: bytes, ends: int) -> int:
 def _blocks_from_end(path: Path) -> Iterator[tuple[int, bytes]]:
     """The text of a part in pieces, the last one first, each with its offset."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = list(members(file.fileno()))
             for member in reversed(found):
                 yield member.text_at, next(text_of(path, member.text_at))
