@@ -90,9 +90,9 @@ def test_a_real_run_its_resume_and_what_was_superseded(project: Path) -> None:
     assert resumed.returncode == 0, resumed.stderr
     second = told(project)
     assert (second["state"], second["reason"]) == ("completed", "the script ended with exit code 0")
-    assert [(one["number"], one["checkpoint"], one["first_step"]) for one in second["attempts"]] == [
-        (0, None, 0),
-        (1, "step_1", 2),
+    assert [tuple(one[key] for key in ("checkpoint", "first_step", "last_step")) for one in second["attempts"]] == [
+        (None, 0, 3),
+        ("step_1", 2, 5),
     ]
     assert second["metrics"]["val_loss"]["count"] == 2 + 4
     assert second["metrics"]["val_loss"]["best"]["step"] == 5
@@ -100,7 +100,8 @@ def test_a_real_run_its_resume_and_what_was_superseded(project: Path) -> None:
     assert {one["soundness"] for one in second["checkpoints"]} == {"unverified"}
     page = tsdia_run("info", cwd=project).stdout
     assert "in 2 attempts" in page
-    assert re.search(r"0 .* steps 0 to ", page)
+    assert re.search(r"0 .* steps 0 to 3 ", page)
+    assert re.search(r"1 .* steps 2 to 5 ", page)
     assert "from step_1" in page
 
 

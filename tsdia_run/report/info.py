@@ -192,9 +192,8 @@ def _attempts(sight: Sight, summary: Summary) -> tuple[AttemptInfo, ...]:
     found = []
     for attempt in sight.attempts:
         named = read_object(sight.layout.attempt(attempt.number).exit_record(0), _MAX_BYTES * 16).get("step")
-        last = named if isinstance(named, int) else None
-        if last is None and attempt is sight.attempts[-1]:
-            last = summary.last_step
+        # One that was killed left no word of its own.
+        last = named if isinstance(named, int) else summary.ends.get(attempt.number)
         found.append(AttemptInfo(attempt, summary.starts.get(attempt.number), last))
     return tuple(found)
 

@@ -96,14 +96,13 @@ def _disk(info: Info) -> str | None:
 
 def _attempt(one: AttemptInfo, now: datetime) -> tuple[str, ...]:
     attempt = one.attempt
-    last = "?" if one.last_step is None else one.last_step
     outcome = f": {attempt.outcome.reason}" if attempt.outcome else ""
     return (
         str(attempt.number),
         f"{attempt.started_at.astimezone():%Y-%m-%d %H:%M:%S}",
         duration(attempt.lasted_s(now)),
         f"from {attempt.checkpoint}" if attempt.checkpoint else "from the beginning",
-        "" if one.first_step is None else f"steps {one.first_step} to {last}",
+        "" if one.first_step is None else f"steps {one.first_step} to {one.last_step}",
         f"{attempt.state.value}{outcome}",
     )
 

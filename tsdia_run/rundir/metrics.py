@@ -113,6 +113,7 @@ class Summary:
         offset: Up to which byte of the file it goes.
         lines: How many lines that are.
         starts: The first step of each attempt that named one.
+        ends: The highest step of each.
         last_step: The highest step that counts.
         highest_step: The highest step of all, superseded ones among them: what a tracker has seen.
         series: The metrics by their names, in the order of their first appearance.
@@ -121,6 +122,7 @@ class Summary:
     offset: int = 0
     lines: int = 0
     starts: dict[int, int] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
     last_step: int | None = None
     highest_step: int | None = None
     series: dict[str, Series] = field(default_factory=dict)
@@ -140,6 +142,7 @@ class Summary:
         self.lines += 1
         if step is not None:
             self.highest_step = step if self.highest_step is None else max(step, self.highest_step)
+            self.ends[line.attempt] = max(step, self.ends.get(line.attempt, step))
         if self._is_superseded(line):
             return True
         if step is not None:
@@ -160,6 +163,7 @@ class Summary:
         """Forget everything but where the attempts begin."""
         self.offset = self.lines = 0
         self.last_step = self.highest_step = None
+        self.ends.clear()
         self.series.clear()
 
 
@@ -258,13 +262,18 @@ def load(path: Path) -> Summary | None:
         return Summary(
             offset=int(data["offset"]),
             lines=int(data["lines"]),
-            starts={int(attempt): int(step) for attempt, step in data["starts"].items()},
+            starts=_steps(data["starts"]),
+            ends=_steps(data["ends"]),
             last_step=_step(data["last_step"]),
             highest_step=_step(data["highest_step"]),
             series={str(name): _series(one) for name, one in data["series"].items()},
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return None
+
+
+def _steps(data: Mapping[str, Any]) -> dict[int, int]:
+    return {int(attempt): int(step) for attempt, step in data.items()}
 
 
 def _series(data: Mapping[str, Any]) -> Series:
