@@ -93,6 +93,15 @@ def test_the_refusal_says_what_is_there_and_what_to_type(tmp_path: Path) -> None
     assert "tsdia-run new c.yml --move-aside" in error.hint
 
 
+@pytest.mark.parametrize(("state", "flag"), [(State.STOPPED, ""), (State.COMPLETED, " --again")])
+def test_the_offered_resume_is_one_that_is_not_refused(tmp_path: Path, state: State, flag: str) -> None:
+    run_dir = make_run(tmp_path / "exp", state)
+    (run_dir / "checkpoint-epoch1-step20").mkdir()
+    (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x")
+    hint = contents.refusal(survey(run_dir), again=lambda *flags: " ".join(flags), now=NOW).hint
+    assert hint.splitlines()[0] == f"Go on with it:        tsdia-run resume {run_dir}{flag}"
+
+
 def test_without_checkpoints_no_resume_is_offered(tmp_path: Path) -> None:
     found = survey(make_run(tmp_path / "exp", State.STOPPED))
     assert "resume" not in contents.refusal(found, again=lambda *flags: " ".join(flags), now=NOW).hint

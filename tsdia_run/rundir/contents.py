@@ -131,8 +131,9 @@ def refusal(contents: Contents, *, again: Again, now: datetime) -> CheckpointDir
         count(len(contents.checkpoints), "checkpoint") + (f" (newest {newest})" if newest else ""),
         ("" if contents.is_size_complete else "more than ") + size(contents.size_bytes),
     ]
+    resume = ["tsdia-run", "resume", shown(run_dir), *["--again"] * (contents.state is State.COMPLETED)]
     lines = [
-        f"Go on with it:        {shell(['tsdia-run', 'resume', shown(run_dir)])}",
+        f"Go on with it:        {shell(resume)}",
         f"Start beside it:      {again('--name', free_name(run_dir))}",
         f"Move it aside first:  {again('--move-aside')}",
     ]
