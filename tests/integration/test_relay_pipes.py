@@ -191,22 +191,23 @@ def test_memory_stays_flat_for_a_line_without_end_random_bytes_and_a_flood(tmp_p
 
 
 def test_memory_stays_flat_over_as_many_rotations_as_ten_hours_have(tmp_path: Path) -> None:
-    relay = Relay(tmp_path, console=False, settings={"max_bytes": 64 * 1024, "progress_s": 0})
+    relay = Relay(tmp_path, console=False, settings={"max_bytes": 16 * 1024, "progress_s": 0})
     kinds = (
         "step {0} loss 0.{0}\n" * 50,
         "\r{0:3d}%|{1}| {0}/500 [00:12<00:34]" * 50 + "\n",
         "{0}: \x1b[31mred\x1b[0m naïve\n\n{1}\x1b[A\r\x1b[K{0} above\n" * 10,
     )
     memory_kib = []
-    for number in range(4_500):
+    for number in range(9_000):
         write_all(relay.out, kinds[number % 3].format(number, "█" * (number % 40)).encode())
         write_all(relay.err, f"W {number}\n".encode() * 800)
-        if number % 500 == 499:
+        if number % 1_000 == 999:
             memory_kib.append(relay.rss_kib("VmRSS"))
     relay.end()
-    assert len(list(tmp_path.glob("training_x.0*"))) > 50
-    # The least of several, since what is on its way at one moment is not what is kept.
-    assert min(memory_kib[-4:]) - min(memory_kib[1:5]) < 256
+    assert len(list(tmp_path.glob("training_x.0*"))) > 200
+    # Python takes memory from the system by the MiB (its arenas), so no less than that tells a leak from chance:
+    # 0.2 bytes for each of the lines between, 4 KiB for each rotation.
+    assert min(memory_kib[-2:]) - memory_kib[1] < 1024
 
 
 def test_the_latest_progress_is_in_a_small_file(tmp_path: Path) -> None:

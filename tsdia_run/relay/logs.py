@@ -216,7 +216,8 @@ class Log:
             self._size = os.fstat(self._fd).st_size
             if self._size:
                 self.is_torn = os.pread(self._fd, 1, self._size - 1) != b"\n"
-            self._part = max([self._part, *(number + 1 for number in self._parts.numbers()), 1])
+            if not self._part:  # once: a list of all parts at each rotation would take more and more
+                self._part = max(self._parts.numbers(), default=0) + 1
         except OSError as error:
             self._fail(error)
             return False
