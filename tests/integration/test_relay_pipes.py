@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -85,12 +86,11 @@ def test_a_console_that_is_closed_costs_no_line(tmp_path: Path) -> None:
 def test_a_stalled_console_never_holds_up_the_training_and_tells_what_it_skipped(tmp_path: Path) -> None:
     relay = Relay(tmp_path)
     assert relay.console_out is not None
-    line = b"x" * 99 + b"\n"
-    data = line * 100_000
+    data = b"".join(b"%099d\n" % number for number in range(100_000))
     write_all(relay.out, data)  # 10 MB; nobody reads the console
     relay.wait_for(lambda: relay.log.stat().st_size >= len(data) - 100 * 100, "everything in the log")
     shown = b""
-    while len(shown) < 300_000:
+    while not shown.endswith(data[-200:]):  # what came last, though nothing comes after it
         shown += os.read(relay.console_out, 65536)
     write_all(relay.out, b"again\nand again\n")
     relay.close_sources()
@@ -99,17 +99,25 @@ def test_a_stalled_console_never_holds_up_the_training_and_tells_what_it_skipped
     relay.close_console_writers()
     shown += read_all(relay.console_out)
     relay.ended()
-    marks = [text for text in shown.split(b"\n") if text.startswith(b"[tsdia-run: ")]
-    assert len(marks) == 1
-    skipped = int(marks[0].split()[1])
-    rest = shown.replace(marks[0] + b"\n", b"")
-    assert len(rest) + skipped in (len(data) + 16, len(data) + 17)  # a line that was cut short is ended
+    head, skipped, tail = around_mark(shown, data)
+    assert (data + b"again\nand again\n").endswith(tail)
+    assert len(tail) > 3_000
+    assert head + skipped + len(tail) == len(data) + 16
     assert relay.lines()[-3:] == ["again", "and again", "footer"]
+
+
+def around_mark(shown: bytes, data: bytes) -> tuple[int, int, bytes]:
+    """How much of ``data`` a console got before the mark, how much was skipped there, and what it got after it."""
+    head, mark, tail = re.split(rb"(\[tsdia-run: \d+ bytes are not shown here[^\n]*\n)", shown)
+    if not data.startswith(head):  # the line was cut short, and ended before the mark
+        head = head.removesuffix(b"\n")
+    assert data.startswith(head)
+    return len(head), int(mark.split()[1]), tail
 
 
 def test_a_slow_console_holds_up_the_end_for_a_few_seconds_at_most(tmp_path: Path) -> None:
     relay = Relay(tmp_path)
-    data = b"a line of a stream\n" * 80_000
+    data = b"".join(b"a line of a stream %8d\n" % number for number in range(60_000))
     write_all(relay.out, data)
     relay.close_sources()
     relay.order(drain=5)
@@ -124,11 +132,11 @@ def test_a_slow_console_holds_up_the_end_for_a_few_seconds_at_most(tmp_path: Pat
         time.sleep(0.05)
     shown += read_all(relay.console_out)
     relay.ended()
-    mark = next(text for text in shown.split(b"\n") if text.startswith(b"[tsdia-run: "))
-    head, _, tail = shown.partition(mark + b"\n")
-    assert not tail
-    assert len(head) + int(mark.split()[1]) in (len(data), len(data) + 1)  # a line that was cut short is ended
-    assert relay.lines()[-2:] == ["a line of a stream", "footer"]
+    head, skipped, tail = around_mark(shown, data)
+    assert len(tail) > 3_000
+    assert data.endswith(tail)
+    assert head + skipped + len(tail) == len(data)
+    assert relay.lines()[-2:] == ["a line of a stream    59999", "footer"]
 
 
 def test_a_socket_as_console_is_left_as_it_is_and_stalls_nothing(tmp_path: Path) -> None:

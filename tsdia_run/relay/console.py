@@ -1,6 +1,7 @@
 """The console: it gets what it can take, and never holds up the training.
 
-What it can't take at once waits in a bounded backlog; beyond that it is skipped, with a mark where it goes on. A
+What it can't take at once waits in a bounded backlog; beyond that it is skipped, with a mark where it goes on, and it
+goes on with the last lines of what was skipped: the traceback at the end of a flood is what the user looks for. A
 console that is gone (closed terminal, ``| head``) is given up.
 """
 
@@ -15,6 +16,8 @@ BACKLOG_BYTES = 1024 * 1024
 # A terminal gets a few megabytes a second, more than anybody sees; a flood of more must not cost the time in
 # which its source could be read. It is shown in slices, and has a larger backlog, so that a long table is seen whole.
 TERMINAL_BACKLOG_BYTES = 4 * 1024 * 1024
+# A screen full of lines; with the mark before it no more than a pipe takes whole or not at all (PIPE_BUF).
+_TAIL_BYTES = 4096 - 256
 _FLOOD_BYTES = 64 * 1024
 _SLICE_BYTES = 256 * 1024
 _SLICE_S = 0.02
@@ -37,6 +40,7 @@ class Console:
         self._backlog: list[bytes | memoryview] = []
         self._backlog_bytes = 0
         self._skipped = 0
+        self._tail = b""  # of what was skipped
         self._is_torn = False
 
     @property
@@ -48,13 +52,11 @@ class Console:
         """Show, keep for later, or skip."""
         if self._fd is None:
             return
-        if self._skipped and not self._backlog:  # it goes on at the beginning of a line
-            start = data.find(b"\n") + 1
-            self._skipped += start
-            self._queue(self._mark() + data[start:])
-        elif self._skipped or self._backlog_bytes + len(data) > self._limit:
-            self._skipped += len(data)
-            return
+        if self._skipped or self._backlog_bytes + len(data) > self._limit:
+            self._skip(data)
+            if self._backlog:
+                return
+            self._go_on()
         else:
             self._queue(data)
         self.flush(is_flooded=len(data) >= _FLOOD_BYTES)
@@ -86,29 +88,45 @@ class Console:
             self._is_torn = data[written - 1] != 0x0A
             if written == len(data):
                 self._backlog.pop(0)
+                if not self._backlog:
+                    self._go_on()
             else:
                 self._backlog[0] = memoryview(data)[written:]
 
     def skip_backlog(self) -> None:
         """Wait no longer for what is slow."""
         self._skipped += self._backlog_bytes
+        self._tail = (b"".join(self._backlog) + self._tail)[-_TAIL_BYTES:]
         self._backlog.clear()
         self._backlog_bytes = 0
 
     def finish(self) -> None:
-        """Say what was skipped at the very end."""
-        if self._skipped and not self._backlog:
-            self._queue(self._mark())
+        """Say what was skipped where nothing waits any more."""
+        if not self._backlog:
+            self._go_on()
             self.flush()
+
+    def _skip(self, data: bytes) -> None:
+        self._skipped += len(data)
+        self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+
+    def _go_on(self) -> None:
+        """Show the last of what was skipped, from the beginning of a line, behind a mark for the rest."""
+        shown = self._tail
+        if self._skipped > len(shown):  # not all of it
+            shown = shown[shown.find(b"\n") + 1 :]
+            shown = self._mark(self._skipped - len(shown)) + shown
+        self._queue(shown)
+        self._skipped = 0
+        self._tail = b""
 
     def _queue(self, data: bytes) -> None:
         if data:
             self._backlog.append(data)
             self._backlog_bytes += len(data)
 
-    def _mark(self) -> bytes:
-        text = f"[tsdia-run: {self._skipped} bytes are not shown here, since this output was stalled; the log has them]"
-        self._skipped = 0
+    def _mark(self, skipped: int) -> bytes:
+        text = f"[tsdia-run: {skipped} bytes are not shown here, since this output was stalled; the log has them]"
         lead = ("\x1b[0m\r\n" if self._is_terminal else "\n") if self._is_torn else ""
         return f"{lead}{text}\n".encode()
 

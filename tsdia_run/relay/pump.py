@@ -252,7 +252,6 @@ def _end_console(console: Console, deadline_s: float) -> None:
             console.finish()
             return
         console.flush()
-        console.finish()
 
 
 def _takes_some(fd: int) -> bool:
