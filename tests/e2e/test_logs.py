@@ -54,6 +54,21 @@ def test_attempts_lines_and_patterns(failed: Path) -> None:
     assert tsdia_run("logs", "exp", "--since", "2100-01-01", cwd=failed).stdout == ""
 
 
+def test_a_log_that_was_deleted_is_told(failed: Path) -> None:
+    assert tsdia_run("resume", "runs/exp", "-q", cwd=failed).returncode == 0
+    logs = failed / "runs" / "exp" / "logs"
+    first = next(logs.glob("training_2*[0-9].log"))
+    first.unlink()
+    assert "attempt 0 line 3" in tsdia_run("logs", "exp", cwd=failed).stdout  # its parts are still there
+    for part in logs.glob(f"{first.stem}.0*"):
+        part.unlink()
+    done = tsdia_run("logs", "exp", "-n", "1000", cwd=failed)
+    assert done.returncode == 0
+    assert done.stderr == f"tsdia-run: the log of attempt 0 is gone: {first} was deleted\n"
+    assert "attempt 0" not in done.stdout
+    assert "attempt 1 line 0" in done.stdout
+
+
 def test_following_goes_on_through_a_resume_and_ends_when_the_run_has_completed(failed: Path, start: Starter) -> None:
     following = start("logs", "exp", "-f", "-n", "2", cwd=failed)
     assert following.stdout

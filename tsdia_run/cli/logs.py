@@ -103,9 +103,11 @@ def logs(
 def _starts(sight: Sight, attempt: int | None, since: str | None, lines: int | None, follow: bool) -> list[Start]:
     from datetime import datetime
 
+    from tsdia_run.cli.say import say
     from tsdia_run.errors import NotFoundError, UsageError
     from tsdia_run.report.logs import stream
     from tsdia_run.report.moments import parse_since
+    from tsdia_run.rundir.record import LIVE
     from tsdia_run.words import shell
 
     logs = [log for log in stream.attempt_logs(sight) if attempt in (None, log.number)]
@@ -113,6 +115,9 @@ def _starts(sight: Sight, attempt: int | None, since: str | None, lines: int | N
         what = "log" if attempt is None else f"attempt {attempt}"
         hint = shell(["tsdia-run", "info", str(sight.layout.root)])
         raise NotFoundError(f"{sight.name} has no {what}", hint=f"What there is: {hint}")
+    for log in logs:
+        if not log.is_there and not (sight.state in LIVE and log.number == sight.attempts[-1].number):
+            say(f"the log of attempt {log.number} is gone: {log.live} was deleted")
     if since is not None and lines is not None:
         raise UsageError("--since and --lines are both given", hint="Keep the one that is meant.")
     if since is not None:
