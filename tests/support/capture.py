@@ -49,6 +49,21 @@ with Progress() as progress:
         if step % 7 == 0: progress.console.print(f"step [bold]{step}[/] of the [red]run[/]")
 print("done")
 """,
+    "rich-live": """
+import time
+from rich.live import Live
+from rich.table import Table
+def table(step):
+    table = Table("rank", "loss", title=f"step {step}")
+    for rank in range(3): table.add_row(str(rank), str(step / 10 + rank))
+    return table
+print("before")
+with Live(table(0), screen=True, refresh_per_second=20) as live:
+    for step in range(20):
+        time.sleep(0.05)
+        live.update(table(step))
+print("done")
+""",
     "transformers": """
 import tempfile, torch, transformers
 class Model(torch.nn.Module):

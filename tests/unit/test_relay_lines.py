@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pyte
 import pyte.modes
@@ -22,7 +23,14 @@ def log_of(*pieces: bytes) -> bytes:
 
 
 def shown(data: bytes, columns: int = COLUMNS) -> list[str]:
-    """The lines of a terminal, those that scrolled away first; without spaces and blank lines at the end."""
+    """The lines of a terminal, those that scrolled away first; without spaces and blank lines at the end.
+
+    Those of the alternate screen, which pyte does not know, stand where it was left.
+    """
+    return [line for part in re.split(rb"\x1b\[\?1049[hl]", data) for line in _shown(part, columns)]
+
+
+def _shown(data: bytes, columns: int) -> list[str]:
     screen = pyte.HistoryScreen(columns, HEIGHT, history=100_000)
     screen.set_mode(pyte.modes.LNM)
     stream = pyte.ByteStream(screen)
@@ -60,6 +68,16 @@ def test_the_log_is_what_a_terminal_shows_at_the_end(data: bytes) -> None:
     assert without_blank_end(log_of(data).decode().splitlines()) == shown(data)
 
 
+jumps = st.builds("\x1b[{};{}H".format, st.integers(0, 12), st.integers(0, 30))
+displays = st.lists(st.one_of(words, words, moves, jumps, st.sampled_from(["\x1b[H", "\x1b[2J", "\x1b[2J\x1b[H"])))
+
+
+@settings(max_examples=250, deadline=None)
+@given(displays.map(lambda parts: "".join(parts[:30]).encode()))
+def test_a_display_that_fills_the_terminal_leaves_what_it_showed_last(data: bytes) -> None:
+    assert without_blank_end(log_of(b"\x1b[?1049h", data).decode().splitlines()) == shown(data)
+
+
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
     return [data[start:end] for start, end in itertools.pairwise(edges)]
@@ -74,6 +92,7 @@ hostile = st.lists(
         st.tuples(st.binary(max_size=30), st.just(1)),
         st.tuples(streams, st.just(1)),
         st.tuples(st.sampled_from(oddities), st.just(1)),
+        st.tuples(st.sampled_from([b"\x1b[?1049h", b"\x1b[3;2H", b"\x1b[2J", b"\x1b[?1049l"]), st.just(1)),
         st.tuples(st.sampled_from(drawings), st.sampled_from([1, 2, DRAWINGS_KEPT, DRAWINGS_KEPT + 3])),
         st.tuples(st.sampled_from(fillers), st.sampled_from([LONG_LINE - 3, LONG_LINE + 3])),
         st.tuples(st.just(b"y" * 300 + b"\n"), st.sampled_from([3, 100])),

@@ -1,7 +1,8 @@
 """Bytes of a terminal's output -> text and the few sequences that move what is on the screen (pure).
 
 Colours, titles, modes, bells and other invisible bytes are taken out here. What stays beside text: newline, tab,
-carriage return, backspace, and the *active* sequences: cursor moves and erasures. The grammar is that of ECMA-48; a
+carriage return, backspace, and the *active* sequences: cursor moves, erasures, and the change to the alternate screen,
+on which a display that fills the terminal is drawn. The grammar is that of ECMA-48; a
 sequence that is cut off by a byte which can't be part of it is dropped.
 """
 
@@ -11,9 +12,9 @@ import re
 
 # A sequence that never ends must not swallow the output: longer ones are taken for broken.
 _STRING = rb"[^\x00-\x1f]{0,2048}"
-ACTIVE = rb"\x1b(?:\[([0-9;]{0,16})([@A-HJKPXf])|([DEM]))"
+ACTIVE = rb"\x1b(?:\[([0-9;]{0,16})([@A-HJKPXf])|([DEM])|\[\?(?:1049|1047|47)([hl]))"
 _HARMLESS = re.compile(
-    rb"\x1b(?!\[[0-9;]{0,16}[@A-HJKPXf]|[DEM])"
+    rb"\x1b(?!\[[0-9;]{0,16}[@A-HJKPXf]|[DEM]|\[\?(?:1049|1047|47)[hl])"
     rb"(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]?"
     rb"|[\]PX^_]" + _STRING + rb"(?:\x07|\x1b\\)?"
     rb"|[ -/]{1,2}[0-~]?"

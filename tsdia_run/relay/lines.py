@@ -86,8 +86,9 @@ class LineModel:
         screen.now = now
         self.is_settled = True
         is_held = False
+        above = screen.above
         for index, row in enumerate(screen.rows):
-            is_above = index < screen.at
+            is_above = index < above
             if row.is_in_log or not (is_above or (row.text() and not row.is_continued)):
                 continue
             is_final = is_above and not is_held and now - row.touched >= screen.patience_s
@@ -101,7 +102,7 @@ class LineModel:
 
     def complete(self) -> list[bytes | memoryview]:
         """Give out every line above the cursor now: another stream is about to write."""
-        self._outlet.emit(self._screen.rows[: self._screen.at], self._screen.now)
+        self._outlet.emit(self._screen.rows[: self._screen.above], self._screen.now)
         return self._outlet.take()
 
     def finish(self, now: float) -> list[bytes | memoryview]:
@@ -213,11 +214,13 @@ class LineModel:
                 screen.carriage_return()
 
     def _token(self, token: re.Match[bytes], *, is_last: bool) -> None:
-        text, parameters, final, escape = token.group(0, 1, 2, 3)
+        text, parameters, final, escape, alternate = token.group(0, 1, 2, 3, 4)
         if final:
             self._screen.control(final, parameters)
         elif escape:
             self._screen.control(_ESCAPES[escape], b"")
+        elif alternate:
+            self._screen.change(is_alternate=alternate == b"h")
         elif text[0] == 0x0D:
             self._screen.carriage_return()
         elif text[0] == 0x08:

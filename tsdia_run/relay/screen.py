@@ -12,6 +12,8 @@ PATIENCE_S = 0.5
 END = -1
 _MOST_COLUMNS = 4096
 _MOST_STEPS = 1000
+# A display that fills the terminal is as high as that; what we don't know is no reason to let its lines scroll out.
+_ALTERNATE_HEIGHT = 200
 
 
 class Screen:
@@ -31,7 +33,8 @@ class Screen:
     """
 
     def __init__(self, height: int, interval_s: float, outlet: Outlet) -> None:
-        self._height = height
+        self._main_height = self._height = height
+        self._is_alternate = False
         self._interval_s = interval_s
         self._outlet = outlet
         self._lines = 1
@@ -51,6 +54,11 @@ class Screen:
     def is_behind(self) -> bool:
         """Whether the cursor stands behind all that its row holds, and the row is still raw."""
         return self.row.cells is None and (self.column == END or (self.column == 0 and self.row.is_empty))
+
+    @property
+    def above(self) -> int:
+        """How many rows stand above the cursor, and so seem final; none of a display that fills the terminal."""
+        return 0 if self._is_alternate else self.at
 
     def touch(self, row: Row) -> None:
         """A row is about to change."""
@@ -78,13 +86,20 @@ class Screen:
 
     def flush(self) -> None:
         """Let every row go and begin anew; what is blank at the cursor and below it was never a line."""
-        while len(self.rows) > self.at and not self.rows[-1].is_continued and not self.rows[-1].text():
+        while len(self.rows) > self.above and not self.rows[-1].is_continued and not self.rows[-1].text():
             self.rows.pop()
         self._outlet.emit(self.rows, self.now)
         self.rows = [Row(self.now)]
         self._lines = 1
         self.at = 0
         self.column = END
+
+    def change(self, *, is_alternate: bool) -> None:
+        """To the alternate screen, or back to the main one: what the one that is left showed last stays in the log."""
+        if is_alternate != self._is_alternate:
+            self.flush()
+            self._is_alternate = is_alternate
+            self._height = _ALTERNATE_HEIGHT if is_alternate else self._main_height
 
     def newline(self) -> None:
         """To the beginning of the next row."""
@@ -111,7 +126,7 @@ class Screen:
 
     def control(self, final: bytes, parameters: bytes) -> None:
         """Obey an active sequence (see escapes.py), named by its last byte."""
-        first = parameters.partition(b";")[0]
+        first, _, second = parameters.partition(b";")
         how = int(first or 0)
         steps = min(how or 1, _MOST_STEPS)
         if final in b"AF":
@@ -124,8 +139,12 @@ class Screen:
             self.backspace(steps)
         elif final == b"G":
             self.column = steps - 1
-        elif final == b"J" and how < 2:
+        elif final == b"J" and (how < 2 or self._is_alternate):
             self._erase_rows(how)
+        elif final in b"Hf" and self._is_alternate:
+            self._move_rows(0)
+            self._move_rows(steps - 1 - self.at)
+            self.column = min(max(1, int(second.partition(b";")[0] or 1)), _MOST_COLUMNS) - 1
         elif final in b"HfJ":  # cleared, or written from its top: what it held stays in the log
             self.flush()
         else:
@@ -177,7 +196,7 @@ class Screen:
 
     def _erase_rows(self, how: int) -> None:
         self._move_rows(0)
-        for row in self.rows[: self.at] if how else self.rows[self.at + 1 :]:
+        for row in {0: self.rows[self.at + 1 :], 1: self.rows[: self.at]}.get(how, self.rows):
             if not row.is_empty:
                 self.touch(row)
                 row.clear()
