@@ -1,8 +1,10 @@
-"""Runs the command with one of its own calls failing, or with the process dying there.
+"""Runs the command, or a training under the bootstrap, with one of its calls failing, or the process dying there.
 
 One warmed process forks for each start, since the imports would take longer than all the rest.
 
-python -m tests.support.faulty FOLDER    a JSON object a line in (Start), one a line out (Ended)
+python -m tests.support.faulty PROGRAM FOLDER    a JSON object a line in (see _fork), one a line out (Ended)
+
+PROGRAM is ``command``, or ``training``: its words are a run directory, and what scripts/saver.py does there.
 """
 
 from __future__ import annotations
@@ -13,13 +15,18 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from tests.support import faulty_calls
 from tests.support.command import environment
 from tests.support.faulty_calls import Fault
+from tests.support.saving import SAVER, Saver
 from tsdia_run.__main__ import main as command
+from tsdia_run.launch.command import BOOTSTRAP
 
 # A start that waits for something that does not come ends by SIGALRM.
 _LIMIT_S = 300
@@ -47,11 +54,12 @@ class Zygote:
 
     Args:
         folder: An empty folder for its own use.
+        program: What it starts.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str = "command") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.faulty", str(folder)],
+            [sys.executable, "-m", "tests.support.faulty", program, str(folder)],
             env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -63,7 +71,7 @@ class Zygote:
         self._process.communicate()
 
     def run(self, *words: str, cwd: Path, fault: Fault | None = None, kill_after_s: float | None = None) -> Ended:
-        """Run the command to the end of its own process, or kill it at some time; a training may outlive it."""
+        """Run the program to the end of its own process, or kill it at some time; a training may outlive it."""
         assert self._process.stdin
         assert self._process.stdout
         start = {
@@ -77,12 +85,50 @@ class Zygote:
         return Ended(**json.loads(self._process.stdout.readline()))
 
 
-def _run(words: list[str]) -> int:
+def _run_command(words: list[str]) -> None:
     sys.argv = ["tsdia-run", *words]
+    command()
+
+
+def _run_training(words: list[str]) -> None:
+    os.environ.update(Saver(Path(words[0])).environ(TSDIA_RUN_HOOKS="trackers,metrics,checkpoints,summaries"))
+    sys.argv = [str(BOOTSTRAP), SAVER, *words]
+    spec = spec_from_file_location("__main__", BOOTSTRAP)
+    assert spec
+    assert spec.loader
+    spec.loader.exec_module(module_from_spec(spec))
+
+
+def _warm_up_command(folder: Path) -> None:
+    # One start imports whatever a start imports.
+    (folder / "train.py").touch()
+    os.chdir(folder)
+    code = _ended(_run_command, ["new", "--run-dir", "warm-run", "--launcher", "python"])
+    assert code == 0, (folder / "warm").read_text()
+
+
+def _warm_up_training(folder: Path) -> None:
+    code = _ended(_run_training, [str(folder / "run"), "save=checkpoint", "load=checkpoint"])
+    assert code == 0, (folder / "warm").read_text()
+    # The hooks come in when it is imported.
+    sys.meta_path.pop(0)
+    for name in [*sys.modules]:
+        if name.startswith(("accelerate", "tsdia_run.training")):
+            del sys.modules[name]
+
+
+PROGRAMS = {"command": (_warm_up_command, _run_command), "training": (_warm_up_training, _run_training)}
+
+
+def _ended(run: Callable[[list[str]], None], words: list[str]) -> int:
+    """The exit code that Python would have."""
     try:
-        command()
+        run(words)
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else 0
+    except Exception:
+        traceback.print_exc()
+        return 1
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -95,7 +141,14 @@ def _redirect(fd: int, path: Path | str) -> None:
     os.close(opened)
 
 
-def _fork(words: list[str], cwd: str, fault: Fault, kill_after_s: float | None, folder: Path) -> Ended:
+def _fork(
+    run: Callable[[list[str]], None],
+    folder: Path,
+    words: list[str],
+    cwd: str,
+    fault: Fault,
+    kill_after_s: float | None,
+) -> Ended:
     out, err, report = (folder / name for name in ("out", "err", "report"))
     report.unlink(missing_ok=True)
     pid = os.fork()
@@ -108,7 +161,7 @@ def _fork(words: list[str], cwd: str, fault: Fault, kill_after_s: float | None, 
             signal.alarm(_LIMIT_S)
             if fault.at:
                 faulty_calls.install(fault, report)
-            leave(_run(words))
+            leave(_ended(run, words))
         finally:
             leave(99)
     if kill_after_s is not None:
@@ -121,19 +174,16 @@ def _fork(words: list[str], cwd: str, fault: Fault, kill_after_s: float | None, 
 
 def main() -> None:
     """Answer until standard input ends."""
-    folder = Path(sys.argv[1])
+    warm_up, run = PROGRAMS[sys.argv[1]]
+    folder = Path(sys.argv[2])
     requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     _redirect(0, os.devnull)
     _redirect(1, os.devnull)
     _redirect(2, folder / "warm")
-    # One start imports whatever a start imports.
-    (folder / "train.py").touch()
-    os.chdir(folder)
-    code = _run(["new", "--run-dir", "warm-run", "--launcher", "python"])
-    assert code == 0, (folder / "warm").read_text()
+    warm_up(folder)
     for line in requests:
         start = json.loads(line)
-        ended = _fork(start["words"], start["cwd"], Fault(**start["fault"]), start["kill_after_s"], folder)
+        ended = _fork(run, folder, start["words"], start["cwd"], Fault(**start["fault"]), start["kill_after_s"])
         answers.write(json.dumps(asdict(ended)) + "\n")
         answers.flush()
 

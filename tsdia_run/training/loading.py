@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,12 @@ class Loading:
 
     Args:
         session: The attempt.
+        unsealed: What this process has saved, and what has no manifest, as far as it knows.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, unsealed: Collection[Path]) -> None:
         self._session = session
+        self._unsealed = unsealed
         self._is_first = True
 
     def steps(self, accelerator: Any, input_dir: Any = None, *args: Any, **kwargs: Any) -> Steps:
@@ -44,7 +46,7 @@ class Loading:
             return  # Accelerate says so
         self._is_first = False
         if not self._is_from_this_attempt(asked, accelerator.process_index):
-            _refuse_torn(asked)
+            self._refuse_torn(asked)
         with _listening() as heard:
             yield Call((accelerator, str(asked), *args), kwargs) if input_dir is None else None
         if _NOT_RESTORED in heard:
@@ -74,6 +76,18 @@ class Loading:
         open_saves = unfinished(checkpoint)
         return any(mark.world_size > 1 and (mark.run_id, mark.attempt) == ours for mark in open_saves)
 
+    def _refuse_torn(self, checkpoint: Path) -> None:
+        verdict = judge(checkpoint, hashed=True)
+        if not verdict.is_usable and Path(os.path.abspath(checkpoint)) in self._unsealed:
+            # Saved by this very process. That we could not seal it was told then, and is no reason to end a training.
+            verdict = judge(checkpoint, by_structure=True)
+        if verdict.is_usable:
+            return
+        beside = (found for found in find(checkpoint.parent) if found.path.parent == checkpoint.parent)
+        other = newest_whole(beside).chosen
+        instead = f" (not torn beside it: {other.path.name})" if other else ""
+        raise TornCheckpointError(f"{checkpoint} is torn: {verdict.reason}. Nothing was loaded{instead}")
+
     def _newest_or_resumed(self, folder: Path | None) -> Path | None:
         """What ``load_state()`` means: on a resume first what the user resumes from, else Accelerate's newest."""
         if folder is None or not folder.is_dir():
@@ -89,15 +103,6 @@ def _numbered(folder: Path) -> list[tuple[int, str]]:
     """As Accelerate numbers them: by the first number in the name, whatever the name."""
     numbers = ((re.search(r"\d+", name), name) for name in os.listdir(folder))
     return [(int(number.group()), name) for number, name in numbers if number]
-
-
-def _refuse_torn(checkpoint: Path) -> None:
-    verdict = judge(checkpoint, hashed=True)
-    if verdict.is_usable:
-        return
-    other = newest_whole(found for found in find(checkpoint.parent) if found.path.parent == checkpoint.parent).chosen
-    instead = f" (not torn beside it: {other.path.name})" if other else ""
-    raise TornCheckpointError(f"{checkpoint} is torn: {verdict.reason}. Nothing was loaded{instead}")
 
 
 class _Ear:

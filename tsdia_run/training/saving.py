@@ -31,11 +31,13 @@ class Saving:
     Args:
         session: The attempt.
         progress: What the manifest tells about the training.
+        unsealed: Gets the checkpoints that were saved by this process, as far as Accelerate knows, and have no manifest.
     """
 
-    def __init__(self, session: Session, progress: Progress) -> None:
+    def __init__(self, session: Session, progress: Progress, unsealed: set[Path]) -> None:
         self._session = session
         self._progress = progress
+        self._unsealed = unsealed
         self._counts: Counter[Path] = Counter()
 
     def steps(self, accelerator: Any, output_dir: Any = None, *_: Any, **__: Any) -> Steps:
@@ -44,18 +46,20 @@ class Saving:
         if configuration.automatic_checkpoint_naming:
             yield from self._named_by_accelerate(accelerator, configuration)
         elif output_dir is not None:
-            os.makedirs(output_dir, exist_ok=True)
-            save = self._begin(accelerator, output_dir, needs_all=False)
+            checkpoint = Path(os.path.abspath(output_dir))
+            checkpoint.mkdir(parents=True, exist_ok=True)
+            save = self._begin(accelerator, checkpoint, needs_all=False)
             yield None
-            self._seal(save)
+            self._seal(checkpoint, save)
 
     def _named_by_accelerate(self, accelerator: Any, configuration: Any) -> Steps:
         """The directory is known once Accelerate has made it, with all ranks waiting for each other before."""
-        saves: list[Save | None] = []
+        saves: dict[Path, Save | None] = {}
 
         def mark(_models: Any, _weights: Any, output_dir: Any) -> None:
+            checkpoint = Path(os.path.abspath(output_dir))
             try:
-                saves.append(self._begin(accelerator, output_dir, needs_all=True))
+                saves[checkpoint] = self._begin(accelerator, checkpoint, needs_all=True)
             except Exception as error:  # it is Accelerate that calls this: the training goes on without us
                 warn("checkpoints", error)
 
@@ -67,12 +71,12 @@ class Saving:
         finally:
             configuration.total_limit = limit
             handle.remove()
-        for save in saves:
-            if self._seal(save) and save and limit is not None:
-                prune(save.checkpoint, limit, self._session)
+        for checkpoint, save in saves.items():
+            if self._seal(checkpoint, save) and limit is not None:
+                prune(checkpoint, limit, self._session)
 
-    def _begin(self, accelerator: Any, output_dir: Any, *, needs_all: bool) -> Save | None:
-        checkpoint = Path(os.path.abspath(output_dir))
+    def _begin(self, accelerator: Any, checkpoint: Path, *, needs_all: bool) -> Save | None:
+        self._unsealed.discard(checkpoint)
         self._counts[checkpoint] += 1
         mark = Mark(
             rank=accelerator.process_index,
@@ -86,23 +90,27 @@ class Saving:
         try:
             return begin(checkpoint, mark)
         except OSError as error:
-            _unsealed(checkpoint, error)
+            _say_unsealed(checkpoint, error)
             return None
 
-    def _seal(self, save: Save | None) -> bool:
+    def _seal(self, checkpoint: Path, save: Save | None) -> bool:
         """Whether the checkpoint is whole now."""
+        self._unsealed.add(checkpoint)
         if save is None:
             return False
-        named, told = parse_name(save.checkpoint), self._progress
+        named, told = parse_name(checkpoint), self._progress
         step = named.step if named and named.step is not None else told.step
         epoch = named.epoch if named and named.epoch is not None else told.epoch
         try:
-            return seal(save, step=step, epoch=epoch, metrics=told.metrics) is not None
+            if seal(save, step=step, epoch=epoch, metrics=told.metrics) is None:
+                return False
         except (OSError, DamagedRunError) as error:
-            _unsealed(save.checkpoint, error)
+            _say_unsealed(checkpoint, error)
             return False
+        self._unsealed.discard(checkpoint)
+        return True
 
 
-def _unsealed(checkpoint: Path, error: Exception) -> None:
+def _say_unsealed(checkpoint: Path, error: Exception) -> None:
     reason = error.strerror if isinstance(error, OSError) else error
     say(f"warning: the checkpoint {checkpoint} could not be sealed and does not count as whole: {reason}")

@@ -1,6 +1,7 @@
 """A training that does nothing but save and load, as its arguments say, one after the other:
 
 auto=LIMIT   automatic naming, with total_limit (empty for none); must come first
+init         init_trackers
 log=STEP     log the step, a loss of 1 / STEP, and the epoch STEP / 10
 save=NAME    save_state on all ranks (without NAME: automatic naming)
 main=NAME    save_state on the main process only
@@ -75,7 +76,9 @@ def fill_the_disk() -> None:
 train()
 for word in words:
     kind, _, value = word.partition("=")
-    if kind == "log":
+    if kind == "init":
+        accelerator.init_trackers("project", {"lr": 0.1})
+    elif kind == "log":
         accelerator.log({"loss": 1 / int(value), "epoch": int(value) // 10, "note": "text"}, step=int(value))
     elif kind == "save" or (kind == "main" and accelerator.is_main_process):
         save(value)

@@ -70,17 +70,24 @@ class _TornError(Exception):
     """Carries the reason out of the checks."""
 
 
-def judge(path: Path, *, hashed: bool = False, on_progress: OnProgress = lambda _done, _total: None) -> Verdict:
+def judge(
+    path: Path,
+    *,
+    hashed: bool = False,
+    by_structure: bool = False,
+    on_progress: OnProgress = lambda _done, _total: None,
+) -> Verdict:
     """Look at a checkpoint.
 
     Args:
         path: The directory.
         hashed: Also read all files and compare their hashes, where there are some; else sizes and structure.
+        by_structure: Look at nothing but the structure of the files, whether its save was sealed or not.
         on_progress: Told how far the hashing is.
     """
     found: Manifest | None = None
     try:
-        found = _sealed_manifest(path)
+        found = None if by_structure else _sealed_manifest(path)
         if found is None:
             return _by_structure(path)
         _check_files(path, found.files)

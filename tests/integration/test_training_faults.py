@@ -1,0 +1,86 @@
+"""Each call with which the hooks change a file fails once, or the training dies there: it loses nothing by us."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.support.faulty import Ended, Zygote
+from tests.support.faulty_calls import DIE, Fault
+from tsdia_run.rundir.checkpoints import State, find, judge
+from tsdia_run.rundir.layout import RunLayout
+
+ERRORS = ("ENOSPC", "EIO", "EROFS")
+WAYS = {
+    "one over the other": ("log=1", "save=latest", "log=2", "save=latest", "load=latest"),
+    "named by Accelerate": ("auto=1", "init", "log=1", "save", "log=2", "save"),
+}
+
+
+@pytest.fixture(scope="module")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """Starts a training without the time that its imports take."""
+    zygote = Zygote(tmp_path_factory.mktemp("zygote"), "training")
+    yield zygote
+    zygote.close()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["dies", "fails"])
+def test_every_call_of_a_hook_may_fail(zygote: Zygote, tmp_path: Path, way: str, kind: str) -> None:
+    undisturbed = train(zygote, tmp_path / "undisturbed", way)
+    assert undisturbed.code == 0, undisturbed.err
+    root = tmp_path / "run"
+    for at in count(1):
+        fault = Fault(str(root), at, DIE if kind == "dies" else ERRORS[at % 3])
+        ended = train(zygote, root, way, fault)
+        if not ended.failed:
+            break
+        told = f"{fault}: {ended}"
+        if kind == "dies":
+            assert ended.code == -signal.SIGKILL, told
+        elif ended.failed.startswith("mkdir checkpoints"):
+            continue  # of Accelerate's, without us too
+        else:
+            assert (ended.code, ended.out) == (0, undisturbed.out), told
+            said = ended.err.removeprefix(undisturbed.err).splitlines()
+            assert all(line.startswith("tsdia-run: ") for line in said), told
+        check(root, ended, told)
+        shutil.rmtree(root)
+    assert at > 50
+
+
+def train(zygote: Zygote, root: Path, way: str, fault: Fault | None = None) -> Ended:
+    """The training in a run directory of its own."""
+    shutil.rmtree(root, ignore_errors=True)
+    RunLayout(root).attempt(0).root.mkdir(parents=True)
+    return zygote.run(str(root), *WAYS[way], cwd=root.parent, fault=fault)
+
+
+def check(root: Path, ended: Ended, told: str) -> None:
+    """What must be true of the files, whatever failed."""
+    for path in root.rglob("[!.]*.json"):
+        assert json.loads(path.read_bytes()), f"{path} {told}"
+    records = [line for line in metrics(root) if line is not None]
+    assert [record["step"] for record in records] == sorted({1, 2} & {record["step"] for record in records}), told
+    if ended.code == 0:
+        assert len(records) == 2 - ("metrics.jsonl" in ended.failed), told
+    saved = ended.out.count("saved checkpoint")
+    if saved:
+        # Where it died later than at a save, nothing had come between that one and its seal.
+        oldest = saved - 1 if ended.code else 0
+        found = [one for one in find(root) if (one.iteration or 0) >= oldest]
+        assert any(judge(one.path).state is State.WHOLE for one in found), told
+
+
+def metrics(root: Path) -> list[dict[str, object] | None]:
+    """The lines of metrics.jsonl; None for a torn one."""
+    path = root / "metrics.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) if line.endswith("}") else None for line in lines]
