@@ -31,7 +31,7 @@ class Saving:
     Args:
         session: The attempt.
         progress: What the manifest tells about the training.
-        unsealed: Gets the checkpoints that were saved by this process, as far as Accelerate knows, and have no manifest.
+        unsealed: Gets the checkpoints that this process has saved, as far as Accelerate knows, without a manifest.
     """
 
     def __init__(self, session: Session, progress: Progress, unsealed: set[Path]) -> None:
