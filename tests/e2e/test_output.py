@@ -247,11 +247,13 @@ def test_a_stalled_console_does_not_hold_up_the_training(project: Path) -> None:
 
 def test_a_stopped_supervisor_does_not_hold_up_the_training(project: Path, start: Starter) -> None:
     (project / "train.py").write_text(
+        "import os, time\nopen('began', 'w')\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
         "for i in range(200000): print('line', i)\nprint('last line', i, flush=True)\nopen('finished', 'w')\n"
     )
     running = start("new", "config.yml", "-q", cwd=project)
-    until(lambda: relays(project / "runs/exp"))
+    until((project / "began").exists)
     running.send_signal(signal.SIGSTOP)
+    (project / "go").touch()
     until((project / "finished").exists)
     running.send_signal(signal.SIGCONT)
     running.communicate(timeout=30)
