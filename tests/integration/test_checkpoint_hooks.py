@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoints import DAMAGES
+from tests.support.faulty import Zygote
 from tests.support.saving import Saver
 from tsdia_run.rundir.checkpoints import Manifest, State, judge
 from tsdia_run.rundir.checkpoints.best import point
@@ -19,15 +20,15 @@ FILES = ["model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0
 
 
 @pytest.fixture
-def saver(tmp_path: Path) -> Saver:
-    return Saver(tmp_path / "exp")
+def saver(tmp_path: Path, trainings: Zygote) -> Saver:
+    return Saver(tmp_path / "exp", trainings)
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved(tmp_path_factory: pytest.TempPathFactory, trainings: Zygote) -> Path:
     """A run with a checkpoint that has hashes; copy it before it is damaged."""
     root = tmp_path_factory.mktemp("saved") / "exp"
-    done = Saver(root).run("log=25", "save=step_30")
+    done = Saver(root, trainings).run("log=25", "save=step_30")
     assert done.returncode == 0, done.stderr
     add_hashes(root / "step_30")
     return root
@@ -176,14 +177,14 @@ def test_what_the_script_puts_into_the_directory_itself_may_change(saver: Saver)
 
 
 @pytest.mark.root
-def test_a_disk_that_is_full_during_the_save_leaves_a_torn_checkpoint(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_during_the_save_leaves_a_torn_checkpoint(tmp_path: Path, trainings: Zygote) -> None:
     if os.geteuid():
         pytest.skip("needs root to mount a small file system")
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(disk)], check=True)
     try:
-        saver = Saver(disk / "exp")
+        saver = Saver(disk / "exp", trainings)
         done = saver.run("auto=1", "save", "save", "save", "save")
         assert done.returncode == 1
         oldest, *newer = (judge(path, hashed=True) for path in sorted((saver.root / "checkpoints").iterdir()))
@@ -194,14 +195,16 @@ def test_a_disk_that_is_full_during_the_save_leaves_a_torn_checkpoint(tmp_path: 
 
 
 @pytest.mark.root
-def test_a_full_disk_does_not_leave_the_old_manifest_to_a_checkpoint_that_is_written_over(tmp_path: Path) -> None:
+def test_a_full_disk_does_not_leave_the_old_manifest_to_a_checkpoint_that_is_written_over(
+    tmp_path: Path, trainings: Zygote
+) -> None:
     if os.geteuid():
         pytest.skip("needs root to mount a small file system")
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(disk)], check=True)
     try:
-        saver = Saver(disk / "exp")
+        saver = Saver(disk / "exp", trainings)
         assert saver.run("save=latest").returncode == 0
         assert judge(saver.root / "latest").state is State.WHOLE
         done = saver.run("fill", "save=latest")

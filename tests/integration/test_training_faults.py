@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support.faulty import Ended, Zygote
 from tests.support.faulty_calls import DIE, Fault
+from tests.support.saving import SAVER, Saver
 from tsdia_run.rundir.checkpoints import State, find, judge
 from tsdia_run.rundir.layout import RunLayout
 
@@ -23,23 +23,15 @@ WAYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    """Starts a training without the time that its imports take."""
-    zygote = Zygote(tmp_path_factory.mktemp("zygote"), "training")
-    yield zygote
-    zygote.close()
-
-
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["dies", "fails"])
-def test_every_call_of_a_hook_may_fail(zygote: Zygote, tmp_path: Path, way: str, kind: str) -> None:
-    undisturbed = train(zygote, tmp_path / "undisturbed", way)
+def test_every_call_of_a_hook_may_fail(trainings: Zygote, tmp_path: Path, way: str, kind: str) -> None:
+    undisturbed = train(trainings, tmp_path / "undisturbed", way)
     assert undisturbed.code == 0, undisturbed.err
     root = tmp_path / "run"
     for at in count(1):
         fault = Fault(str(root), at, DIE if kind == "dies" else ERRORS[at % 3])
-        ended = train(zygote, root, way, fault)
+        ended = train(trainings, root, way, fault)
         if not ended.failed:
             break
         told = f"{fault}: {ended}"
@@ -56,11 +48,12 @@ def test_every_call_of_a_hook_may_fail(zygote: Zygote, tmp_path: Path, way: str,
     assert at > 50
 
 
-def train(zygote: Zygote, root: Path, way: str, fault: Fault | None = None) -> Ended:
+def train(trainings: Zygote, root: Path, way: str, fault: Fault | None = None) -> Ended:
     """The training in a run directory of its own."""
     shutil.rmtree(root, ignore_errors=True)
     RunLayout(root).attempt(0).root.mkdir(parents=True)
-    return zygote.run(str(root), *WAYS[way], cwd=root.parent, fault=fault)
+    env = Saver(root).environ(TSDIA_RUN_HOOKS="trackers,metrics,checkpoints,summaries")
+    return trainings.run(SAVER, str(root), *WAYS[way], cwd=root.parent, env=env, fault=fault)
 
 
 def check(root: Path, ended: Ended, told: str) -> None:

@@ -4,7 +4,7 @@ One warmed process forks for each start, since the imports would take longer tha
 
 python -m tests.support.faulty PROGRAM FOLDER    a JSON object a line in (see _fork), one a line out (Ended)
 
-PROGRAM is ``command``, or ``training``: its words are a run directory, and what scripts/saver.py does there.
+PROGRAM is ``command``, or ``training``: its words are those of the bootstrap, the script and its arguments.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -24,12 +23,21 @@ from pathlib import Path
 from tests.support import faulty_calls
 from tests.support.command import environment
 from tests.support.faulty_calls import Fault
-from tests.support.saving import SAVER, Saver
 from tsdia_run.__main__ import main as command
 from tsdia_run.launch.command import BOOTSTRAP
 
 # A start that waits for something that does not come ends by SIGALRM.
 _LIMIT_S = 300
+# What a first step and a first checkpoint import.
+_IMPORTS = """\
+import torch
+from accelerate import Accelerator
+accelerator = Accelerator(cpu=True, project_dir="warm-run")
+model = torch.nn.Linear(1, 1)
+model, optimizer = accelerator.prepare(model, torch.optim.AdamW(model.parameters()))
+accelerator.save_state("warm-run/checkpoint")
+accelerator.load_state("warm-run/checkpoint")
+"""
 
 
 @dataclass(frozen=True)
@@ -70,13 +78,29 @@ class Zygote:
         """End it."""
         self._process.communicate()
 
-    def run(self, *words: str, cwd: Path, fault: Fault | None = None, kill_after_s: float | None = None) -> Ended:
-        """Run the program to the end of its own process, or kill it at some time; a training may outlive it."""
+    def run(
+        self,
+        *words: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        fault: Fault | None = None,
+        kill_after_s: float | None = None,
+    ) -> Ended:
+        """Run the program to the end of its own process, or kill it at some time; a training may outlive it.
+
+        Args:
+            words: Its arguments.
+            cwd: Its working directory.
+            env: Its whole environment; None for that of ``tests.support.command``.
+            fault: What goes wrong.
+            kill_after_s: When it is killed.
+        """
         assert self._process.stdin
         assert self._process.stdout
         start = {
             "words": words,
             "cwd": str(cwd),
+            "env": dict(environment() if env is None else env),
             "fault": asdict(fault or Fault(str(cwd))),
             "kill_after_s": kill_after_s,
         }
@@ -91,8 +115,7 @@ def _run_command(words: list[str]) -> None:
 
 
 def _run_training(words: list[str]) -> None:
-    os.environ.update(Saver(Path(words[0])).environ(TSDIA_RUN_HOOKS="trackers,metrics,checkpoints,summaries"))
-    sys.argv = [str(BOOTSTRAP), SAVER, *words]
+    sys.argv = [str(BOOTSTRAP), *words]
     spec = spec_from_file_location("__main__", BOOTSTRAP)
     assert spec
     assert spec.loader
@@ -102,13 +125,14 @@ def _run_training(words: list[str]) -> None:
 def _warm_up_command(folder: Path) -> None:
     # One start imports whatever a start imports.
     (folder / "train.py").touch()
-    os.chdir(folder)
     code = _ended(_run_command, ["new", "--run-dir", "warm-run", "--launcher", "python"])
     assert code == 0, (folder / "warm").read_text()
 
 
 def _warm_up_training(folder: Path) -> None:
-    code = _ended(_run_training, [str(folder / "run"), "save=checkpoint", "load=checkpoint"])
+    script = folder / "train.py"
+    script.write_text(_IMPORTS)
+    code = _ended(_run_training, [str(script)])
     assert code == 0, (folder / "warm").read_text()
     # The hooks come in when it is imported.
     sys.meta_path.pop(0)
@@ -127,7 +151,7 @@ def _ended(run: Callable[[list[str]], None], words: list[str]) -> int:
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else 0
     except Exception:
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
         return 1
     finally:
         sys.stdout.flush()
@@ -146,6 +170,7 @@ def _fork(
     folder: Path,
     words: list[str],
     cwd: str,
+    env: dict[str, str],
     fault: Fault,
     kill_after_s: float | None,
 ) -> Ended:
@@ -158,6 +183,8 @@ def _fork(
             _redirect(1, out)
             _redirect(2, err)
             os.chdir(cwd)
+            os.environ.clear()
+            os.environ.update(env)
             signal.alarm(_LIMIT_S)
             if fault.at:
                 faulty_calls.install(fault, report)
@@ -180,10 +207,11 @@ def main() -> None:
     _redirect(0, os.devnull)
     _redirect(1, os.devnull)
     _redirect(2, folder / "warm")
+    os.chdir(folder)
     warm_up(folder)
     for line in requests:
         start = json.loads(line)
-        ended = _fork(run, folder, start["words"], start["cwd"], Fault(**start["fault"]), start["kill_after_s"])
+        ended = _fork(run, folder, **start | {"fault": Fault(**start["fault"])})
         answers.write(json.dumps(asdict(ended)) + "\n")
         answers.flush()
 

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.faulty import Zygote
+
+
+@pytest.fixture(scope="session")
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """Starts trainings of one rank without the time that their imports take."""
+    trainings = Zygote(tmp_path_factory.mktemp("trainings"), "training")
+    yield trainings
+    trainings.close()
