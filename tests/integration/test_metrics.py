@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.command import environment
+from tests.support.faulty import Zygote
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
 
 SETTINGS = {"settings": {"metrics": {"validation": ["val_*", "*/val"]}}}
@@ -26,8 +27,9 @@ accelerator = Accelerator(cpu=True, log_with={trackers}, project_dir={folder!r})
 class Run:
     """A run directory with attempts that only have what the hook looks at."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trainings: Zygote) -> None:
         self.folder = folder
+        self._trainings = trainings
         self.file = folder / "run" / "metrics.jsonl"
 
     def attempt(
@@ -44,13 +46,13 @@ class Run:
             "TSDIA_RUN_HOOKS": "metrics",
             "ACCELERATE_USE_CPU": "true",
         }
-        argv = [sys.executable, str(BOOTSTRAP), str(script)]
-        if ranks > 1:
-            flags = ["--multi_gpu", "--num_processes", str(ranks), "--main_process_port", "0"]
-            argv = [sys.executable, str(RANKS_LAUNCHER), *flags, *argv[1:]]
-        return subprocess.run(
-            argv, env={**environment(), **variables}, capture_output=True, text=True, timeout=120, check=False
-        )
+        env = {**environment(), **variables}
+        if ranks == 1:
+            ended = self._trainings.run(str(script), cwd=self.folder, env=env)
+            return subprocess.CompletedProcess([str(script)], ended.code, ended.out, ended.err)
+        flags = ["--multi_gpu", "--num_processes", str(ranks), "--main_process_port", "0"]
+        argv = [sys.executable, str(RANKS_LAUNCHER), *flags, str(BOOTSTRAP), str(script)]
+        return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
 
     def lines(self) -> list[dict[str, Any]]:
         def refuse(token: str) -> None:
@@ -60,8 +62,8 @@ class Run:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(tmp_path)
+def run(tmp_path: Path, trainings: Zygote) -> Run:
+    return Run(tmp_path, trainings)
 
 
 def test_every_scalar_is_a_number_and_what_is_none_is_named_once(run: Run) -> None:
@@ -144,10 +146,9 @@ def test_a_full_disk_is_one_warning(run: Run) -> None:
     assert "No space left" in ended.stderr
 
 
-def test_ascii_output_is_no_obstacle(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    monkeypatch.setenv("PYTHONUTF8", "0")
+def test_ascii_output_is_no_obstacle(run: Run) -> None:
     ended = run.attempt(
+        "sys.stdout.reconfigure(encoding='ascii')\n"
         "class Tracker:\n    name = 'x'\n    def log(self, *a, **k): pass\n"
         "accelerator.trackers = [Tracker()]\naccelerator.log({'val_loss': 1.0}, step=1)\n"
     )
