@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("same")
+
+# Several tests run at a time: torch's threads would only wait for each other. Not in the benchmarks.
+os.environ["OMP_NUM_THREADS"] = "1"

@@ -25,12 +25,7 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("TSDIA_RUN_", "ACCELERATE_", "WANDB_")) and name not in ("VIRTUAL_ENV", "CONDA_PREFIX")
     }
-    ours = {
-        "HF_HOME": "/nonexistent",
-        "CUDA_VISIBLE_DEVICES": "",
-        "XDG_STATE_HOME": os.path.join(os.devnull, "state"),
-        "OMP_NUM_THREADS": "1",  # several tests run at a time: torch's threads would only wait for each other
-    }
+    ours = {"HF_HOME": "/nonexistent", "CUDA_VISIBLE_DEVICES": "", "XDG_STATE_HOME": os.path.join(os.devnull, "state")}
     return {**kept, **ours, **(changes or {})}
 
 
