@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,27 @@ def test_a_live_run_is_left_alone(sweep: Path, start: Starter) -> None:
     (sweep / "go").touch()
     running.communicate(timeout=30)
     assert running.returncode == 0
+
+
+def test_what_completed_without_its_supervisor_is_recorded(sweep: Path, start: Starter) -> None:
+    (sweep / "train.py").write_text(
+        "import pathlib, time\nprint('ready', flush=True)\n"
+        "while not pathlib.Path('go').exists():\n    time.sleep(0.02)\n"
+    )
+    running = start("ensure", "config.yml", cwd=sweep)
+    assert running.stdout
+    running.stdout.readline()
+    running.kill()
+    running.wait()
+    (sweep / "go").touch()
+    limit_s = time.monotonic() + 30
+    while (ended := ensure(sweep, "--dry-run"))[0] == 75:
+        assert time.monotonic() < limit_s, ended
+    assert "has completed" in ended[2]
+    assert record_of(sweep / "runs/exp")["state"] == "running"
+    assert ensure(sweep)[0] == 0
+    record = record_of(sweep / "runs/exp")
+    assert (record["state"], record["attempts"][-1]["outcome"]["exit_code"]) == ("completed", 0)
 
 
 def test_somebody_elses_directory_is_refused(sweep: Path) -> None:

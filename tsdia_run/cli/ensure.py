@@ -64,6 +64,8 @@ def ensure(
         return
     state = start_again.examine(wanted, beginning)
     if state is State.COMPLETED:
+        if not wanted.is_dry_run:
+            start_again.record_ending(RunLayout(beginning.directory))
         wanted.screen.note(f"{shown(beginning.directory)} has completed; there is nothing to do")
         return
     source = find_source(str(beginning.directory))

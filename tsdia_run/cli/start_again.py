@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -17,7 +17,7 @@ from tsdia_run.cli.restarting import carry_through
 from tsdia_run.cli.start_new import Beginning
 from tsdia_run.cli.wanted import Wanted
 from tsdia_run.config import Document, keys
-from tsdia_run.errors import RunAliveError, RunDirectoryError, UsageError
+from tsdia_run.errors import RunAliveError, RunDirectoryError, TsdiaRunError, UsageError
 from tsdia_run.launch import changes, plan, prepare, resumption, situation
 from tsdia_run.launch.changes import Change, Kind
 from tsdia_run.launch.plan import Plan
@@ -244,7 +244,7 @@ def _adopted(layout: RunLayout) -> Run:
         outcome=Outcome(State.LOST, "it was started without tsdia-run"),
     )
     source = str(layout.config) if layout.config.is_file() else None
-    return Run(secrets.token_hex(6), layout.root.name, began, source_config=source, attempts=(attempt,))
+    return Run(os.urandom(6).hex(), layout.root.name, began, source_config=source, attempts=(attempt,))
 
 
 def has_saved(source: Source) -> bool:
@@ -265,6 +265,15 @@ def examine(wanted: Wanted, beginning: Beginning) -> State:
     run = settled(record.read(layout.record), layout, layout.last_seen())
     _refuse_another_config(start_new.plan_new(wanted, beginning), layout)
     return run.state
+
+
+def record_ending(layout: RunLayout) -> None:
+    """Write down the ending of a run that does not live, if its supervisor was killed before it could."""
+    with suppress(OSError, TsdiaRunError):  # the run has ended whether that can be written down or not
+        if record.read(layout.record).state in LIVE:
+            last_seen = layout.last_seen()
+            with guard.claim_existing(layout.root):
+                settle(record.read(layout.record), layout, last_seen)
 
 
 def _refuse_another_config(planned: Plan, layout: RunLayout) -> None:
