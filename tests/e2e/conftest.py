@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Starter
-from tests.support.faulty import Zygote
+from tests.support.zygote import Zygote
 
 CONFIG = """\
 # a comment that stays

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Starter, record_of, tsdia_run
+from tests.support.faulty_calls import Fault
+from tests.support.zygote import Zygote
 
 # Fails until there is a file `go`; saves a checkpoint first if there is a file `save`.
 SCRIPT = """\
@@ -16,6 +18,12 @@ if os.path.exists("save"):
     os.makedirs(checkpoint["save_dir"] + "/checkpoint-5", exist_ok=True)
     open(checkpoint["save_dir"] + "/checkpoint-5/state.json", "w").write("{}")
 sys.exit(0 if os.path.exists("go") else 3)
+"""
+WAITS = """\
+import os, time
+print("ready", flush=True)
+while not os.path.exists("go"):
+    time.sleep(0.02)
 """
 
 
@@ -69,10 +77,7 @@ def test_comments_settings_and_the_same_overrides_make_no_other_config(sweep: Pa
 
 
 def test_a_live_run_is_left_alone(sweep: Path, start: Starter) -> None:
-    (sweep / "train.py").write_text(
-        "import pathlib, time\nprint('ready', flush=True)\n"
-        "while not pathlib.Path('go').exists():\n    time.sleep(0.02)\n"
-    )
+    (sweep / "train.py").write_text(WAITS)
     running = start("ensure", "config.yml", cwd=sweep)
     assert running.stdout
     running.stdout.readline()
@@ -82,11 +87,8 @@ def test_a_live_run_is_left_alone(sweep: Path, start: Starter) -> None:
     assert running.returncode == 0
 
 
-def test_what_completed_without_its_supervisor_is_recorded(sweep: Path, start: Starter) -> None:
-    (sweep / "train.py").write_text(
-        "import pathlib, time\nprint('ready', flush=True)\n"
-        "while not pathlib.Path('go').exists():\n    time.sleep(0.02)\n"
-    )
+def test_what_completed_without_its_supervisor_is_recorded(sweep: Path, start: Starter, zygote: Zygote) -> None:
+    (sweep / "train.py").write_text(WAITS)
     running = start("ensure", "config.yml", cwd=sweep)
     assert running.stdout
     running.stdout.readline()
@@ -97,6 +99,9 @@ def test_what_completed_without_its_supervisor_is_recorded(sweep: Path, start: S
     while (ended := ensure(sweep, "--dry-run"))[0] == 75:
         assert time.monotonic() < limit_s, ended
     assert "has completed" in ended[2]
+    full = zygote.run("ensure", "config.yml", cwd=sweep, fault=Fault(str(sweep / "runs"), 1, "ENOSPC", stays=True))
+    assert (full.code, "has completed" in full.err) == (0, True), full
+    assert full.failed
     assert record_of(sweep / "runs/exp")["state"] == "running"
     assert ensure(sweep)[0] == 0
     record = record_of(sweep / "runs/exp")

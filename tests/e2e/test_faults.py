@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.faulty import Zygote
 from tests.support.faulty_calls import DIE, Fault
 from tests.support.faulty_runs import Project
+from tests.support.zygote import Zygote
 
 ERRORS = ("ENOSPC", "EIO", "EROFS")
 

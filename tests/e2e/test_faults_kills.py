@@ -7,8 +7,8 @@ import shutil
 import time
 from pathlib import Path
 
-from tests.support.faulty import Zygote
 from tests.support.faulty_runs import Project
+from tests.support.zygote import Zygote
 
 SEED, KILLS = 20261123, 100
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.faulty import Ended, Zygote
 from tests.support.faulty_files import OWN_FILES, REPLACEMENTS, change, make_run
 from tests.support.faulty_runs import Project
+from tests.support.zygote import Ended, Zygote
 
 COMMANDS = (("resume", "runs/exp"), ("ensure", "config.yml"), ("new", "config.yml"))
 # That of the training, completed; usage; and those of sysexits.h that docs/architecture.md lists, but not 70: our bug.

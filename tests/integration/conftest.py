@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.faulty import Zygote
+from tests.support.zygote import Zygote
 
 
 @pytest.fixture(scope="session")

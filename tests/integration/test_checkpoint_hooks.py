@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoints import DAMAGES
-from tests.support.faulty import Zygote
 from tests.support.saving import Saver
+from tests.support.zygote import Zygote
 from tsdia_run.rundir.checkpoints import Manifest, State, judge
 from tsdia_run.rundir.checkpoints.best import point
 from tsdia_run.supervise.hasher import add_hashes
@@ -126,6 +126,16 @@ def test_a_damaged_checkpoint_is_named_and_not_loaded(saver: Saver, saved: Path,
         assert line.startswith(f"TornCheckpointError {saver.root / name} is torn: {name}")
         assert "Nothing was loaded" in line
         assert line.endswith("model unchanged")
+
+
+def test_what_a_save_that_failed_left_is_not_loaded_by_the_same_process(saver: Saver) -> None:
+    done = saver.run("save=latest", "half=latest", "try=latest")
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == "rank 0 saved latest"
+    assert second.startswith("TornCheckpointError")
+    assert second.endswith("model unchanged")
+    assert judge(saver.root / "latest", by_structure=True).is_usable  # so that nothing else could have told
 
 
 def test_the_traceback_of_a_script_that_does_not_catch_it_ends_with_the_reason(saver: Saver, saved: Path) -> None:

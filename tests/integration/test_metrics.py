@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.command import environment
-from tests.support.faulty import Zygote
+from tests.support.zygote import Zygote
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
 
 SETTINGS = {"settings": {"metrics": {"validation": ["val_*", "*/val"]}}}

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.faulty import Ended, Zygote
 from tests.support.faulty_calls import DIE, Fault
 from tests.support.saving import SAVER, Saver
+from tests.support.zygote import Ended, Zygote
 from tsdia_run.rundir.checkpoints import State, find, judge
 from tsdia_run.rundir.layout import RunLayout
 
 ERRORS = ("ENOSPC", "EIO", "EROFS")
 WAYS = {
-    "one over the other": ("log=1", "save=latest", "log=2", "save=latest", "load=latest"),
+    "one over the other": ("log=1", "save=latest", "log=2", "save=latest", "rename=latest:last", "load=last"),
     "named by Accelerate": ("auto=1", "init", "log=1", "save", "log=2", "save"),
 }
 

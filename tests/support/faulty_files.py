@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.support import checkpoints
 from tests.support.command import record_of
-from tests.support.faulty import Zygote
 from tests.support.faulty_runs import Project
+from tests.support.zygote import Zygote
 
 CHECKPOINT = "checkpoint-epoch0-step5"
 OWN_FILES = (

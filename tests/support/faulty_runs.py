@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.command import lines_of, record_of
-from tests.support.faulty import Ended, Zygote
+from tests.support.zygote import Ended, Zygote
 from tsdia_run.errors import RunAliveError
 from tsdia_run.rundir import admission, record
 from tsdia_run.rundir.last_words import settled

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.faulty import Zygote
+from tests.support.zygote import Zygote
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
 from tsdia_run.rundir.layout import RunLayout
 

@@ -2,8 +2,8 @@
 
 Colours, titles, modes, bells and other invisible bytes are taken out here. What stays beside text: newline, tab,
 carriage return, backspace, and the *active* sequences: cursor moves, erasures, and the change to the alternate screen,
-on which a display that fills the terminal is drawn. The grammar is that of ECMA-48; a
-sequence that is cut off by a byte which can't be part of it is dropped.
+on which a display that fills the terminal is drawn. The grammar is that of ECMA-48; a sequence that is cut off by a
+byte which can't be part of it is dropped.
 """
 
 from __future__ import annotations

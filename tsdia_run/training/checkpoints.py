@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsdia_run.training.hooks import Steps, wrap
@@ -23,19 +22,18 @@ HOOK = "checkpoints"
 
 def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     """Hook the class ``accelerate.Accelerator``."""
-    unsealed: set[Path] = set()
 
     @cache
     def saving() -> Saving:
         from tsdia_run.training.saving import Saving
 
-        return Saving(session, PROGRESS, unsealed)
+        return Saving(session, PROGRESS)
 
     @cache
     def loading() -> Loading:
         from tsdia_run.training.loading import Loading
 
-        return Loading(session, unsealed)
+        return Loading(session)
 
     def save_state(*args: Any, **kwargs: Any) -> Steps:
         yield from saving().steps(*args, **kwargs)

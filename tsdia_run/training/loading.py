@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tsdia_run.rundir.checkpoints import find, judge, marks, newest_whole, unfin
 from tsdia_run.training.attempt import say
 from tsdia_run.training.hooks import Call, Steps
 from tsdia_run.training.session import Session
+from tsdia_run.training.unsealed import UNSEALED
 
 # accelerate/checkpointing.py says so at level INFO, and nothing else: 0.26 to 1.15.
 _NOT_RESTORED = "Could not load random states"
@@ -29,12 +30,10 @@ class Loading:
 
     Args:
         session: The attempt.
-        unsealed: What this process has saved, and what has no manifest, as far as it knows.
     """
 
-    def __init__(self, session: Session, unsealed: Collection[Path]) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._unsealed = unsealed
         self._is_first = True
 
     def steps(self, accelerator: Any, input_dir: Any = None, *args: Any, **kwargs: Any) -> Steps:
@@ -78,7 +77,7 @@ class Loading:
 
     def _refuse_torn(self, checkpoint: Path) -> None:
         verdict = judge(checkpoint, hashed=True)
-        if not verdict.is_usable and Path(os.path.abspath(checkpoint)) in self._unsealed:
+        if not verdict.is_usable and checkpoint in UNSEALED:
             # Saved by this very process. That we could not seal it was told then, and is no reason to end a training.
             verdict = judge(checkpoint, by_structure=True)
         if verdict.is_usable:

@@ -49,7 +49,7 @@ def save(
     configuration = accelerator.project_configuration
     is_automatic, configuration.automatic_checkpoint_naming = configuration.automatic_checkpoint_naming, False
     try:
-        sealing = None if is_hooked else Saving(session, PROGRESS, set()).steps(accelerator, str(beside))
+        sealing = None if is_hooked else Saving(session, PROGRESS).steps(accelerator, str(beside))
         if sealing is not None:
             next(sealing)
         accelerator.save_state(str(beside))

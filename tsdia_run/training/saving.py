@@ -20,6 +20,7 @@ from tsdia_run.training.hooks import Steps, warn
 from tsdia_run.training.progress import Progress
 from tsdia_run.training.pruning import prune
 from tsdia_run.training.session import Session
+from tsdia_run.training.unsealed import UNSEALED
 
 # Their states are in parts, one a rank.
 _SHARDED = {"FSDP", "DEEPSPEED", "MEGATRON_LM"}
@@ -31,13 +32,11 @@ class Saving:
     Args:
         session: The attempt.
         progress: What the manifest tells about the training.
-        unsealed: Gets the checkpoints that this process has saved, as far as Accelerate knows, without a manifest.
     """
 
-    def __init__(self, session: Session, progress: Progress, unsealed: set[Path]) -> None:
+    def __init__(self, session: Session, progress: Progress) -> None:
         self._session = session
         self._progress = progress
-        self._unsealed = unsealed
         self._counts: Counter[Path] = Counter()
 
     def steps(self, accelerator: Any, output_dir: Any = None, *_: Any, **__: Any) -> Steps:
@@ -76,7 +75,7 @@ class Saving:
                 prune(checkpoint, limit, self._session)
 
     def _begin(self, accelerator: Any, checkpoint: Path, *, needs_all: bool) -> Save | None:
-        self._unsealed.discard(checkpoint)
+        UNSEALED.discard(checkpoint)
         self._counts[checkpoint] += 1
         mark = Mark(
             rank=accelerator.process_index,
@@ -95,7 +94,7 @@ class Saving:
 
     def _seal(self, checkpoint: Path, save: Save | None) -> bool:
         """Whether the checkpoint is whole now."""
-        self._unsealed.add(checkpoint)
+        UNSEALED.add(checkpoint)
         if save is None:
             return False
         named, told = parse_name(checkpoint), self._progress
@@ -107,7 +106,7 @@ class Saving:
         except (OSError, DamagedRunError) as error:
             _say_unsealed(checkpoint, error)
             return False
-        self._unsealed.discard(checkpoint)
+        UNSEALED.discard(checkpoint)
         return True
 
 

@@ -5,14 +5,17 @@ init         init_trackers
 log=STEP     log the step, a loss of 1 / STEP, and the epoch STEP / 10
 save=NAME    save_state on all ranks (without NAME: automatic naming)
 main=NAME    save_state on the main process only
+half=NAME    save_state that fails at its end, when all else is written
 late=NAME    save_state on all ranks, rank 1 when rank 0 has returned
 load=NAME    load_state
 try=NAME     load_state, and say what it raises, and whether the model is what it was
+rename=A:B   give A the name B
 touch=NAME   write a file of the script's own into that directory
 fill         fill the disk
 train        one step, which moves the random states and the optimizer
 """
 
+import posix
 import random
 import sys
 import time
@@ -46,6 +49,22 @@ def train() -> None:
 def save(name: str) -> None:
     saved = accelerator.save_state(str(Path(project_dir, name)) if name else None)
     sys.stdout.write(f"rank {accelerator.process_index} saved {Path(saved).name}\n")
+
+
+class Broken:
+    """What can't be saved."""
+
+    def state_dict(self) -> dict[str, int]:
+        raise RuntimeError("can't be saved")
+
+    def load_state_dict(self, _state: dict[str, int]) -> None: ...
+
+
+def save_half(name: str) -> None:
+    accelerator.register_for_checkpointing(Broken())
+    with suppress(RuntimeError):
+        save(name)
+    accelerator._custom_objects.clear()
 
 
 def save_late(name: str) -> None:
@@ -82,6 +101,11 @@ for word in words:
         accelerator.log({"loss": 1 / int(value), "epoch": int(value) // 10, "note": "text"}, step=int(value))
     elif kind == "save" or (kind == "main" and accelerator.is_main_process):
         save(value)
+    elif kind == "half":
+        save_half(value)
+    elif kind == "rename":
+        old, new = value.split(":")
+        posix.rename(Path(project_dir, old), Path(project_dir, new))  # os.rename may be made to fail
     elif kind == "late":
         save_late(value)
     elif kind == "load":

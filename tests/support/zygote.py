@@ -2,7 +2,7 @@
 
 One warmed process forks for each start, since the imports would take longer than all the rest.
 
-python -m tests.support.faulty PROGRAM FOLDER    a JSON object a line in (see _fork), one a line out (Ended)
+python -m tests.support.zygote PROGRAM FOLDER    a JSON object a line in (see _fork), one a line out (Ended)
 
 PROGRAM is ``command``, or ``training``: its words are those of the bootstrap, the script and its arguments.
 """
@@ -67,7 +67,7 @@ class Zygote:
 
     def __init__(self, folder: Path, program: str = "command") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.faulty", program, str(folder)],
+            [sys.executable, "-m", "tests.support.zygote", program, str(folder)],
             env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
