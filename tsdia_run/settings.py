@@ -70,7 +70,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("module", Kind.TEXT, "A module to run instead of a script, as `python -m` does."),
     Setting("python", Kind.PATH, "The interpreter. Default: the active virtual or conda environment's, else our own."),
     Setting("args", Kind.TEXTS, "What the script gets on its command line.", ("--config", "{config}")),
-    Setting("resume_args", Kind.TEXTS, "What it gets in addition on a resume.", ()),
+    Setting(
+        "resume_args",
+        Kind.TEXTS,
+        "What the script gets in addition on a resume. Empty: the script finds its checkpoint itself.",
+    ),
     Setting(
         "run_dir_key",
         Kind.TEXT,
@@ -209,7 +213,7 @@ class Settings:
     module: str | None
     python: str | None
     args: tuple[str, ...]
-    resume_args: tuple[str, ...]
+    resume_args: tuple[str, ...] | None
     run_dir_key: str | None
     resume_key: str | None
     resume_set: Mapping[str, Any]

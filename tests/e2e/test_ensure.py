@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Starter, record_of, tsdia_run
+from tests.support.command import Starter, record_of, tsdia_run, wait_until
 from tests.support.faulty_calls import Fault
 from tests.support.zygote import Zygote
 
@@ -54,6 +54,7 @@ def test_it_starts_goes_on_and_then_does_nothing(sweep: Path) -> None:
 
 
 def test_another_config_is_refused_with_the_differences(sweep: Path) -> None:
+    (sweep / "save").touch()
     ensure(sweep)
     config = sweep / "config.yml"
     config.write_text(config.read_text().replace("epochs: 3", "epochs: 4 # and a comment").replace("lr:", "rate:"))
@@ -73,7 +74,28 @@ def test_comments_settings_and_the_same_overrides_make_no_other_config(sweep: Pa
     assert ensure(sweep, "--set", "training.epochs=9")[0] == 0
     code, _, stderr = ensure(sweep, "--set", "training.epochs=8")
     assert code == 73
-    assert "tsdia-run resume runs/exp --config config.yml --set training.epochs=8" in stderr
+    assert "training.epochs: 9 -> 8" in stderr
+    assert "tsdia-run new config.yml --set training.epochs=8 --move-aside" in stderr  # there is nothing to resume from
+
+
+def test_a_mended_config_starts_a_run_that_never_began(sweep: Path) -> None:
+    config = sweep / "config.yml"
+    right = config.read_text()
+    config.write_text(right.replace("epochs: 3", "epochs: three"))
+    assert ensure(sweep)[0] == 3
+    config.write_text(right)
+    (sweep / "go").touch()
+    code, _, stderr = ensure(sweep)
+    assert code == 0
+    assert "moved what was in runs/exp to" in stderr
+    assert [attempt["state"] for attempt in record_of(sweep / "runs/exp")["attempts"]] == ["completed"]
+
+
+def test_arguments_given_again_replace_the_recorded_ones(sweep: Path) -> None:
+    (sweep / "train.py").write_text("import sys\nprint(sys.argv[3:])\nsys.exit(3)\n")
+    assert ensure(sweep, "--", "--fast", "--seed", "1")[1] == "['--fast', '--seed', '1']\n"
+    assert ensure(sweep, "--", "--fast", "--seed", "2")[1] == "['--fast', '--seed', '2']\n"
+    assert ensure(sweep)[1] == "['--fast', '--seed', '2']\n"
 
 
 def test_a_live_run_is_left_alone(sweep: Path, start: Starter) -> None:
@@ -92,6 +114,7 @@ def test_what_completed_without_its_supervisor_is_recorded(sweep: Path, start: S
     running = start("ensure", "config.yml", cwd=sweep)
     assert running.stdout
     running.stdout.readline()
+    wait_until(lambda: record_of(sweep / "runs/exp")["state"] == "running")
     running.kill()
     running.wait()
     (sweep / "go").touch()

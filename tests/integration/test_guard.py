@@ -12,10 +12,11 @@ from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunD
 from tsdia_run.rundir import guard
 from tsdia_run.rundir.entry import Entry, enter, examine
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.suggestions import Typed
 
 
 def entry(run_dir: Path, *, move_aside: bool = False) -> Entry:
-    return Entry(run_dir, move_aside, lambda *flags: " ".join(flags))
+    return Entry(run_dir, move_aside, Typed("new", ("config.yml",), (), (), os.getcwd()))
 
 
 def start(run_dir: Path) -> subprocess.Popen[str]:

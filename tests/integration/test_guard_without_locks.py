@@ -19,6 +19,9 @@ from tsdia_run.rundir import admission, guard, holder
 from tsdia_run.rundir.entry import Entry, enter
 from tsdia_run.rundir.holder import Holder
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.suggestions import Typed
+
+TYPED = Typed("new", (), (), (), "/")
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +71,7 @@ def test_of_many_simultaneous_starts_exactly_one_wins(tmp_path: Path, flags: tup
 
 
 def test_it_warns_and_gives_the_claim_back(tmp_path: Path) -> None:
-    claim, _ = enter(Entry(tmp_path / "exp", False, lambda *_: ""))
+    claim, _ = enter(Entry(tmp_path / "exp", False, TYPED))
     assert "no locks" in claim.warnings[0]
     for ask in (guard.claim_existing, guard.refuse_living):
         with pytest.raises(RunAliveError, match=f"pid {os.getpid()} on"):
@@ -154,9 +157,9 @@ def test_a_claim_that_somebody_edited_is_not_taken_for_dead(tmp_path: Path) -> N
 
 def test_moving_aside_gives_the_claim_back_where_it_is_then(tmp_path: Path) -> None:
     run_dir = tmp_path / "exp"
-    enter(Entry(run_dir, False, lambda *_: ""))[0].close()
+    enter(Entry(run_dir, False, TYPED))[0].close()
     (run_dir / "thesis.tex").write_text("years of work")
-    claim, moved = enter(Entry(run_dir, True, lambda *_: ""))
+    claim, moved = enter(Entry(run_dir, True, TYPED))
     claim.close()
     assert moved
     guard.claim_existing(moved).close()

@@ -11,6 +11,7 @@ from pathlib import Path
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.rundir.entry import Entry, enter
 from tsdia_run.rundir.guard import claim_existing
+from tsdia_run.rundir.suggestions import Typed
 
 _NOTICE_S = 0.1
 
@@ -43,7 +44,7 @@ def main() -> None:
         if "--existing" in sys.argv:
             claim = claim_existing(run_dir)
         else:
-            claim, _ = enter(Entry(run_dir, "--move-aside" in sys.argv, lambda *flags: " ".join(flags)))
+            claim, _ = enter(Entry(run_dir, "--move-aside" in sys.argv, Typed("new", (), (), (), "/")))
     except TsdiaRunError as error:
         print(error.exit_code, flush=True)  # noqa: T201
         return

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from tsdia_run.rundir import checkpoints, contents, record
 from tsdia_run.rundir.contents import Contents, Verdict, judge
 from tsdia_run.rundir.record import Attempt, Run, State
+from tsdia_run.rundir.suggestions import Typed
 
+TYPED = Typed("new", ("c.yml",), (("--set", "x=1"),), ("--fast",), os.getcwd())
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
 
@@ -83,14 +86,12 @@ def test_the_refusal_says_what_is_there_and_what_to_type(tmp_path: Path) -> None
     (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x" * 2048)
     (tmp_path / "exp-2").mkdir()
     found = survey(run_dir)
-    error = contents.refusal(
-        found, again=lambda *flags: " ".join(("tsdia-run new c.yml", *flags)), now=found.changed_at + timedelta(hours=3)
-    )
+    error = contents.refusal(found, typed=TYPED, now=found.changed_at + timedelta(hours=3))
     assert error.exit_code == 73
     assert "a stopped run: last changed 3 h ago, 1 checkpoint (newest checkpoint-epoch1-step20), 2." in error.message
     assert f"tsdia-run resume {run_dir}" in error.hint
-    assert "tsdia-run new c.yml --name exp-3" in error.hint
-    assert "tsdia-run new c.yml --move-aside" in error.hint
+    assert "tsdia-run new c.yml --set x=1 --name exp-3 -- --fast" in error.hint
+    assert "tsdia-run new c.yml --set x=1 --move-aside -- --fast" in error.hint
 
 
 @pytest.mark.parametrize(("state", "flag"), [(State.STOPPED, ""), (State.COMPLETED, " --again")])
@@ -98,13 +99,13 @@ def test_the_offered_resume_is_one_that_is_not_refused(tmp_path: Path, state: St
     run_dir = make_run(tmp_path / "exp", state)
     (run_dir / "checkpoint-epoch1-step20").mkdir()
     (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x")
-    hint = contents.refusal(survey(run_dir), again=lambda *flags: " ".join(flags), now=NOW).hint
+    hint = contents.refusal(survey(run_dir), typed=TYPED, now=NOW).hint
     assert hint.splitlines()[0] == f"Go on with it:        tsdia-run resume {run_dir}{flag}"
 
 
 def test_without_checkpoints_no_resume_is_offered(tmp_path: Path) -> None:
     found = survey(make_run(tmp_path / "exp", State.STOPPED))
-    assert "resume" not in contents.refusal(found, again=lambda *flags: " ".join(flags), now=NOW).hint
+    assert "resume" not in contents.refusal(found, typed=TYPED, now=NOW).hint
 
 
 def test_runs_around_and_inside_are_found(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_the_log_of_what_completed_is_not_shown(tmp_path: Path) -> None:
 def test_what_can_be_done_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     failed = make_run(tmp_path / "failed", State.FAILED)
-    assert "tsdia-run new /home/u/config.yml --move-aside" in next_commands(failed)
+    assert "tsdia-run resume failed --from-scratch" in next_commands(failed)
     seal(state(failed.layout.root / "step_1"))
     assert next_commands(failed).startswith("tsdia-run resume failed ")
     completed = make_run(tmp_path / "completed")
@@ -148,7 +148,7 @@ def test_what_can_be_done_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with running.layout.claim.open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
         assert next_commands(running).splitlines()[1].startswith("tsdia-run stop running ")
-    assert next_commands(running).startswith("tsdia-run new ")
+    assert next_commands(running).startswith("tsdia-run resume running --from-scratch")
 
 
 def test_a_live_run_tells_its_progress(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from tsdia_run.config import Document
 from tsdia_run.errors import Place, UsageError
 from tsdia_run.launch.project import project_layer
 from tsdia_run.settings import SECTION, Layer, read_layer
-from tsdia_run.words import shell
 
 
 def section_layer(document: Document | None) -> Layer:
@@ -33,14 +31,6 @@ def section_layer(document: Document | None) -> Layer:
 def file_layers(document: Document | None, cwd: Path) -> list[Layer]:
     """What the files say, the strongest first: the config's own section, and the project file."""
     return [section_layer(document), project_layer(cwd)]
-
-
-def again(*flags: str) -> str:
-    """The command that was typed, with more flags, ready to be copied."""
-    words = sys.argv[1:]
-    cut = words.index("--") if "--" in words else len(words)
-    kept = [word for word in words[:cut] if word not in flags]
-    return shell(["tsdia-run", *kept, *flags, *words[cut:]])
 
 
 def refuse_lone_json(dry_run: bool, as_json: bool) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from tsdia_run.cli.say import say
-from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.guard import Claim
-from tsdia_run.words import shell
+from tsdia_run.rundir.suggestions import Suggestions
 
 
 def stay() -> None:
@@ -56,10 +55,10 @@ def leave_terminal(claim: Claim) -> Callable[[], None]:
 
 def _see_off(pid: int, started: int, claim: Claim) -> NoReturn:
     if os.read(started, 1):
-        run_dir = shown(claim.layout.root)
+        suggest = Suggestions(claim.layout)
         say(f"it runs on without this terminal, as process {pid}")
-        say(f"follow it: {shell(['tsdia-run', 'logs', '-f', run_dir])}")
-        say(f"stop it:   {shell(['tsdia-run', 'stop', run_dir])}")
+        say(f"follow it: {suggest.follow()}")
+        say(f"stop it:   {suggest.stop()}")
         sys.exit(0)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     sys.exit(code if code >= 0 else 128 - code)

@@ -21,6 +21,7 @@ def ensure(
     module: options.Module = None,
     python: options.Python = None,
     assignments: options.Set = None,
+    resume_args: options.ResumeArgs = None,
     run_dir: options.RunDir = None,
     name: options.Name = None,
     launcher: options.LauncherName = None,
@@ -53,21 +54,21 @@ def ensure(
     from tsdia_run.cli import start_again, start_new
     from tsdia_run.cli.wanted import Wanted
     from tsdia_run.launch.resumption import find_source
-    from tsdia_run.rundir.contents import shown
     from tsdia_run.rundir.layout import RunLayout
     from tsdia_run.rundir.record import State
+    from tsdia_run.rundir.suggestions import shown
 
     wanted = Wanted.read(context)
     beginning = start_new.describe(wanted, config_file, run_dir, name)
-    if not RunLayout(beginning.directory).record.is_file():
+    layout = RunLayout(beginning.directory)
+    state = start_again.examine(wanted, beginning) if layout.record.is_file() else None
+    if state is None:
         start_new.start(wanted, beginning, move_aside=False)
         return
-    state = start_again.examine(wanted, beginning)
     if state is State.COMPLETED:
         if not wanted.is_dry_run:
-            start_again.record_ending(RunLayout(beginning.directory))
-        wanted.screen.note(f"{shown(beginning.directory)} has completed; there is nothing to do")
+            start_again.record_ending(layout)
+        wanted.screen.note(f"{shown(layout.root)} has completed; there is nothing to do")
         return
-    source = find_source(str(beginning.directory))
-    wish = start_again.Wish(from_scratch=not start_again.has_saved(source))
-    start_again.start(wanted, source, wish, beginning.section)
+    wish = start_again.Wish(from_scratch=not start_again.has_saved(layout), replaces_args=True)
+    start_again.start(wanted, find_source(str(layout.root)), wish, beginning.section)

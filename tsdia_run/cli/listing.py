@@ -114,7 +114,7 @@ def _tell_damaged(damaged: Sequence[Row]) -> None:
 
     from tsdia_run.cli.say import say
     from tsdia_run.report.text import DAMAGED
-    from tsdia_run.rundir.contents import shown
+    from tsdia_run.rundir.suggestions import shown
     from tsdia_run.words import visible
 
     for row in damaged[:_MOST_DAMAGED]:

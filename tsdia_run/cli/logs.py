@@ -108,12 +108,12 @@ def _starts(sight: Sight, attempt: int | None, since: str | None, lines: int | N
     from tsdia_run.report.logs import stream
     from tsdia_run.report.moments import parse_since
     from tsdia_run.rundir.record import LIVE
-    from tsdia_run.words import shell
+    from tsdia_run.rundir.suggestions import Suggestions
 
     logs = [log for log in stream.attempt_logs(sight) if attempt in (None, log.number)]
     if not logs:
         what = "log" if attempt is None else f"attempt {attempt}"
-        hint = shell(["tsdia-run", "info", str(sight.layout.root)])
+        hint = Suggestions(sight.layout).info()
         raise NotFoundError(f"{sight.name} has no {what}", hint=f"What there is: {hint}")
     for log in logs:
         if not log.is_there and not (sight.state in LIVE and log.number == sight.attempts[-1].number):

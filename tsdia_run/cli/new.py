@@ -21,6 +21,7 @@ def new(
     module: options.Module = None,
     python: options.Python = None,
     assignments: options.Set = None,
+    resume_args: options.ResumeArgs = None,
     run_dir: options.RunDir = None,
     name: options.Name = None,
     move_aside: options.MoveAside = False,

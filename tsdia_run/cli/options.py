@@ -44,6 +44,17 @@ Python = Annotated[
         help="The interpreter. Default: the active environment's. Example: --python ~/envs/torch/bin/python",
     ),
 ]
+ResumeArgs = Annotated[
+    str | None,
+    typer.Option(
+        "--resume-args",
+        envvar=f"{_ENV}RESUME_ARGS",
+        metavar="ARGS",
+        rich_help_panel=_WHAT,
+        help="What the script gets in addition on a resume, quoted as for a shell. Empty: it finds its checkpoint"
+        " itself. Example: --resume-args '--load {checkpoint}'",
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

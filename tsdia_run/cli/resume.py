@@ -76,6 +76,7 @@ def resume(
     module: options.Module = None,
     python: options.Python = None,
     assignments: options.Set = None,
+    resume_args: options.ResumeArgs = None,
     launcher: options.LauncherName = None,
     accelerate_config: options.AccelerateConfig = None,
     num_processes: options.NumProcesses = None,

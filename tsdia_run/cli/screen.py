@@ -6,14 +6,13 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from tsdia_run.cli.say import say
 from tsdia_run.launch.plan import Plan
 from tsdia_run.report.wandb import wandb_line
 from tsdia_run.rundir import checkpoints
-from tsdia_run.rundir.contents import free_name, shown
 from tsdia_run.rundir.record import Attempt, State
+from tsdia_run.rundir.suggestions import Suggestions, shown
 from tsdia_run.supervise.job import Ended
 from tsdia_run.words import duration, shell
 
@@ -104,14 +103,13 @@ def _already_exists_hint(ended: Ended) -> str | None:
 
 
 def _next(plan: Plan, ended: Ended, has_checkpoints: bool) -> str:
-    run_dir = shown(plan.request.run_dir)
-    config = [ended.run.source_config] if ended.run.source_config else []
-    new = ["tsdia-run", "new", *(shown(Path(path)) for path in config)]
+    suggest = Suggestions(plan.layout)
     if ended.run.state is State.COMPLETED:
-        return shell([*new, "--name", free_name(plan.request.run_dir)])
-    if has_checkpoints:
-        return shell(["tsdia-run", "resume", run_dir])
-    return f"{shell([*new, '--move-aside'])}   (there is no checkpoint to resume from)"
+        return suggest.start_another() or suggest.info()
+    if not has_checkpoints:
+        return f"{suggest.start_over()}   (there is no checkpoint to resume from)"
+    command, advice = suggest.resume_from_checkpoint(ended.run.last.number)
+    return f"{command}   ({advice})" if advice else command
 
 
 def _show_card(title: str, colour: str, lines: list[tuple[str, str]]) -> None:

@@ -23,15 +23,15 @@ from tsdia_run.launch.changes import Change, Kind
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance, Recorded
 from tsdia_run.launch.resumption import Source
-from tsdia_run.rundir import checkpoints, guard, record, rewinding
+from tsdia_run.rundir import checkpoints, contents, guard, record, rewinding
 from tsdia_run.rundir.checkpoints import Choice, ranks
-from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.last_words import settle, settled
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 from tsdia_run.rundir.redaction import Redactor
+from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Typed, free_name, shown
 from tsdia_run.settings import Layer, Settings, resolve
-from tsdia_run.words import nearest, shell
+from tsdia_run.words import nearest
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Wish:
         again: Whether to go on with a run that completed.
         allow: Changes that are meant.
         config: Another config than the last attempt's.
+        replaces_args: Whether the script's arguments that were given now replace the recorded ones.
     """
 
     checkpoint: str | None = None
@@ -51,6 +52,7 @@ class Wish:
     again: bool = False
     allow: frozenset[Kind] = frozenset()
     config: Document | None = None
+    replaces_args: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
     layout, screen = source.layout, wanted.screen
     guard.refuse_living(layout.root)
     last = _last(source, wish)
-    _refuse_completed(last.run, layout, wish)
+    _refuse_completed(wanted, last.run, layout, wish)
     choice = _choose(source, last.run, wish)
     before = [last.recorded.settings] if last.recorded else asked.file_layers(last.document, wanted.cwd)
     settings = resolve([wanted.flags, *section, *before])
@@ -109,7 +111,7 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
     if wanted.is_dry_run:
         show_plan(planned, None, as_json=wanted.as_json, skipped=choice.skipped, changes=found)
         return
-    _refuse_unmeant(found, wish.allow)
+    _refuse_unmeant(wanted.typed.as_resume(layout.root), found, wish.allow)
     screen.warn(*(f"skipped {shown(one.path)}: {one.reason}" for one in choice.skipped))
     screen.warn(*planned.warnings, *(last.recorded.warnings(wanted.environ) if last.recorded else ()))
     for change in found:
@@ -141,13 +143,13 @@ def _last(source: Source, wish: Wish) -> _Last:
     return _Last(run, None if is_adopted else prepare.read_attempt(attempt), document)
 
 
-def _refuse_completed(run: Run | None, layout: RunLayout, wish: Wish) -> None:
+def _refuse_completed(wanted: Wanted, run: Run | None, layout: RunLayout, wish: Wish) -> None:
     if run is None or run.state is not State.COMPLETED or wish.again:
         return
-    again = shell(["tsdia-run", "resume", shown(layout.root), "--again"])
+    again = wanted.typed.having("--again").text()
     raise RunDirectoryError(
         f"{shown(layout.root)} has completed",
-        hint=f"Go on all the same, say with more epochs: {again} --set training.epochs=20",
+        hint=f"Go on all the same: {again}   (say with more epochs: --set training.epochs=20)",
     )
 
 
@@ -174,10 +176,17 @@ def _plan(wanted: Wanted, layout: RunLayout, last: _Last, settings: Settings, wi
             cwd=last.recorded.working_directory() if last.recorded else wanted.cwd,
             environ=wanted.environ,
             overrides=wanted.overrides,
-            extra_args=(*(last.recorded.arguments() if last.recorded else ()), *wanted.extra_args),
+            extra_args=_extra_args(wanted, last, wish),
             checkpoint=choice.chosen.path if choice.chosen else None,
+            typed=wanted.typed,
         )
     )
+
+
+def _extra_args(wanted: Wanted, last: _Last, wish: Wish) -> tuple[str, ...]:
+    if last.recorded is None or (wish.replaces_args and wanted.extra_args):
+        return wanted.extra_args
+    return (*last.recorded.arguments(), *wanted.extra_args)
 
 
 def _without_resume(document: Document, layout: RunLayout, settings: Settings) -> Document:
@@ -208,14 +217,14 @@ def _changes(
     )
 
 
-def _refuse_unmeant(found: Sequence[Change], allowed: frozenset[Kind]) -> None:
+def _refuse_unmeant(typed: Typed, found: Sequence[Change], allowed: frozenset[Kind]) -> None:
     unmeant = [change for change in found if change.needs_consent and change.kind not in allowed]
     if not unmeant:
         return
     told = "".join(f"\n  {change.kind.value}: {change.text}" for change in unmeant)
-    flags = [word for kind in sorted({change.kind.value for change in unmeant}) for word in ("--allow", kind)]
+    allowing = typed.adding("--allow", *sorted({change.kind.value for change in unmeant}))
     raise UsageError(
-        f"the checkpoint was written under something else:{told}", hint=f"If that is meant: {asked.again(*flags)}"
+        f"the checkpoint was written under something else:{told}", hint=f"If that is meant: {allowing.text()}"
     )
 
 
@@ -247,13 +256,16 @@ def _adopted(layout: RunLayout) -> Run:
     return Run(os.urandom(6).hex(), layout.root.name, began, source_config=source, attempts=(attempt,))
 
 
-def has_saved(source: Source) -> bool:
+def has_saved(layout: RunLayout) -> bool:
     """Whether the run has any checkpoint, whole or not."""
-    return bool(checkpoints.find(source.layout.root))
+    return bool(checkpoints.find(layout.root))
 
 
-def examine(wanted: Wanted, beginning: Beginning) -> State:
+def examine(wanted: Wanted, beginning: Beginning) -> State | None:
     """Where a run stands that somebody wants to be there, made of this config.
+
+    Returns:
+        The state of the run; None where it never began and its config has changed: it is to be started anew.
 
     Raises:
         RunAliveError: It lives.
@@ -263,7 +275,11 @@ def examine(wanted: Wanted, beginning: Beginning) -> State:
     layout = RunLayout(beginning.directory)
     guard.refuse_living(layout.root)
     run = settled(record.read(layout.record), layout, layout.last_seen())
-    _refuse_another_config(start_new.plan_new(wanted, beginning), layout)
+    changed = _config_changes(start_new.plan_new(wanted, beginning), layout)
+    if changed and contents.never_began(layout.root):
+        return None
+    if changed:
+        raise _of_another_config(wanted.typed, beginning.document, layout, run.state, changed)
     return run.state
 
 
@@ -276,25 +292,32 @@ def record_ending(layout: RunLayout) -> None:
                 settle(record.read(layout.record), layout, last_seen)
 
 
-def _refuse_another_config(planned: Plan, layout: RunLayout) -> None:
+def _config_changes(planned: Plan, layout: RunLayout) -> tuple[Change, ...]:
     document = planned.request.document
     if planned.script_config is None or document is None:
-        return
-    wanted = situation.config_only(planned.script_config.text.encode())
-    found = changes.compare(
+        return ()
+    return changes.compare(
         situation.recorded_config(layout),
-        wanted,
+        situation.config_only(planned.script_config.text.encode()),
         expected=_expected(planned.request.settings, document),
         is_sharded=False,
     )
-    if found:
-        told = "".join(f"\n  {change.text}" for change in found)
-        overrides = [word for override in planned.request.overrides for word in ("--set", override)]
-        raise RunDirectoryError(
-            f"{shown(layout.root)} was made of another config:{told}",
-            hint="Start beside it with --name ANOTHER_NAME, or go on with the change:"
-            f" {shell(['tsdia-run', 'resume', shown(layout.root), '--config', document.source, *overrides])}",
-        )
+
+
+def _of_another_config(
+    typed: Typed, document: Document | None, layout: RunLayout, state: State, changed: Sequence[Change]
+) -> RunDirectoryError:
+    told = "".join(f"\n  {change.text}" for change in changed)
+    if has_saved(layout) and document is not None:
+        resumed = typed.as_resume(layout.root).having("--config", document.source)
+        resumed = resumed.having("--again") if state is State.COMPLETED else resumed
+        instead = f"Go on with the change: {resumed.text()}"
+    else:
+        instead = f"Move it aside first:   {typed.as_new().having(MOVE_ASIDE).text()}"
+    beside = typed.having(NAME, free_name(layout.root)).text()
+    return RunDirectoryError(
+        f"{shown(layout.root)} was made of another config:{told}", hint=f"{instead}\nStart beside it:       {beside}"
+    )
 
 
 def _expected(settings: Settings, document: Document | None) -> list[str]:

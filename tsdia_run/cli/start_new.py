@@ -19,8 +19,8 @@ from tsdia_run.launch import place, plan
 from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import catalog, entry
-from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.record import Run
+from tsdia_run.rundir.suggestions import shown
 from tsdia_run.settings import Layer, Settings, resolve
 
 
@@ -72,6 +72,7 @@ def plan_new(wanted: Wanted, beginning: Beginning) -> Plan:
             environ=wanted.environ,
             overrides=wanted.overrides,
             extra_args=wanted.extra_args,
+            typed=wanted.typed,
         )
     )
 
@@ -84,7 +85,7 @@ def start(wanted: Wanted, beginning: Beginning, *, move_aside: bool) -> None:
     """
     planned, directory = plan_new(wanted, beginning), beginning.directory
     check(planned)
-    way_in = entry.Entry(directory, move_aside, asked.again)
+    way_in = entry.Entry(directory, move_aside, wanted.typed)
     if wanted.is_dry_run:
         show_plan(planned, entry.examine(way_in), as_json=wanted.as_json)
         return

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from tsdia_run.cli import asked
+from tsdia_run.cli import asked, typed
 from tsdia_run.cli.screen import Screen
+from tsdia_run.errors import UsageError
+from tsdia_run.rundir.suggestions import Typed
 from tsdia_run.settings import Layer, flags_layer
 
 
@@ -28,6 +31,7 @@ class Wanted:
         is_dry_run: Show what would be started, and write nothing.
         as_json: That as JSON.
         screen: How much is said.
+        typed: The command itself.
     """
 
     flags: Layer
@@ -39,6 +43,7 @@ class Wanted:
     is_dry_run: bool
     as_json: bool
     screen: Screen
+    typed: Typed
 
     @classmethod
     def read(cls, context: typer.Context) -> Wanted:
@@ -56,6 +61,7 @@ class Wanted:
                     "module": given["module"],
                     "python": given["python"],
                     "launcher": given["launcher"],
+                    "resume_args": _words(given["resume_args"]),
                     "accelerate.config_file": given["accelerate_config"],
                     "accelerate.num_processes": given["num_processes"],
                     "accelerate.mixed_precision": given["mixed_precision"],
@@ -75,4 +81,19 @@ class Wanted:
             is_dry_run=given["dry_run"],
             as_json=given["as_json"],
             screen=Screen(given["quiet"], given["verbose"]),
+            typed=typed.read(context),
         )
+
+
+def _words(text: str | None) -> list[str] | None:
+    """The words of ``--resume-args``.
+
+    Raises:
+        UsageError: A quote is not closed.
+    """
+    try:
+        return None if text is None else shlex.split(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--resume-args {text!r}: {error}", hint="For example: --resume-args '--load {checkpoint}'"
+        ) from error

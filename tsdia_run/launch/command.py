@@ -81,7 +81,7 @@ def templates(settings: Settings, extra_args: Sequence[str], *, has_config: bool
     A script without a config gets no ``--config``, unless its arguments were set.
     """
     args = () if settings.args == _DEFAULT_ARGS and not has_config else settings.args
-    return (*args, *(settings.resume_args if is_resume else ()), *extra_args)
+    return (*args, *((settings.resume_args or ()) if is_resume else ()), *extra_args)
 
 
 def names_directory(arguments: Sequence[str]) -> bool:

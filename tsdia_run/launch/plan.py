@@ -15,9 +15,11 @@ from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.redaction import is_secret_name, secret_kind
+from tsdia_run.rundir.suggestions import RESUME_ARGS, Suggestions, Typed, resume_args, script_text, shown
 from tsdia_run.settings import SECTION, Settings
-from tsdia_run.words import nearest, shell
+from tsdia_run.words import nearest
 
+CHECKPOINT_VARIABLE = "TSDIA_RUN_CHECKPOINT"
 _MAX_WARNINGS_OF_A_KIND = 5
 _MIN_SECRET_CHARACTERS = 8
 
@@ -36,6 +38,7 @@ class Request:
         overrides: ``--set`` assignments, in order.
         extra_args: What follows ``--``.
         checkpoint: What to resume from.
+        typed: The command that asks for it, for suggestions.
     """
 
     document: Document | None
@@ -47,6 +50,7 @@ class Request:
     overrides: tuple[str, ...] = ()
     extra_args: tuple[str, ...] = ()
     checkpoint: Path | None = None
+    typed: Typed | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Plan:
         accelerate_config: The Accelerate config file that applies, if any.
         warnings: What the user should know before it starts.
         started_from: A checkpoint of another run that the config names.
+        tells_checkpoint: Whether the script receives the checkpoint on a resume, as far as known before the first one.
     """
 
     request: Request
@@ -72,6 +77,7 @@ class Plan:
     accelerate_config: Path | None
     warnings: tuple[str, ...]
     started_from: str | None
+    tells_checkpoint: bool
 
     @property
     def layout(self) -> RunLayout:
@@ -91,6 +97,9 @@ def make(request: Request) -> Plan:
     templates = command.templates(
         settings, request.extra_args, has_config=request.document is not None, is_resume=request.checkpoint is not None
     )
+    tells_checkpoint = _tells_checkpoint(request, templates)
+    if request.checkpoint is not None and not tells_checkpoint:
+        raise _untold_checkpoint(request, request.checkpoint)
     edited, notes = _script_config(request, target, templates)
     ranks = environment.decide(settings, python, request.environ, request.cwd)
     built = command.build(settings, python.path, request.cwd, command.filled(templates, target), ranks.decision)
@@ -105,6 +114,7 @@ def make(request: Request) -> Plan:
         accelerate_config=ranks.config_file,
         warnings=(*_doubts(request.document), *notes),
         started_from=_started_from(request),
+        tells_checkpoint=tells_checkpoint,
     )
 
 
@@ -132,7 +142,7 @@ def _own_variables(target: Target, settings: Settings) -> dict[str, str]:
     if target.config:
         variables["TSDIA_RUN_CONFIG"] = str(target.config)
     if target.checkpoint:
-        variables["TSDIA_RUN_CHECKPOINT"] = str(target.checkpoint)
+        variables[CHECKPOINT_VARIABLE] = str(target.checkpoint)
     return variables
 
 
@@ -153,7 +163,7 @@ def _script_config(request: Request, target: Target, templates: Sequence[str]) -
             notes.append(_untold("the config has no key for it, and its arguments have no {run_dir}"))
     elif not _is_told(document, run_dir_key, target, request.cwd):
         edits.append(config.Set(run_dir_key, str(target.output_dir)))
-    edits += _resume_edits(request, templates)
+    edits += _resume_edits(request, document)
     if document.find(SECTION) is not None:
         edits.append(config.Remove(SECTION))
     return config.apply(document, edits), notes
@@ -167,20 +177,46 @@ def _is_told(document: Document, key: str, target: Target, cwd: Path) -> bool:
     return os.path.abspath(os.path.join(cwd, value.plain)) == str(target.output_dir)
 
 
-def _resume_edits(request: Request, templates: Sequence[str]) -> list[config.Set | config.Remove]:
-    if request.checkpoint is None or request.document is None:
+def _resume_edits(request: Request, document: Document) -> list[config.Set | config.Remove]:
+    if request.checkpoint is None:
         return []
-    key = keys.key_in(request.document, request.settings.resume_key, keys.RESUME_KEYS)
-    key = key or _resume_key_to_add(request.document)
+    key = _resume_key(request, document)
     others = [config.Set(name, value) for name, value in request.settings.resume_set.items()]
-    if key:
-        return [config.Set(key, str(request.checkpoint)), *others]
-    if any("{checkpoint" in template for template in templates) or RunLayout(request.run_dir).helper.exists():
-        return [*others]
-    raise ConfigError(
-        "nothing tells the script which checkpoint to resume from",
-        hint="Name the config key with `resume_key:`, or an argument with"
-        ' `resume_args: ["--resume", "{checkpoint}"]`, in the tsdia_run section or in tsdia-run.yml.',
+    return [*([config.Set(key, str(request.checkpoint))] if key else []), *others]
+
+
+def _resume_key(request: Request, document: Document) -> str | None:
+    return keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS) or _resume_key_to_add(document)
+
+
+def _tells_checkpoint(request: Request, templates: Sequence[str]) -> bool:
+    """Whether the script receives the checkpoint on a resume, or is known to look for it."""
+    return (
+        (request.document is not None and _resume_key(request, request.document) is not None)
+        or request.settings.resume_args is not None
+        or any("{checkpoint" in template for template in templates)
+        or RunLayout(request.run_dir).helper.exists()
+        or CHECKPOINT_VARIABLE in script_text(request.cwd / os.path.expanduser(request.settings.entrypoint))
+    )
+
+
+def _untold_checkpoint(request: Request, checkpoint: Path) -> ConfigError:
+    suggest = Suggestions(RunLayout(request.run_dir))
+    template, advice = resume_args(request.cwd / os.path.expanduser(request.settings.entrypoint))
+    typed = request.typed if request.typed and request.typed.command in ("resume", "ensure") else None
+
+    def resume(value: str) -> str:
+        return typed.having(RESUME_ARGS, value).text() if typed else suggest.resume(RESUME_ARGS, value)
+
+    lines = [
+        f"If it takes an option: {resume(template)}" + (f"   ({advice})" if advice else ""),
+        f"If it finds the checkpoint itself: {resume('')}",
+        f"Start over in the same run: {suggest.resume('--from-scratch')}",
+    ]
+    if request.document is not None:
+        lines.insert(0, "If it reads a key of the config: set `resume_key: KEY` in the tsdia_run section.")
+    return ConfigError(
+        f"nothing tells the script which checkpoint to resume from ({shown(checkpoint)})", hint="\n".join(lines)
     )
 
 
@@ -207,7 +243,7 @@ def _started_from(request: Request) -> str | None:
         wanted = path if path.exists() else request.run_dir
         raise RunDirectoryError(
             f"{value.place}: `{key}` points into the run's own directory, so this is a resume, not a new run",
-            hint=f"tsdia-run resume {shell([str(wanted)])}",
+            hint=f"Resume it: {Suggestions(RunLayout(wanted)).resume()}",
         )
     return str(path) if path.exists() else None
 

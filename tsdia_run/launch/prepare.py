@@ -60,6 +60,8 @@ def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> dic
         "overrides": redactor.argv(list(request.overrides)),
         "environment": redactor.environment(environment),
         "settings": _settings_json(request.settings, plan.interpreter.path, redactor),
+        "typed": request.typed.as_json(redactor) if request.typed else None,
+        "tells_checkpoint": plan.tells_checkpoint,
     }
 
 
@@ -68,7 +70,7 @@ def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[
     values = {
         key: value.value if isinstance(value, Enum) else value
         for key, value in dataclasses.asdict(settings).items()
-        if value not in (None, ())
+        if value is not None and (value != () or key == "resume_args")
     }
     if settings.module is not None:
         del values["entrypoint"]

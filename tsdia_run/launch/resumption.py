@@ -12,7 +12,8 @@ from tsdia_run.rundir import checkpoints, metrics, record
 from tsdia_run.rundir.checkpoints import Checkpoint, Choice, Verdict, best
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
-from tsdia_run.words import count, shell
+from tsdia_run.rundir.suggestions import Suggestions
+from tsdia_run.words import count
 
 LATEST, BEST = "latest", "best"
 _MAX_LINKS = 40
@@ -57,7 +58,7 @@ def find_source(target: str) -> Source:
         return Source(layout, run, None)
     found = checkpoints.find(layout.root)
     if not any(checkpoint.path == path for checkpoint in found):
-        raise DamagedRunError(f"{target} is not a checkpoint", hint=_known(found, layout) or _from_start(run))
+        raise DamagedRunError(f"{target} is not a checkpoint", hint=_known(found, layout) or _from_start(layout))
     return Source(layout, run, path)
 
 
@@ -131,9 +132,8 @@ def _known(found: Sequence[Checkpoint], layout: RunLayout) -> str:
     return f"Checkpoints of this run: {names}" if found else ""
 
 
-def _from_start(run: Run) -> str:
-    config = [run.source_config] if run.source_config else []
-    return f"Start again from the beginning: {shell(['tsdia-run', 'new', *config, '--move-aside'])}"
+def _from_start(layout: RunLayout) -> str:
+    return f"Start again from the beginning: {Suggestions(layout).start_over()}"
 
 
 def none_whole(source: Source, skipped: Sequence[Verdict]) -> DamagedRunError:
@@ -143,8 +143,8 @@ def none_whole(source: Source, skipped: Sequence[Verdict]) -> DamagedRunError:
     what = "no whole checkpoint" if skipped else "no checkpoint"
     return DamagedRunError(
         f"{root} has {what} to resume from{reasons}",
-        hint=f"Start from the beginning in the same run: {shell(['tsdia-run', 'resume', str(root), '--from-scratch'])}"
-        + (f"\n{_from_start(source.run)}" if source.run else ""),
+        hint=f"Start from the beginning in the same run: {Suggestions(source.layout).resume('--from-scratch')}"
+        + (f"\n{_from_start(source.layout)}" if source.run else ""),
     )
 
 

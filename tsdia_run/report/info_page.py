@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from tsdia_run.report.info import AttemptInfo, CheckpointInfo, Info, MetricInfo
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.text import MARKS, Section, aligned, number
-from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.liveness import Living
 from tsdia_run.rundir.metrics import Point, as_text
 from tsdia_run.rundir.record import LIVE, State
+from tsdia_run.rundir.suggestions import Suggestions, shown
 from tsdia_run.words import age, duration, shell, size, visible
 
 _CURVE_WIDTH = 30
@@ -162,20 +161,14 @@ def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_
 
 def commands(info: Info) -> list[tuple[str, str]]:
     """What can be done next: a command, and what it does."""
-    sight, run_dir = info.sight, shown(info.sight.layout.root)
+    sight, suggest = info.sight, Suggestions(info.sight.layout)
     if sight.state in LIVE or sight.living is not Living.NOTHING:
-        return [
-            (shell(["tsdia-run", "logs", "-f", run_dir]), "follow it"),
-            (shell(["tsdia-run", "stop", run_dir]), "ask it to end"),
-        ]
-    resume = ["tsdia-run", "resume", run_dir]
-    source = sight.run.source_config if sight.run else None
-    new = ["tsdia-run", "new", *([shown(Path(source))] if source else [])]
+        return [(suggest.follow(), "follow it"), (suggest.stop(), "ask it to end")]
     has_whole = any(one.soundness.value != "torn" and not one.is_superseded for one in info.checkpoints)
+    logs = (suggest.logs(), "all that it said")
     if sight.state is State.COMPLETED:
-        found = [(shell([*resume, "--again"]), "go on with it all the same")] if has_whole else []
-    elif has_whole:
-        found = [(shell(resume), "go on from its newest whole checkpoint")]
-    else:
-        found = [(shell([*new, "--move-aside"]), "start again: there is no checkpoint to go on from")]
-    return [*found, (shell(["tsdia-run", "logs", run_dir]), "all that it said")]
+        return [*([(suggest.resume("--again"), "go on with it all the same")] if has_whole else []), logs]
+    if not has_whole:
+        return [(suggest.start_over(), "start again: there is no checkpoint to go on from"), logs]
+    command, advice = suggest.resume_from_checkpoint(sight.attempts[-1].number if sight.attempts else 0)
+    return [(command, advice or "go on from its newest whole checkpoint"), logs]

@@ -9,8 +9,8 @@ from pathlib import Path
 from tsdia_run.errors import DamagedRunError, NotFoundError, TsdiaRunError, UsageError
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir import record
-from tsdia_run.rundir.contents import shown
 from tsdia_run.rundir.fields import read_object
+from tsdia_run.rundir.suggestions import shown
 from tsdia_run.words import count, nearest, shell
 
 LATEST = "latest"

@@ -18,6 +18,7 @@ from tsdia_run.rundir.holder import Holder, Life
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.locks import Locking, lock_patiently, open_lock
 from tsdia_run.rundir.record import LIVE
+from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.rundir.tagged import members
 
 _MAX_PIDS = 16
@@ -63,9 +64,10 @@ def supervised(layout: RunLayout) -> RunAliveError:
 
 
 def _held_by(layout: RunLayout, who: Holder | None) -> RunAliveError:
+    suggest = Suggestions(layout)
     return RunAliveError(
         f"a live run holds {layout.root}: {who or 'its holder is not known'}",
-        hint=f"Stop it: {shlex.join(['tsdia-run', 'stop', str(layout.root)])}\nOr start beside it: --name ANOTHER_NAME",
+        hint=f"Follow it: {suggest.follow()}\nStop it: {suggest.stop()}",
     )
 
 
@@ -120,7 +122,7 @@ def refuse_ranks(layout: RunLayout) -> None:
     raise RunAliveError(
         f"the training in {layout.root} still runs{f' (pid {told})' if told else ''}, though its supervisor"
         f" ({holder.last(layout) or 'not known'}) is gone",
-        hint=f"Wait for it to end, or end it: {shlex.join(['tsdia-run', 'stop', str(layout.root)])}",
+        hint=f"Wait for it to end, or end it: {Suggestions(layout).stop()}",
     )
 
 

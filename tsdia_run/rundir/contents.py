@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -15,12 +14,12 @@ from tsdia_run.rundir import checkpoints, guard, record
 from tsdia_run.rundir.atomic import meant_for
 from tsdia_run.rundir.layout import OWN_NAMES, RunLayout
 from tsdia_run.rundir.record import LIVE, State
-from tsdia_run.words import age, count, shell, size
+from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name, shown
+from tsdia_run.words import age, count, size
 
 # Enough to tell the size of an ordinary run; a data set in there is not walked to its end.
 _MAX_ENTRIES = 20_000
 _INNER_LEVELS = 2
-Again = Callable[..., str]
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,12 @@ def judge(contents: Contents, *, wants_move_aside: bool) -> Verdict:
         return Verdict.MOVE_ASIDE
     never_began = contents.state in (State.FAILED, State.LOST, State.PREPARING, State.RUNNING)
     return Verdict.MOVE_ASIDE if never_began and not contents.from_script else Verdict.REFUSE
+
+
+def never_began(run_dir: Path) -> bool:
+    """Whether there is a run that ended before its script left a file, so that a new one may take its place."""
+    found = survey(run_dir)
+    return found is not None and judge(found, wants_move_aside=False) is Verdict.MOVE_ASIDE
 
 
 def survey(run_dir: Path) -> Contents | None:
@@ -115,12 +120,12 @@ def _state(run_dir: Path) -> State | None:
     return State.LOST if state in LIVE else state
 
 
-def refusal(contents: Contents, *, again: Again, now: datetime) -> CheckpointDirectoryExistsError:
+def refusal(contents: Contents, *, typed: Typed, now: datetime) -> CheckpointDirectoryExistsError:
     """The refusal of ``new``: what is there and the exact commands that go on from it.
 
     Args:
         contents: What is there.
-        again: Gives the refused command as the user could type it with more flags.
+        typed: The refused command.
         now: To tell the age.
     """
     run_dir = contents.run_dir
@@ -131,30 +136,14 @@ def refusal(contents: Contents, *, again: Again, now: datetime) -> CheckpointDir
         count(len(contents.checkpoints), "checkpoint") + (f" (newest {newest})" if newest else ""),
         ("" if contents.is_size_complete else "more than ") + size(contents.size_bytes),
     ]
-    resume = ["tsdia-run", "resume", shown(run_dir), *["--again"] * (contents.state is State.COMPLETED)]
     lines = [
-        f"Go on with it:        {shell(resume)}",
-        f"Start beside it:      {again('--name', free_name(run_dir))}",
-        f"Move it aside first:  {again('--move-aside')}",
+        f"Start beside it:      {typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)).text()}",
+        f"Move it aside first:  {typed.as_new().having(MOVE_ASIDE).text()}",
     ]
-    resumable = contents.state is not None and contents.checkpoints
-    return CheckpointDirectoryExistsError(
-        f"{shown(run_dir)} holds {what}: {', '.join(facts)}", hint="\n".join(lines if resumable else lines[1:])
-    )
-
-
-def shown(path: Path) -> str:
-    """A path as short as it can be typed here."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
-
-
-def free_name(run_dir: Path) -> str:
-    """The first of NAME-2, NAME-3, … that is not taken beside ``run_dir``."""
-    number = 2
-    while (run_dir.parent / f"{run_dir.name}-{number}").exists():
-        number += 1
-    return f"{run_dir.name}-{number}"
+    if contents.state is not None and contents.checkpoints:
+        again = ["--again"] * (contents.state is State.COMPLETED)
+        lines.insert(0, f"Go on with it:        {Suggestions(RunLayout(run_dir)).resume(*again)}")
+    return CheckpointDirectoryExistsError(f"{shown(run_dir)} holds {what}: {', '.join(facts)}", hint="\n".join(lines))
 
 
 def enclosing_run(run_dir: Path) -> Path | None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tsdia_run.errors import CheckpointDirectoryExistsError, RunDirectoryError
+from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
 from tsdia_run.rundir import contents, guard
-from tsdia_run.rundir.contents import Again, Contents, Verdict
+from tsdia_run.rundir.contents import Contents, Verdict
 from tsdia_run.rundir.layout import TRASH_DIR_NAME
+from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, RUN_DIR, Typed, free_name
 
 # Two starts that move the same failed start aside meet at most once each; more means that something is wrong.
 _ROUNDS = 3
@@ -23,12 +24,12 @@ class Entry:
     Attributes:
         run_dir: The directory to be claimed.
         wants_move_aside: Whether the user asked to move aside what is there.
-        again: Gives the command as it could be typed with more flags, for messages.
+        typed: The command, for messages.
     """
 
     run_dir: Path
     wants_move_aside: bool
-    again: Again
+    typed: Typed
 
 
 def examine(entry: Entry) -> Contents | None:
@@ -43,13 +44,13 @@ def examine(entry: Entry) -> Contents | None:
         RunDirectoryError: It is no directory, or lies inside a run, or holds runs.
     """
     run_dir = entry.run_dir
-    _refuse_odd_place(run_dir)
-    guard.refuse_living(run_dir)
+    _refuse_odd_place(run_dir, entry.typed)
+    _refuse_living(entry)
     found = contents.survey(run_dir)
     if found is None:
         return None
     if contents.judge(found, wants_move_aside=entry.wants_move_aside) is Verdict.REFUSE:
-        raise contents.refusal(found, again=entry.again, now=datetime.now(timezone.utc))
+        raise contents.refusal(found, typed=entry.typed, now=datetime.now(timezone.utc))
     return found
 
 
@@ -72,7 +73,7 @@ def enter(entry: Entry) -> tuple[guard.Claim, Path | None]:
         except guard.TakenError:
             continue
     raise CheckpointDirectoryExistsError(
-        f"other starts keep taking {entry.run_dir}", hint="Start beside it with --name ANOTHER_NAME."
+        f"other starts keep taking {entry.run_dir}", hint=_start_beside(entry.typed, entry.run_dir)
     )
 
 
@@ -84,12 +85,12 @@ def _move_aside(entry: Entry) -> Path:
             Verdict.REFUSE
         ):
             raise guard.TakenError(entry.run_dir)
-        return _moved(claim)
+        return _moved(claim, entry.typed)
     finally:
         claim.close()
 
 
-def _moved(claim: guard.Claim) -> Path:
+def _moved(claim: guard.Claim, typed: Typed) -> Path:
     """Move a claimed directory into the trash folder beside it and give the claim up.
 
     Returns:
@@ -109,29 +110,43 @@ def _moved(claim: guard.Claim) -> Path:
         run_dir.rename(target)
     except OSError as error:
         raise RunDirectoryError(
-            f"can't move {run_dir} to {target}: {error.strerror}", hint="Start beside it with --name ANOTHER_NAME."
+            f"can't move {run_dir} to {target}: {error.strerror}", hint=_start_beside(typed, run_dir)
         ) from error
     finally:
         claim.close()
     return target
 
 
-def _refuse_odd_place(run_dir: Path) -> None:
+def _refuse_living(entry: Entry) -> None:
+    try:
+        guard.refuse_living(entry.run_dir)
+    except RunAliveError as error:
+        error.hint = f"{error.hint}\n{_start_beside(entry.typed, entry.run_dir)}"
+        raise
+
+
+def _start_beside(typed: Typed, run_dir: Path) -> str:
+    return f"Start beside it: {typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)).text()}"
+
+
+def _start_in(typed: Typed, run_dir: Path) -> str:
+    return f"Start elsewhere: {typed.without(NAME, MOVE_ASIDE).having(RUN_DIR, str(run_dir)).text()}"
+
+
+def _refuse_odd_place(run_dir: Path, typed: Typed) -> None:
     if run_dir.is_symlink():
         target = os.readlink(run_dir)
         raise RunDirectoryError(
             f"{run_dir} is a link to {target}; a run directory is never created through a link",
-            hint=f"Name the place itself: --run-dir {os.path.join(run_dir.parent, target)}",
+            hint=_start_in(typed, Path(os.path.normpath(run_dir.parent / target))),
         )
     if run_dir.exists() and not run_dir.is_dir():
-        raise RunDirectoryError(f"{run_dir} is a file", hint="Name another place with --run-dir or --name.")
+        raise RunDirectoryError(f"{run_dir} is a file", hint=_start_beside(typed, run_dir))
     outer = contents.enclosing_run(run_dir)
     if outer:
         raise RunDirectoryError(
-            f"{run_dir} lies inside the run {outer}", hint="Name a place outside of it with --run-dir."
+            f"{run_dir} lies inside the run {outer}", hint=_start_in(typed, outer.parent / free_name(outer))
         )
     inner = contents.inner_run(run_dir)
     if inner:
-        raise RunDirectoryError(
-            f"{run_dir} has the run {inner} inside", hint="Name a place of its own with --run-dir or --name."
-        )
+        raise RunDirectoryError(f"{run_dir} has the run {inner} inside", hint=_start_beside(typed, run_dir))

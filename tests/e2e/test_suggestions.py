@@ -1,0 +1,275 @@
+"""Every kind of command that tsdia-run suggests does what its sentence says when it is pasted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Starter, record_of, tsdia_run, wait_for
+from tests.support.suggestions import paste, suggested, the
+
+# Saves checkpoints as files when there is a file `save`; exits with 3 unless `x` is a number and there is a file `go`.
+SCRIPT = """\
+import json, os, sys, yaml
+config = yaml.safe_load(open(sys.argv[2]))
+checkpoint = config["training"]["checkpoint"]
+print("arguments", sys.argv[3:], "from", checkpoint["resume"] and os.path.basename(checkpoint["resume"]))
+for step in (5, 10) if os.path.exists("save") else ():
+    folder = f"{checkpoint['save_dir']}/checkpoint-{step}"
+    os.makedirs(folder, exist_ok=True)
+    if not os.listdir(folder):
+        open(folder + "/state.json", "w").write("{}")
+sys.exit(0 if os.path.exists("go") and isinstance(config["training"]["epochs"], int) else 3)
+"""
+FLAGS = """\
+import argparse, os
+parser = argparse.ArgumentParser()
+parser.add_argument("--output_dir", required=True)
+parser.add_argument("--resume_from_checkpoint")
+options = parser.parse_args()
+print("from", options.resume_from_checkpoint)
+os.makedirs(options.output_dir + "/checkpoint-200", exist_ok=True)
+open(options.output_dir + "/checkpoint-200/state.json", "a").write("{}")
+raise SystemExit(0 if options.resume_from_checkpoint else 3)
+"""
+
+
+@pytest.fixture
+def lab(project: Path) -> Path:
+    (project / "train.py").write_text(SCRIPT)
+    (project / "flags.py").write_text(FLAGS)
+    return project
+
+
+def states(run_dir: Path) -> list[str]:
+    return [attempt["state"] for attempt in record_of(run_dir)["attempts"]]
+
+
+def test_a_second_start_under_a_name(lab: Path) -> None:
+    (lab / "save").touch()
+    words = ("new", "config.yml", "--name=v2", "--set", "training.epochs=7", "--", "--seed", "1")
+    assert tsdia_run(*words, cwd=lab).returncode == 3
+    refused = tsdia_run(*words, cwd=lab)
+    assert refused.returncode == 73
+    (lab / "go").touch()
+    beside = paste(the(refused.stderr, "--name v2-2"), lab)
+    assert beside.returncode == 0
+    assert "arguments ['--seed', '1']" in beside.stdout
+    assert "epochs: 7" in (lab / "runs/v2-2/attempts/0").joinpath("config.yml").read_text()
+    assert paste(the(refused.stderr, "resume"), lab).returncode == 0
+    assert states(lab / "runs/v2") == ["failed", "completed"]
+    assert paste(the(refused.stderr, "--move-aside"), lab).returncode == 0
+    assert states(lab / "runs/v2") == ["completed"]
+    assert len(list((lab / "runs/.tsdia-trash").iterdir())) == 1
+
+
+@pytest.mark.parametrize("where", ["card", "info", "resume"])
+def test_a_failed_start_moves_no_other_run(lab: Path, where: str) -> None:
+    (lab / "go").touch()
+    assert tsdia_run("new", "config.yml", cwd=lab).returncode == 0
+    failed = tsdia_run("new", "config.yml", "--set", "training.epochs=oops", "--name", "bad", cwd=lab)
+    assert failed.returncode == 3
+    said = {
+        "card": lambda: failed.stderr,
+        "info": lambda: tsdia_run("info", "runs/bad", cwd=lab).stdout,
+        "resume": lambda: tsdia_run("resume", "runs/bad", cwd=lab).stderr,
+    }[where]()
+    assert paste(the(said, "new"), lab).returncode == 3
+    assert states(lab / "runs/exp") == ["completed"]
+    assert states(lab / "runs/bad") == ["failed"]
+    assert [path.name.rpartition("-202")[0] for path in (lab / "runs/.tsdia-trash").iterdir()] == ["bad"]
+
+
+def test_a_suggestion_names_the_directory_where_the_run_was_started(lab: Path, tmp_path: Path) -> None:
+    tsdia_run("new", "config.yml", cwd=lab)
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    said = tsdia_run("info", str(lab / "runs/exp"), cwd=elsewhere).stdout
+    (lab / "go").touch()
+    assert paste(the(said, "new"), elsewhere).returncode == 0
+    assert states(lab / "runs/exp") == ["completed"]
+    assert not (elsewhere / "runs").exists()
+
+
+def test_a_run_that_was_moved_starts_over_where_it_is(lab: Path) -> None:
+    tsdia_run("new", "config.yml", cwd=lab)
+    (lab / "runs/exp").rename(lab / "runs/moved")
+    said = tsdia_run("info", "runs/moved", cwd=lab).stdout
+    (lab / "go").touch()
+    assert paste(the(said, "--from-scratch"), lab).returncode == 0
+    assert states(lab / "runs/moved") == ["failed", "completed"]
+    assert not (lab / "runs/exp").exists()
+
+
+def test_a_completed_run(lab: Path) -> None:
+    (lab / "go").touch()
+    (lab / "save").touch()
+    done = tsdia_run("new", "config.yml", "--", "--fast", cwd=lab)
+    another = paste(the(done.stderr, "new"), lab)
+    assert (another.returncode, record_of(lab / "runs/exp-2")["name"]) == (0, "exp-2")
+    assert "--fast" in another.stdout
+    refused = tsdia_run("resume", "runs/exp", "--set", "training.epochs=9", cwd=lab)
+    assert refused.returncode == 73
+    again = paste(the(refused.stderr, "--again"), lab)
+    assert again.returncode == 0
+    assert "training.epochs: 3 -> 9" in again.stderr
+    said = tsdia_run("info", "runs/exp", cwd=lab).stdout
+    assert paste(the(said, "resume"), lab).returncode == 0
+    assert paste(the(said, "logs"), lab).returncode == 0
+
+
+@pytest.mark.parametrize("how", ["resume", "ensure", "card", "info"])
+def test_a_script_without_a_config_receives_the_checkpoint(lab: Path, how: str) -> None:
+    start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--", "--output_dir", "{run_dir}")
+    first = tsdia_run("new", *start, cwd=lab)
+    assert first.returncode == 3
+    if how in ("resume", "ensure"):
+        refused = tsdia_run("resume", "runs/fl", cwd=lab) if how == "resume" else tsdia_run("ensure", *start, cwd=lab)
+        assert refused.returncode == 78
+        assert "nothing tells the script which checkpoint to resume from" in refused.stderr
+        assert len(states(lab / "runs/fl")) == 1
+        assert (lab / "runs/fl/checkpoint-200/state.json").read_text() == "{}"
+    said = {"card": first.stderr, "info": tsdia_run("info", "runs/fl", cwd=lab).stdout}.get(how) or refused.stderr
+    done = paste(the(said, "--resume-args", "{checkpoint}"), lab)
+    assert done.returncode == 0, done.stderr
+    assert f"from {lab}/runs/fl/checkpoint-200" in done.stdout
+    assert states(lab / "runs/fl") == ["failed", "completed"]
+
+
+@pytest.mark.parametrize(("words", "said"), [("--resume-args ''", "from None"), ("--from-scratch", "from None")])
+def test_a_script_that_needs_no_checkpoint_from_us(lab: Path, words: str, said: str) -> None:
+    start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--", "--output_dir", "{run_dir}")
+    tsdia_run("new", *start, cwd=lab)
+    refused = tsdia_run("resume", "runs/fl", cwd=lab).stderr
+    done = paste(the(refused, words), lab)
+    assert done.returncode == 3  # it ran, and failed by itself
+    assert said in done.stdout
+    assert tsdia_run("resume", "runs/fl", "--dry-run", cwd=lab).returncode == (0 if "args" in words else 78)
+
+
+def test_restarts_do_not_begin_again_over_the_checkpoints(lab: Path) -> None:
+    start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--max-restarts", "2")
+    done = tsdia_run("new", *start, "--", "--output_dir", "{run_dir}", cwd=lab)
+    assert done.returncode == 3
+    assert "no restart: nothing tells the script which checkpoint to resume from" in done.stderr
+    assert len(states(lab / "runs/fl")) == 1
+    assert (lab / "runs/fl/checkpoint-200/state.json").read_text() == "{}"
+
+
+def test_an_option_that_cannot_be_guessed_is_named_as_such(lab: Path) -> None:
+    (lab / "flags.py").write_text(FLAGS.replace("resume_from_checkpoint", "zustand"))
+    start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--", "--output_dir", "{run_dir}")
+    said = tsdia_run("new", *start, cwd=lab).stderr
+    assert "replace --OPTION with the script's option for the checkpoint" in said
+    assert paste(the(said, "--OPTION").replace("--OPTION", "--zustand"), lab).returncode == 0
+
+
+def test_ensure_in_a_directory_of_others(lab: Path) -> None:
+    (lab / "runs/exp").mkdir(parents=True)
+    (lab / "runs/exp/thesis.txt").write_text("words")
+    (lab / "go").touch()
+    refused = tsdia_run("ensure", "config.yml", cwd=lab)
+    assert refused.returncode == 73
+    assert paste(the(refused.stderr, "--name exp-2"), lab).returncode == 0
+    assert paste(the(refused.stderr, "--move-aside"), lab).returncode == 0
+    assert (states(lab / "runs/exp"), states(lab / "runs/exp-2")) == (["completed"], ["completed"])
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_ensure_with_another_config(lab: Path, is_done: bool) -> None:
+    (lab / "save").touch()
+    if is_done:
+        (lab / "go").touch()
+    tsdia_run("ensure", "config.yml", "--", "--fast", cwd=lab)
+    (lab / "go").touch()
+    refused = tsdia_run("ensure", "config.yml", "--set", "training.epochs=9", "--", "--fast", cwd=lab)
+    assert refused.returncode == 73
+    beside = paste(the(refused.stderr, "ensure"), lab)
+    assert (beside.returncode, states(lab / "runs/exp-2")) == (0, ["completed"])
+    changed = paste(the(refused.stderr, "resume"), lab)
+    assert (changed.returncode, states(lab / "runs/exp")[-1]) == (0, "completed")
+    assert "arguments ['--fast']" in changed.stdout
+    assert "training.epochs: 3 -> 9" in changed.stderr
+
+
+def test_a_change_of_the_model_that_is_meant(lab: Path) -> None:
+    (lab / "save").touch()
+    tsdia_run("new", "config.yml", cwd=lab)
+    (lab / "go").touch()
+    refused = tsdia_run("resume", "runs/exp", "--set", "model.size=9", cwd=lab)
+    assert refused.returncode == 2
+    assert paste(the(refused.stderr, "--allow model"), lab).returncode == 0
+
+
+def test_a_live_run(lab: Path, start: Starter) -> None:
+    (lab / "train.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    wait_for(start("new", "config.yml", cwd=lab), "ready")
+    refused = tsdia_run("new", "config.yml", cwd=lab)
+    assert refused.returncode == 75
+    wait_beside = the(refused.stderr, "--name exp-2")
+    assert tsdia_run("resume", "runs/exp", cwd=lab).stderr.count("--name") == 0
+    said = tsdia_run("info", "runs/exp", cwd=lab).stdout
+    assert {command.split()[1] for command in suggested(said)} == {"logs", "stop"}
+    assert paste(the(refused.stderr, "stop"), lab).returncode == 0
+    assert states(lab / "runs/exp") == ["stopped"]
+    (lab / "train.py").write_text("")
+    assert (paste(wait_beside, lab).returncode, states(lab / "runs/exp-2")) == (0, ["completed"])
+
+
+def test_a_detached_run(lab: Path) -> None:
+    (lab / "train.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    said = tsdia_run("new", "config.yml", "--detach", cwd=lab).stderr
+    assert paste(the(said, "stop"), lab).returncode == 0
+    followed = paste(the(said, "logs -f"), lab)
+    assert (followed.returncode, "ready" in followed.stdout) == (0, True)
+
+
+def test_places_that_cannot_be_a_run_directory(lab: Path) -> None:
+    (lab / "go").touch()
+    assert tsdia_run("new", "config.yml", cwd=lab).returncode == 0
+    (lab / "linked").symlink_to("runs/exp-9")
+    (lab / "file").touch()
+    for place, run_dir in {
+        "runs/exp/in": "runs/exp-2",
+        "linked": "runs/exp-9",
+        "file": "file-2",
+        "runs": "runs-2",
+    }.items():
+        refused = tsdia_run("new", "config.yml", "--run-dir", place, cwd=lab)
+        assert refused.returncode == 73, place
+        (command,) = suggested(refused.stderr)
+        assert paste(command, lab).returncode == 0, command
+        assert states(lab / run_dir) == ["completed"]
+
+
+def test_a_config_that_resumes_from_the_run_itself(lab: Path) -> None:
+    (lab / "save").touch()
+    tsdia_run("new", "config.yml", cwd=lab)
+    config = lab / "config.yml"
+    config.write_text(config.read_text().replace("resume:", "resume: runs/exp/checkpoint-5"))
+    (lab / "go").touch()
+    refused = tsdia_run("new", "config.yml", cwd=lab)
+    assert refused.returncode == 73
+    done = paste(the(refused.stderr, "resume"), lab)
+    assert (done.returncode, "from checkpoint-5" in done.stdout) == (0, True)
+
+
+def test_words_that_a_shell_would_take_apart(lab: Path) -> None:
+    (lab / "go").touch()
+    start = ("new", "config.yml", "--name", "it's $HOME", "--set", "model.size='a b'", "--", "--x", "a  b", "*")
+    assert tsdia_run(*start, cwd=lab).returncode == 0
+    refused = tsdia_run(*start, cwd=lab)
+    command = next(line.split(":", 1)[1].strip() for line in refused.stderr.splitlines() if "--move-aside" in line)
+    done = paste(command, lab)
+    assert done.returncode == 0
+    assert "arguments ['--x', 'a  b', '*']" in done.stdout
+    assert states(lab / "runs/it's $HOME") == ["completed"]
+
+
+def test_options_given_by_the_environment_are_repeated(lab: Path) -> None:
+    named = {"TSDIA_RUN_OPT_NAME": "env"}
+    assert tsdia_run("new", "config.yml", cwd=lab, env=named).returncode == 3
+    said = tsdia_run("info", "runs/env", cwd=lab).stdout
+    (lab / "go").touch()
+    assert (paste(the(said, "new"), lab).returncode, states(lab / "runs/env")) == (0, ["completed"])
