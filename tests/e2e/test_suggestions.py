@@ -220,9 +220,8 @@ def test_a_live_run(lab: Path, start: Starter) -> None:
 def test_a_detached_run(lab: Path) -> None:
     (lab / "train.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
     said = tsdia_run("new", "config.yml", "--detach", cwd=lab).stderr
+    assert "ready" in paste(f"timeout 3 {the(said, 'logs -f')}", lab).stdout
     assert paste(the(said, "stop"), lab).returncode == 0
-    followed = paste(the(said, "logs -f"), lab)
-    assert (followed.returncode, "ready" in followed.stdout) == (0, True)
 
 
 def test_places_that_cannot_be_a_run_directory(lab: Path) -> None:
@@ -230,12 +229,8 @@ def test_places_that_cannot_be_a_run_directory(lab: Path) -> None:
     assert tsdia_run("new", "config.yml", cwd=lab).returncode == 0
     (lab / "linked").symlink_to("runs/exp-9")
     (lab / "file").touch()
-    for place, run_dir in {
-        "runs/exp/in": "runs/exp-2",
-        "linked": "runs/exp-9",
-        "file": "file-2",
-        "runs": "runs-2",
-    }.items():
+    places = {"runs/exp/in": "runs/exp-2", "linked": "runs/exp-9", "file": "file-2", "runs": "runs-2"}
+    for place, run_dir in places.items():
         refused = tsdia_run("new", "config.yml", "--run-dir", place, cwd=lab)
         assert refused.returncode == 73, place
         (command,) = suggested(refused.stderr)
