@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -268,3 +269,40 @@ def test_options_given_by_the_environment_are_repeated(lab: Path) -> None:
     said = tsdia_run("info", "runs/env", cwd=lab).stdout
     (lab / "go").touch()
     assert (paste(the(said, "new"), lab).returncode, states(lab / "runs/env")) == (0, ["completed"])
+
+
+def test_a_run_whose_checkpoints_are_all_damaged(lab: Path) -> None:
+    (lab / "save").touch()
+    tsdia_run("new", "config.yml", "--name", "v2", cwd=lab)
+    for checkpoint in (lab / "runs/v2").glob("checkpoint-*"):
+        (checkpoint / "state.json").unlink()
+    refused = tsdia_run("resume", "runs/v2", cwd=lab)
+    assert refused.returncode == 65
+    (lab / "go").touch()
+    done = paste(the(refused.stderr, "--from-scratch"), lab)
+    assert (done.returncode, "from None" in done.stdout) == (0, True)
+    assert paste(the(refused.stderr, "--move-aside"), lab).returncode == 0
+    assert states(lab / "runs/v2") == ["completed"]
+    assert not (lab / "runs/exp").exists()
+
+
+def test_words_that_name_no_run(lab: Path) -> None:
+    (lab / "go").touch()
+    tsdia_run("new", "config.yml", cwd=lab)
+    for words in (["info", "exq"], ["info", "./runs"], ["compare", "exp"], ["list", "nowhere"]):
+        refused = tsdia_run(*words, cwd=lab)
+        assert refused.returncode in (2, 66)
+        (command,) = suggested(refused.stderr)
+        listed = paste(command, lab)
+        assert (listed.returncode, "exp" in listed.stdout) == (0, True)
+
+
+def test_metrics_that_are_not_shown(lab: Path) -> None:
+    (lab / "go").touch()
+    tsdia_run("new", "config.yml", cwd=lab)
+    values = {f"metric{number}": number for number in range(50)}
+    (lab / "runs/exp/metrics.jsonl").write_text(json.dumps({"step": 1, "time": 1.0, "attempt": 0, **values}) + "\n")
+    tsdia_run("new", "config.yml", "--name", "later", cwd=lab)
+    said = tsdia_run("info", "runs/exp", cwd=lab).stdout
+    shown = json.loads(paste(the(said, "--json"), lab).stdout)
+    assert len(shown["metrics"]) == 50

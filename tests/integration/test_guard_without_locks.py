@@ -141,7 +141,7 @@ def test_a_run_that_is_moved_aside_meanwhile_is_not_mistaken_for_the_one_in_its_
 
     with monkeypatch.context() as patched:
         patched.setattr(admission, "refuse_ranks", in_the_midst_of_it)
-        with pytest.raises(RunAliveError, match="was faster"):
+        with pytest.raises(RunAliveError, match="another process just started"):
             guard.claim_existing(run_dir)
     with pytest.raises(RunAliveError, match=f"pid {starters[0].pid} on"):
         guard.claim_existing(run_dir)

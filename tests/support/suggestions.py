@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.command import COMMAND, environment
 
-_COMMAND = re.compile(r"(?:cd \S.* && )?tsdia-run (?:new|resume|ensure|stop|info|logs|list) .*")
+_COMMAND = re.compile(r"(?:cd \S.* && )?tsdia-run (?:new|resume|ensure|stop|info|logs|list)\b.*")
 
 
 def suggested(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,6 +112,28 @@ def test_no_import_cycle() -> None:
 def test_pure_modules_import_nothing_of_the_world(name: str) -> None:
     tops = {imported.split(".")[0] for imported in imports_of(PACKAGE / f"{name}.py")}
     assert {top for top in tops & IMPURE_IMPORTS if (name, top) not in EXCUSED} == set()
+
+
+def test_commands_are_suggested_by_one_module() -> None:
+    """A help text may name commands too; a message takes them from rundir/suggestions.py, where they are built."""
+    command = re.compile(r"tsdia-run (new|resume|ensure|stop|info|logs|list|compare) ")
+    found = []
+    for name, path in modules():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {
+            ast.get_docstring(node, clean=False)
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        }
+        for node in ast.walk(tree):
+            words = node.elts if isinstance(node, ast.List) else [node]
+            text = words[0].value if words and isinstance(words[0], ast.Constant) else None
+            is_argv = isinstance(node, ast.List) and text == "tsdia-run"
+            is_line = isinstance(text, str) and bool(command.search(f"{text} ")) and text not in docstrings
+            is_for_people = isinstance(text, str) and any(mark in text for mark in ("\n", "`", "CONFIG"))
+            if name != "rundir/suggestions" and (is_argv or (is_line and not is_for_people)):
+                found.append((name, text))
+    assert found == []
 
 
 @pytest.mark.parametrize("room_name", ["relay", "training"])

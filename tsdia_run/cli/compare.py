@@ -58,15 +58,16 @@ def compare(
     from tsdia_run.report.comparing import side
     from tsdia_run.report.names import distinct, find_run
     from tsdia_run.report.sight import look
+    from tsdia_run.rundir.suggestions import list_runs
 
     reading.prepare_output()
     if len(runs) < 2:
-        raise UsageError("compare takes two runs or more", hint="All runs: tsdia-run list")
+        raise UsageError("compare takes two runs or more", hint=f"All runs: {list_runs()}")
     where = places()
     found = [find_run(word, where) for word in runs]
     twice = next((path for at, path in enumerate(found) if path in found[:at]), None)
     if twice:
-        raise UsageError(f"{twice.name} is named twice", hint="All runs: tsdia-run list")
+        raise UsageError(f"{twice.name} is named twice", hint=f"All runs: {list_runs()}")
     sides = [side(look(path), name) for path, name in zip(found, distinct(found), strict=True)]
     tables = differences(sides, metric, datetime.now(timezone.utc))
     if as_json:

@@ -104,23 +104,24 @@ def list_runs(
         _write_csv(rows, chosen)
     else:
         _show(rows, chosen, now, is_usual=columns is None)
-    _tell_damaged([row for row in rows if row.state == DAMAGED])
+    _tell_damaged([row for row in rows if row.state == DAMAGED], roots or ())
 
 
-def _tell_damaged(damaged: Sequence[Row]) -> None:
+def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
     if not damaged:
         return
     from pathlib import Path
 
     from tsdia_run.cli.say import say
     from tsdia_run.report.text import DAMAGED
-    from tsdia_run.rundir.suggestions import shown
+    from tsdia_run.rundir.suggestions import list_runs, shown
     from tsdia_run.words import visible
 
     for row in damaged[:_MOST_DAMAGED]:
         say(f"{visible(shown(Path(row.path)))}: {visible(row.reason)}")
     if len(damaged) > _MOST_DAMAGED:
-        say(f"… and {len(damaged) - _MOST_DAMAGED} more: tsdia-run list --state {DAMAGED} --columns path,reason")
+        command = list_runs(*roots, "--state", DAMAGED, "--columns", "path,reason")
+        say(f"… and {len(damaged) - _MOST_DAMAGED} more: {command}")
 
 
 def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[Row]:
@@ -166,7 +167,7 @@ def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime, *, is_u
     from tsdia_run.report import columns as known
 
     if not rows:
-        say("no runs here; start one: tsdia-run new config.yml")
+        say("no runs here; start one: tsdia-run new CONFIG")
         return
     table = known.cells(known.distinct(rows), columns, now)
     hidden: Sequence[Column] = ()

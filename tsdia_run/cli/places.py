@@ -9,6 +9,7 @@ from pathlib import Path
 from tsdia_run.errors import NotFoundError
 from tsdia_run.report.places import Places
 from tsdia_run.rundir import catalog
+from tsdia_run.rundir.suggestions import list_runs
 
 
 def places(named: Sequence[str] | None = None) -> Places:
@@ -23,7 +24,7 @@ def places(named: Sequence[str] | None = None) -> Places:
         roots = tuple(cwd / os.path.expanduser(root) for root in named)
         for root in roots:
             if not os.path.isdir(root):
-                raise NotFoundError(f"there is no folder {root}", hint="All runs: tsdia-run list")
+                raise NotFoundError(f"there is no folder {root}", hint=f"All runs: {list_runs()}")
         return Places(roots)
     # Not for those who name the roots: `list` over thousands of runs starts in half of the time.
     from tsdia_run.launch.project import project_layer

@@ -29,7 +29,7 @@ from tsdia_run.rundir.last_words import settle, settled
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 from tsdia_run.rundir.redaction import Redactor
-from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Typed, free_name, shown
+from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name, shown
 from tsdia_run.settings import Layer, Settings, resolve
 from tsdia_run.words import nearest
 
@@ -235,7 +235,9 @@ def _claimed_run(source: Source, run: Run | None, last_seen: datetime | None) ->
         return _adopted(layout)
     now = settle(record.read(layout.record), layout, last_seen)
     if now.last.number != run.last.number:
-        raise RunAliveError(f"another resume of {layout.root} was faster", hint="Look at it before you go on.")
+        raise RunAliveError(
+            f"another process just resumed {layout.root}", hint=f"Check it: {Suggestions(layout).info()}"
+        )
     return now
 
 

@@ -110,7 +110,8 @@ def _metrics(info: Info) -> tuple[str, ...]:
     shown_ = sorted(info.metrics, key=lambda one: one.name != info.headline)[:_MOST_METRICS]
     lines = aligned([_metric(one) for one in shown_])
     more = len(info.metrics) - len(shown_)
-    return (*lines, f"… and {more} more: tsdia-run info --json") if more else lines
+    everything = Suggestions(info.sight.layout).info("--json")
+    return (*lines, f"… and {more} more: {everything}") if more else lines
 
 
 def _metric(one: MetricInfo) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from tsdia_run.errors import DamagedRunError, NotFoundError, TsdiaRunError, Usag
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir import record
 from tsdia_run.rundir.fields import read_object
-from tsdia_run.rundir.suggestions import shown
-from tsdia_run.words import count, nearest, shell
+from tsdia_run.rundir.suggestions import list_runs, shown
+from tsdia_run.words import count, nearest
 
 LATEST = "latest"
 _MOST_CANDIDATES = 10
@@ -40,7 +40,7 @@ def find_run(word: str, places: Places) -> Path:
         return Path(newest)
     if os.sep in word:
         exists = os.path.isdir(os.path.expanduser(word))
-        hint = f"The runs in it: {shell(['tsdia-run', 'list', word])}" if exists else ""
+        hint = f"The runs in it: {list_runs(word)}" if exists else ""
         raise NotFoundError(f"{word} {'is no run' if exists else 'does not exist'}", hint=hint or _see_list(places))
     by_name = [path for path in found if os.path.basename(path) == word]
     by_id = [] if by_name else [path for path in found if word in _ids(path)]
@@ -77,7 +77,7 @@ def _not_found(message: str, places: Places) -> TsdiaRunError:
 
 def _see_list(places: Places) -> str:
     looked = ", ".join(shown(root) for root in places.roots)
-    return f"All runs: tsdia-run list   (looked in {looked}, and among the runs that you started elsewhere)"
+    return f"All runs: {list_runs()}   (looked in {looked}, and among the runs that you started elsewhere)"
 
 
 def _ids(run_dir: str) -> list[object]:

@@ -19,6 +19,7 @@ from tsdia_run.rundir import admission, held, holder
 from tsdia_run.rundir.atomic import write_all, write_bytes
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
 from tsdia_run.rundir.locks import Locking, lock, lock_patiently
+from tsdia_run.rundir.suggestions import Suggestions
 
 _TOKEN_PREFIX = f"{OWN_DIR_NAME}."
 _CLAIM = RunLayout(Path()).claim.name
@@ -30,7 +31,9 @@ class TakenError(RunAliveError):
     """The directory is not empty, or another start was faster."""
 
     def __init__(self, run_dir: Path) -> None:
-        super().__init__(f"another start in {run_dir} was faster", hint="Look at it before you try again.")
+        super().__init__(
+            f"another process just started {run_dir}", hint=f"Check it: {Suggestions(RunLayout(run_dir)).info()}"
+        )
 
 
 class Claim:

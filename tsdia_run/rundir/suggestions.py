@@ -178,12 +178,17 @@ class Suggestions:
         """Stop it."""
         return self._about("stop")
 
-    def info(self) -> str:
+    def info(self, *options: str) -> str:
         """Show everything about it."""
-        return self._about("info")
+        return self._about("info", *options)
 
     def _about(self, command: str, *options: str) -> str:
         return shell(["tsdia-run", command, shown(self.layout.root), *options])
+
+
+def list_runs(*words: str) -> str:
+    """List runs; those in folders, where they are named."""
+    return shell(["tsdia-run", "list", *words])
 
 
 def resume_args(script: Path | None) -> tuple[str, str]:
