@@ -120,7 +120,7 @@ def test_a_completed_run(lab: Path) -> None:
     assert paste(the(said, "logs"), lab).returncode == 0
 
 
-@pytest.mark.parametrize("how", ["resume", "ensure", "card", "info"])
+@pytest.mark.parametrize("how", ["resume", "ensure", "card", "info", "new"])
 def test_a_script_without_a_config_receives_the_checkpoint(lab: Path, how: str) -> None:
     start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--", "--output_dir", "{run_dir}")
     first = tsdia_run("new", *start, cwd=lab)
@@ -131,6 +131,8 @@ def test_a_script_without_a_config_receives_the_checkpoint(lab: Path, how: str) 
         assert "nothing tells the script which checkpoint to resume from" in refused.stderr
         assert len(states(lab / "runs/fl")) == 1
         assert (lab / "runs/fl/checkpoint-200/state.json").read_text() == "{}"
+    if how == "new":
+        refused = tsdia_run("new", *start, cwd=lab)
     said = {"card": first.stderr, "info": tsdia_run("info", "runs/fl", cwd=lab).stdout}.get(how) or refused.stderr
     done = paste(the(said, "--resume-args", "{checkpoint}"), lab)
     assert done.returncode == 0, done.stderr

@@ -108,7 +108,7 @@ def _next(plan: Plan, ended: Ended, has_checkpoints: bool) -> str:
         return suggest.start_another() or suggest.info()
     if not has_checkpoints:
         return f"{suggest.start_over()}   (there is no checkpoint to resume from)"
-    command, advice = suggest.resume_from_checkpoint(ended.run.last.number)
+    command, advice = suggest.resume_from_checkpoint()
     return f"{command}   ({advice})" if advice else command
 
 

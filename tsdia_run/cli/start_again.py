@@ -146,10 +146,10 @@ def _last(source: Source, wish: Wish) -> _Last:
 def _refuse_completed(wanted: Wanted, run: Run | None, layout: RunLayout, wish: Wish) -> None:
     if run is None or run.state is not State.COMPLETED or wish.again:
         return
-    again = wanted.typed.having("--again").text()
+    example = "   (say with more epochs: --set training.epochs=20)" if layout.config.is_file() else ""
     raise RunDirectoryError(
         f"{shown(layout.root)} has completed",
-        hint=f"Go on all the same: {again}   (say with more epochs: --set training.epochs=20)",
+        hint=f"Go on all the same: {wanted.typed.having('--again').text()}{example}",
     )
 
 

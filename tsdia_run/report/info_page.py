@@ -171,5 +171,5 @@ def commands(info: Info) -> list[tuple[str, str]]:
         return [*([(suggest.resume("--again"), "go on with it all the same")] if has_whole else []), logs]
     if not has_whole:
         return [(suggest.start_over(), "start again: there is no checkpoint to go on from"), logs]
-    command, advice = suggest.resume_from_checkpoint(sight.attempts[-1].number if sight.attempts else 0)
+    command, advice = suggest.resume_from_checkpoint()
     return [(command, advice or "go on from its newest whole checkpoint"), logs]

@@ -141,8 +141,10 @@ def refusal(contents: Contents, *, typed: Typed, now: datetime) -> CheckpointDir
         f"Move it aside first:  {typed.as_new().having(MOVE_ASIDE).text()}",
     ]
     if contents.state is not None and contents.checkpoints:
-        again = ["--again"] * (contents.state is State.COMPLETED)
-        lines.insert(0, f"Go on with it:        {Suggestions(RunLayout(run_dir)).resume(*again)}")
+        suggest = Suggestions(RunLayout(run_dir))
+        is_completed = contents.state is State.COMPLETED
+        resume = suggest.resume("--again") if is_completed else suggest.resume_from_checkpoint()[0]
+        lines.insert(0, f"Go on with it:        {resume}")
     return CheckpointDirectoryExistsError(f"{shown(run_dir)} holds {what}: {', '.join(facts)}", hint="\n".join(lines))
 
 

@@ -93,7 +93,7 @@ class Typed:
 
     def text(self) -> str:
         """The command line, for the shell where it is shown."""
-        options = [word for flag, value in self.options for word in _option_words(flag, value)]
+        options = [word for option in self.options for word in option if word is not None]
         args = ["--", *self.args] if self.args else []
         words = [f"./{word}" if word.startswith("-") else word for word in self.words]
         line = shell(["tsdia-run", self.command, *words, *options, *args])
@@ -112,13 +112,6 @@ class Typed:
 
 def _redacted(flag: str, value: str | None, redactor: Redactor) -> list[str | None]:
     return [flag, None] if value is None else [flag, redactor.argv([flag, value])[1]]
-
-
-def _option_words(flag: str, value: str | None) -> tuple[str, ...]:
-    """A value that looks like an option goes into the same word."""
-    if value is None:
-        return (flag,)
-    return (f"{flag}={value}",) if value.startswith("-") else (flag, value)
 
 
 def _is_here(cwd: str) -> bool:
@@ -141,16 +134,13 @@ class Suggestions:
         """Resume it."""
         return self._about("resume", *options)
 
-    def resume_from_checkpoint(self, number: int) -> tuple[str, str]:
+    def resume_from_checkpoint(self) -> tuple[str, str]:
         """Resume it from its newest checkpoint, so that the script receives it.
-
-        Args:
-            number: The newest attempt.
 
         Returns:
             The command, and what the user must change in it; the latter may be empty.
         """
-        recorded = read_object(self.layout.attempt(number).command, _MAX_BYTES)
+        recorded = read_object(self.layout.attempt(_newest_attempt(self.layout)).command, _MAX_BYTES)
         if _tells_checkpoint(recorded, self.layout):
             return self.resume(), ""
         template, advice = resume_args(_script_of(recorded))
@@ -212,6 +202,14 @@ def script_text(script: Path) -> str:
             return file.read(_MAX_SCRIPT_BYTES).decode("utf-8", "replace") if script.is_file() else ""
     except OSError:
         return ""
+
+
+def _newest_attempt(layout: RunLayout) -> int:
+    try:
+        names = os.listdir(layout.attempts)
+    except OSError:
+        return 0
+    return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
 def _tells_checkpoint(recorded: Mapping[str, object], layout: RunLayout) -> bool:
