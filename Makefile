@@ -1,7 +1,7 @@
 # make demo      a real training under `tsdia-run new`
 # make test      lint, types and tests: the whole check
 # make bench     the speed of tsdia-run against its peers, written to docs/benchmarks.md
-# make docs      docs/cli.md, from the commands
+# make docs      docs/cli.md, docs/settings.md and configs/all-settings.yml, from commands and settings
 # make pictures  the pictures of the README, from real output
 # make format    the formatter and the fixes that the linter can make
 
@@ -30,6 +30,7 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_cli.py
+	$(BIN)/python docs/make_settings.py
 
 pictures: $(STAMP)
 	$(BIN)/python docs/make_pictures.py

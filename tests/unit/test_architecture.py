@@ -32,7 +32,8 @@ ALLOWED = {
     "examples": set(),
 }
 PURE = [
-    "errors", "words", "settings", "config/document", "config/edits", "config/surprises",
+    "errors", "words", "settings/kinds", "settings/declared", "settings/layers",
+    "config/document", "config/edits", "config/surprises",
     "rundir/checkpoints/retention", "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import runpy
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import yaml
 
 from tsdia_run.errors import ConfigError, Place, UsageError
 from tsdia_run.launch.project import project_layer
-from tsdia_run.settings import SETTINGS, Kind, Launcher, Layer, flags_layer, read_layer, resolve
+from tsdia_run.settings import SETTINGS, Launcher, Layer, Setting, flags_layer, read_layer, resolve
 
 ROOT = Path(__file__).parents[2]
 
@@ -155,22 +157,46 @@ def test_a_broken_pyproject_toml_is_a_clear_error(tmp_path: Path) -> None:
         project_layer(tmp_path)
 
 
-def test_the_docs_list_every_setting_with_its_sentence() -> None:
-    text = (ROOT / "docs" / "settings.md").read_text()
-    for setting in SETTINGS:
-        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{setting.key}` |")]
-        assert setting.kind.value in row
-        assert setting.help in row
-
-
 def test_the_commented_config_shows_every_setting_and_is_valid() -> None:
     text = (ROOT / "configs" / "all-settings.yml").read_text()
     section = yaml.safe_load(text)["tsdia_run"]
     resolve([read_layer("all-settings.yml", section, at)])
     for setting in SETTINGS:
         assert f"{setting.key.rpartition('.')[2]}:" in text, setting.key
+    lines = [line.replace("  # ", "  ", 1) for line in text.splitlines() if not line.startswith("  ##")]
+    everything = yaml.safe_load("\n".join(lines))["tsdia_run"]
+    del everything["module"]  # takes the place of the entrypoint
+    resolve([read_layer("all-settings.yml", everything, at)])
+
+
+def test_the_pages_of_the_settings_are_what_the_declarations_say() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_settings.py"))
+    assert (ROOT / "configs" / "all-settings.yml").read_text() == made["config"](), "run `make docs`"
+    assert (ROOT / "docs" / "settings.md").read_text() == made["page"](), "run `make docs`"
 
 
 def test_no_setting_is_declared_twice() -> None:
     assert len({setting.key for setting in SETTINGS}) == len(SETTINGS)
-    assert {setting.kind for setting in SETTINGS} == set(Kind)
+    flags = [setting.flag.name for setting in SETTINGS if setting.flag]
+    assert len(set(flags)) == len(flags)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+def test_defaults_and_examples_are_values_of_their_kind(setting: Setting) -> None:
+    if setting.default is not None:
+        value = setting.default.value if isinstance(setting.default, Launcher) else setting.default
+        assert setting.kind.checked(value) == setting.default
+    if setting.example:
+        assert setting.kind.checked(yaml.safe_load(setting.example)) is not None
+    if setting.flag and setting.flag.metavar:
+        given = int(setting.flag.example) if setting.flag.metavar == "N" else shlex.split(setting.flag.example)[0]
+        assert flags_layer({setting.key: given}).values.keys() == {setting.key}
+
+
+def test_the_words_of_a_flag_are_split_as_a_shell_does() -> None:
+    assert flags_layer({"resume_args": "--load '{checkpoint}/a b'"}).values == {
+        "resume_args": ("--load", "{checkpoint}/a b")
+    }
+    assert flags_layer({"resume_args": ""}).values == {"resume_args": ()}
+    with pytest.raises(UsageError, match="--resume-args takes a list of texts"):
+        flags_layer({"resume_args": "--load 'x"})

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tsdia_run.cli import options
+from tsdia_run.settings import Layer
 
 Config = Annotated[
     str | None,
@@ -14,27 +15,15 @@ Config = Annotated[
 ]
 
 
+@options.with_settings
 def ensure(
     context: typer.Context,
+    flags: Layer,
     config_file: Config = None,
-    entrypoint: options.Entrypoint = None,
-    module: options.Module = None,
-    python: options.Python = None,
     assignments: options.Set = None,
-    resume_args: options.ResumeArgs = None,
     run_dir: options.RunDir = None,
     name: options.Name = None,
-    launcher: options.LauncherName = None,
-    accelerate_config: options.AccelerateConfig = None,
-    num_processes: options.NumProcesses = None,
-    mixed_precision: options.MixedPrecision = None,
-    no_hooks: options.NoHooks = False,
-    time_limit: options.TimeLimit = None,
-    max_restarts: options.MaxRestarts = None,
-    hang_timeout: options.HangTimeout = None,
     detach: options.Detach = False,
-    no_pty: options.NoPty = False,
-    log_timestamps: options.LogTimestamps = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -58,7 +47,7 @@ def ensure(
     from tsdia_run.rundir.record import State
     from tsdia_run.rundir.suggestions import shown
 
-    wanted = Wanted.read(context)
+    wanted = Wanted.read(context, flags)
     beginning = start_new.describe(wanted, config_file, run_dir, name)
     layout = RunLayout(beginning.directory)
     state = start_again.examine(wanted, beginning) if layout.record.is_file() else None

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tsdia_run.cli import options
+from tsdia_run.settings import Layer
 
 Config = Annotated[
     str | None,
@@ -14,28 +15,16 @@ Config = Annotated[
 ]
 
 
+@options.with_settings
 def new(
     context: typer.Context,
+    flags: Layer,
     config_file: Config = None,
-    entrypoint: options.Entrypoint = None,
-    module: options.Module = None,
-    python: options.Python = None,
     assignments: options.Set = None,
-    resume_args: options.ResumeArgs = None,
     run_dir: options.RunDir = None,
     name: options.Name = None,
     move_aside: options.MoveAside = False,
-    launcher: options.LauncherName = None,
-    accelerate_config: options.AccelerateConfig = None,
-    num_processes: options.NumProcesses = None,
-    mixed_precision: options.MixedPrecision = None,
-    no_hooks: options.NoHooks = False,
-    time_limit: options.TimeLimit = None,
-    max_restarts: options.MaxRestarts = None,
-    hang_timeout: options.HangTimeout = None,
     detach: options.Detach = False,
-    no_pty: options.NoPty = False,
-    log_timestamps: options.LogTimestamps = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -53,5 +42,5 @@ def new(
     from tsdia_run.cli import start_new
     from tsdia_run.cli.wanted import Wanted
 
-    wanted = Wanted.read(context)
+    wanted = Wanted.read(context, flags)
     start_new.start(wanted, start_new.describe(wanted, config_file, run_dir, name), move_aside=move_aside)

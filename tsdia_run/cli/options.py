@@ -1,67 +1,25 @@
-"""The options that commands share, each written once."""
+"""The options that commands share, each written once; those of settings follow from their declarations."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.models import OptionInfo
+
+from tsdia_run.settings import SETTINGS, Flag, Setting, flags_layer, shown_default
 
 _ENV = "TSDIA_RUN_OPT_"
 
-_WHAT = "What to run"
-_WHERE = "Where"
-_RANKS = "Ranks"
-_ENDING = "How it ends"
-_OUTPUT = "Output"
-
-Entrypoint = Annotated[
-    str | None,
-    typer.Option(
-        "--entrypoint",
-        envvar=f"{_ENV}ENTRYPOINT",
-        metavar="SCRIPT",
-        rich_help_panel=_WHAT,
-        help="The training script, or any executable. Default: train.py. Example: --entrypoint src/train.py",
-    ),
-]
-Module = Annotated[
-    str | None,
-    typer.Option(
-        "--module",
-        envvar=f"{_ENV}MODULE",
-        metavar="NAME",
-        rich_help_panel=_WHAT,
-        help="A module instead of a script, as with `python -m`. Example: --module mylab.train",
-    ),
-]
-Python = Annotated[
-    str | None,
-    typer.Option(
-        "--python",
-        envvar=f"{_ENV}PYTHON",
-        metavar="PATH",
-        rich_help_panel=_WHAT,
-        help="The interpreter. Default: the active environment's. Example: --python ~/envs/torch/bin/python",
-    ),
-]
-ResumeArgs = Annotated[
-    str | None,
-    typer.Option(
-        "--resume-args",
-        envvar=f"{_ENV}RESUME_ARGS",
-        metavar="ARGS",
-        rich_help_panel=_WHAT,
-        help="What the script gets in addition on a resume, quoted as for a shell. Empty: it finds its checkpoint"
-        " itself. Example: --resume-args '--load {checkpoint}'",
-    ),
-]
 Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         envvar=f"{_ENV}SET",
         metavar="KEY=VALUE",
-        rich_help_panel=_WHAT,
         help="A value for the config that the script gets; may be repeated. Example: --set training.epochs=20",
     ),
 ]
@@ -71,7 +29,6 @@ RunDir = Annotated[
         "--run-dir",
         envvar=f"{_ENV}RUN_DIR",
         metavar="PATH",
-        rich_help_panel=_WHERE,
         help="The run directory. Default: the config's save_dir, else runs/CONFIG_STEM. Example: --run-dir /data/exp1",
     ),
 ]
@@ -81,7 +38,6 @@ Name = Annotated[
         "--name",
         envvar=f"{_ENV}NAME",
         metavar="NAME",
-        rich_help_panel=_WHERE,
         help="Replaces the last part of the run directory. Example: --name exp-2",
     ),
 ]
@@ -90,49 +46,7 @@ MoveAside = Annotated[
     typer.Option(
         "--move-aside",
         envvar=f"{_ENV}MOVE_ASIDE",
-        rich_help_panel=_WHERE,
         help="Move what is in the run directory into .tsdia-trash beside it. Example: new config.yml --move-aside",
-    ),
-]
-LauncherName = Annotated[
-    str | None,
-    typer.Option(
-        "--launcher",
-        envvar=f"{_ENV}LAUNCHER",
-        metavar="accelerate|python",
-        rich_help_panel=_RANKS,
-        help="What starts the ranks. Default: accelerate. Example: --launcher python",
-    ),
-]
-AccelerateConfig = Annotated[
-    str | None,
-    typer.Option(
-        "--accelerate-config",
-        envvar=f"{_ENV}ACCELERATE_CONFIG",
-        metavar="FILE",
-        rich_help_panel=_RANKS,
-        help="The Accelerate config. Default: the one that Accelerate finds. Example: --accelerate-config fsdp.yaml",
-    ),
-]
-NumProcesses = Annotated[
-    int | None,
-    typer.Option(
-        "--num-processes",
-        envvar=f"{_ENV}NUM_PROCESSES",
-        min=1,
-        metavar="N",
-        rich_help_panel=_RANKS,
-        help="The number of ranks. Example: --num-processes 2",
-    ),
-]
-MixedPrecision = Annotated[
-    str | None,
-    typer.Option(
-        "--mixed-precision",
-        envvar=f"{_ENV}MIXED_PRECISION",
-        metavar="no|fp16|bf16|fp8",
-        rich_help_panel=_RANKS,
-        help="As `accelerate launch` takes it. Example: --mixed-precision bf16",
     ),
 ]
 Detach = Annotated[
@@ -140,67 +54,7 @@ Detach = Annotated[
     typer.Option(
         "--detach",
         envvar=f"{_ENV}DETACH",
-        rich_help_panel=_OUTPUT,
         help="Come back once the training has started; it goes on without a terminal. Example: new config.yml --detach",
-    ),
-]
-MaxRestarts = Annotated[
-    int | None,
-    typer.Option(
-        "--max-restarts",
-        envvar=f"{_ENV}MAX_RESTARTS",
-        min=0,
-        metavar="N",
-        rich_help_panel=_ENDING,
-        help="After a failure, go on by itself from the newest whole checkpoint; give up after N attempts without a new"
-        " one. Default: 0. Example: --max-restarts 3",
-    ),
-]
-HangTimeout = Annotated[
-    str | None,
-    typer.Option(
-        "--hang-timeout",
-        envvar=f"{_ENV}HANG_TIMEOUT",
-        metavar="TIME",
-        rich_help_panel=_ENDING,
-        help="End a training from which nothing is heard for so long. Default: never. Example: --hang-timeout 30m",
-    ),
-]
-TimeLimit = Annotated[
-    str | None,
-    typer.Option(
-        "--time-limit",
-        envvar=f"{_ENV}TIME_LIMIT",
-        metavar="TIME",
-        rich_help_panel=_ENDING,
-        help="Ask the training to stop after so long, as Ctrl-C does. Default: never. Example: --time-limit 11.5h",
-    ),
-]
-NoPty = Annotated[
-    bool,
-    typer.Option(
-        "--no-pty",
-        envvar=f"{_ENV}NO_PTY",
-        rich_help_panel=_OUTPUT,
-        help="Pipes for the training, also where we have a terminal. Example: new config.yml --no-pty",
-    ),
-]
-NoHooks = Annotated[
-    bool,
-    typer.Option(
-        "--no-hooks",
-        envvar=f"{_ENV}NO_HOOKS",
-        rich_help_panel=_WHAT,
-        help="Run the script bare: nothing of ours in its process. Example: new config.yml --no-hooks",
-    ),
-]
-LogTimestamps = Annotated[
-    bool,
-    typer.Option(
-        "--log-timestamps",
-        envvar=f"{_ENV}LOG_TIMESTAMPS",
-        rich_help_panel=_OUTPUT,
-        help="Begin the lines of the log with their time. Example: new config.yml --log-timestamps",
     ),
 ]
 DryRun = Annotated[
@@ -208,7 +62,6 @@ DryRun = Annotated[
     typer.Option(
         "--dry-run",
         envvar=f"{_ENV}DRY_RUN",
-        rich_help_panel=_OUTPUT,
         help="Show what would be started, and write nothing. Example: new config.yml --dry-run",
     ),
 ]
@@ -217,7 +70,6 @@ Json = Annotated[
     typer.Option(
         "--json",
         envvar=f"{_ENV}JSON",
-        rich_help_panel=_OUTPUT,
         help="With --dry-run: as JSON on standard output. Example: new config.yml --dry-run --json",
     ),
 ]
@@ -227,7 +79,6 @@ Quiet = Annotated[
         "-q",
         "--quiet",
         envvar=f"{_ENV}QUIET",
-        rich_help_panel=_OUTPUT,
         help="Say nothing but errors; the training's own output stays. Example: new config.yml -q",
     ),
 ]
@@ -237,7 +88,6 @@ Verbose = Annotated[
         "-v",
         "--verbose",
         envvar=f"{_ENV}VERBOSE",
-        rich_help_panel=_OUTPUT,
         help="Say also what was decided, and why. Example: new config.yml -v",
     ),
 ]
@@ -246,7 +96,68 @@ Debug = Annotated[
     typer.Option(
         "--debug",
         envvar=f"{_ENV}DEBUG",
-        rich_help_panel=_OUTPUT,
         help="Show tsdia-run's own tracebacks. Example: new config.yml --debug",
     ),
 ]
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each setting that has a flag.
+
+    Args:
+        command: Has a parameter ``flags``, which gets what was given as a ``Layer``.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in inspect.signature(command).parameters.values()
+        if parameter.name != "flags"
+    ]
+    # The command's own options, those of one run, are the last in its help.
+    parameters = sorted([*own, *_parameters()], key=lambda one: one in own and _is_option(one))
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> None:  # noqa: ANN401 - what Typer gives
+        values = {setting.key: _value(flag, given.pop(_name(flag))) for setting, flag in _flags()}
+        command(flags=flags_layer(values), **given)
+
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return wrapped
+
+
+def _is_option(parameter: inspect.Parameter) -> bool:
+    return any(isinstance(one, OptionInfo) for one in getattr(parameter.annotation, "__metadata__", ()))
+
+
+def _flags() -> Iterator[tuple[Setting, Flag]]:
+    return ((setting, setting.flag) for setting in SETTINGS if setting.flag)
+
+
+def _name(flag: Flag) -> str:
+    return flag.name.removeprefix("--").replace("-", "_")
+
+
+def _value(flag: Flag, given: object) -> object:
+    return given if flag.metavar else flag.gives if given else None
+
+
+def _parameters() -> Iterator[inspect.Parameter]:
+    for setting, flag in _flags():
+        kind: Any = bool
+        if flag.metavar:
+            kind = int | None if flag.metavar == "N" else str | None
+        variable = f"{_ENV}{_name(flag).upper()}"
+        option = typer.Option(flag.name, envvar=variable, metavar=flag.metavar or None, help=_help(setting, flag))
+        yield inspect.Parameter(
+            _name(flag),
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None if flag.metavar else False,
+            annotation=Annotated[kind, option],
+        )
+
+
+def _help(setting: Setting, flag: Flag) -> str:
+    default = f" Default: {setting.words or shown_default(setting)}." if flag.metavar else ""
+    example = f" Example: {flag.name} {flag.example}" if flag.metavar else f" Example: new config.yml {flag.name}"
+    return f"{setting.help}{default if setting.words or setting.default is not None else ''}{example}"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tsdia_run.cli import options
+from tsdia_run.settings import Layer
 
 Target = Annotated[
     str,
@@ -64,30 +65,18 @@ NewConfig = Annotated[
 ]
 
 
+@options.with_settings
 def resume(
     context: typer.Context,
+    flags: Layer,
     target: Target,
     from_checkpoint: From = None,
     from_scratch: FromScratch = False,
     again: Again = False,
     allow: Allow = None,
     config_file: NewConfig = None,
-    entrypoint: options.Entrypoint = None,
-    module: options.Module = None,
-    python: options.Python = None,
     assignments: options.Set = None,
-    resume_args: options.ResumeArgs = None,
-    launcher: options.LauncherName = None,
-    accelerate_config: options.AccelerateConfig = None,
-    num_processes: options.NumProcesses = None,
-    mixed_precision: options.MixedPrecision = None,
-    no_hooks: options.NoHooks = False,
-    time_limit: options.TimeLimit = None,
-    max_restarts: options.MaxRestarts = None,
-    hang_timeout: options.HangTimeout = None,
     detach: options.Detach = False,
-    no_pty: options.NoPty = False,
-    log_timestamps: options.LogTimestamps = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -113,7 +102,7 @@ def resume(
     from tsdia_run.cli.wanted import Wanted
     from tsdia_run.launch.resumption import find_source
 
-    wanted = Wanted.read(context)
+    wanted = Wanted.read(context, flags)
     document = None if config_file is None else config.read(Path(config_file))
     wish = start_again.Wish(
         checkpoint=from_checkpoint,

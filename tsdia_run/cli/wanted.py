@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,8 @@ import typer
 
 from tsdia_run.cli import asked, typed
 from tsdia_run.cli.screen import Screen
-from tsdia_run.errors import UsageError
 from tsdia_run.rundir.suggestions import Typed
-from tsdia_run.settings import Layer, flags_layer
+from tsdia_run.settings import Layer
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,12 @@ class Wanted:
     typed: Typed
 
     @classmethod
-    def read(cls, context: typer.Context) -> Wanted:
+    def read(cls, context: typer.Context, flags: Layer) -> Wanted:
         """From the parameters of a command that starts a training; they have the names of ``options``.
+
+        Args:
+            context: The command.
+            flags: The settings among its options.
 
         Raises:
             UsageError: They don't go together.
@@ -55,24 +57,7 @@ class Wanted:
         given = context.params
         asked.refuse_lone_json(given["dry_run"], given["as_json"])
         return cls(
-            flags=flags_layer(
-                {
-                    "entrypoint": given["entrypoint"],
-                    "module": given["module"],
-                    "python": given["python"],
-                    "launcher": given["launcher"],
-                    "resume_args": _words(given["resume_args"]),
-                    "accelerate.config_file": given["accelerate_config"],
-                    "accelerate.num_processes": given["num_processes"],
-                    "accelerate.mixed_precision": given["mixed_precision"],
-                    "hooks.enabled": False if given["no_hooks"] else None,
-                    "time_limit": given["time_limit"],
-                    "restarts.max": given["max_restarts"],
-                    "hang.timeout": given["hang_timeout"],
-                    "pty": False if given["no_pty"] else None,
-                    "logs.timestamps": given["log_timestamps"] or None,
-                }
-            ),
+            flags=flags,
             overrides=tuple(given["assignments"] or ()),
             extra_args=tuple(context.obj or ()),
             cwd=Path.cwd(),
@@ -83,17 +68,3 @@ class Wanted:
             screen=Screen(given["quiet"], given["verbose"]),
             typed=typed.read(context),
         )
-
-
-def _words(text: str | None) -> list[str] | None:
-    """The words of ``--resume-args``.
-
-    Raises:
-        UsageError: A quote is not closed.
-    """
-    try:
-        return None if text is None else shlex.split(text)
-    except ValueError as error:
-        raise UsageError(
-            f"--resume-args {text!r}: {error}", hint="For example: --resume-args '--load {checkpoint}'"
-        ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tsdia_run.errors import ConfigError, Place
-from tsdia_run.settings import SETTINGS, Kind, Layer, Locate, read_layer
+from tsdia_run.settings import SETTINGS, Layer, Locate, kinds, read_layer
 
 FILE_NAME = "tsdia-run.yml"
 _TABLE = "tsdia-run"
@@ -76,7 +76,7 @@ def _locator(source: str, text: str) -> Locate:
 
 
 def _anchored(layer: Layer, folder: Path) -> Layer:
-    paths = {setting.key for setting in SETTINGS if setting.kind is Kind.PATH}
+    paths = {setting.key for setting in SETTINGS if setting.kind is kinds.PATH}
     values = {
         # A bare word such as `python3.11` is a name to be looked up, not a path.
         key: str(folder / os.path.expanduser(value)) if key in paths and (key != "python" or os.sep in value) else value

@@ -1,0 +1,35 @@
+"""How to launch: one declaration for each setting, and the layers over the defaults."""
+
+from __future__ import annotations
+
+from tsdia_run.settings.declared import (
+    SETTINGS,
+    AccelerateSettings,
+    Flag,
+    HangSettings,
+    LogSettings,
+    Setting,
+    Settings,
+    shown_default,
+)
+from tsdia_run.settings.kinds import Kind, Launcher
+from tsdia_run.settings.layers import SECTION, Layer, Locate, flags_layer, read_layer, resolve
+
+__all__ = [
+    "SECTION",
+    "SETTINGS",
+    "AccelerateSettings",
+    "Flag",
+    "HangSettings",
+    "Kind",
+    "Launcher",
+    "Layer",
+    "Locate",
+    "LogSettings",
+    "Setting",
+    "Settings",
+    "flags_layer",
+    "read_layer",
+    "resolve",
+    "shown_default",
+]

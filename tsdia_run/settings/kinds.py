@@ -1,0 +1,125 @@
+"""What the value of a setting can be: checked as a file gives it, and read from the text of a flag (pure)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", re.IGNORECASE)
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|)", re.IGNORECASE)
+_MIN_SIZE_BYTES = 4096
+
+
+class Launcher(Enum):
+    """What starts the ranks."""
+
+    ACCELERATE = "accelerate"
+    PYTHON = "python"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of value.
+
+    Attributes:
+        words: What a value must be, in the words of an error message.
+        checked: Gives a value in the form that the settings hold, or None for one of another kind.
+        from_text: The same from the text of a flag, which may raise ValueError; None where that is no different.
+    """
+
+    words: str
+    checked: Callable[[object], object]
+    from_text: Callable[[str], object] | None = None
+
+
+def _text(value: object) -> object:
+    return value if isinstance(value, str) and value and "\0" not in value else None
+
+
+def _paths(value: object) -> object:
+    is_list = isinstance(value, (list, tuple)) and all(isinstance(item, str) and item for item in value)
+    return tuple(value) if is_list else None  # type: ignore[arg-type]
+
+
+def _texts(value: object) -> object:
+    is_list = isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value)
+    return tuple(str(item) for item in value) if is_list else None  # type: ignore[attr-defined]
+
+
+def _integer_from(least: int) -> Callable[[object], object]:
+    def checked(value: object) -> object:
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= least else None
+
+    return checked
+
+
+def _seconds(value: object) -> object:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    return float(value) if is_number else None  # type: ignore[arg-type]
+
+
+def _time(value: object) -> object:
+    """A number of seconds above 0, or a text with a unit: 90s, 30m, 1.5h, 2d."""
+    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        value = float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}[match.group(2)[:1].lower()]
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 else None
+
+
+def _size(value: object) -> object:
+    """A number of bytes, or a text with a unit: 512 KiB, 64MiB, 1.5 GiB; at least 4 KiB."""
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        value = int(float(match.group(1)) * 1024 ** ("KMGT".index(match.group(2).upper()) + 1))
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= _MIN_SIZE_BYTES else None
+
+
+def _switch(value: object) -> object:
+    return value if isinstance(value, bool) else None
+
+
+def _one_of(*words: str, false: str) -> Callable[[object], object]:
+    """One of some words, of which YAML reads one as false where it is not quoted."""
+
+    def checked(value: object) -> object:
+        return false if value is False else value if value in words else None
+
+    return checked
+
+
+def _launcher(value: object) -> object:
+    return next((launcher for launcher in Launcher if launcher.value == value), None)
+
+
+def _values(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) and all(isinstance(name, str) for name in value) else None
+
+
+def _variables(value: object) -> object:
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        return None
+    return {name: _variable(text) for name, text in value.items() if text is not None}
+
+
+def _variable(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+TEXT = Kind("text", _text)
+PATH = Kind("a path", _text)
+TEXTS = Kind("a list of texts", _texts, shlex.split)
+PATHS = Kind("a list of paths", _paths)
+COUNT = Kind("a whole number from 1", _integer_from(1))
+NUMBER = Kind("a whole number from 0", _integer_from(0))
+SECONDS = Kind("a number of seconds, 0 or more", _seconds)
+TIME = Kind("a time such as 90s, 30m, 12h or 2d, or a number of seconds", _time)
+VARIABLES = Kind("a mapping of variable names to texts", _variables)
+VALUES = Kind("a mapping of config keys to values", _values)
+SIZE = Kind("a size such as 64 MiB, or a number of bytes", _size)
+SWITCH = Kind("true or false", _switch)
+WANDB_CONSOLE = Kind("off, auto, wrap or redirect", _one_of("off", "auto", "wrap", "redirect", false="off"))
+LAUNCHER = Kind("accelerate or python", _launcher)
+PRECISION = Kind("no, fp16, bf16 or fp8", _one_of("no", "fp16", "bf16", "fp8", false="no"))
