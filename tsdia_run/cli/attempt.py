@@ -30,7 +30,7 @@ from tsdia_run.supervise.hang import Patience
 from tsdia_run.supervise.job import Ended, Job
 from tsdia_run.supervise.signals import die_of
 from tsdia_run.supervise.supervisor import Supervisor
-from tsdia_run.words import shell
+from tsdia_run.words import shell, visible
 
 _PREFIX = "TSDIA_RUN_"
 
@@ -150,7 +150,7 @@ def _attempt(plan: Plan, superseded: tuple[str, ...]) -> Attempt:
         state=State.PREPARING,
         started_at=datetime.now(timezone.utc),
         log=os.path.relpath(log, request.run_dir),
-        host=socket.gethostname(),
+        host=visible(socket.gethostname()),
         checkpoint=_from_run(plan),
         superseded=superseded,
     )

@@ -66,14 +66,44 @@ def hold_alive(environ: Mapping[str, str]) -> int | None:
     return None
 
 
+def visible(text: str) -> str:
+    """Foreign text in one clean line: a copy of ``words.visible``, to which a test compares it."""
+    if text.isprintable():
+        return text
+    import re
+
+    text = re.sub(
+        r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])"
+        r"[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\|\x9c)",
+        "",
+        text,
+    )
+    return "".join(one if one.isprintable() else _escape(one) for one in text)
+
+
+def _escape(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _clean(value: object) -> object:
+    """The values of a record with clean texts, which keep their line breaks."""
+    if isinstance(value, str):
+        return "\n".join(map(visible, value.split("\n")))
+    if isinstance(value, dict):
+        return {name: _clean(inner) for name, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, list) else value
+
+
 def write_record(directory: str, name: str, record: Mapping[str, object]) -> None:
-    """Write a record as JSON, whole or not at all; where that fails, say so once on stderr."""
+    """Write a record as JSON with clean texts, whole or not at all; where that fails, say so once on stderr."""
     try:
         import json
 
         path, beside = os.path.join(directory, name), os.path.join(directory, f".{name}.{os.getpid()}")
         with open(beside, "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=2)
+            json.dump(_clean(record), file, indent=2)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
@@ -85,7 +115,7 @@ def write_record(directory: str, name: str, record: Mapping[str, object]) -> Non
 def say(message: str) -> None:
     """Say something of ours on stderr, if there is one."""
     try:
-        sys.stderr.write(f"tsdia-run: {message}\n")
+        sys.stderr.write(f"tsdia-run: {visible(message)}\n")
         sys.stderr.flush()
     except Exception:  # stderr is closed, gone, or an object of the script's own
         return

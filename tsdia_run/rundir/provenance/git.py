@@ -14,6 +14,7 @@ from pathlib import Path
 from tsdia_run.rundir.provenance.code_changes import CodeChanges, LeftOut, Place
 from tsdia_run.rundir.provenance.git_process import Git, GitError
 from tsdia_run.rundir.redaction import Redactor
+from tsdia_run.words import visible
 
 LIMIT_S = 20.0
 # A data set that nobody ignored has names by the hundred thousand; git.json is for people.
@@ -121,5 +122,5 @@ def _remote(git: Git) -> str | None:
 
 
 def _shown(text: str, redactor: Redactor) -> str:
-    """A text for JSON: without secrets, and what is not UTF-8 as escapes."""
-    return redactor.text(text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    """A text for JSON: without secrets, in one clean line."""
+    return redactor.text(visible(text))
