@@ -79,10 +79,14 @@ def carry_out(
     if dropped:
         screen.warn(dropped)
 
-    def beside() -> None:
+    if provenance:
+        screen.warn(*provenance.warnings())
+
+    def beside() -> list[str]:
         on_started()
         found = provenance or prepare.capture_provenance(plan, redactor)
         prepare.write_provenance(plan.layout.attempt(request.number), found)
+        return [] if provenance else found.warnings()
 
     job = Job(
         claim=claim,

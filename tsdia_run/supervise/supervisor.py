@@ -171,7 +171,7 @@ class Supervisor:
     def _start_beside(self) -> Thread:
         def work() -> None:
             try:
-                self._job.beside()
+                self._warnings += self._job.beside()
             except Exception as error:  # Whatever it is, the training goes on; the user is told.
                 self._warnings.append(f"the state of code and environment could not be recorded: {error}")
 
