@@ -53,9 +53,12 @@ def hold_alive(environ: Mapping[str, str]) -> int | None:
         fd = os.open(os.path.join(run_dir, ".tsdia", "alive"), os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return None
+    before = _handed_over(fd)
     for _ in range(_TRIES):
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if before is not None:
+                os.close(before)
             return fd
         except BlockingIOError:
             # Somebody asks at this moment whether the run lives, by trying the exclusive lock.
@@ -64,6 +67,19 @@ def hold_alive(environ: Mapping[str, str]) -> int | None:
             break
     os.close(fd)
     return None
+
+
+def _handed_over(fd: int) -> int | None:
+    """The descriptor that held the lock before this process replaced itself; None where it did not."""
+    number = os.environ.pop("TSDIA_RUN_ALIVE_FD", "")
+    try:
+        before = int(number)
+        if before == fd or not os.path.sameopenfile(before, fd):
+            return None
+        os.set_inheritable(before, False)
+        return before
+    except (OSError, ValueError):
+        return None
 
 
 def visible(text: str) -> str:
