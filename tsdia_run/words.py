@@ -1,13 +1,19 @@
-"""Durations, sizes, counts and misspelt words as people read and write them (pure)."""
+"""Durations, sizes, counts, foreign text and misspelt words as people read and write them (pure)."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 from datetime import timedelta
 
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _PARTS = tuple(zip(_STEPS, (*_STEPS[1:], (1, "s")), strict=True))
+# What a terminal takes as a command, in 7 and 8 bits: CSI with its final byte, and complete OSC, DCS, SOS, PM, APC.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])"
+    r"[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\|\x9c)"
+)
 
 
 def age(elapsed: timedelta) -> str:
@@ -63,14 +69,32 @@ def _shell_character(character: str) -> str:
         return f"\\{character}"
     if character.isprintable():
         return character
-    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+    is_byte = "\udc80" <= character <= "\udcff"  # of a name that is not UTF-8
+    data = character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in data)
 
 
 def visible(text: str) -> str:
-    """A text in one line without control characters: what is not printable as its escape."""
+    r"""Foreign text in one line, safe for a screen, a log and a record.
+
+    Terminal escape sequences are removed. Any other character that is not printable becomes its escape: control
+    characters, bidirectional overrides, line separators, lone surrogates. A byte that is not UTF-8 becomes ``\xNN``.
+    ``training/attempt.py`` has a copy, since it imports nothing of the package.
+    """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(one if one.isprintable() else _escape(one) for one in _ESCAPES.sub("", text))
+
+
+def visible_lines(text: str) -> str:
+    """As ``visible``, but the text keeps its line breaks."""
+    return text if text.isprintable() else "\n".join(map(visible, text.split("\n")))
+
+
+def _escape(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:

@@ -27,7 +27,7 @@ ALLOWED = {
     "supervise": {"rundir", "config", "settings", "errors", "words"},
     "report": {"rundir", "config", "settings", "errors", "words"},
     "cli": {"launch", "supervise", "report", "rundir", "config", "settings", "errors", "words"},
-    "training": {"rundir", "config", "errors"},
+    "training": {"rundir", "config", "errors", "words"},
     "relay": set(),
     "examples": set(),
 }

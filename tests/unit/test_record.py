@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir import record
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
+from tsdia_run.words import visible
 
 AT = datetime(2026, 11, 23, 5, 41, 27, 123000, tzinfo=timezone.utc)
 OUTCOME = Outcome(State.FAILED, "ValueError: bad (train.py:3)", exit_code=1)
@@ -83,3 +84,70 @@ def test_garbage_is_one_clear_error(tmp_path_factory: pytest.TempPathFactory, da
     path.write_bytes(data)
     with pytest.raises(DamagedRunError):
         record.read(path)
+
+
+DAMAGE = [
+    ("name", "\ud800"), ("name", 5), ("created_at", "no time"), ("created_at", None), ("source_config", "\0"),
+    ("started_from", [1]), ("wandb_id", "\ud800"), ("wandb_name", "\0"), ("digest", {"metric": "\ud800"}),
+]  # fmt: skip
+DAMAGE_OF_ATTEMPT = [
+    ("host", "\ud800\0"), ("host", None), ("log", "\0"), ("log", {}), ("checkpoint", "\ud800"), ("checkpoint", 7),
+    ("superseded", ["\0", "checkpoint-1"]), ("ended_at", "soon"), ("ended_at", 10**400), ("outcome", "failed"),
+    ("outcome", {}), ("outcome", {"state": "odd", "reason": "\ud800\0\x1b[31m", "exit_code": "1", "rank": []}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("in_attempt", "name", "value"),
+    [*((False, *one) for one in DAMAGE), *((True, *one) for one in DAMAGE_OF_ATTEMPT)],
+)
+def test_a_field_that_is_only_shown_does_not_make_a_record_unusable(
+    tmp_path: Path, in_attempt: bool, name: str, value: object
+) -> None:
+    path = tmp_path / "run.json"
+    record.write(path, RUN)
+    data = json.loads(path.read_text())
+    (data["attempts"][0] if in_attempt else data)[name] = value
+    path.write_text(json.dumps(data))
+    run = record.read(path)
+    assert (run.run_id, run.state, run.attempts[0].state) == (RUN.run_id, RUN.state, State.FAILED)
+    record.write(path, run)
+    assert record.read(path) == run
+
+
+@pytest.mark.parametrize(
+    ("in_attempt", "name", "value"),
+    [
+        (False, "run_id", None), (False, "schema", "1"), (False, "attempts", {}), (True, "state", "\0"),
+        (True, "started_at", ""), (True, "number", 3), (False, "run_id", "\ud800"),
+    ],
+)  # fmt: skip
+def test_a_field_that_decisions_need_makes_it_unusable(
+    tmp_path: Path, in_attempt: bool, name: str, value: object
+) -> None:
+    path = tmp_path / "run.json"
+    record.write(path, RUN)
+    data = json.loads(path.read_text())
+    (data["attempts"][0] if in_attempt else data)[name] = value
+    path.write_text(json.dumps(data))
+    with pytest.raises(DamagedRunError):
+        record.read(path)
+
+
+@given(reason=st.text(st.characters(), max_size=30), host=st.text(st.characters(), max_size=10))
+def test_any_text_of_others_is_read_back_clean(
+    tmp_path_factory: pytest.TempPathFactory, reason: str, host: str
+) -> None:
+    path = tmp_path_factory.mktemp("record") / "run.json"
+    attempt = replace(FIRST, host=host, outcome=replace(OUTCOME, reason=reason))
+    record.write(path, replace(RUN, name=reason or "n", attempts=(attempt,)))
+    assert path.read_text(encoding="utf-8").replace("\n", "").isprintable()
+    read = record.read(path)
+    assert read.last.outcome
+    assert (read.last.outcome.reason, read.last.host) == (visible(reason), visible(host))
+
+
+def test_a_path_that_is_no_utf_8_is_read_back_exactly(tmp_path: Path) -> None:
+    run = replace(RUN, source_config="/caf\udce9.yml", attempts=(replace(FIRST, checkpoint="ck-\udce9"),))
+    record.write(tmp_path / "run.json", run)
+    assert record.read(tmp_path / "run.json") == run

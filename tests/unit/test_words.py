@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsdia_run.words import age, count, duration, shell, size
+from tsdia_run.training import attempt
+from tsdia_run.words import age, count, duration, shell, size, visible, visible_lines
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,53 @@ def test_a_word_for_the_shell_is_one_printable_word(text: str) -> None:
 def test_the_shell_reads_the_word_back(text: str) -> None:
     done = subprocess.run(["bash", "-c", f"printf %s {shell([text])}"], capture_output=True, check=True)
     assert done.stdout.decode() == text
+
+
+ODD = st.text(
+    st.characters() | st.sampled_from("\x1b\x9b\x9d\x9c\x07[]m;\0\n\u202e\u2066\u2028\ud800\udce9"), max_size=40
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("plain é ✓", "plain é ✓"),
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x9b31mred\x9b0m", "red"),
+        ("\x1b]0;title\x07text \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "text link"),
+        ("\x1bPq#0\x1b\\after", "after"),
+        ("\x1b]unfinished", "\\x1b]unfinished"),
+        ("\x1b\x1b[m[31m", "\\x1b[31m"),
+        ("a\0b\rc\nd\te", "a\\x00b\\rc\\nd\\te"),
+        ("\x80\x85\x9f", "\\x80\\x85\\x9f"),
+        ("user\u202egpj.exe\u2066", "user\\u202egpj.exe\\u2066"),
+        ("a\u2028b\u2029", "a\\u2028b\\u2029"),
+        ("\ud800 \udfff", "\\ud800 \\udfff"),
+        ("caf\udce9", "caf\\xe9"),
+    ],
+)
+def test_foreign_text_is_clean(text: str, clean: str) -> None:
+    assert visible(text) == clean
+
+
+@given(ODD)
+def test_clean_text_can_go_anywhere(text: str) -> None:
+    assert visible(text).isprintable()
+    assert visible(visible(text)) == visible(text)
+    assert visible_lines(text).split("\n") == [visible(line) for line in text.split("\n")]
+    visible(text).encode("utf-8")
+
+
+@given(ODD)
+def test_the_copy_in_the_training_cleans_alike(text: str) -> None:
+    assert attempt.visible(text) == visible(text)
+
+
+def test_no_text_takes_long_to_clean() -> None:
+    for text in ("\x9d" * 100_000, "\x1b]" * 50_000, "\x1b[" * 50_000, "\x1b[" + "0" * 100_000, "\0" * 100_000):
+        assert visible(text).isprintable()
+
+
+@pytest.mark.parametrize("text", ["caf\udce9", "\ud800"])
+def test_a_word_for_the_shell_that_is_no_utf_8(text: str) -> None:
+    assert shell([text]).isprintable()

@@ -30,7 +30,7 @@ from tsdia_run.supervise.hang import Patience
 from tsdia_run.supervise.job import Ended, Job
 from tsdia_run.supervise.signals import die_of
 from tsdia_run.supervise.supervisor import Supervisor
-from tsdia_run.words import shell
+from tsdia_run.words import shell, visible
 
 _PREFIX = "TSDIA_RUN_"
 
@@ -79,10 +79,14 @@ def carry_out(
     if dropped:
         screen.warn(dropped)
 
-    def beside() -> None:
+    if provenance:
+        screen.warn(*provenance.warnings())
+
+    def beside() -> list[str]:
         on_started()
         found = provenance or prepare.capture_provenance(plan, redactor)
         prepare.write_provenance(plan.layout.attempt(request.number), found)
+        return [] if provenance else found.warnings()
 
     job = Job(
         claim=claim,
@@ -150,7 +154,7 @@ def _attempt(plan: Plan, superseded: tuple[str, ...]) -> Attempt:
         state=State.PREPARING,
         started_at=datetime.now(timezone.utc),
         log=os.path.relpath(log, request.run_dir),
-        host=socket.gethostname(),
+        host=visible(socket.gethostname()),
         checkpoint=_from_run(plan),
         superseded=superseded,
     )

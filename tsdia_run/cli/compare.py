@@ -109,6 +109,4 @@ def _write_markdown(tables: Sequence[Table]) -> None:
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    from tsdia_run.words import visible
-
-    return "| " + " | ".join(visible(cell).replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -13,7 +13,7 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir.checkpoints import Verdict
 from tsdia_run.rundir.contents import Contents
 from tsdia_run.rundir.suggestions import shown
-from tsdia_run.words import shell
+from tsdia_run.words import shell, visible
 
 _SCHEMA = 1
 
@@ -46,7 +46,7 @@ def show_plan(
         return
     told = [f"skipped        {shown(one.path)}: {one.reason}" for one in skipped]
     told += [f"changed        {one.kind.value}: {one.text}" for one in changes]
-    typer.echo("\n".join([*told, *_as_text(plan, in_the_way)]))
+    typer.echo("\n".join(map(visible, [*told, *_as_text(plan, in_the_way)])))
 
 
 def _as_json(plan: Plan, in_the_way: Contents | None) -> dict[str, object]:

@@ -115,10 +115,9 @@ def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
     from tsdia_run.cli.say import say
     from tsdia_run.report.text import DAMAGED
     from tsdia_run.rundir.suggestions import list_runs, shown
-    from tsdia_run.words import visible
 
     for row in damaged[:_MOST_DAMAGED]:
-        say(f"{visible(shown(Path(row.path)))}: {visible(row.reason)}")
+        say(f"{shown(Path(row.path))}: {row.reason}")
     if len(damaged) > _MOST_DAMAGED:
         command = list_runs(*roots, "--state", DAMAGED, "--columns", "path,reason")
         say(f"… and {len(damaged) - _MOST_DAMAGED} more: {command}")
@@ -152,10 +151,13 @@ def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     import sys
 
     from tsdia_run.report.columns import plain
+    from tsdia_run.words import visible
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([column.name for column in columns])
-    writer.writerows([plain(column.value(row)) for column in columns] for row in rows)
+    for row in rows:
+        values = (plain(column.value(row)) for column in columns)
+        writer.writerow([visible(value) if isinstance(value, str) else value for value in values])
 
 
 def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime, *, is_usual: bool) -> None:

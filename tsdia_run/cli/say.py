@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
+from tsdia_run.words import visible_lines
+
 
 def say(text: str, *, prefix: str = "tsdia-run: ") -> None:
-    """Write a line to standard error; a terminal that is gone is no error."""
+    """Write a line to standard error, without control characters; a terminal that is gone is no error."""
     with suppress(OSError, ValueError):
-        print(f"{prefix}{text}", file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints
+        print(f"{prefix}{visible_lines(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints

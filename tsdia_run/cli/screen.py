@@ -14,7 +14,7 @@ from tsdia_run.rundir import checkpoints
 from tsdia_run.rundir.record import Attempt, State
 from tsdia_run.rundir.suggestions import Suggestions, shown
 from tsdia_run.supervise.job import Ended
-from tsdia_run.words import duration, shell
+from tsdia_run.words import duration, shell, visible
 
 _MAX_BYTES = 64 * 1024
 _MARKS = {State.COMPLETED: ("✓", "green"), State.FAILED: ("✗", "red"), State.STOPPED: ("■", "yellow")}
@@ -64,7 +64,7 @@ class Screen:
             return
         lines = card(plan, ended)
         mark, colour = _MARKS.get(ended.run.state, ("?", "yellow"))
-        title = f"{mark} {ended.run.name}: {ended.run.state.value}"
+        title = visible(f"{mark} {ended.run.name}: {ended.run.state.value}")
         if sys.stderr.isatty():
             _show_card(title, colour, lines)
         else:
@@ -92,7 +92,7 @@ def card(plan: Plan, ended: Ended) -> list[tuple[str, str]]:
     if hint:
         lines.append(("hint", hint))
     lines.append(("next", _next(plan, ended, whole is not None)))
-    return lines
+    return [(name, visible(text)) for name, text in lines]
 
 
 def _already_exists_hint(ended: Ended) -> str | None:

@@ -53,7 +53,7 @@ def _read(text: str, assignment: str, *, numbers: bool) -> Any:  # noqa: ANN401 
     if "\n" in text or text.startswith("!") or " !" in text:
         raise UsageError(f"--set {assignment}: the value is not plain YAML on one line")
     try:
-        root = parse(f"value: {text}\n".encode(), "--set").root
+        root = parse(f"value: {text}\n".encode("utf-8", "surrogateescape"), "--set").root
     except ConfigError as error:
         if text[:1] not in ("[", "{", '"', "'"):
             return text  # `*.txt`, `a: b`: no YAML, but a text

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tsdia_run.config import Document
 from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
+from tsdia_run.rundir.fields import can_be_path
 
 DEFAULT_ROOT = "runs"
 
@@ -107,6 +108,8 @@ def _refuse_odd(path: Path) -> None:
     text = str(path)
     if any(ord(char) < 32 or ord(char) == 127 for char in text):
         raise RunDirectoryError(f"{text!r} has a control character", hint="Choose a name without one.")
+    if not can_be_path(text):
+        raise RunDirectoryError(f"{text!r} has a lone surrogate", hint="Choose a name without one.")
     long_part = next((part for part in path.parts if len(os.fsencode(part)) > _MAX_NAME_BYTES), None)
     if long_part:
         raise RunDirectoryError(

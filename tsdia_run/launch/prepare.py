@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -15,6 +16,7 @@ from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.rundir.redaction import REDACTED, Redactor
 from tsdia_run.settings import Layer, Settings, read_layer
+from tsdia_run.words import count, shell
 
 if TYPE_CHECKING:
     from tsdia_run.rundir.provenance.environment import EnvironmentState
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 # Settings that are command lines, which may have a secret in them.
 _ARGUMENTS = ("args", "resume_args")
+_MAX_FILTERED = 5
+# A directory without git is no fault.
+_WITHOUT_GIT = ("not in a git repository", "git is not installed")
+_DUBIOUS = re.compile(r"dubious ownership in repository at '(.*)'")
 # Linux starts no program with more arguments and variables than some 2 MiB.
 _MAX_COMMAND_BYTES = 16 * 1024 * 1024
 
@@ -97,6 +103,21 @@ class Provenance:
     code: CodeState
     patch: bytes
     environment: EnvironmentState
+
+    def warnings(self) -> list[str]:
+        """What is missing from the state of the code although git is there, for people."""
+        error, filtered = self.code.error, self.code.filtered
+        found = []
+        if filtered:
+            names = ", ".join(filtered[:_MAX_FILTERED]) + (" …" if len(filtered) > _MAX_FILTERED else "")
+            lacks = f"git.patch lacks {count(len(filtered), 'changed file')}"
+            found.append(f"{lacks}: tsdia-run runs no git filters (Git LFS and the like): {names}")
+        if error and (owned := _DUBIOUS.search(error)):
+            trust = shell(["git", "config", "--global", "--add", "safe.directory", owned.group(1)])
+            found.append(f"the state of the code is not recorded: {error} (another owner). To trust it: {trust}")
+        elif error and error not in _WITHOUT_GIT:
+            found.append(f"the state of the code is recorded only in part: {error}")
+        return found
 
 
 def capture_provenance(plan: Plan, redactor: Redactor) -> Provenance:

@@ -103,7 +103,7 @@ class Journal:
         latest = {"time": time.time(), **self._bar, "last_line": texts[0].strip()[:_LONGEST_LINE] if texts else ""}
         draft = f"{self._progress_path}.draft"
         try:
-            with open(draft, "w", encoding="utf-8") as file:
+            with open(draft, "w", encoding="utf-8", errors="backslashreplace") as file:
                 json.dump(latest, file, ensure_ascii=False)
             os.rename(draft, self._progress_path)
         except OSError:

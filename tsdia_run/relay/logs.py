@@ -89,7 +89,7 @@ class Log:
 
     def line(self, text: str) -> None:
         """A line of our own."""
-        self.write([b"\n" * self.is_torn + self._stamp() + text.encode() + b"\n"])
+        self.write([b"\n" * self.is_torn + self._stamp() + text.encode("utf-8", "backslashreplace") + b"\n"])
 
     @property
     def is_quiet(self) -> bool:
@@ -161,7 +161,7 @@ class Log:
             notes.append(f"[tsdia-run: {self._dropped} bytes dropped here: {self._why}]")
         dropped, self._dropped = self._dropped, 0
         size, was_torn = self._size, self.is_torn
-        text = b"".join(self._stamp() + note.encode() + b"\n" for note in notes)
+        text = b"".join(self._stamp() + note.encode("utf-8", "backslashreplace") + b"\n" for note in notes)
         if self._write([b"\n" * was_torn + text]):
             self._notes.clear()
             return True

@@ -19,7 +19,7 @@ from tsdia_run.rundir import metrics
 from tsdia_run.rundir.fields import read_bounded
 from tsdia_run.rundir.headline import best, headline
 from tsdia_run.rundir.metrics import Point, Series, Summary, as_text
-from tsdia_run.words import count, duration, nearest
+from tsdia_run.words import count, duration, nearest, visible
 
 _CURVE_WIDTH = 50
 _MOST_PACKAGES = 40
@@ -101,7 +101,12 @@ def compare(sides: Sequence[Side], metric: str | None, now: datetime) -> list[Ta
         Table("metrics", ("metric", *names), _metrics(sides)),
         _curves(sides, metric),
     ]
-    return [table for table in tables if table.rows or table.note]
+    return [_cleaned(table) for table in tables if table.rows or table.note]
+
+
+def _cleaned(table: Table) -> Table:
+    head, *rows = (tuple(map(visible, cells)) for cells in (table.columns, *table.rows))
+    return Table(visible(table.title), head, tuple(rows), visible(table.note))
 
 
 def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]:

@@ -13,7 +13,7 @@ from tsdia_run.errors import UsageError
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.report.text import DAMAGED, UNKNOWN
 from tsdia_run.rundir.record import LIVE, SCHEMA, Digest, State
-from tsdia_run.words import nearest
+from tsdia_run.words import nearest, visible
 
 if TYPE_CHECKING:
     from tsdia_run.report.sight import Sight
@@ -121,7 +121,7 @@ def _row_of(path: str, run: dict[str, Any], digest: Digest) -> Row | None:
     reason, host, run_id = attempt["outcome"]["reason"], attempt["host"], run["run_id"]
     if not (type(reason) is type(host) is type(run_id) is str and began.tzinfo and digest.is_sound):
         return None
-    name, number = path.rpartition("/")[2], len(run["attempts"])
+    name, number, reason, host = path.rpartition("/")[2], len(run["attempts"]), visible(reason), visible(host)
     return Row(path, name, attempt["state"], reason, began, ended_at, duration_s, number, digest, host, run_id)
 
 

@@ -11,6 +11,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from tsdia_run.words import visible
+
 _T = TypeVar("_T")
 
 
@@ -45,6 +47,25 @@ class Fields:
         if value is None:
             raise ValueError(f"{self._what} has no `{name}`")
         return value
+
+    def shown(self, name: str) -> str | None:
+        """A text that is only shown, in one clean line; None where it is missing or no text."""
+        value = self._data.get(name)
+        return visible(value) if isinstance(value, str) else None
+
+    def lenient(self, name: str, kind: type[_T]) -> _T | None:
+        """The value of a field that nothing depends on; None where it is missing or not usable."""
+        try:
+            return self.optional(name, kind)
+        except ValueError:
+            return None
+
+    def lenient_time(self, name: str) -> datetime | None:
+        """A time that nothing depends on; None where it is missing or not usable."""
+        try:
+            return self.optional_time(name)
+        except ValueError:
+            return None
 
     def optional_time(self, name: str) -> datetime | None:
         """A time; UTC where it has no zone."""

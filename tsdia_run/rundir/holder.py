@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.words import visible
 
 _MAX_BYTES = 64 * 1024
 # Fields 3 and 22 of /proc/PID/stat, counted from behind the name, which may hold spaces: proc_pid_stat(5).
@@ -45,7 +46,7 @@ class Holder:
     start_ticks: int | None = None
 
     def __str__(self) -> str:
-        return f"pid {self.pid} on {self.host} since {self.since}"
+        return visible(f"pid {self.pid} on {self.host} since {self.since}")
 
     def as_bytes(self) -> bytes:
         """The content of a file that ``read`` reads back."""
@@ -78,7 +79,7 @@ def read(path: Path, dir_fd: int | None = None) -> Holder | None:
         return Holder(
             host=fields.required("host", str),
             pid=fields.required("pid", int),
-            since=fields.required("since", str),
+            since=fields.shown("since") or "an unknown time",
             boot_id=fields.optional("boot_id", str),
             start_ticks=fields.optional("start_ticks", int),
         )

@@ -14,6 +14,7 @@ from tsdia_run.rundir.ending import Evidence, RankEnd, judge
 from tsdia_run.rundir.fields import Fields, read_object
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
+from tsdia_run.words import visible
 
 # The kernel would let a rank write gigabytes as its last words.
 _MAX_BYTES = 1024 * 1024
@@ -131,9 +132,9 @@ def words_of(attempt: AttemptLayout, rank: int) -> LastWords:
     exception = data.get("exception")
     if not isinstance(exception, dict):
         return LastWords(step=step)
-    message = " ".join(str(exception.get("message") or "").split())
-    kind = str(exception.get("type"))
+    message = visible(" ".join(str(exception.get("message") or "").split()))
+    kind = visible(str(exception.get("type")))
     at = exception.get("at")
-    where = f" ({os.path.basename(str(at.get('file')))}:{at.get('line')})" if isinstance(at, dict) else ""
+    where = visible(f" ({os.path.basename(str(at.get('file')))}:{at.get('line')})") if isinstance(at, dict) else ""
     text = f"{kind}: {message}" if message else kind
     return LastWords(text[:_MAX_ERROR_CHARACTERS] + where, kind, step)

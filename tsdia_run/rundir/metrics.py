@@ -22,6 +22,7 @@ from typing import Any
 from tsdia_run.rundir.atomic import write_json
 from tsdia_run.rundir.fields import open_regular, parse_json, read_bounded
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.words import visible
 
 SCHEMA = 1
 STEP, TIME, ATTEMPT = OWN_KEYS = ("step", "time", "attempt")
@@ -150,7 +151,7 @@ class Summary:
         for name, value in line.values.items():
             series = self.series.get(name)
             if series is None:
-                series = self.series[name] = Series()
+                series = self.series.setdefault(visible(name), Series())
             series.add(Point(step, value, line.attempt, line.time))
         return True
 
@@ -266,7 +267,7 @@ def load(path: Path) -> Summary | None:
             ends=_steps(data["ends"]),
             last_step=_step(data["last_step"]),
             highest_step=_step(data["highest_step"]),
-            series={str(name): _series(one) for name, one in data["series"].items()},
+            series={visible(str(name)): _series(one) for name, one in data["series"].items()},
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return None

@@ -1,7 +1,8 @@
 """run.json: what a run is and how each of its attempts went.
 
 The schema (version 1) is documented in docs/run-directory.md. Paths in it are relative to the run directory, so that
-it can be moved; times are ISO 8601 in UTC.
+it can be moved; times are ISO 8601 in UTC. Text that is only shown is cleaned when it is written and when it is read,
+and a damaged value of such a field does not make the record unusable.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from pathlib import Path
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.atomic import write_json
 from tsdia_run.rundir.fields import Fields, can_be_path, parse_json, read_bounded
+from tsdia_run.words import visible
 
 SCHEMA = 1
 _NO_SIZE = 2**63
+# Fields with text of others that is only shown. Paths are not among them: they must lead to the same file again.
+_SHOWN = frozenset({"name", "host", "reason", "metric", "wandb_name"})
 # A record grows by some 500 bytes an attempt; what is larger than this was not written by us.
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 
@@ -35,6 +39,7 @@ class State(Enum):
 
 
 LIVE = frozenset({State.PREPARING, State.RUNNING})
+_STATES = frozenset(state.value for state in State)
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,8 @@ def write(path: Path, run: Run) -> None:
 
 
 def _object(value: Run | Attempt | Outcome | Digest) -> dict[str, object]:
-    return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    values = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return {name: visible(one) if name in _SHOWN and isinstance(one, str) else one for name, one in values.items()}
 
 
 def _plain(value: object) -> object:
@@ -204,10 +210,10 @@ def read(path: Path) -> Run:
     """Read a record.
 
     Raises:
-        DamagedRunError: It is missing, not JSON, of a newer schema, or has a value of a wrong type.
+        DamagedRunError: It is missing, not JSON, of a newer schema, or a value that decisions depend on is not usable.
     """
     try:
-        return _run(parse_json(read_bounded(path, MAX_RECORD_BYTES)))
+        return _run(parse_json(read_bounded(path, MAX_RECORD_BYTES)), path.absolute().parent.name)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DamagedRunError(
@@ -225,7 +231,7 @@ class _Fields(Fields):
             raise ValueError(f"{self._what} has the unknown state {word!r}") from None
 
 
-def _run(data: object) -> Run:
+def _run(data: object, directory: str) -> Run:
     fields = _Fields(data, "the record")
     schema = fields.required("schema", int)
     if schema > SCHEMA:
@@ -235,12 +241,12 @@ def _run(data: object) -> Run:
         raise ValueError("it has no attempt")
     return Run(
         run_id=fields.required("run_id", str),
-        name=fields.required("name", str),
-        created_at=fields.time("created_at"),
-        source_config=fields.optional("source_config", str),
-        started_from=fields.optional("started_from", str),
-        wandb_id=fields.optional("wandb_id", str),
-        wandb_name=fields.optional("wandb_name", str),
+        name=fields.shown("name") or visible(directory),
+        created_at=fields.lenient_time("created_at") or attempts[0].started_at,
+        source_config=fields.lenient("source_config", str),
+        started_from=fields.lenient("started_from", str),
+        wandb_id=fields.lenient("wandb_id", str),
+        wandb_name=fields.shown("wandb_name"),
         attempts=attempts,
         digest=_digest(fields),
     )
@@ -252,33 +258,36 @@ def _digest(fields: Fields) -> Digest | None:
         digest = Digest(**fields.required("digest", dict))
     except (ValueError, TypeError):
         return None
-    return digest if digest.is_sound else None
+    if not digest.is_sound:
+        return None
+    return digest if digest.metric is None else replace(digest, metric=visible(digest.metric))
 
 
 def _attempt(data: object, position: int) -> Attempt:
     fields = _Fields(data, f"attempt {position}")
     if fields.required("number", int) != position:
         raise ValueError(f"attempt {position} is out of order")
-    outcome = fields.optional("outcome", dict)
+    state, outcome = fields.state(), fields.lenient("outcome", dict)
     return Attempt(
         number=position,
-        state=fields.state(),
+        state=state,
         started_at=fields.time("started_at"),
-        log=fields.required("log", str),
-        host=fields.required("host", str),
-        checkpoint=fields.optional("checkpoint", str),
+        log=fields.lenient("log", str) or "",
+        host=fields.shown("host") or "",
+        checkpoint=fields.lenient("checkpoint", str),
         superseded=tuple(filter(can_be_path, map(str, fields.optional("superseded", list) or ()))),
-        ended_at=fields.optional_time("ended_at"),
-        outcome=None if outcome is None else _outcome(outcome, position),
+        ended_at=fields.lenient_time("ended_at"),
+        outcome=None if outcome is None else _outcome(outcome, state),
     )
 
 
-def _outcome(data: object, position: int) -> Outcome:
-    fields = _Fields(data, f"the outcome of attempt {position}")
+def _outcome(data: object, state: State) -> Outcome:
+    """How an attempt ended; all of it is only shown, since the attempt has its state itself."""
+    fields = _Fields(data, "the outcome")
     return Outcome(
-        state=fields.state(),
-        reason=fields.required("reason", str),
-        exit_code=fields.optional("exit_code", int),
-        signal=fields.optional("signal", int),
-        rank=fields.optional("rank", int),
+        state=State(word) if (word := fields.shown("state")) in _STATES else state,
+        reason=fields.shown("reason") or "",
+        exit_code=fields.lenient("exit_code", int),
+        signal=fields.lenient("signal", int),
+        rank=fields.lenient("rank", int),
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from tsdia_run.rundir.atomic import write_json
 from tsdia_run.rundir.ending import Stop
 from tsdia_run.rundir.fields import read_object
+from tsdia_run.words import visible
 
 _MAX_BYTES = 64 * 1024
 _MAX_WHY_CHARACTERS = 200
@@ -58,6 +59,6 @@ def read(path: Path) -> StopRequest | None:
     known = {one.name: one for one in (signal.SIGINT, signal.SIGTERM)}
     stop = Stop(
         known.get(name, signal.SIGTERM) if isinstance(name, str) else signal.SIGTERM,
-        why[:_MAX_WHY_CHARACTERS] if isinstance(why, str) and why.isprintable() else "asked to stop",
+        visible(why)[:_MAX_WHY_CHARACTERS] if isinstance(why, str) and why else "asked to stop",
     )
     return StopRequest(stop, data.get("now") is True)

@@ -35,18 +35,24 @@ class Kind:
     from_text: Callable[[str], object] | None = None
 
 
+def _is_passable(text: str) -> bool:
+    """Whether a program can get a text as an argument or a variable: it has neither NUL nor a lone surrogate."""
+    return not any(one == "\0" or "\ud800" <= one <= "\udc7f" or "\udd00" <= one <= "\udfff" for one in text)
+
+
 def _text(value: object) -> object:
-    return value if isinstance(value, str) and value and "\0" not in value else None
+    return value if isinstance(value, str) and value and _is_passable(value) else None
 
 
 def _paths(value: object) -> object:
-    is_list = isinstance(value, (list, tuple)) and all(isinstance(item, str) and item for item in value)
+    is_list = isinstance(value, (list, tuple)) and all(_text(item) is not None for item in value)
     return tuple(value) if is_list else None  # type: ignore[arg-type]
 
 
 def _texts(value: object) -> object:
     is_list = isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value)
-    return tuple(str(item) for item in value) if is_list else None  # type: ignore[attr-defined]
+    texts = tuple(str(item) for item in value) if is_list else ("\0",)  # type: ignore[attr-defined]
+    return texts if all(map(_is_passable, texts)) else None
 
 
 def _integer_from(least: int) -> Callable[[object], object]:
@@ -101,7 +107,9 @@ def _values(value: object) -> object:
 def _variables(value: object) -> object:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         return None
-    return {name: _variable(text) for name, text in value.items() if text is not None}
+    variables = {name: _variable(text) for name, text in value.items() if text is not None}
+    are_names = all(name and "=" not in name for name in variables)
+    return variables if are_names and all(map(_is_passable, [*variables, *variables.values()])) else None
 
 
 def _variable(value: object) -> str:

@@ -29,7 +29,7 @@ class Job:
         shown_command: The command line for people, without secrets.
         logs: How the log is kept.
         use_terminal: Whether the training may get a terminal of its own, if we have one.
-        beside: Work to be done while the training starts; what it raises becomes a warning.
+        beside: Work to be done while the training starts; it returns warnings, and what it raises becomes one.
         hash_checkpoints: Whether sealed checkpoints get hashes.
         original_config: The bytes of RUN_DIR/config.yml, put back if the script wrote over it.
         delay_s: How long to wait before the start.
@@ -47,7 +47,7 @@ class Job:
     shown_command: str
     logs: LogSettings
     use_terminal: bool
-    beside: Callable[[], None]
+    beside: Callable[[], Sequence[str]]
     hash_checkpoints: bool
     original_config: bytes | None
     delay_s: float = 0.0

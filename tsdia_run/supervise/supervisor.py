@@ -29,7 +29,7 @@ from tsdia_run.supervise.output import Event, Output
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.signals import SignalPipe
 from tsdia_run.supervise.stopping import Stopping
-from tsdia_run.words import duration
+from tsdia_run.words import duration, visible
 
 # Between two looks at the relay, at the request file, and at the clock.
 _LOOK_S = 0.5
@@ -171,7 +171,7 @@ class Supervisor:
     def _start_beside(self) -> Thread:
         def work() -> None:
             try:
-                self._job.beside()
+                self._warnings += self._job.beside()
             except Exception as error:  # Whatever it is, the training goes on; the user is told.
                 self._warnings.append(f"the state of code and environment could not be recorded: {error}")
 
@@ -210,14 +210,14 @@ class Supervisor:
         self._listen(self._output.drain())
         last = self._keeper.run.last
         lasted = duration((now - last.started_at).total_seconds())
-        self._output.finish(f"[tsdia-run: {outcome.state.value} after {lasted}: {outcome.reason}]")
+        self._output.finish(visible(f"[tsdia-run: {outcome.state.value} after {lasted}: {outcome.reason}]"))
         self._keeper.measure()
         self._keeper.record(record.ended(last, outcome, now))
         return Ended(self._keeper.run, self._stopping.stop, (*self._warnings, *self._keeper.warnings), words)
 
     def _header(self) -> str:
         run, last = self._job.run, self._job.run.last
-        return (
+        return visible(
             f"[tsdia-run: run {run.name} ({run.run_id}), attempt {last.number}, started"
             f" {last.started_at.astimezone():%Y-%m-%d %H:%M:%S %z}: {self._job.shown_command}]"
         )

@@ -53,9 +53,12 @@ def hold_alive(environ: Mapping[str, str]) -> int | None:
         fd = os.open(os.path.join(run_dir, ".tsdia", "alive"), os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return None
+    before = _handed_over(fd)
     for _ in range(_TRIES):
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if before is not None:
+                os.close(before)
             return fd
         except BlockingIOError:
             # Somebody asks at this moment whether the run lives, by trying the exclusive lock.
@@ -66,14 +69,57 @@ def hold_alive(environ: Mapping[str, str]) -> int | None:
     return None
 
 
+def _handed_over(fd: int) -> int | None:
+    """The descriptor that held the lock before this process replaced itself; None where it did not."""
+    number = os.environ.pop("TSDIA_RUN_ALIVE_FD", "")
+    try:
+        before = int(number)
+        if before == fd or not os.path.sameopenfile(before, fd):
+            return None
+        os.set_inheritable(before, False)
+        return before
+    except (OSError, ValueError):
+        return None
+
+
+def visible(text: str) -> str:
+    """Foreign text in one clean line: a copy of ``words.visible``, to which a test compares it."""
+    if text.isprintable():
+        return text
+    import re
+
+    text = re.sub(
+        r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])"
+        r"[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\|\x9c)",
+        "",
+        text,
+    )
+    return "".join(one if one.isprintable() else _escape(one) for one in text)
+
+
+def _escape(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _clean(value: object) -> object:
+    """The values of a record with clean texts, which keep their line breaks."""
+    if isinstance(value, str):
+        return "\n".join(map(visible, value.split("\n")))
+    if isinstance(value, dict):
+        return {name: _clean(inner) for name, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, list) else value
+
+
 def write_record(directory: str, name: str, record: Mapping[str, object]) -> None:
-    """Write a record as JSON, whole or not at all; where that fails, say so once on stderr."""
+    """Write a record as JSON with clean texts, whole or not at all; where that fails, say so once on stderr."""
     try:
         import json
 
         path, beside = os.path.join(directory, name), os.path.join(directory, f".{name}.{os.getpid()}")
         with open(beside, "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=2)
+            json.dump(_clean(record), file, indent=2)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
@@ -85,7 +131,7 @@ def write_record(directory: str, name: str, record: Mapping[str, object]) -> Non
 def say(message: str) -> None:
     """Say something of ours on stderr, if there is one."""
     try:
-        sys.stderr.write(f"tsdia-run: {message}\n")
+        sys.stderr.write(f"tsdia-run: {visible(message)}\n")
         sys.stderr.flush()
     except Exception:  # stderr is closed, gone, or an object of the script's own
         return

@@ -112,7 +112,12 @@ class _Rank:
         number = os.environ.get("RANK", "")
         self._number = int(number) if number.isdecimal() else 0
         self._pid = os.getpid()
-        self._attempt.hold_alive(os.environ)
+        # What the module reexec needs; it is loaded only when the script replaces itself.
+        self.bootstrap = os.path.join(_TRAINING, "bootstrap.py")
+        self.module = sys.argv[2] if sys.argv[1:2] == ["-m"] and len(sys.argv) > 2 else None
+        self.say = self._attempt.say
+        self.alive_fd = self._attempt.hold_alive(os.environ)
+        self.variables = {name: value for name, value in os.environ.items() if name.startswith("TSDIA_RUN_")}
         self._stacks = -1 if self._directory is None else self._show_stacks(self._directory)
 
     def _show_stacks(self, directory: str) -> int:
@@ -134,6 +139,23 @@ class _Rank:
         except (OSError, ValueError, AttributeError, RuntimeError):  # no stderr, no room on the disk
             pass
         return fd
+
+    def watch_exec(self) -> None:
+        """Keep the hooks of a script that replaces its process; ``os.execvp`` and the like come down to these two."""
+        for name in ("execv", "execve"):
+            setattr(os, name, self._watched(getattr(os, name)))
+
+    def _watched(self, original: Any) -> Any:
+        def execute(path: Any, argv: Any, env: Any = None) -> None:
+            if os.getpid() == self._pid:
+                _sibling("reexec").replace(original, path, argv, env, self)
+            elif env is None:
+                original(path, argv)
+            else:
+                original(path, argv, env)
+
+        execute.__name__, execute.__doc__ = original.__name__, original.__doc__
+        return execute
 
     def finder(self) -> _Finder:
         """What the script's imports go through first."""
@@ -164,6 +186,7 @@ def main() -> None:
     if _signal.getsignal(_signal.SIGINT) is _signal.SIG_IGN:
         # A shell starts its background jobs so; a request to stop must reach the script all the same.
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    rank.watch_exec()
     sys.meta_path.insert(0, rank.finder())
     try:
         _run(sys.argv[1:])

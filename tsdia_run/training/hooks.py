@@ -17,6 +17,7 @@ from typing import Any
 
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.training import session
+from tsdia_run.words import visible
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ def warn(hook: str, error: BaseException) -> None:
     if hook in _warned:
         return
     _warned.add(hook)
-    text = f"tsdia-run: the {hook} hook failed and is skipped: {type(error).__name__}: {error}\n"
+    text = f"tsdia-run: the {hook} hook failed and is skipped: {type(error).__name__}: {error}"
     try:
-        sys.stderr.write(text)
+        sys.stderr.write(f"{visible(text)}\n")
         sys.stderr.flush()
     except Exception:  # stderr is closed, gone, or an object of the script's own
         return

@@ -19,6 +19,7 @@ from tsdia_run.rundir.metrics import ATTEMPT, OWN_KEYS, STEP, TIME, as_text
 from tsdia_run.training.hooks import Steps, wrap
 from tsdia_run.training.progress import PROGRESS
 from tsdia_run.training.session import Session
+from tsdia_run.words import visible
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _PLAIN = (int, float)
@@ -76,6 +77,9 @@ class MetricsFile:
             record[STEP] = None if step is None else int(step)
             record.update(self._numbers(values))
         line = _encode(record)
+        if "\\" in line or not line.isprintable():  # a name with control characters, which JSON escapes, or the like
+            record = {visible(str(name)): value for name, value in record.items()}
+            line = _encode(record)
         if "NaN" in line or "Infinity" in line:  # JSON has no such numbers
             line = _encode({name: _json_number(value) for name, value in record.items()})
         self._write(line.encode("utf-8", "backslashreplace") + b"\n")
@@ -104,7 +108,7 @@ class MetricsFile:
                 yield (f"logged/{name}" if name in OWN_KEYS else name), number
             elif name not in self._left_out:
                 self._left_out.add(name)
-                say(f"{name} is no number ({type(value).__name__}), so metrics.jsonl is without it")
+                say(f"{visible(name)} is no number ({type(value).__name__}), so metrics.jsonl is without it")
 
 
 def _number(value: Any) -> float | None:

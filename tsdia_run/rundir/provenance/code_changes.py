@@ -6,12 +6,13 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.rundir.provenance import patch
-from tsdia_run.rundir.provenance.git_process import Git, GitError
+from tsdia_run.rundir.provenance.git_filters import filtered
+from tsdia_run.rundir.provenance.git_process import Git, GitError, LimitError
 from tsdia_run.rundir.provenance.git_status import Status
 from tsdia_run.rundir.redaction import Redactor
 
@@ -82,6 +83,7 @@ class CodeChanges:
         changed: Tracked files that differ.
         untracked: Files that git does not know and does not ignore, the runs excepted.
         left_out: Those of both that are not in the patch.
+        filtered: Those of them that a git filter stands before.
         submodules: Submodules with another commit or with changes of their own.
         redacted: Files of the patch that secrets were taken out of.
         patch: The patch, in parts, without secrets.
@@ -96,6 +98,7 @@ class CodeChanges:
         self.changed: list[str] = []
         self.untracked: list[str] = []
         self.left_out: list[LeftOut] = []
+        self.filtered: list[str] = []
         self.submodules: list[str] = []
         self.redacted: list[str] = []
         self.patch: list[bytes] = []
@@ -110,10 +113,11 @@ class CodeChanges:
             self.changed += [inside + path for path in status.changed]
             self.untracked += [inside + path for path in untracked]
             self.submodules += [inside + path for path in status.submodules]
-            without = self._unwanted(status.changed, inside)
-            taken = self._chosen(untracked, inside)
+            behind = filtered(git, place.top, [*status.changed, *untracked])
+            without = self._unwanted(status.changed, inside, behind)
+            taken = self._chosen(untracked, inside, behind)
             if taken or len(status.changed) > len(without):
-                self._add(_diff(git, place, taken, without, inside))
+                self._add_all(_Diff(git, place, taken, inside), status.changed, without, inside)
             inner = [(path, Place.of(git.at(place.top / path))) for path in status.dirty_submodules]
         except (GitError, OSError) as error:
             self.errors.append(f"{inside}: {error}" if inside else str(error))
@@ -124,18 +128,26 @@ class CodeChanges:
     def _is_among_runs(self, path: str) -> bool:
         return os.path.join(self._top, path).startswith(self._exclude)
 
-    def _unwanted(self, changed: Sequence[str], inside: str) -> list[str]:
+    def _unwanted(self, changed: Sequence[str], inside: str, behind: Mapping[str, str]) -> list[str]:
         """The tracked files that must not be in the patch."""
         found = []
         for path in changed:
             reason = "among the runs" if self._is_among_runs(inside + path) else None
             reason = reason or _why_not(self._top / inside / path, MAX_TRACKED_BYTES)[0]
+            reason = reason or self._why_filtered(path, inside, behind)
             if reason:
                 found.append(path)
                 self.left_out.append(LeftOut(inside + path, reason))
         return found
 
-    def _chosen(self, untracked: Sequence[str], inside: str) -> list[str]:
+    def _why_filtered(self, path: str, inside: str, behind: Mapping[str, str]) -> str | None:
+        # The patch of a file that was deleted needs no filter.
+        if path not in behind or not os.path.lexists(self._top / inside / path):
+            return None
+        self.filtered.append(inside + path)
+        return f"tsdia-run does not run its git filter {behind[path]}"
+
+    def _chosen(self, untracked: Sequence[str], inside: str, behind: Mapping[str, str]) -> list[str]:
         """The untracked files for the patch: those in small folders first, since a folder of many files is data."""
         sizes = Counter(_folder(path) for path in untracked)
         taken: list[str] = []
@@ -149,12 +161,38 @@ class CodeChanges:
                 reason = "a repository of its own"
             elif reason is None and total_bytes + size_bytes > MAX_UNTRACKED_BYTES:
                 reason = f"all untracked files together are larger than {MAX_UNTRACKED_BYTES} bytes"
+            reason = reason or self._why_filtered(path, inside, behind)
             if reason is None:
                 taken.append(path)
                 total_bytes += size_bytes
             else:
                 self.left_out.append(LeftOut(inside + path, reason))
         return taken
+
+    def _add_all(self, diff: _Diff, changed: Sequence[str], without: Sequence[str], inside: str) -> None:
+        """Add the patch of all files; where git fails at some of them, of the others."""
+        try:
+            self._add(diff.of([], without))
+            return
+        except LimitError:
+            raise
+        except GitError as error:
+            paths = [path for path in (*changed, *diff.taken) if path not in frozenset(without)]
+            if len(paths) > MAX_UNTRACKED_FILES:
+                raise GitError(f"{error}, among {len(paths)} files") from error
+        waiting = [paths]
+        while waiting:
+            part = waiting.pop()
+            try:
+                self._add(diff.of(part, ()))
+            except LimitError:
+                raise
+            except GitError as error:
+                half = len(part) // 2
+                if half:
+                    waiting += [part[half:], part[:half]]
+                else:
+                    self.left_out.append(LeftOut(inside + part[0], f"git fails at it: {error}"))
 
     def _add(self, data: bytes) -> None:
         for section in patch.sections(data):
@@ -197,22 +235,45 @@ def _why_not(file: Path, limit_bytes: int) -> tuple[str | None, int]:
     return None, status.st_size
 
 
-def _diff(git: Git, place: Place, taken: Sequence[str], without: Sequence[str], inside: str) -> bytes:
-    """Staged, unstaged and untracked changes as one patch.
+class _Diff:
+    """Staged, unstaged and untracked changes of a repository as a patch.
 
     Git shows a file that it does not know once its index names it: a copy of the index does.
+
+    Attributes:
+        taken: The untracked files.
     """
-    prefixes = (f"--src-prefix=a/{inside}", f"--dst-prefix=b/{inside}")
-    commit = place.commit or _EMPTY_TREE
-    words = (*_DIFF, *prefixes, commit, "--", ":(top)", *(f":(top,exclude,literal){path}" for path in without))
-    if not taken:
-        return git.run(*words, cwd=place.top, limit_bytes=MAX_PATCH_BYTES)
-    with tempfile.TemporaryDirectory(prefix="tsdia-run-") as folder:
-        index = Path(folder, "index")
-        if (place.git_dir / "index").exists():
+
+    def __init__(self, git: Git, place: Place, taken: Sequence[str], inside: str) -> None:
+        self.taken = taken
+        self._git = git
+        self._place = place
+        self._words = (*_DIFF, f"--src-prefix=a/{inside}", f"--dst-prefix=b/{inside}", place.commit or _EMPTY_TREE)
+
+    def of(self, paths: Sequence[str], without: Sequence[str]) -> bytes:
+        """The patch.
+
+        Args:
+            paths: Of which files; empty for all.
+            without: Which are left out.
+
+        Raises:
+            GitError: Git could not tell.
+        """
+        which = [f":(top,literal){path}" for path in paths] or [":(top)"]
+        words = (*self._words, "--", *which, *(f":(top,exclude,literal){path}" for path in without))
+        if not self.taken:
+            return self._git.run(*words, cwd=self._place.top, limit_bytes=MAX_PATCH_BYTES)
+        with tempfile.TemporaryDirectory(prefix="tsdia-run-") as folder:
+            index = Path(folder, "index")
+            self._add_taken(index)
+            return self._git.run(*words, cwd=self._place.top, index=index, limit_bytes=MAX_PATCH_BYTES)
+
+    def _add_taken(self, index: Path) -> None:
+        if (self._place.git_dir / "index").exists():
             # With its time: git knows by it which files may have changed since without a new size or time of their own.
-            shutil.copy2(place.git_dir / "index", index)
+            shutil.copy2(self._place.git_dir / "index", index)
         # The object is never looked at, since the file differs from it. (`git add --intent-to-add` would write one.)
-        entries = b"".join(b"100644 %s\t%s\0" % (commit.encode(), os.fsencode(path)) for path in taken)
-        git.run("update-index", "-z", "--index-info", cwd=place.top, index=index, given=entries)
-        return git.run(*words, cwd=place.top, index=index, limit_bytes=MAX_PATCH_BYTES)
+        commit = self._place.commit or _EMPTY_TREE
+        entries = b"".join(b"100644 %s\t%s\0" % (commit.encode(), os.fsencode(path)) for path in self.taken)
+        self._git.run("update-index", "-z", "--index-info", cwd=self._place.top, index=index, given=entries)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tsdia_run.rundir.provenance import machine, packages
 from tsdia_run.rundir.provenance.machine import Gpu
 from tsdia_run.rundir.redaction import Redactor
+from tsdia_run.words import visible
 
 _PROBE_LIMIT_S = 30.0
 _PREFIXES = tuple(
@@ -92,7 +93,7 @@ def capture_environment(python: str, environ: Mapping[str, str], redactor: Redac
         executable=python,
         prefix=answer.prefix,
         platform=platform.platform(),
-        host=platform.node(),
+        host=visible(platform.node()),
         cpu=machine.cpu_model(),
         cpus=os.cpu_count(),
         usable_cpus=len(os.sched_getaffinity(0)),

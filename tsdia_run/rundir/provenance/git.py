@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tsdia_run.rundir.provenance import git_filters
 from tsdia_run.rundir.provenance.code_changes import CodeChanges, LeftOut, Place
 from tsdia_run.rundir.provenance.git_process import Git, GitError
 from tsdia_run.rundir.redaction import Redactor
+from tsdia_run.words import visible
 
 LIMIT_S = 20.0
 # A data set that nobody ignored has names by the hundred thousand; git.json is for people.
@@ -38,6 +40,7 @@ class CodeState:
         untracked_count: How many.
         left_out: Files that are not in the patch.
         left_out_count: How many.
+        filtered: Those among them that a git filter stands before, such as Git LFS: no filter is run.
         submodules: Submodules with another commit, or with changes of their own, which are in the patch too.
         redacted: Files of the patch that secrets were taken out of; where one does not apply, ``git apply --exclude``.
         is_redacted: Whether there are any.
@@ -55,6 +58,7 @@ class CodeState:
     untracked_count: int = 0
     left_out: tuple[LeftOut, ...] = ()
     left_out_count: int = 0
+    filtered: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
     redacted: tuple[str, ...] = ()
     is_redacted: bool = False
@@ -75,7 +79,9 @@ def capture_code(cwd: Path, redactor: Redactor, exclude: Sequence[Path]) -> tupl
     try:
         git = Git(cwd, time.monotonic() + LIMIT_S)
         place = Place.of(git)
-        remote = _remote(git)
+        settings = git_filters.read_config(git, r"^(remote\..*\.url|filter\..*)$")
+        git = git.without(git_filters.names(settings) | git_filters.of_submodules(git, place.top))
+        remote = _remote(settings)
     except (GitError, OSError) as error:
         return CodeState(error=_shown(str(error), redactor)), b""
     changes = CodeChanges(place.top, exclude, redactor)
@@ -103,6 +109,7 @@ def _with_changes(state: CodeState, changes: CodeChanges, redactor: Redactor) ->
         untracked_count=len(changes.untracked),
         left_out=tuple(LeftOut(_shown(one.path, redactor), one.reason) for one in changes.left_out[:MAX_NAMES]),
         left_out_count=len(changes.left_out),
+        filtered=names(changes.filtered),
         submodules=names(changes.submodules),
         redacted=names(changes.redacted),
         is_redacted=bool(changes.redacted),
@@ -110,16 +117,11 @@ def _with_changes(state: CodeState, changes: CodeChanges, redactor: Redactor) ->
     )
 
 
-def _remote(git: Git) -> str | None:
-    try:
-        answer = git.run("config", "-z", "--get-regexp", r"^remote\..*\.url$")
-    except GitError:
-        # That is how git says that there is none.
-        return None
-    pairs = [entry.split("\n", 1) for entry in os.fsdecode(answer).split("\0") if "\n" in entry]
-    return dict(pairs).get("remote.origin.url") or next((address for _, address in pairs), None)
+def _remote(settings: Mapping[str, str]) -> str | None:
+    addresses = {key: address for key, address in settings.items() if key.startswith("remote.")}
+    return addresses.get("remote.origin.url") or next(iter(addresses.values()), None)
 
 
 def _shown(text: str, redactor: Redactor) -> str:
-    """A text for JSON: without secrets, and what is not UTF-8 as escapes."""
-    return redactor.text(text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    """A text for JSON: without secrets, in one clean line."""
+    return redactor.text(visible(text))

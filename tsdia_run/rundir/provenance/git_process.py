@@ -1,4 +1,4 @@
-"""Ask git: without prompts, locks, hooks or writes, within a time limit, and with an answer of bounded size."""
+"""Ask git: without prompts, locks, hooks, filters or writes, within a time limit, and with a bounded answer."""
 
 from __future__ import annotations
 
@@ -29,19 +29,25 @@ class GitError(Exception):
     """Git could not tell; the text says why."""
 
 
+class LimitError(GitError):
+    """The time is up, or the answer is too large: less of the same question may be answered, but not every part."""
+
+
 class Git:
     """Runs git in one directory.
 
     Attributes:
         cwd: The directory.
+        filters: The names of the filters that are turned off.
     """
 
-    def __init__(self, cwd: Path, deadline_s: float) -> None:
+    def __init__(self, cwd: Path, deadline_s: float, filters: frozenset[str] = frozenset()) -> None:
         """Look for git.
 
         Args:
             cwd: The directory.
             deadline_s: When, on ``time.monotonic``, every answer must be there.
+            filters: The filters that the configuration knows, which are programs of anybody: none of them is run.
 
         Raises:
             GitError: There is no git.
@@ -49,13 +55,21 @@ class Git:
         program = shutil.which("git")
         if program is None:
             raise GitError("git is not installed")
+        unnamable = next((name for name in filters if "=" in name), None)
+        if unnamable is not None:
+            raise GitError(f"the filter {unnamable!r} can't be turned off")
         self.cwd = cwd
+        self.filters = filters
         self._program = program
         self._deadline_s = deadline_s
 
     def at(self, folder: Path) -> Git:
         """The same for another directory, within the same time limit."""
-        return Git(folder, self._deadline_s)
+        return Git(folder, self._deadline_s, self.filters)
+
+    def without(self, filters: frozenset[str]) -> Git:
+        """The same with filters turned off."""
+        return Git(self.cwd, self._deadline_s, self.filters | filters)
 
     def run(
         self,
@@ -89,7 +103,7 @@ class Git:
             stdin.write(given)
             stdin.seek(0)
             process = subprocess.Popen(
-                [self._program, *_OPTIONS, *words],
+                [self._program, *_OPTIONS, *self._filter_options(), *words],
                 cwd=cwd or self.cwd,
                 env=environ,
                 stdin=stdin,
@@ -102,12 +116,16 @@ class Git:
             stderr.seek(0)
             said = stderr.read(4096).decode("utf-8", "replace")
         if is_late:
-            raise GitError("git did not answer in time")
+            raise LimitError("git did not answer in time")
         if len(answer) > limit_bytes:
-            raise GitError(f"git {words[0]} said more than {limit_bytes} bytes")
+            raise LimitError(f"git {words[0]} said more than {limit_bytes} bytes")
         if process.returncode and not (may_fail and answer):
             raise GitError(_reason(said))
         return answer
+
+    def _filter_options(self) -> list[str]:
+        off = ("clean=", "smudge=", "process=", "required=false")
+        return [word for name in sorted(self.filters) for one in off for word in ("-c", f"filter.{name}.{one}")]
 
     def _read(self, process: subprocess.Popen[bytes], limit_bytes: int) -> tuple[bytes, bool]:
         """Up to one byte more than the limit, and whether the time was up; the process is gone afterwards."""
@@ -130,7 +148,7 @@ class Git:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End git and the filters that it runs."""
+    """End git and what it runs."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

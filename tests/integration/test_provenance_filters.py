@@ -1,0 +1,164 @@
+"""Files behind a git filter, and files that git fails at: the patch has all others, and nothing of theirs is run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import record_of, tsdia_run
+from tsdia_run.rundir.provenance.git import capture_code
+from tsdia_run.rundir.redaction import Redactor
+
+PLAIN = Redactor(())
+WHO = ("-c", "user.name=a", "-c", "user.email=a@b")
+ATTRIBUTES = """\
+*.bin filter=lfs diff=lfs merge=lfs -text
+*.nb filter=strip.1
+*.slow filter=slow
+*.unknown filter=nobody
+*.plain -filter
+"""
+NAMES = ("a.bin", "sub dir/b.nb", "c.slow", "d.unknown", "e.plain", "deleted.bin", "train.py", "caf\udce9\n.bin")
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *WHO, *words], cwd=folder, check=True, capture_output=True)
+    return os.fsdecode(done.stdout)
+
+
+def make_repository(top: Path, trap: Path) -> Path:
+    """A repository with a changed and a new file behind each filter; every program of its configuration sets a trap."""
+    top.mkdir(parents=True)
+    git(top, "init", "-q", "-b", "main")
+    (top / ".gitattributes").write_text(ATTRIBUTES)
+    for name in NAMES:
+        (top / name).parent.mkdir(exist_ok=True)
+        (top / name).write_text("old\n")
+    git(top, "add", ".")
+    git(top, "commit", "-q", "-m", "first")
+    for key, value in {
+        "filter.lfs.process": "git-lfs-that-nobody-has filter-process",
+        "filter.lfs.clean": "git-lfs-that-nobody-has clean -- %f",
+        "filter.lfs.required": "true",
+        "filter.strip.1.clean": f"touch '{trap}'; cat",
+        "filter.strip.1.smudge": f"touch '{trap}'; cat",
+        "filter.slow.clean": "sleep 60",
+        "filter.slow.required": "true",
+        "diff.lfs.textconv": f"touch '{trap}'; cat",
+        "diff.lfs.command": f"touch '{trap}'",
+        "core.fsmonitor": f"touch '{trap}'",
+    }.items():
+        git(top, "config", key, value)
+    for name in NAMES:
+        (top / name).write_text("new\n")
+    (top / "deleted.bin").unlink()
+    (top / "untracked.bin").write_text("new\n")
+    (top / "untracked.py").write_text("new\n")
+    return top
+
+
+FILTERED = {
+    "a.bin": "lfs", "caf\\xe9\\n.bin": "lfs", "sub dir/b.nb": "strip.1", "c.slow": "slow", "untracked.bin": "lfs"
+}  # fmt: skip
+KEPT = {"d.unknown", "e.plain", "deleted.bin", "train.py", "untracked.py"}
+
+
+def test_the_patch_has_every_file_without_a_filter(tmp_path: Path) -> None:
+    top, trap = make_repository(tmp_path / "project", tmp_path / "trap"), tmp_path / "trap"
+    began_s = time.monotonic()
+    state, patch = capture_code(top, PLAIN, [])
+    assert time.monotonic() - began_s < 10
+    assert not trap.exists()
+    assert state.error is None
+    assert set(state.filtered) == set(FILTERED)
+    assert {one.path: one.reason for one in state.left_out} == {
+        name: f"tsdia-run does not run its git filter {driver}" for name, driver in FILTERED.items()
+    }
+    git(tmp_path, "clone", "-q", str(top), "again")
+    (tmp_path / "git.patch").write_bytes(patch)
+    git(tmp_path / "again", "apply", str(tmp_path / "git.patch"))
+    again = tmp_path / "again"
+    for name in KEPT - {"deleted.bin"}:
+        assert (again / name).read_text() == "new\n", name
+    assert not (again / "deleted.bin").exists()
+    assert (again / "a.bin").read_text() == "old\n"
+
+
+def test_filters_of_a_submodule_are_not_run_either(tmp_path: Path) -> None:
+    trap, outer = tmp_path / "trap", tmp_path / "outer"
+    inner = make_repository(tmp_path / "inner", trap)
+    outer.mkdir()
+    git(outer, "init", "-q", "-b", "main")
+    git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "sub")
+    git(outer, "commit", "-q", "-m", "first")
+    git(outer / "sub", "config", "filter.strip.1.clean", f"touch '{trap}'; cat")
+    git(outer / "sub", "config", "filter.slow.clean", "sleep 60")
+    for name in ("sub dir/b.nb", "c.slow", "train.py"):
+        (outer / "sub" / name).write_text("new\n")
+    state, patch = capture_code(outer, PLAIN, [])
+    assert (state.error, trap.exists()) == (None, False)
+    assert set(state.filtered) == {"sub/sub dir/b.nb", "sub/c.slow"}
+    assert b"b/sub/train.py" in patch
+
+
+def test_a_file_that_git_fails_at_does_not_lose_the_others(tmp_path: Path) -> None:
+    top = tmp_path / "project"
+    top.mkdir()
+    git(top, "init", "-q", "-b", "main")
+    for name in ("a.py", "b.py", "c.py"):
+        (top / name).write_text(f"old {name}\n")
+    git(top, "add", ".")
+    git(top, "commit", "-q", "-m", "first")
+    # As in a partial clone, which would have to fetch it.
+    blob = git(top, "rev-parse", "HEAD:b.py").strip()
+    (top / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    for name in ("a.py", "b.py", "c.py", "new.py"):
+        (top / name).write_text("new\n")
+    state, patch = capture_code(top, PLAIN, [])
+    assert state.error is None
+    assert [one.path for one in state.left_out] == ["b.py"]
+    assert state.left_out[0].reason.startswith("git fails at it: ")
+    for name in ("a.py", "c.py", "new.py"):
+        assert f"diff --git a/{name} b/{name}" in patch.decode()
+
+
+def test_what_is_left_out_is_one_warning(tmp_path: Path) -> None:
+    top = make_repository(tmp_path / "project", tmp_path / "trap")
+    (top / "train.py").write_text("print('trained')\n")
+    (top / "config.yml").write_text("checkpoint: {save_dir: runs/exp, resume: }\ntsdia_run: {launcher: python}\n")
+    done = tsdia_run("new", "config.yml", cwd=top)
+    assert done.returncode == 0
+    warnings = [line for line in done.stderr.splitlines() if "warning" in line]
+    assert len(warnings) == 1, done.stderr
+    assert "git.patch lacks 5 changed files: tsdia-run runs no git filters" in warnings[0]
+    assert "train.py" in (top / "runs/exp/attempts/0/git.patch").read_text(encoding="utf-8", errors="replace")
+    assert record_of(top / "runs/exp")["state"] == "completed"
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away")
+def test_the_repository_of_another_owner_is_one_warning_with_the_way_out(tmp_path: Path) -> None:
+    top = make_repository(tmp_path / "it's mine", tmp_path / "trap")
+    (top / "train.py").write_text("print('trained')\n")
+    os.chown(top, 12345, 12345)
+    env = {"GIT_CONFIG_GLOBAL": os.devnull}
+    done = tsdia_run("new", "--name", "x", "--launcher", "python", "--", "{run_dir}", cwd=top, env=env)
+    warnings = [line for line in done.stderr.splitlines() if "warning" in line]
+    assert len(warnings) == 1, done.stderr
+    assert "dubious ownership" in warnings[0]
+    way_out = warnings[0].partition("To trust it: ")[2]
+    config = tmp_path / "gitconfig"
+    subprocess.run(way_out, shell=True, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": str(config)})
+    env = {"GIT_CONFIG_GLOBAL": str(config)}
+    done = tsdia_run("new", "--name", "y", "--launcher", "python", "--", "{run_dir}", cwd=top, env=env)
+    assert "dubious" not in done.stderr
+
+
+def test_no_repository_is_no_warning(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("")
+    done = tsdia_run("new", "--name", "x", "--launcher", "python", "--", "{run_dir}", cwd=tmp_path)
+    assert "warning" not in done.stderr

@@ -1,0 +1,74 @@
+"""Which files a git filter stands before, such as Git LFS.
+
+A filter is a program that the configuration names. tsdia-run runs none: it may be missing, slow, or anybody's. Without
+it git can't tell how such a file differs from the commit, so a changed one is left out of the patch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tsdia_run.rundir.provenance.git_process import Git, GitError
+
+_MAX_DEPTH = 4
+_NONE = ("unspecified", "unset", "set")
+
+
+def names(settings: Mapping[str, str]) -> frozenset[str]:
+    """The filters that a configuration knows.
+
+    Args:
+        settings: Values by key: ``filter.lfs.clean``; the name in the middle may have dots in it.
+    """
+    parts = (key.split(".", 1)[1].rpartition(".") for key in settings if key.startswith("filter."))
+    return frozenset(name for name, _, _ in parts if name)
+
+
+def of_submodules(git: Git, top: Path, depth: int = 0) -> frozenset[str]:
+    """The filters that the submodules know: ``git status`` looks into them.
+
+    Args:
+        git: Asks git.
+        top: The top of the outer repository.
+        depth: How many repositories are around it.
+    """
+    if depth == _MAX_DEPTH or not (top / ".gitmodules").is_file():
+        return frozenset()
+    found: frozenset[str] = frozenset()
+    paths = read_config(git.at(top), r"^submodule\..*\.path$", "--file", ".gitmodules").values()
+    for folder in (top / path for path in paths):
+        if (folder / ".git").exists():
+            found |= names(read_config(git.at(folder), r"^filter\.")) | of_submodules(git, folder, depth + 1)
+    return found
+
+
+def read_config(git: Git, pattern: str, *where: str) -> dict[str, str]:
+    """The settings whose keys match a pattern; of several values of one key the last one."""
+    try:
+        answer = git.run("config", *where, "-z", "--get-regexp", pattern)
+    except GitError:
+        # That is how git says that there is none.
+        return {}
+    pairs = (entry.partition("\n") for entry in os.fsdecode(answer).split("\0") if entry)
+    return {key: value for key, _, value in pairs}
+
+
+def filtered(git: Git, top: Path, paths: Sequence[str]) -> dict[str, str]:
+    """The files that a filter stands before, with its name.
+
+    Args:
+        git: Asks git.
+        top: The top of the repository.
+        paths: Relative to it.
+
+    Raises:
+        GitError: Git could not tell.
+    """
+    if not git.filters or not paths:
+        return {}
+    given = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    answer = os.fsdecode(git.run("check-attr", "-z", "--stdin", "filter", cwd=top, given=given)).split("\0")
+    values: Iterable[tuple[str, str]] = zip(answer[0::3], answer[2::3], strict=False)
+    return {path: value for path, value in values if value not in _NONE and value in git.filters}
