@@ -111,6 +111,8 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
         return
     _refuse_unmeant(found, wish.allow)
     screen.warn(*(f"skipped {shown(one.path)}: {one.reason}" for one in choice.skipped))
+    for note in planned.notes:
+        screen.note(note)
     screen.warn(*planned.warnings, *(last.recorded.warnings(wanted.environ) if last.recorded else ()))
     for change in found:
         screen.note(f"changed {change.kind.value}: {change.text}")
@@ -186,11 +188,11 @@ def _without_resume(document: Document, layout: RunLayout, settings: Settings) -
     original = config.read(first) if first.is_file() else None
     key = keys.key_in(document, settings.resume_key, keys.RESUME_KEYS)
     edits: list[config.Set | config.Remove] = []
-    for name in [*([key] if key else []), *settings.resume_set]:
+    for name in [*([key] if key else []), *keys.restore_keys(document, key), *settings.resume_set]:
         if document.find(name) is not None:
             value = original.find(name) if original else None
             edits.append(config.Remove(name) if value is None else config.Set(name, value.plain))
-    return config.parse(config.apply(document, edits).text.encode(), document.source)
+    return config.apply(document, edits).document
 
 
 def _changes(
@@ -280,7 +282,7 @@ def _refuse_another_config(planned: Plan, layout: RunLayout) -> None:
     document = planned.request.document
     if planned.script_config is None or document is None:
         return
-    wanted = situation.config_only(planned.script_config.text.encode())
+    wanted = situation.config_only(planned.script_config.document)
     found = changes.compare(
         situation.recorded_config(layout),
         wanted,
@@ -301,8 +303,10 @@ def _expected(settings: Settings, document: Document | None) -> list[str]:
     """The config keys that a start or a resume sets itself."""
     if document is None:
         return []
+    resume_key = keys.key_in(document, settings.resume_key, keys.RESUME_KEYS)
     usual = (
         keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS),
-        keys.key_in(document, settings.resume_key, keys.RESUME_KEYS),
+        resume_key,
+        *keys.restore_keys(document, resume_key),
     )
     return [key for key in (*usual, *settings.resume_set) if key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import PurePath
 from typing import Any
 
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
@@ -54,6 +55,11 @@ class Document:
         self.source = source
         self.root = root
         self.format = form
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return PurePath(self.source).name
 
     def find(self, key: str) -> Value | None:
         """What stands at a dotted key; list items by their number from 0. Aliases and merges are followed."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors import ConfigError, RunDirectoryError
-from tsdia_run.launch import command, environment, interpreter
+from tsdia_run.launch import command, environment, hydra, interpreter, place, references
 from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
 from tsdia_run.rundir.layout import RunLayout
@@ -36,6 +36,7 @@ class Request:
         overrides: ``--set`` assignments, in order.
         extra_args: What follows ``--``.
         checkpoint: What to resume from.
+        is_restart: Whether it follows a failure automatically, and the user asked for nothing new.
     """
 
     document: Document | None
@@ -47,6 +48,7 @@ class Request:
     overrides: tuple[str, ...] = ()
     extra_args: tuple[str, ...] = ()
     checkpoint: Path | None = None
+    is_restart: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Plan:
         command: What is started.
         accelerate_config: The Accelerate config file that applies, if any.
         warnings: What the user should know before it starts.
+        notes: What was decided for the script.
+        references: The files that the config names, with their contents.
         started_from: A checkpoint of another run that the config names.
     """
 
@@ -71,6 +75,8 @@ class Plan:
     command: Command
     accelerate_config: Path | None
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    references: Mapping[Path, bytes]
     started_from: str | None
 
     @property
@@ -88,34 +94,41 @@ def make(request: Request) -> Plan:
     settings = request.settings
     python = interpreter.choose(settings.python, request.environ, request.cwd)
     target = _target(request)
+    is_hydra = hydra.takes_overrides(settings, request.cwd)
     templates = command.templates(
-        settings, request.extra_args, has_config=request.document is not None, is_resume=request.checkpoint is not None
+        settings,
+        request.extra_args,
+        has_config=request.document is not None and not is_hydra,
+        is_resume=request.checkpoint is not None,
     )
-    edited, notes = _script_config(request, target, templates)
+    edited, doubts = _script_config(request, target, templates, is_hydra=is_hydra)
+    named = references.resolve(edited, _folder(request.document), request.cwd) if edited and request.document else None
     ranks = environment.decide(settings, python, request.environ, request.cwd)
     built = command.build(settings, python.path, request.cwd, command.filled(templates, target), ranks.decision)
     return Plan(
         request=request,
         interpreter=python,
         target=target,
-        script_config=edited,
+        script_config=named.edited if named else None,
         command=replace(
             built, environment={**built.environment, **_variables(settings), **_own_variables(target, settings)}
         ),
         accelerate_config=ranks.config_file,
-        warnings=(*_doubts(request.document), *notes),
+        warnings=(*_doubts(request.document), *doubts, *(named.warnings if named and not is_hydra else ())),
+        notes=_restore_note(request),
+        references=named.files if named else {},
         started_from=_started_from(request),
     )
 
 
 def _target(request: Request) -> Target:
     run_dir = request.run_dir
-    has_config = request.document is not None
+    document = request.document
     return Target(
         run_dir=run_dir,
         output_dir=run_dir / request.settings.script_dir if request.settings.script_dir else run_dir,
         run_name=run_dir.name,
-        config=RunLayout(run_dir).attempt(request.number).config if has_config else None,
+        config=RunLayout(run_dir).attempt(request.number).config_named(document.name) if document else None,
         checkpoint=request.checkpoint,
     )
 
@@ -136,24 +149,37 @@ def _own_variables(target: Target, settings: Settings) -> dict[str, str]:
     return variables
 
 
-def _script_config(request: Request, target: Target, templates: Sequence[str]) -> tuple[Edited | None, list[str]]:
+def _folder(document: Document) -> Path:
+    """Where the config lies; its relative references are relative to it."""
+    return Path(os.path.abspath(document.source)).parent
+
+
+def _script_config(
+    request: Request, target: Target, templates: Sequence[str], *, is_hydra: bool
+) -> tuple[Edited | None, list[str]]:
     document, settings = request.document, request.settings
     tells_by_argument = command.names_directory(templates)
     if document is None:
-        return None, [] if tells_by_argument else [_untold("its arguments have no {run_dir}")]
+        return None, [] if tells_by_argument else [_untold("its arguments have no {run_dir}", is_hydra=is_hydra)]
     edits: list[config.Set | config.Remove] = []
     notes: list[str] = []
+    reaches_script = not is_hydra or command.names_config(templates)
+    if not reaches_script:
+        notes.append(
+            f"{settings.module or settings.entrypoint} is a Hydra app and doesn't get --config. Pass what it needs"
+            " after `--` as Hydra overrides"
+        )
     for assignment in request.overrides:
         override = config.parse_override(assignment, document)
         notes += _unknown_key_note(override.key, document)
         edits.append(override)
     run_dir_key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS)
-    if run_dir_key is None:
-        if not tells_by_argument:
-            notes.append(_untold("the config has no key for it, and its arguments have no {run_dir}"))
-    elif not _is_told(document, run_dir_key, target, request.cwd):
+    if (run_dir_key is None or not reaches_script) and not tells_by_argument:
+        why = "the config has no key for it, and its arguments have no {run_dir}"
+        notes.append(_untold(why if reaches_script else "its arguments have no {run_dir}", is_hydra=is_hydra))
+    if run_dir_key is not None and not _is_told(document, run_dir_key, target, request.cwd):
         edits.append(config.Set(run_dir_key, str(target.output_dir)))
-    edits += _resume_edits(request, templates)
+    edits += _resume_edits(request, templates, reaches_script=reaches_script)
     if document.find(SECTION) is not None:
         edits.append(config.Remove(SECTION))
     return config.apply(document, edits), notes
@@ -162,19 +188,22 @@ def _script_config(request: Request, target: Target, templates: Sequence[str]) -
 def _is_told(document: Document, key: str, target: Target, cwd: Path) -> bool:
     """Whether the script would arrive at the right directory from the config as it stands."""
     value = document.find(key)
-    if value is None or not isinstance(value.plain, str) or value.plain.startswith("~") or "${" in value.plain:
+    if value is None or not isinstance(value.plain, str) or not place.is_literal(value.plain):
         return False
     return os.path.abspath(os.path.join(cwd, value.plain)) == str(target.output_dir)
 
 
-def _resume_edits(request: Request, templates: Sequence[str]) -> list[config.Set | config.Remove]:
+def _resume_edits(
+    request: Request, templates: Sequence[str], *, reaches_script: bool
+) -> list[config.Set | config.Remove]:
     if request.checkpoint is None or request.document is None:
         return []
     key = keys.key_in(request.document, request.settings.resume_key, keys.RESUME_KEYS)
     key = key or _resume_key_to_add(request.document)
     others = [config.Set(name, value) for name, value in request.settings.resume_set.items()]
-    if key:
-        return [config.Set(key, str(request.checkpoint)), *others]
+    if key and reaches_script:
+        restored = [config.Set(name, True) for name in _restored(request)]
+        return [config.Set(key, str(request.checkpoint)), *restored, *others]
     if any("{checkpoint" in template for template in templates) or RunLayout(request.run_dir).helper.exists():
         return [*others]
     raise ConfigError(
@@ -182,6 +211,25 @@ def _resume_edits(request: Request, templates: Sequence[str]) -> list[config.Set
         hint="Name the config key with `resume_key:`, or an argument with"
         ' `resume_args: ["--resume", "{checkpoint}"]`, in the tsdia_run section or in tsdia-run.yml.',
     )
+
+
+def _restored(request: Request) -> list[str]:
+    """What TS-DIA's Trainer is not to restore, though the run resumes itself, so that nothing may be lost."""
+    document, checkpoint = request.document, request.checkpoint
+    if document is None or checkpoint is None or request.run_dir not in checkpoint.parents:
+        return []
+    overrides = () if request.is_restart else request.overrides
+    chosen = {assignment.partition("=")[0].strip() for assignment in overrides}
+    key = keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS)
+    known = [name for name in keys.restore_keys(document, key) if name not in chosen]
+    return [name for name in known if (value := document.find(name)) and value.plain is False]
+
+
+def _restore_note(request: Request) -> tuple[str, ...]:
+    names = [f"`{name}`" for name in _restored(request)]
+    if not names:
+        return ()
+    return (f"the run resumes itself: set {', '.join(names)} to true in the script's config",)
 
 
 def _resume_key_to_add(document: Document) -> str | None:
@@ -202,7 +250,7 @@ def _started_from(request: Request) -> str | None:
     value = document.find(key) if key else None
     if value is None or not isinstance(value.plain, str):
         return None
-    path = Path(os.path.abspath(os.path.join(request.cwd, os.path.expanduser(value.plain))))
+    path = Path(os.path.abspath(os.path.join(request.cwd, place.expanded(value.plain, request.environ))))
     if path == request.run_dir or request.run_dir in path.parents:
         wanted = path if path.exists() else request.run_dir
         raise RunDirectoryError(
@@ -212,7 +260,9 @@ def _started_from(request: Request) -> str | None:
     return str(path) if path.exists() else None
 
 
-def _untold(why: str) -> str:
+def _untold(why: str, *, is_hydra: bool) -> str:
+    if is_hydra:
+        return f"the script doesn't receive the run directory: {why}. Pass it: -- hydra.run.dir={{run_dir}}"
     return (
         f"the script is not told its run directory: {why}. Name the key with `run_dir_key:`, or pass it:"
         " -- --output-dir {run_dir}"
