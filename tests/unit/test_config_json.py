@@ -62,6 +62,8 @@ def test_our_section_is_taken_out_wherever_it_stands(
         ('{\n\t"a": 1,\n\t"b": "x"\n}\n', Set("b", 'say "é"\n'), '{\n\t"a": 1,\n\t"b": "say \\"é\\"\\n"\n}\n'),
         ('{"a": {"b": 1e-5}}', Set("a.b", True), '{"a": {"b": true}}'),
         ('{"a": {"b": 1e-5}}', Set("a.b", None), '{"a": {"b": null}}'),
+        ('{\n\t"a": 1\n}', Set("b", 2), '{\n\t"b": 2,\n\t"a": 1\n}'),
+        ('{\r\n  "a": {\r\n  }\r\n}', Set("a.b", 2), '{\r\n  "a": {"b": 2\r\n  }\r\n}'),
         ('{"a": {}}', Set("a.b.c", 5e-6), '{"a": {"b": {"c": 5e-06}}}'),
         ('{"a": null}', Set("a.b", "off"), '{"a": {"b": "off"}}'),
         ('{"a": [1, {"b": 2}]}', Set("a.1.b", [1, "x"]), '{"a": [1, {"b": [1, "x"]}]}'),

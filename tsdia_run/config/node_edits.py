@@ -8,7 +8,7 @@ from typing import Any
 
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from tsdia_run.config.document import Document
+from tsdia_run.config.document import Document, Format
 from tsdia_run.config.nodes import Alias, Item, Literal, child, key_text, path_to, place_at, plain, resolved
 from tsdia_run.config.steps import Change, Point, Set, Step, put
 from tsdia_run.config.writing import dump
@@ -65,7 +65,10 @@ def _add(document: Document, item: Item, parts: Sequence[str], edit: Set) -> Ste
     entry = dump({parts[0]: value}, document.format)[1:-1]
     change = Change(edit.key, None, dump(edit.value, document.format))
     if isinstance(node, MappingNode):
-        if node.flow_style:
+        if node.flow_style and document.format is Format.JSON and (lead := _lead(text, node)):
+            start = node.start_mark.index + 1 + len(lead)
+            new = f"{entry},{lead}"
+        elif node.flow_style:
             start, new = _into_flow(document, node, entry)
         else:
             first = node.value[0][0]
@@ -82,6 +85,13 @@ def _add(document: Document, item: Item, parts: Sequence[str], edit: Set) -> Ste
         f"`{edit.key}` can't be set: what it leads through has no key or item `{parts[0]}`",
         hint="A key leads through mappings by their names and through lists by numbers from 0.",
     )
+
+
+def _lead(text: str, node: MappingNode) -> str:
+    """The line break and the indentation before the first entry of an object; empty where it is on the same line."""
+    first = node.value[0][0].start_mark.index if node.value else 0
+    lead = text[node.start_mark.index + 1 : first]
+    return lead if "\n" in lead and not lead.strip() else ""
 
 
 def _into_flow(document: Document, node: MappingNode, entry: str) -> tuple[int, str]:
