@@ -25,7 +25,7 @@ def test_a_run_leaves_a_complete_directory(project: Path) -> None:
     assert names >= {
         "config.yml",
         "run.json",
-        "attempts/0/config.yml",
+        "attempts/0/config/config.yml",
         "attempts/0/command.json",
         "attempts/0/git.json",
         "attempts/0/environment.json",
@@ -61,7 +61,7 @@ def test_the_script_gets_its_config_with_only_our_edits(project: Path) -> None:
     section = original.index("tsdia_run:")
     expected = original[:section].replace("runs/exp", str(project / "runs" / "exp-2")).replace("1.0e-4", "5.0e-06")
     assert done.stdout == expected
-    assert (project / "runs" / "exp-2" / "attempts" / "0" / "config.yml").read_text() == expected
+    assert (project / "runs" / "exp-2" / "attempts" / "0" / "config" / "config.yml").read_text() == expected
 
 
 def test_extra_arguments_and_the_working_directory_are_the_users(project: Path) -> None:
@@ -69,7 +69,7 @@ def test_extra_arguments_and_the_working_directory_are_the_users(project: Path) 
     done = tsdia_run("new", "config.yml", "--", "--fast", "a b", "--config", cwd=project)
     cwd, argv = done.stdout.splitlines()
     assert cwd == str(project)
-    config = str(project / "runs" / "exp" / "attempts" / "0" / "config.yml")
+    config = str(project / "runs" / "exp" / "attempts" / "0" / "config" / "config.yml")
     assert argv == str(["train.py", "--config", config, "--fast", "a b", "--config"])
 
 
@@ -112,7 +112,7 @@ def test_a_dry_run_shows_everything_and_writes_nothing(project: Path) -> None:
     assert "TSDIA_RUN_DIR=" in text.stdout
     data = json.loads(tsdia_run("new", "config.yml", "--dry-run", "--json", cwd=project).stdout)
     assert data["run_dir"] == str(project / "runs" / "exp")
-    assert data["argv"][-2:] == ["--config", str(project / "runs/exp/attempts/0/config.yml")]
+    assert data["argv"][-2:] == ["--config", str(project / "runs/exp/attempts/0/config/config.yml")]
     assert sorted(path.name for path in project.iterdir()) == ["config.yml", "train.py"]
 
 

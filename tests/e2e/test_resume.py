@@ -43,13 +43,16 @@ def test_the_newest_checkpoint_by_step_and_everything_as_before(failed_run: Path
     assert seen["config"]["training"]["checkpoint"]["resume"] == newest
     assert seen["config"]["training"]["epochs"] == 7
     assert "tsdia_run" not in seen["config"]
-    assert seen["argv"] == ["train.py", "--config", str(failed_run / "attempts/1/config.yml"), "--fast"]
+    assert seen["argv"] == ["train.py", "--config", str(failed_run / "attempts/1/config/config.yml"), "--fast"]
     assert seen["cwd"] == str(failed_run.parent.parent)
 
 
 def test_the_earlier_attempt_stays_as_it_was(failed_run: Path) -> None:
     before = {
-        path: path.read_bytes() for folder in ("attempts/0", "logs") for path in (failed_run / folder).iterdir()
+        path: path.read_bytes()
+        for folder in ("attempts/0", "logs")
+        for path in (failed_run / folder).rglob("*")
+        if path.is_file()
     } | {failed_run / "config.yml": (failed_run / "config.yml").read_bytes()}
     assert tsdia_run("resume", str(failed_run), cwd=failed_run).returncode == 0
     assert {path: path.read_bytes() for path in before} == before

@@ -57,7 +57,7 @@ def test_a_second_start_under_a_name(lab: Path) -> None:
     beside = paste(the(refused.stderr, "--name v2-2"), lab)
     assert beside.returncode == 0
     assert "arguments ['--seed', '1']" in beside.stdout
-    assert "epochs: 7" in (lab / "runs/v2-2/attempts/0").joinpath("config.yml").read_text()
+    assert "epochs: 7" in (lab / "runs/v2-2/attempts/0/config/config.yml").read_text()
     assert paste(the(refused.stderr, "resume"), lab).returncode == 0
     assert states(lab / "runs/v2") == ["failed", "completed"]
     assert paste(the(refused.stderr, "--move-aside"), lab).returncode == 0

@@ -23,7 +23,7 @@ OWN_FILES = (
     "hyperparameters.json",
     "best_checkpoint",
     "attempts/0/command.json",
-    "attempts/0/config.yml",
+    "attempts/0/config/config.yml",
     "attempts/0/environment.json",
     "attempts/0/exit-rank0.json",
     "attempts/0/git.json",

@@ -33,7 +33,9 @@ ALLOWED = {
 }
 PURE = [
     "errors", "words", "settings/kinds", "settings/declared", "settings/layers",
-    "config/document", "config/edits", "config/surprises",
+    "config/document", "config/edits", "config/json_text",
+    "config/node_edits", "config/nodes", "config/steps", "config/surprises", "config/toml_edits", "config/writing",
+    "config/yaml_text",
     "rundir/checkpoints/retention", "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes",

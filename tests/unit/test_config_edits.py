@@ -228,3 +228,24 @@ def test_taking_a_section_out_gives_the_rest(data: dict[str, Any], section: Any,
     text = yaml.safe_dump(mixed, default_flow_style=flow, sort_keys=False, allow_unicode=True)
     wanted = {key: value for key, value in yaml.safe_load(text).items() if key != "mine"}
     assert yaml.safe_load(edited(text, Remove("mine"))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("before", "key", "after"),
+    [
+        ("a:\n  b: 1\n  c: 2\nd: 3\n", "a.b", "a:\n  c: 2\nd: 3\n"),
+        ("a:\n  b: 1\n  c: 2\nd: 3\n", "a.c", "a:\n  b: 1\nd: 3\n"),
+        ("a:\n  b: 1\nd: 3\n", "a.b", "a:\n  {}\nd: 3\n"),
+        ("a: {b: 1, c: 2}\n", "a.b", "a: {c: 2}\n"),
+        ("a: {b: 1, c: 2}\n", "a.c", "a: {b: 1}\n"),
+        ("a: {b: 1}\n", "a.b", "a: {}\n"),
+        ("a: &x {b: 1}\n", "a.b", "a: &x {}\n"),
+        ("l:\n- b: 1\n  c: 2\n", "l.0.b", "l:\n- c: 2\n"),
+        ("l:\n- b: 1\n  c: 2\n", "l.0.c", "l:\n- b: 1\n"),
+        ("a: {b: 1}\n", "a.z", "a: {b: 1}\n"),
+        ("a: 1\n", "a.z.y", "a: 1\n"),
+        ("a.b: 1\nc: 1\n", "a.b", "c: 1\n"),
+    ],
+)
+def test_a_key_inside_of_sections_is_taken_out(before: str, key: str, after: str) -> None:
+    assert edited(before, Remove(key)) == after

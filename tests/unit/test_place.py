@@ -12,7 +12,7 @@ from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
 from tsdia_run.launch.place import Wish, run_directory
 
 CWD = Path("/project")
-ENVIRON = {"HOME": "/home/me", "SCRATCH": "/scratch/me"}
+ENVIRON = {"HOME": "/home/me", "SCRATCH": "/scratch/me", "EMPTY": "", "BUCKET": "s3://b"}
 
 
 def directory(text: str | None, run_dir: str | None = None, name: str | None = None) -> str:
@@ -29,6 +29,14 @@ def directory(text: str | None, run_dir: str | None = None, name: str | None = N
         ("checkpoint: {save_dir: a}\ntraining: {checkpoint: {save_dir: b}}", None, None, "/project/b"),
         ("training: {checkpoint: {save_dir: ~/runs/exp}}", None, None, "/home/me/runs/exp"),
         ("training: {checkpoint: {save_dir: '${SCRATCH}/exp'}}", None, None, "/scratch/me/exp"),
+        ("training: {checkpoint: {save_dir: '$SCRATCH/exp'}}", None, None, "/scratch/me/exp"),
+        ("training: {checkpoint: {save_dir: '~/${SCRATCH}_$SCRATCH'}}", None, None, "/home/me/scratch/me_/scratch/me"),
+        ("training: {checkpoint: {save_dir: runs/cost$5$}}", None, None, "/project/runs/cost$5$"),
+        ("training: {checkpoint: {save_dir: runs/50%}}", None, None, "/project/runs/50%"),
+        ("a: 1", "$SCRATCH/x", None, "/scratch/me/x"),
+        ("a: 1", "runs/{x}", None, "/project/runs/{x}"),
+        ("training: {checkpoint: {save_dir: 's3://b/x'}}", "runs/x", None, "/project/runs/x"),
+        ("training: {checkpoint: {save_dir: '${model.name}'}}", "runs/x", None, "/project/runs/x"),
         ("training: {checkpoint: {save_dir: runs/exp}}", None, "exp-2", "/project/runs/exp-2"),
         ("training: {checkpoint: {save_dir: runs/exp}}", "/data/x", None, "/data/x"),
         ("training: {checkpoint: {save_dir: runs/exp}}", "~/x", "y", "/home/me/y"),
@@ -79,3 +87,50 @@ def test_any_name_is_the_last_part_or_a_clear_refusal(name: str) -> None:
     except (UsageError, RunDirectoryError, UnicodeEncodeError):
         return
     assert path == f"/project/runs/{name}"
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("runs/${model.name}", "${model.name}"),
+        ("${oc.env:OUT,default}/x", "${oc.env:OUT,default}"),
+        ("runs/${now:%Y-%m-%d}", "${now:%Y-%m-%d}"),
+        ("runs/${.name}", "${.name}"),
+        ("runs/${name}", "${name}"),
+        ("runs/$name", "${name}"),
+        ("${SCRATCH}/${hydra:runtime.choices.db}", "${hydra:runtime.choices.db}"),
+        ("runs/$(date)", "$(date)"),
+        ("runs/{model}-{lr:.1e}", "{model}"),
+        ("runs/%(name)s", "%(name)s"),
+        ("???", "???"),
+    ],
+)
+def test_what_only_the_script_can_resolve_is_named(value: str, named: str) -> None:
+    with pytest.raises(ConfigError, match="only the script can resolve") as caught:
+        directory(f"name: exp\nmodel: {{name: x}}\ncheckpoint: {{save_dir: '{value}'}}\n")
+    assert f"contains {named}," in caught.value.message
+    assert "base.yml:3:24" in caught.value.message
+    assert "--run-dir" in caught.value.hint
+
+
+@pytest.mark.parametrize("value", ["${NOPE}/x", "$NOPE/x", "runs/$EMPTY", "${SCRATCH}${NOPE}"])
+def test_a_variable_without_a_value_is_named(value: str) -> None:
+    with pytest.raises(ConfigError, match="NOPE|EMPTY") as caught:
+        directory(f"checkpoint: {{save_dir: '{value}'}}")
+    assert "--run-dir" in caught.value.hint
+    with pytest.raises(UsageError, match="is not set"):
+        directory("a: 1", value)
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/x", "gs://b/x", "hdfs:///x", "file:///tmp/x", "S3://B", "$BUCKET/x"])
+def test_a_url_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="is a URL") as caught:
+        directory(f"checkpoint: {{save_dir: '{url}'}}")
+    assert "base.yml:1:24" in caught.value.message
+    with pytest.raises(RunDirectoryError, match="is a URL"):
+        directory("a: 1", url)
+
+
+@pytest.mark.parametrize("path", ["a:b/c", "s3:/x", "x//y", "://x"])
+def test_a_path_that_only_looks_like_one_is_not(path: str) -> None:
+    assert directory(f"checkpoint: {{save_dir: '{path}'}}") == str(Path("/project", path))

@@ -61,8 +61,7 @@ def carry_out(
     attempt = _attempt(plan, superseded)
     run = run.with_attempt(attempt)
     if request.number == 0 and request.document is not None:
-        write_bytes(plan.layout.config, request.document.data)
-    original = _original(plan.layout.config)
+        write_bytes(plan.layout.config_named(request.document.name), request.document.data)
     ours = {
         **_wandb_variables(plan, run),
         **_launcher_variables(plan),
@@ -72,6 +71,7 @@ def carry_out(
     }
     redactor = Redactor.from_environment({**request.environ, **ours})
     prepare.write_attempt(plan, redactor, ours)
+    original = _original(plan.layout.config)
     # Last, so that whatever dies before leaves no attempt that a resume could not read.
     record.write(plan.layout.record, run)
     screen.opening(plan, attempt)

@@ -88,7 +88,7 @@ def _again(plan: Plan, run: Run) -> Plan:
     if choice.chosen is None and choice.skipped:
         raise DamagedRunError(f"no checkpoint of {shown(run_dir)} is whole")
     checkpoint = choice.chosen.path if choice.chosen else None
-    return plans.make(replace(plan.request, number=run.last.number + 1, checkpoint=checkpoint))
+    return plans.make(replace(plan.request, number=run.last.number + 1, checkpoint=checkpoint, is_restart=True))
 
 
 def _announce(screen: Screen, plan: Plan, decision: Restart) -> None:
@@ -97,3 +97,5 @@ def _announce(screen: Screen, plan: Plan, decision: Restart) -> None:
     start = plan.request.checkpoint
     where = shown(start) if start else "the beginning: nothing was saved"
     screen.note(f"{which} in {duration(decision.delay_s)}, from {where}")
+    for note in plan.notes:
+        screen.note(note)

@@ -11,6 +11,7 @@ from tsdia_run.cli.say import say
 from tsdia_run.launch.plan import Plan
 from tsdia_run.report.wandb import wandb_line
 from tsdia_run.rundir import checkpoints
+from tsdia_run.rundir.ending import hint_for
 from tsdia_run.rundir.record import Attempt, State
 from tsdia_run.rundir.suggestions import Suggestions, shown
 from tsdia_run.supervise.job import Ended
@@ -88,18 +89,11 @@ def card(plan: Plan, ended: Ended) -> list[tuple[str, str]]:
     wandb = wandb_line(run_dir, ended.run.wandb_id or ended.run.run_id, users)
     if wandb:
         lines.append(("wandb", wandb))
-    hint = _already_exists_hint(ended)
+    hint = hint_for(ended.words.error or "")
     if hint:
         lines.append(("hint", hint))
     lines.append(("next", _next(plan, ended, whole is not None)))
     return [(name, visible(text)) for name, text in lines]
-
-
-def _already_exists_hint(ended: Ended) -> str | None:
-    error = ended.words.error or ""
-    if "already exists" not in error and "FileExistsError" not in error:
-        return None
-    return "the script wants to make its directory itself? Set `script_dir: out` in the config's tsdia_run section."
 
 
 def _next(plan: Plan, ended: Ended, has_checkpoints: bool) -> str:

@@ -22,6 +22,7 @@ from tsdia_run.launch import changes, plan, prepare, resumption, situation
 from tsdia_run.launch.changes import Change, Kind
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance, Recorded
+from tsdia_run.launch.request import Request
 from tsdia_run.launch.resumption import Source
 from tsdia_run.rundir import checkpoints, contents, guard, record, rewinding
 from tsdia_run.rundir.checkpoints import Choice, ranks
@@ -113,6 +114,8 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
         return
     _refuse_unmeant(wanted.typed.as_resume(layout.root), found, wish.allow)
     screen.warn(*(f"skipped {shown(one.path)}: {one.reason}" for one in choice.skipped))
+    for note in planned.notes:
+        screen.note(note)
     screen.warn(*planned.warnings, *(last.recorded.warnings(wanted.environ) if last.recorded else ()))
     for change in found:
         screen.note(f"changed {change.kind.value}: {change.text}")
@@ -168,7 +171,7 @@ def _plan(wanted: Wanted, layout: RunLayout, last: _Last, settings: Settings, wi
     if choice.chosen is None and document is not None and wish.config is None:
         document = _without_resume(document, layout, settings)
     return plan.make(
-        plan.Request(
+        Request(
             document=document,
             settings=settings,
             run_dir=layout.root,
@@ -195,11 +198,11 @@ def _without_resume(document: Document, layout: RunLayout, settings: Settings) -
     original = config.read(first) if first.is_file() else None
     key = keys.key_in(document, settings.resume_key, keys.RESUME_KEYS)
     edits: list[config.Set | config.Remove] = []
-    for name in [*([key] if key else []), *settings.resume_set]:
+    for name in [*([key] if key else []), *keys.restore_keys(document, key), *settings.resume_set]:
         if document.find(name) is not None:
             value = original.find(name) if original else None
             edits.append(config.Remove(name) if value is None else config.Set(name, value.plain))
-    return config.parse(config.apply(document, edits).text.encode(), document.source)
+    return config.apply(document, edits).document
 
 
 def _changes(
@@ -300,7 +303,7 @@ def _config_changes(planned: Plan, layout: RunLayout) -> tuple[Change, ...]:
         return ()
     return changes.compare(
         situation.recorded_config(layout),
-        situation.config_only(planned.script_config.text.encode()),
+        situation.config_only(planned.script_config.document),
         expected=_expected(planned.request.settings, document),
         is_sharded=False,
     )
@@ -326,8 +329,10 @@ def _expected(settings: Settings, document: Document | None) -> list[str]:
     """The config keys that a start or a resume sets itself."""
     if document is None:
         return []
+    resume_key = keys.key_in(document, settings.resume_key, keys.RESUME_KEYS)
     usual = (
         keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS),
-        keys.key_in(document, settings.resume_key, keys.RESUME_KEYS),
+        resume_key,
+        *keys.restore_keys(document, resume_key),
     )
     return [key for key in (*usual, *settings.resume_set) if key]

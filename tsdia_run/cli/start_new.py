@@ -18,6 +18,7 @@ from tsdia_run.config import Document, keys
 from tsdia_run.launch import place, plan
 from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
+from tsdia_run.launch.request import Request
 from tsdia_run.rundir import catalog, entry
 from tsdia_run.rundir.record import Run
 from tsdia_run.rundir.suggestions import shown
@@ -63,7 +64,7 @@ def plan_new(wanted: Wanted, beginning: Beginning) -> Plan:
         TsdiaRunError: It can't be started.
     """
     return plan.make(
-        plan.Request(
+        Request(
             document=beginning.document,
             settings=beginning.settings,
             run_dir=beginning.directory,

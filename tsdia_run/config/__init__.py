@@ -1,15 +1,18 @@
-"""The user's YAML: read with line marks, looked into, edited without touching anything else."""
+"""The user's config: read with line marks, looked into, edited without touching anything else."""
 
-from tsdia_run.config.document import Document, Value, parse
-from tsdia_run.config.edits import Change, Edited, Remove, Set, apply
+from tsdia_run.config.document import Document, Format, Value, parse
+from tsdia_run.config.edits import Edited, apply
 from tsdia_run.config.overrides import parse_override
 from tsdia_run.config.source import read
+from tsdia_run.config.steps import Change, Point, Remove, Set
 from tsdia_run.config.surprises import Surprise, surprises
 
 __all__ = [
     "Change",
     "Document",
     "Edited",
+    "Format",
+    "Point",
     "Remove",
     "Set",
     "Surprise",

@@ -8,12 +8,15 @@ from typing import Any
 
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from tsdia_run.config.document import Document, Item, parse, plain
-from tsdia_run.config.edits import Set
+from tsdia_run.config.document import Document, Format, parse
+from tsdia_run.config.nodes import Item, plain
+from tsdia_run.config.steps import Set
 from tsdia_run.errors import ConfigError, UsageError
 
 # Numbers that YAML 1.1, and so PyYAML, reads as text: no dot, or no sign in the exponent.
 NUMBER_AS_TEXT = re.compile(r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+")
+# Numbers that JSON and TOML have too.
+_NUMBER = re.compile(r"[-+]?(0|[1-9][\d_]*)(\.\d*)?([eE][-+]?\d+)?|[-+]?\.(\d+([eE][-+]?\d+)?|inf|nan)", re.IGNORECASE)
 # What means the same to everybody, also where a text was.
 _YAML_WORDS = frozenset({"", "~", "null", "true", "false"})
 
@@ -33,27 +36,27 @@ def parse_override(assignment: str, document: Document) -> Set:
     key = key.strip()
     old = document.find(key)
     before = old.plain if old else None
-    return Set(key, _meant(text.strip(), before, assignment))
+    return Set(key, _meant(text.strip(), before, assignment, document.format))
 
 
-def _meant(text: str, before: Any, assignment: str) -> Any:  # noqa: ANN401 - whatever YAML holds
+def _meant(text: str, before: Any, assignment: str, form: Format) -> Any:  # noqa: ANN401 - whatever YAML holds
     was_text = isinstance(before, str)
     was_number_as_text = was_text and NUMBER_AS_TEXT.fullmatch(before)
     is_quoted_or_nested = text[:1] in ("[", "{", '"', "'")
     if was_text and not was_number_as_text and not is_quoted_or_nested and text.lower() not in _YAML_WORDS:
         return text
-    value = _read(text, assignment, numbers=not was_text)
+    value = _read(text, assignment, form, numbers=not was_text)
     if isinstance(value, date) and not isinstance(before, date):
         return text
     return value
 
 
-def _read(text: str, assignment: str, *, numbers: bool) -> Any:  # noqa: ANN401 - whatever YAML holds
+def _read(text: str, assignment: str, form: Format, *, numbers: bool) -> Any:  # noqa: ANN401 - whatever YAML holds
     """A value as YAML; with ``numbers``, what YAML 1.1 would read as text though it is a number becomes one."""
     if "\n" in text or text.startswith("!") or " !" in text:
         raise UsageError(f"--set {assignment}: the value is not plain YAML on one line")
     try:
-        root = parse(f"value: {text}\n".encode("utf-8", "surrogateescape"), "--set").root
+        root = parse(f"value: {text}\n".encode("utf-8", "surrogateescape"), "--set", Format.YAML).root
     except ConfigError as error:
         if text[:1] not in ("[", "{", '"', "'"):
             return text  # `*.txt`, `a: b`: no YAML, but a text
@@ -64,14 +67,28 @@ def _read(text: str, assignment: str, *, numbers: bool) -> Any:  # noqa: ANN401 
     if " #" in text and isinstance(item, ScalarNode) and item.style is None:
         return text  # nobody writes a comment on a command line
     instead = {id(node): float(node.value.replace("_", "")) for node in _number_texts(item)} if numbers else {}
+    if form is not Format.YAML:
+        instead |= {id(node): node.value for node in _scalars(item) if _is_word_of_yaml(node, form)}
     return plain(item, instead)
 
 
+def _is_word_of_yaml(node: ScalarNode, form: Format) -> bool:
+    """Whether YAML alone reads something else than a text: yes, on, 1:30, 0x1f, 010, 2024-01-01."""
+    kind = node.tag.rpartition(":")[2]
+    if node.style is not None or kind == "str" or (kind == "timestamp" and form is Format.TOML):
+        return False
+    return node.value.lower() not in _YAML_WORDS and not _NUMBER.fullmatch(node.value)
+
+
 def _number_texts(item: Item) -> list[ScalarNode]:
+    return [node for node in _scalars(item) if node.style is None and NUMBER_AS_TEXT.fullmatch(node.value)]
+
+
+def _scalars(item: Item) -> list[ScalarNode]:
     if isinstance(item, ScalarNode):
-        return [item] if item.style is None and NUMBER_AS_TEXT.fullmatch(item.value) else []
+        return [item]
     if isinstance(item, SequenceNode):
-        return [node for inner in item.value for node in _number_texts(inner)]
+        return [node for inner in item.value for node in _scalars(inner)]
     if isinstance(item, MappingNode):
-        return [node for _, inner in item.value for node in _number_texts(inner)]
+        return [node for _, inner in item.value for node in _scalars(inner)]
     return []

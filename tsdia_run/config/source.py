@@ -23,7 +23,7 @@ def read(path: Path, shown: str | None = None) -> Document:
 
     Raises:
         NotFoundError: It does not exist.
-        ConfigError: It is no readable text file of a sane size, or not the YAML of a mapping.
+        ConfigError: It is no readable text file of a sane size, or not a mapping in its format.
     """
     source = shown or str(path)
     try:
@@ -31,7 +31,7 @@ def read(path: Path, shown: str | None = None) -> Document:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise ConfigError(f"{source} is not a regular file", hint="Name a YAML file.")
+                raise ConfigError(f"{source} is not a regular file", hint="Name a YAML, JSON or TOML file.")
             data = file.read(MAX_CONFIG_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _not_found(path, source) from error
@@ -39,7 +39,7 @@ def read(path: Path, shown: str | None = None) -> Document:
         raise ConfigError(f"{source} is a directory", hint=_inside(path)) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"can't read {source}: {reason}", hint="Name a YAML file that you may read.") from error
+        raise ConfigError(f"can't read {source}: {reason}", hint="Name a file that you may read.") from error
     if len(data) > MAX_CONFIG_BYTES:
         raise ConfigError(
             f"{source} is larger than {MAX_CONFIG_BYTES // 1024} KiB", hint="Keep data in a file of its own."
@@ -59,11 +59,11 @@ def _inside(path: Path) -> str:
 
 
 def _listed(names: list[str], folder: Path) -> str:
-    return f"Configs in {folder}: {', '.join(names[:5])}." if names else "Name a YAML file."
+    return f"Configs in {folder}: {', '.join(names[:5])}." if names else "Name a YAML, JSON or TOML file."
 
 
 def _configs(folder: Path) -> list[str]:
     try:
-        return sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".yml", ".yaml"))
+        return sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".yml", ".yaml", ".json", ".toml"))
     except OSError:
         return []

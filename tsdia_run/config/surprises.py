@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from tsdia_run.config.document import Alias, Document, Item, key_text, place_at, plain
+from tsdia_run.config.document import Document
+from tsdia_run.config.nodes import Alias, Item, key_text, place_at, plain
 from tsdia_run.config.overrides import NUMBER_AS_TEXT
 from tsdia_run.errors import Place
 
@@ -59,8 +60,8 @@ def _duplicates(document: Document, node: MappingNode) -> Iterator[tuple[int, st
             continue
         text, at = key_text(key), key.start_mark.index
         if text in seen:
-            line = place_at(document.text, seen[text], document.source).line
-            yield at, f"`{text}` stands here again, after line {line}: YAML takes this one and forgets that one"
+            line, reader = place_at(document.text, seen[text], document.source).line, document.format.value
+            yield at, f"`{text}` stands here again, after line {line}: {reader} takes this one and forgets that one"
         seen[text] = at
 
 

@@ -89,6 +89,11 @@ def names_directory(arguments: Sequence[str]) -> bool:
     return any(placeholder in argument for argument in arguments for placeholder in _DIRECTORY_PLACEHOLDERS)
 
 
+def names_config(arguments: Sequence[str]) -> bool:
+    """Whether the arguments tell the script its config."""
+    return any("{config}" in argument for argument in arguments)
+
+
 def filled(arguments: Sequence[str], target: Target) -> tuple[str, ...]:
     """The arguments with their placeholders filled in; braces with other words stay as they are.
 

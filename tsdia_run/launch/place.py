@@ -13,8 +13,14 @@ from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
 from tsdia_run.rundir.fields import can_be_path
 
 DEFAULT_ROOT = "runs"
+_LOCAL = "Name a directory of a mounted file system with --run-dir; the script may copy results to the URL."
 
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
+# What is left once the variables are gone: OmegaConf's ${model.name}, ${oc.env:X,default} and ???, a shell's $(date).
+_INTERPOLATION = re.compile(r"\$\{[^}]*\}?|\$\([^)]*\)?|^\?\?\?$")
+# Python's own: "{model}".format(...), "%(model)s" % ...
+_TEMPLATE = re.compile(r"\{[^{}]*\}|%\(\w+\)s")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # Linux: NAME_MAX for a part, PATH_MAX for the whole; room is left for what lies inside a run.
 _MAX_NAME_BYTES = 200
 _MAX_PATH_BYTES = 3500
@@ -28,7 +34,7 @@ class Wish:
         run_dir: ``--run-dir``.
         name: ``--name``: replaces the last part.
         cwd: What relative paths are relative to.
-        environ: For ``${VAR}`` and ``~``.
+        environ: For ``$VAR``, ``${VAR}`` and ``~``.
     """
 
     run_dir: str | None
@@ -46,12 +52,12 @@ def run_directory(wish: Wish, document: Document | None, run_dir_key: str | None
         run_dir_key: The config key that holds the directory, if one does.
 
     Raises:
-        ConfigError: The value in the config is no path, or a variable in it is not set.
-        UsageError: Nothing says where the run goes, or ``--name`` is no name.
+        ConfigError: The value in the config is not a path, or only the script can resolve it.
+        UsageError: Nothing says where the run goes, ``--name`` is no name, or a variable in ``--run-dir`` is not set.
         RunDirectoryError: The place can't be a run directory.
     """
     if wish.run_dir is not None:
-        text = expanded(wish.run_dir, wish.environ)
+        text = _from_flag(wish.run_dir, wish.environ)
     else:
         text = _from_config(wish, document, run_dir_key)
     path = Path(os.path.abspath(os.path.join(wish.cwd, text)))
@@ -66,14 +72,14 @@ def _from_config(wish: Wish, document: Document | None, run_dir_key: str | None)
     if value is not None and value.plain is not None:
         if not isinstance(value.plain, str) or not value.plain.strip():
             raise ConfigError(f"`{run_dir_key}` must be the path of a directory", place=value.place)
-        try:
-            return expanded(value.plain, wish.environ)
-        except KeyError as error:
-            raise ConfigError(
-                f"`{run_dir_key}` needs the environment variable {error.args[0]}, which is not set",
-                place=value.place,
-                hint="Set it, or name the directory with --run-dir.",
-            ) from None
+        assert document is not None  # it has the value
+        problem, hint = _unresolved(value.plain, document, wish.environ)
+        if problem:
+            raise ConfigError(f"`{run_dir_key}` {problem}", place=value.place, hint=hint)
+        text = expanded(value.plain, wish.environ)
+        if _URL.match(text):
+            raise ConfigError(f"`{run_dir_key}` is a URL: {text}", place=value.place, hint=_LOCAL)
+        return text
     if document is not None:
         return os.path.join(DEFAULT_ROOT, Path(document.source).stem)
     if wish.name is not None:
@@ -83,16 +89,54 @@ def _from_config(wish: Wish, document: Document | None, run_dir_key: str | None)
     )
 
 
-def expanded(text: str, environ: Mapping[str, str]) -> str:
-    """``text`` with ``~`` and ``${VAR}`` resolved.
+def _from_flag(text: str, environ: Mapping[str, str]) -> str:
+    unset = _unset(text, environ)
+    if unset:
+        raise UsageError(
+            f"--run-dir {text}: the environment variable {unset} is not set", hint="Set it, or write the path out."
+        )
+    found = expanded(text, environ)
+    if _URL.match(found):
+        raise RunDirectoryError(f"--run-dir {found} is a URL", hint=_LOCAL)
+    return found
 
-    Raises:
-        KeyError: A variable is not set.
-    """
-    text = _VARIABLE.sub(lambda match: environ[match.group(1)], text)
+
+def _unresolved(text: str, document: Document, environ: Mapping[str, str]) -> tuple[str, str]:
+    """What of a value in the config can't be resolved here, and what to do; empty where all of it can."""
+    unset = _unset(text, environ)
+    own = next(
+        (match.group() for one in (_INTERPOLATION, _TEMPLATE) if (match := one.search(_VARIABLE.sub("", text)))), ""
+    )
+    if unset and document.find(unset) is not None:
+        own = f"${{{unset}}}"
+    if own:
+        return (
+            f"contains {own}, which only the script can resolve",
+            "Name the directory with --run-dir; the script gets it.",
+        )
+    if unset:
+        problem = f"needs the environment variable {unset}, which is not set"
+        return problem, "Set it, or name the directory with --run-dir."
+    return "", ""
+
+
+def _unset(text: str, environ: Mapping[str, str]) -> str | None:
+    """The first variable without a value: an empty one would put the run where its siblings belong."""
+    names = (match.group(1) or match.group(2) for match in _VARIABLE.finditer(text))
+    return next((name for name in names if not environ.get(name)), None)
+
+
+def expanded(text: str, environ: Mapping[str, str]) -> str:
+    """``text`` with ``~``, ``~user``, ``$VAR`` and ``${VAR}`` resolved; a variable that is not set stays as it is."""
+    text = _VARIABLE.sub(lambda match: environ.get(match.group(1) or match.group(2), match.group()), text)
     if text == "~" or text.startswith("~/"):
         return environ.get("HOME", "~") + text[1:]
-    return text
+    return os.path.expanduser(text)
+
+
+def is_literal(text: str) -> bool:
+    """Whether a path in a config means to every script what it says."""
+    return not any(mark in text for mark in "$~{%")
 
 
 def _checked_name(name: str) -> str:

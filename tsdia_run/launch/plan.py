@@ -9,48 +9,19 @@ from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
-from tsdia_run.errors import ConfigError, RunDirectoryError
-from tsdia_run.launch import command, environment, interpreter
+from tsdia_run.errors import RunDirectoryError
+from tsdia_run.launch import command, environment, hydra, interpreter, place, references, telling
 from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
+from tsdia_run.launch.request import Request
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.redaction import is_secret_name, secret_kind
-from tsdia_run.rundir.suggestions import RESUME_ARGS, Suggestions, Typed, resume_args, script_text, shown
+from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.settings import SECTION, Settings
 from tsdia_run.words import nearest
 
-CHECKPOINT_VARIABLE = "TSDIA_RUN_CHECKPOINT"
 _MAX_WARNINGS_OF_A_KIND = 5
 _MIN_SECRET_CHARACTERS = 8
-
-
-@dataclass(frozen=True)
-class Request:
-    """What an attempt is asked to be.
-
-    Attributes:
-        document: The config to start from; None for a script that takes none.
-        settings: How to launch.
-        run_dir: Absolute path of the run directory.
-        number: The attempt's number.
-        cwd: The working directory of the script.
-        environ: The user's environment.
-        overrides: ``--set`` assignments, in order.
-        extra_args: What follows ``--``.
-        checkpoint: What to resume from.
-        typed: The command that asks for it, for suggestions.
-    """
-
-    document: Document | None
-    settings: Settings
-    run_dir: Path
-    number: int
-    cwd: Path
-    environ: Mapping[str, str]
-    overrides: tuple[str, ...] = ()
-    extra_args: tuple[str, ...] = ()
-    checkpoint: Path | None = None
-    typed: Typed | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +36,8 @@ class Plan:
         command: What is started.
         accelerate_config: The Accelerate config file that applies, if any.
         warnings: What the user should know before it starts.
+        notes: What was decided for the script.
+        references: The files that the config names, with their contents.
         started_from: A checkpoint of another run that the config names.
         tells_checkpoint: Whether the script receives the checkpoint on a resume, as far as known before the first one.
     """
@@ -76,6 +49,8 @@ class Plan:
     command: Command
     accelerate_config: Path | None
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    references: Mapping[Path, bytes]
     started_from: str | None
     tells_checkpoint: bool
 
@@ -94,25 +69,32 @@ def make(request: Request) -> Plan:
     settings = request.settings
     python = interpreter.choose(settings.python, request.environ, request.cwd)
     target = _target(request)
+    is_hydra = hydra.takes_overrides(settings, request.cwd)
     templates = command.templates(
-        settings, request.extra_args, has_config=request.document is not None, is_resume=request.checkpoint is not None
+        settings,
+        request.extra_args,
+        has_config=request.document is not None and not is_hydra,
+        is_resume=request.checkpoint is not None,
     )
-    tells_checkpoint = _tells_checkpoint(request, templates)
+    tells_checkpoint = telling.tells_checkpoint(request, templates, reads_config=_reads_config(templates, is_hydra))
     if request.checkpoint is not None and not tells_checkpoint:
-        raise _untold_checkpoint(request, request.checkpoint)
-    edited, notes = _script_config(request, target, templates)
+        raise telling.untold(request, request.checkpoint)
+    edited, doubts = _script_config(request, target, templates, is_hydra=is_hydra)
+    named = references.resolve(edited, _folder(request.document), request.cwd) if edited and request.document else None
     ranks = environment.decide(settings, python, request.environ, request.cwd)
     built = command.build(settings, python.path, request.cwd, command.filled(templates, target), ranks.decision)
     return Plan(
         request=request,
         interpreter=python,
         target=target,
-        script_config=edited,
+        script_config=named.edited if named else None,
         command=replace(
             built, environment={**built.environment, **_variables(settings), **_own_variables(target, settings)}
         ),
         accelerate_config=ranks.config_file,
-        warnings=(*_doubts(request.document), *notes),
+        warnings=(*_doubts(request.document), *doubts, *(named.warnings if named and not is_hydra else ())),
+        notes=telling.restore_notes(request),
+        references=named.files if named else {},
         started_from=_started_from(request),
         tells_checkpoint=tells_checkpoint,
     )
@@ -120,12 +102,12 @@ def make(request: Request) -> Plan:
 
 def _target(request: Request) -> Target:
     run_dir = request.run_dir
-    has_config = request.document is not None
+    document = request.document
     return Target(
         run_dir=run_dir,
         output_dir=run_dir / request.settings.script_dir if request.settings.script_dir else run_dir,
         run_name=run_dir.name,
-        config=RunLayout(run_dir).attempt(request.number).config if has_config else None,
+        config=RunLayout(run_dir).attempt(request.number).config_named(document.name) if document else None,
         checkpoint=request.checkpoint,
     )
 
@@ -142,87 +124,56 @@ def _own_variables(target: Target, settings: Settings) -> dict[str, str]:
     if target.config:
         variables["TSDIA_RUN_CONFIG"] = str(target.config)
     if target.checkpoint:
-        variables[CHECKPOINT_VARIABLE] = str(target.checkpoint)
+        variables[telling.VARIABLE] = str(target.checkpoint)
     return variables
 
 
-def _script_config(request: Request, target: Target, templates: Sequence[str]) -> tuple[Edited | None, list[str]]:
+def _folder(document: Document) -> Path:
+    """Where the config lies; its relative references are relative to it."""
+    return Path(os.path.abspath(document.source)).parent
+
+
+def _script_config(
+    request: Request, target: Target, templates: Sequence[str], *, is_hydra: bool
+) -> tuple[Edited | None, list[str]]:
     document, settings = request.document, request.settings
     tells_by_argument = command.names_directory(templates)
     if document is None:
-        return None, [] if tells_by_argument else [_untold("its arguments have no {run_dir}")]
+        return None, [] if tells_by_argument else [_untold("its arguments have no {run_dir}", is_hydra=is_hydra)]
     edits: list[config.Set | config.Remove] = []
     notes: list[str] = []
+    reaches_script = _reads_config(templates, is_hydra)
+    if not reaches_script:
+        notes.append(
+            f"{settings.module or settings.entrypoint} is a Hydra app and doesn't get --config. Pass what it needs"
+            " after `--` as Hydra overrides"
+        )
     for assignment in request.overrides:
         override = config.parse_override(assignment, document)
         notes += _unknown_key_note(override.key, document)
         edits.append(override)
     run_dir_key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS)
-    if run_dir_key is None:
-        if not tells_by_argument:
-            notes.append(_untold("the config has no key for it, and its arguments have no {run_dir}"))
-    elif not _is_told(document, run_dir_key, target, request.cwd):
+    if (run_dir_key is None or not reaches_script) and not tells_by_argument:
+        why = "the config has no key for it, and its arguments have no {run_dir}"
+        notes.append(_untold(why if reaches_script else "its arguments have no {run_dir}", is_hydra=is_hydra))
+    if run_dir_key is not None and not _is_told(document, run_dir_key, target, request.cwd):
         edits.append(config.Set(run_dir_key, str(target.output_dir)))
-    edits += _resume_edits(request, document)
+    edits += telling.config_edits(request, document, reads_config=reaches_script)
     if document.find(SECTION) is not None:
         edits.append(config.Remove(SECTION))
     return config.apply(document, edits), notes
 
 
+def _reads_config(templates: Sequence[str], is_hydra: bool) -> bool:
+    return not is_hydra or command.names_config(templates)
+
+
 def _is_told(document: Document, key: str, target: Target, cwd: Path) -> bool:
     """Whether the script would arrive at the right directory from the config as it stands."""
     value = document.find(key)
-    if value is None or not isinstance(value.plain, str) or value.plain.startswith("~") or "${" in value.plain:
+    if value is None or not isinstance(value.plain, str) or not place.is_literal(value.plain):
         return False
     return os.path.abspath(os.path.join(cwd, value.plain)) == str(target.output_dir)
-
-
-def _resume_edits(request: Request, document: Document) -> list[config.Set | config.Remove]:
-    if request.checkpoint is None:
-        return []
-    key = _resume_key(request, document)
-    others = [config.Set(name, value) for name, value in request.settings.resume_set.items()]
-    return [*([config.Set(key, str(request.checkpoint))] if key else []), *others]
-
-
-def _resume_key(request: Request, document: Document) -> str | None:
-    return keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS) or _resume_key_to_add(document)
-
-
-def _tells_checkpoint(request: Request, templates: Sequence[str]) -> bool:
-    """Whether the script receives the checkpoint on a resume, or is known to look for it."""
-    return (
-        (request.document is not None and _resume_key(request, request.document) is not None)
-        or request.settings.resume_args is not None
-        or any("{checkpoint" in template for template in templates)
-        or RunLayout(request.run_dir).helper.exists()
-        or CHECKPOINT_VARIABLE in script_text(request.cwd / os.path.expanduser(request.settings.entrypoint))
-    )
-
-
-def _untold_checkpoint(request: Request, checkpoint: Path) -> ConfigError:
-    suggest = Suggestions(RunLayout(request.run_dir))
-    template, advice = resume_args(request.cwd / os.path.expanduser(request.settings.entrypoint))
-    typed = request.typed if request.typed and request.typed.command in ("resume", "ensure") else None
-
-    def resume(value: str) -> str:
-        return typed.having(RESUME_ARGS, value).text() if typed else suggest.resume(RESUME_ARGS, value)
-
-    lines = [
-        f"If it takes an option: {resume(template)}" + (f"   ({advice})" if advice else ""),
-        f"If it finds the checkpoint itself: {resume('')}",
-        f"Start over in the same run: {suggest.resume('--from-scratch')}",
-    ]
-    if request.document is not None:
-        lines.insert(0, "If it reads a key of the config: set `resume_key: KEY` in the tsdia_run section.")
-    return ConfigError(
-        f"nothing tells the script which checkpoint to resume from ({shown(checkpoint)})", hint="\n".join(lines)
-    )
-
-
-def _resume_key_to_add(document: Document) -> str | None:
-    """A config with TS-DIA's ``checkpoint`` section takes the key there, though it has none yet."""
-    return next((key for key in keys.RESUME_KEYS if document.find(key.rpartition(".")[0]) is not None), None)
 
 
 def _started_from(request: Request) -> str | None:
@@ -238,7 +189,7 @@ def _started_from(request: Request) -> str | None:
     value = document.find(key) if key else None
     if value is None or not isinstance(value.plain, str):
         return None
-    path = Path(os.path.abspath(os.path.join(request.cwd, os.path.expanduser(value.plain))))
+    path = Path(os.path.abspath(os.path.join(request.cwd, place.expanded(value.plain, request.environ))))
     if path == request.run_dir or request.run_dir in path.parents:
         wanted = path if path.exists() else request.run_dir
         raise RunDirectoryError(
@@ -248,7 +199,9 @@ def _started_from(request: Request) -> str | None:
     return str(path) if path.exists() else None
 
 
-def _untold(why: str) -> str:
+def _untold(why: str, *, is_hydra: bool) -> str:
+    if is_hydra:
+        return f"the script doesn't receive the run directory: {why}. Pass it: -- hydra.run.dir={{run_dir}}"
     return (
         f"the script is not told its run directory: {why}. Name the key with `run_dir_key:`, or pass it:"
         " -- --output-dir {run_dir}"

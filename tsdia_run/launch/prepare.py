@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.launch.plan import Plan
+from tsdia_run.launch.references import kept_as
 from tsdia_run.rundir.atomic import write_bytes, write_json
 from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import AttemptLayout
@@ -48,10 +50,24 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
     attempt.root.mkdir(parents=True, exist_ok=True)
     plan.layout.logs.mkdir(exist_ok=True)
     if plan.script_config is not None:
-        write_bytes(attempt.config, plan.script_config.text.encode())
+        _write_config(attempt, plan)
     if plan.accelerate_config is not None:
         write_bytes(attempt.accelerate_config, plan.accelerate_config.read_bytes())
     write_json(attempt.command, _command(plan, redactor, environment))
+
+
+def _write_config(attempt: AttemptLayout, plan: Plan) -> None:
+    assert plan.script_config is not None
+    path = attempt.config_named(plan.script_config.document.name)
+    # A start that was killed may have left what another config needed.
+    for folder in (path.parent, attempt.references):
+        shutil.rmtree(folder, ignore_errors=True)
+    path.parent.mkdir()
+    write_bytes(path, plan.script_config.text.encode())
+    for file, name in kept_as(list(plan.references)).items():
+        kept = attempt.references / name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(kept, plan.references[file], is_durable=False)
 
 
 def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tsdia_run import config
+from tsdia_run.config import Document
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.launch.changes import Code, Situation
 from tsdia_run.launch.plan import Plan
@@ -55,7 +56,7 @@ def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation
     request, code, environment = plan.request, provenance.code, provenance.environment
     digest = hashlib.sha256(provenance.patch).hexdigest() if provenance.patch else ""
     return Situation(
-        config=None if plan.script_config is None else _plain(plan.script_config.text.encode()),
+        config=None if plan.script_config is None else plan.script_config.document.plain(),
         code=Code(code.commit, digest) if code.error is None else None,
         python=environment.python,
         packages=environment.packages,
@@ -69,9 +70,9 @@ def recorded_config(layout: RunLayout) -> Situation:
     return Situation(config=_config(layout.attempt(0).config) or _config(layout.config))
 
 
-def config_only(data: bytes) -> Situation:
+def config_only(document: Document) -> Situation:
     """A config and nothing else."""
-    return Situation(config=_plain(data))
+    return Situation(config=document.plain())
 
 
 def _is_told(git: Mapping[str, object]) -> bool:
@@ -96,12 +97,5 @@ def _arguments(command: Mapping[str, object]) -> tuple[str, ...] | None:
 def _config(path: Path) -> Mapping[object, object] | None:
     try:
         return config.read(path).plain()
-    except TsdiaRunError:
-        return None
-
-
-def _plain(data: bytes) -> Mapping[object, object] | None:
-    try:
-        return config.parse(data, "config").plain()
     except TsdiaRunError:
         return None

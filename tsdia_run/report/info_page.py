@@ -7,6 +7,7 @@ from datetime import datetime
 from tsdia_run.report.info import AttemptInfo, CheckpointInfo, Info, MetricInfo
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.text import MARKS, Section, aligned, number
+from tsdia_run.rundir.ending import hint_for
 from tsdia_run.rundir.liveness import Living
 from tsdia_run.rundir.metrics import Point, as_text
 from tsdia_run.rundir.record import LIVE, State
@@ -47,6 +48,7 @@ def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
     found: list[tuple[str, str | None]] = [
         ("where", shown(sight.layout.root)),
         ("why", sight.reason or None),
+        ("hint", hint_for(sight.reason or "") if sight.state is State.FAILED else None),
         ("alive", info.holder),
         ("duration", _lasted(info, now)),
     ]

@@ -22,7 +22,8 @@ def write_bytes(path: Path, data: bytes, *, is_durable: bool = True) -> None:
     Raises:
         OSError: The file system refused; the old content stands.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    # A name may be as long as the file system allows; a character takes up to four bytes.
+    beside = path.with_name(f".{path.name[:60]}.{os.getpid()}")
     try:
         fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:

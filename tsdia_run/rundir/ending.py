@@ -113,6 +113,18 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+def hint_for(error: str) -> str | None:
+    """What to do about an exception whose cause is known; None for any other."""
+    if "Number of custom checkpoints" in error:
+        return (
+            "the script registers more or fewer objects than when the checkpoint was saved (TS-DIA's Trainer: its"
+            " scheduler was replaced). Resume with the scheduler settings of the attempt that saved it."
+        )
+    if "already exists" in error or "FileExistsError" in error:
+        return "the script wants to make its directory itself? Set `script_dir: out` in the config's tsdia_run section."
+    return None
+
+
 def exit_status(outcome: Outcome) -> int:
     """The exit code of the command for an attempt that nobody asked to stop.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+
+from tsdia_run.rundir.atomic import meant_for
 
 OWN_DIR_NAME = ".tsdia"
 TRASH_DIR_NAME = ".tsdia-trash"
@@ -23,8 +26,22 @@ class AttemptLayout:
 
     @property
     def config(self) -> Path:
-        """The config as the script got it."""
-        return self.root / "config.yml"
+        """The config as the script got it: the file in ``config/``; earlier versions called it ``config.yml``."""
+        folder = self.config_named("").parent
+        try:
+            names = sorted(os.listdir(folder), key=lambda name: (meant_for(name) != name, name))
+        except OSError:
+            names = []
+        return folder / names[0] if names else self.root / "config.yml"
+
+    def config_named(self, name: str) -> Path:
+        """Where the config goes, under the name that the user gave the file: scripts name their output after it."""
+        return self.root / "config" / (name or "config.yml")
+
+    @property
+    def references(self) -> Path:
+        """The files that the config names, as they were."""
+        return self.root / "references"
 
     @property
     def command(self) -> Path:
@@ -115,7 +132,11 @@ class RunLayout:
     @property
     def config(self) -> Path:
         """The user's config, byte for byte."""
-        return self.root / "config.yml"
+        return self.config_named(self.attempt(0).config.name)
+
+    def config_named(self, name: str) -> Path:
+        """Where a config of the user's goes, whose file has the given name."""
+        return self.root / ("config.toml" if name.lower().endswith(".toml") else "config.yml")
 
     @property
     def record(self) -> Path:
@@ -220,5 +241,14 @@ class RunLayout:
 
 # What tsdia-run itself puts into a run directory. Anything else was left by the script.
 OWN_NAMES = frozenset(
-    {OWN_DIR_NAME, "config.yml", "run.json", "logs", "attempts", HYPERPARAMETERS_NAME, MODEL_SUMMARY_NAME}
+    {
+        OWN_DIR_NAME,
+        "config.yml",
+        "config.toml",
+        "run.json",
+        "logs",
+        "attempts",
+        HYPERPARAMETERS_NAME,
+        MODEL_SUMMARY_NAME,
+    }
 )

@@ -31,7 +31,7 @@ class Job:
         use_terminal: Whether the training may get a terminal of its own, if we have one.
         beside: Work to be done while the training starts; it returns warnings, and what it raises becomes one.
         hash_checkpoints: Whether sealed checkpoints get hashes.
-        original_config: The bytes of RUN_DIR/config.yml, put back if the script wrote over it.
+        original_config: The bytes of the config in the run directory, put back if the script wrote over it.
         delay_s: How long to wait before the start.
         time_limit_s: When the training is asked to stop, after its start; None for never.
         patience: How long nothing may be heard from it; None for forever.

@@ -22,7 +22,7 @@ class Keeper:
     Args:
         claim: The right to the run directory.
         run: The record, as it is on disk.
-        original_config: The bytes of RUN_DIR/config.yml; None where there is none.
+        original_config: The bytes of the config in the run directory; None where there is none.
     """
 
     def __init__(self, claim: Claim, run: Run, original_config: bytes | None) -> None:
@@ -31,6 +31,7 @@ class Keeper:
         self._claim = claim
         self._layout = claim.layout
         self._original_config = original_config
+        self._config = claim.layout.config
         self._is_behind = False
         self._is_taken = False
         self._next_s = 0.0
@@ -110,13 +111,13 @@ class Keeper:
 
     def _put_back_config(self) -> None:
         """TS-DIA's Trainer copies the config that it got over the original."""
-        original, path = self._original_config, self._layout.config
+        original, path = self._original_config, self._config
         try:
             if original is not None and not self._is_taken and not _has(path, original):
                 write_bytes(path, original)
-                self.warnings.append("the script wrote over config.yml; the original is back in its place")
+                self.warnings.append(f"the script wrote over {path.name}; the original is back in its place")
         except OSError as error:
-            self.warnings.append(f"config.yml could not be put back: {error.strerror}")
+            self.warnings.append(f"{path.name} could not be put back: {error.strerror}")
 
 
 def _has(path: Path, data: bytes) -> bool:

@@ -1,0 +1,132 @@
+"""Edits of TOML: a value is replaced where it stands, a key is written below the head of its table (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from yaml.nodes import ScalarNode, SequenceNode
+
+from tsdia_run.config.document import Document
+from tsdia_run.config.nodes import Item, child, path_to, plain, resolved
+from tsdia_run.config.steps import Change, Set, Step, put
+from tsdia_run.config.toml_text import Root, Table
+from tsdia_run.config.writing import dump, toml_key
+from tsdia_run.errors import ConfigError, UsageError
+
+
+def set_(document: Document, edit: Set) -> Step:
+    """Put a value at a key.
+
+    Raises:
+        UsageError: The key leads through a value that has no keys, or TOML can't hold the value.
+        ConfigError: There is a table in the place, or the table has no line of its own in an array of tables.
+    """
+    parts, written = path_to(document.root, edit.key), dump(edit.value, document.format)
+    item: Item = document.root
+    for depth, part in enumerate(parts):
+        found = child(item, part)
+        if found is None:
+            return _add(document, item, parts, depth, edit)
+        item = found
+    node, text = resolved(item), document.text
+    start, end = node.start_mark.index, node.end_mark.index
+    if start == end or (not isinstance(node, ScalarNode) and not node.flow_style):  # type: ignore[attr-defined]
+        raise ConfigError(
+            f"`{edit.key}` is a table of {document.source}, which can't be replaced as a whole",
+            hint="Set its keys one by one.",
+        )
+    change = Change(edit.key, text[start:end], written)
+    return Step(text[:start] + written + text[end:], change, put(document.plain(), parts, edit.value))
+
+
+def _add(document: Document, item: Item, parts: list[str], depth: int, edit: Set) -> Step:
+    if not isinstance(item, Table):
+        raise UsageError(
+            f"`{edit.key}` can't be set: what it leads through has no key or item `{parts[depth]}`",
+            hint="A key leads through tables by their names and through lists by numbers from 0.",
+        )
+    text, written = document.text, dump(edit.value, document.format)
+    entry = f"{'.'.join(map(toml_key, (*item.prefix, *parts[depth:])))} = {written}"
+    if item.flow_style:
+        at, new = item.at or 0, f" {entry}{',' if _has_entries(text, item) else ' '}"
+    else:
+        at, new = _line_for(document, item, parts, depth, entry)
+    change = Change(edit.key, None, written)
+    return Step(text[:at] + new + text[at:], change, put(document.plain(), parts, edit.value))
+
+
+def _has_entries(text: str, table: Table) -> bool:
+    return text[(table.at or 0) :].lstrip()[:1] != "}"
+
+
+def _line_for(document: Document, table: Table, parts: list[str], depth: int, entry: str) -> tuple[int, str]:
+    """Where and how a new line with an entry goes into a table."""
+    text = document.text
+    end = "\r\n" if "\r\n" in text else "\n"
+    if table.at is not None:
+        is_behind_text = table.at > 0 and text[table.at - 1] != "\n"
+        return table.at, f"{end if is_behind_text else ''}{entry}{end}"
+    if _is_in_array(document, parts[:depth]):
+        raise ConfigError(
+            f"`{'.'.join(parts)}` can't be set: its table has no line of its own in {document.source}",
+            hint=f"Write the line [[…]] or [{'.'.join(parts[:depth])}] into the config.",
+        )
+    head = f"[{'.'.join(map(toml_key, parts[:depth]))}]"
+    is_behind_text = bool(text) and text[-1] != "\n"
+    return len(text), f"{end if is_behind_text else ''}{end}{head}{end}{entry}{end}"
+
+
+def _is_in_array(document: Document, parts: list[str]) -> bool:
+    item: Item | None = document.root
+    for part in parts:
+        item = child(item, part) if item is not None else None
+        if isinstance(item, SequenceNode):
+            return True
+    return False
+
+
+def remove(document: Document, key: str) -> Step | None:
+    """Take out every line of a key, or of the tables below it; None where it is not there."""
+    root, text = document.root, document.text
+    parts = path_to(root, key)
+    if document.find(key) is None or not isinstance(root, Root):
+        return None
+    wanted = _without(document.plain(), parts)
+    parent: Item | None = root
+    for part in parts[:-1]:
+        parent = child(parent, part) if parent is not None else None
+    if isinstance(parent, Table) and parent.flow_style:  # `{a = 1, b = 2}` is written anew
+        step = set_(document, Set(".".join(parts[:-1]), _without(plain(parent), parts[-1:])))
+        return Step(
+            step.text, Change(key, dump(plain(child(parent, parts[-1]) or root), document.format), None), wanted
+        )
+    old = rest = ""
+    end = 0
+    for start, stop in _spans(text, root, tuple(parts)):
+        rest, old, end = rest + text[end:start], old + text[start:stop], stop
+    return Step(rest + text[end:], Change(key, old.rstrip(), None), wanted)
+
+
+def _spans(text: str, root: Root, parts: tuple[str, ...]) -> list[tuple[int, int]]:
+    """The lines of a key, with the comments between them."""
+    spans: list[tuple[int, int]] = []
+    head: tuple[str, ...] = ()
+    follows = False
+    for path, start, end, is_head in root.lines:
+        head = path if is_head else head
+        whole = head if is_head else (*head, *path)
+        if whole[: len(parts)] != parts:
+            follows = False
+            continue
+        stop = text.find("\n", end) + 1 or len(text)
+        spans.append((spans.pop()[0] if follows else text.rfind("\n", 0, start) + 1, stop))
+        follows = True
+    return spans
+
+
+def _without(data: dict[str, Any], parts: Sequence[str]) -> dict[str, Any]:
+    inner = data.get(parts[0])
+    if len(parts) > 1:
+        return {**data, parts[0]: _without(inner, parts[1:])} if isinstance(inner, dict) else data
+    return {name: value for name, value in data.items() if name != parts[0]}

@@ -1,0 +1,139 @@
+"""The files that a config names: found next to it, named by absolute paths in the script's copy, and kept."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdia_run import config
+from tsdia_run.config import Document, Edited, Point
+from tsdia_run.config.references import defaults, references
+from tsdia_run.config.source import MAX_CONFIG_BYTES
+from tsdia_run.errors import TsdiaRunError
+from tsdia_run.rundir.fields import read_bounded
+
+_MAX_FILES = 100
+_MAX_BYTES = 16 * MAX_CONFIG_BYTES
+_MAX_LEVELS = 20
+_HYDRA_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a config names.
+
+    Attributes:
+        edited: The config with absolute paths, which can be read from any folder.
+        files: The files with their contents, by their paths, those that they name in turn among them.
+        warnings: What can't be found from the script's copy.
+    """
+
+    edited: Edited
+    files: Mapping[Path, bytes]
+    warnings: tuple[str, ...]
+
+
+def resolve(edited: Edited, folder: Path, cwd: Path) -> Named:
+    """Find the files that a config names.
+
+    Args:
+        edited: The config, as the script is to get it.
+        folder: Where the user's file lies.
+        cwd: The working directory of the script.
+    """
+    document = edited.document
+    points: list[Point] = []
+    missing: list[str] = []
+    found: list[Path] = []
+    for reference in references(document):
+        paths = _files(folder, reference.path)
+        if paths and not os.path.isabs(os.path.expanduser(reference.path)):
+            points.append(Point(reference.key, reference.start, os.path.normpath(folder / reference.path)))
+        elif not paths:
+            paths = _files(cwd, reference.path)
+            if not paths and reference.is_sure and _is_relative(reference.path):
+                missing.append(f"`{reference.key}` names {reference.path}, which does not exist in {folder}")
+        found += paths
+    composed = list(_composed(document, folder, folder))
+    if composed:
+        shown = ", ".join(os.path.relpath(path, folder) for path in composed[:3])
+        missing.append(
+            f"`defaults` names configs next to {document.name} ({shown}), which the script can't find from its copy in"
+            " the run directory. Pass it the original's folder after `--`, or write them into the config"
+        )
+    files, left_out = _gathered([*found, *composed], folder)
+    if left_out:
+        missing.append(f"not all of the files that {document.name} names are kept with the attempt: {left_out}")
+    # From the end, since a longer path moves all that follows it.
+    points.sort(key=lambda one: -one.start)
+    pointed = config.apply(document, points)
+    return Named(Edited(pointed.document, (*edited.changes, *pointed.changes)), files, tuple(missing))
+
+
+def _is_relative(path: str) -> bool:
+    return "://" not in path and "::" not in path and not path.startswith(("~", "$", "/"))
+
+
+def _files(folder: Path, path: str) -> list[Path]:
+    """The files of a reference: one, those of a pattern, or those of a folder."""
+    if "://" in path or "\0" in path:
+        return []
+    full = os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
+    if os.path.isdir(full):
+        full = os.path.join(glob.escape(full), "*")
+    if os.path.isfile(full):
+        return [Path(full)]
+    found = sorted(glob.glob(full)) if glob.has_magic(full) else []
+    return [Path(one) for one in found[: _MAX_FILES + 1] if os.path.isfile(one)]
+
+
+def _composed(document: Document, folder: Path, root: Path) -> Iterator[Path]:
+    """What Hydra's ``defaults`` finds in the folder, or below the root for names that begin with a slash."""
+    for name in defaults(document):
+        start = root if name.startswith("/") else folder
+        for suffix in _HYDRA_SUFFIXES:
+            path = start / (name.lstrip("/") + suffix)
+            if os.path.isfile(path):
+                yield path
+
+
+def _gathered(paths: list[Path], root: Path) -> tuple[dict[Path, bytes], str]:
+    """The contents of files and of those that they name, and why some are missing; empty where none is."""
+    files: dict[Path, bytes] = {}
+    left_out = ""
+    level, levels = paths, 0
+    while level and levels < _MAX_LEVELS:
+        next_level: list[Path] = []
+        for path in dict.fromkeys(level):
+            if path in files:
+                continue
+            if len(files) == _MAX_FILES or sum(map(len, files.values())) > _MAX_BYTES:
+                return files, f"{_MAX_FILES} files or {_MAX_BYTES // 2**20} MiB are the most"
+            try:
+                files[path] = read_bounded(path, MAX_CONFIG_BYTES)
+            except (OSError, ValueError) as error:
+                left_out = f"can't read {path}: {error}"
+                continue
+            next_level += _named_in(files[path], path, root)
+        level, levels = next_level, levels + 1
+    return files, left_out
+
+
+def _named_in(data: bytes, path: Path, root: Path) -> list[Path]:
+    try:
+        document = config.parse(data, str(path))
+    except TsdiaRunError:  # a Python file, say
+        return []
+    named = [one for reference in references(document) for one in _files(path.parent, reference.path)]
+    return [*named, *_composed(document, path.parent, root)]
+
+
+def kept_as(paths: Sequence[Path]) -> dict[Path, Path]:
+    """A relative path for each file, which keeps how they lie to each other."""
+    if not paths:
+        return {}
+    top = os.path.commonpath([path.parent for path in paths])
+    return {path: path.relative_to(top) for path in paths}

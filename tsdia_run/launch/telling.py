@@ -1,0 +1,95 @@
+"""How the script learns which checkpoint to resume from: by a config key, an argument, its environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tsdia_run import config
+from tsdia_run.config import Document, keys
+from tsdia_run.errors import ConfigError
+from tsdia_run.launch.request import Request
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.suggestions import RESUME_ARGS, Suggestions, resume_args, script_text, shown
+
+VARIABLE = "TSDIA_RUN_CHECKPOINT"
+
+
+def tells_checkpoint(request: Request, templates: Sequence[str], *, reads_config: bool) -> bool:
+    """Whether the script receives the checkpoint on a resume, or is known to look for it.
+
+    Args:
+        request: The attempt.
+        templates: The script's arguments before the placeholders are filled in.
+        reads_config: Whether the config reaches the script.
+    """
+    document = request.document if reads_config else None
+    return (
+        (document is not None and _resume_key(request, document) is not None)
+        or request.settings.resume_args is not None
+        or any("{checkpoint" in template for template in templates)
+        or RunLayout(request.run_dir).helper.exists()
+        or VARIABLE in script_text(_script(request))
+    )
+
+
+def untold(request: Request, checkpoint: Path) -> ConfigError:
+    """The error for a resume whose script would not learn of the checkpoint."""
+    suggest = Suggestions(RunLayout(request.run_dir))
+    template, advice = resume_args(_script(request))
+    typed = request.typed if request.typed and request.typed.command in ("resume", "ensure") else None
+
+    def resume(value: str) -> str:
+        return typed.having(RESUME_ARGS, value).text() if typed else suggest.resume(RESUME_ARGS, value)
+
+    lines = [
+        f"If it takes an option: {resume(template)}" + (f"   ({advice})" if advice else ""),
+        f"If it finds the checkpoint itself: {resume('')}",
+        f"Start over in the same run: {suggest.resume('--from-scratch')}",
+    ]
+    if request.document is not None:
+        lines.insert(0, "If it reads a key of the config: set `resume_key: KEY` in the tsdia_run section.")
+    return ConfigError(
+        f"nothing tells the script which checkpoint to resume from ({shown(checkpoint)})", hint="\n".join(lines)
+    )
+
+
+def config_edits(request: Request, document: Document, *, reads_config: bool) -> list[config.Set | config.Remove]:
+    """What a resume changes in the config."""
+    if request.checkpoint is None:
+        return []
+    others = [config.Set(name, value) for name, value in request.settings.resume_set.items()]
+    key = _resume_key(request, document) if reads_config else None
+    if key is None:
+        return [*others]
+    restored = [config.Set(name, True) for name in _restored(request)]
+    return [config.Set(key, str(request.checkpoint)), *restored, *others]
+
+
+def restore_notes(request: Request) -> tuple[str, ...]:
+    """What was set so that a run which resumes itself restores all of its state."""
+    names = [f"`{name}`" for name in _restored(request)]
+    return (f"the run resumes itself: set {', '.join(names)} to true in the script's config",) if names else ()
+
+
+def _script(request: Request) -> Path:
+    return request.cwd / os.path.expanduser(request.settings.entrypoint)
+
+
+def _restored(request: Request) -> list[str]:
+    """What TS-DIA's Trainer is not to restore, though the run resumes itself, so that nothing may be lost."""
+    document, checkpoint = request.document, request.checkpoint
+    if document is None or checkpoint is None or request.run_dir not in checkpoint.parents:
+        return []
+    overrides = () if request.is_restart else request.overrides
+    chosen = {assignment.partition("=")[0].strip() for assignment in overrides}
+    key = keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS)
+    known = [name for name in keys.restore_keys(document, key) if name not in chosen]
+    return [name for name in known if (value := document.find(name)) and value.plain is False]
+
+
+def _resume_key(request: Request, document: Document) -> str | None:
+    """The key of the config; one with TS-DIA's ``checkpoint`` section takes it there, though it has none yet."""
+    key = keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS)
+    return key or next((key for key in keys.RESUME_KEYS if document.find(key.rpartition(".")[0]) is not None), None)
