@@ -37,9 +37,9 @@ def main(words: list[str]) -> int:
         outcome = Row(style, ranks, folder).run()
         console.print(line(outcome))
         has_failed = has_failed or bool(outcome.faults)
-        if is_kept:
+        if is_kept or outcome.faults:
             console.print(f"    {folder}")
-        elif not outcome.faults:
+        else:
             shutil.rmtree(folder)
     return int(has_failed)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -30,7 +29,7 @@ OURS = ("tsdia-checkpoint.*", ".tsdia-*")  # added to a checkpoint later
 
 
 class FaultError(Exception):
-    """What a row does that it must not."""
+    """What is wrong with a row."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Row:
     style: Style
     ranks: int
     folder: Path
-    files: dict[str, str] = field(default_factory=dict)  # of the run when it was killed: path and hash
+    files: dict[str, tuple[int, int]] = field(default_factory=dict)  # what the killed run had saved
 
     def run(self) -> Outcome:
         """Go through every column; those after `new` are tried only where it passed."""
@@ -90,7 +89,7 @@ class Row:
         _check(sorted(steps) == list(range(1, STEPS + 1)), f"the reference trained the steps {sorted(steps)}")
         self._start_and_kill()
         _check(self._losses("killed", 0) == {step: steps[step] for step in range(1, HELD_AT + 1)}, "other losses")
-        self.files = dict(_hashes(self._path("killed")))
+        self.files = dict(_saved_files(self._path("killed")))
 
     def _start_and_kill(self) -> None:
         held = self.folder / "held"
@@ -118,6 +117,8 @@ class Row:
         self._check_kept()
         if self.style.ignores:
             _check(result.returncode != 0, "exit code 0, although the script ignored its checkpoint")
+            first = self.style.saved.format(step=self.style.save_every)
+            _check(first in result.stdout + result.stderr, f"no error names {first}, which a save would overwrite")
             return
         _check(result.returncode == 0, f"exit code {result.returncode}: {_last_line(result.stderr)}")
         reference = self._losses("reference", 0)
@@ -135,6 +136,8 @@ class Row:
         name = PurePath(attempts[1]["checkpoint"] or "").name
         _check(name in self.style.names(self._saved_step), f"resumed from {name or 'nothing'}")
         self._check_newest(self._saved_step if self.style.ignores else STEPS)
+        exports = {PurePath(path).parts[0] for path in facts.get("exports", ())}
+        _check(exports == set(self.style.exports), f"exports {sorted(exports)} instead of {list(self.style.exports)}")
         if self.style.has_metrics:
             last = {name: metric["last"]["step"] for name, metric in facts["metrics"].items()}
             _check(bool(last) and set(last.values()) == {STEPS}, f"metrics end at {last}")
@@ -149,22 +152,22 @@ class Row:
         return HELD_AT - HELD_AT % self.style.save_every
 
     def _check_newest(self, step: int) -> None:
-        """The newest complete checkpoint in `info` is the one of this step."""
+        """Check that the newest usable checkpoint in `info` is the one of this step."""
         names = [
             PurePath(one["name"]).name
             for one in self._facts("killed")["checkpoints"]
-            if not one["is_superseded"] and one["soundness"] not in ("torn", "incomplete", "damaged", "export")
+            if not one["is_superseded"] and one["soundness"] not in ("torn", "incomplete", "damaged")
         ]
         newest = names[-1] if names else "none"
         _check(newest in self.style.names(step), f"newest checkpoint {newest}, expected step {step}")
 
     def _check_kept(self) -> None:
-        """No file that was there when the run was killed has another content, but those that each save replaces."""
-        now = dict(_hashes(self._path("killed")))
+        """Check that no saved file was changed or removed since the kill, except those that each save replaces."""
+        now = dict(_saved_files(self._path("killed")))
         rewritten = [
             path
-            for path, content in self.files.items()
-            if now.get(path) != content and not any(fnmatch(PurePath(path).name, name) for name in self.style.rewritten)
+            for path, saved in self.files.items()
+            if now.get(path) != saved and not any(fnmatch(PurePath(path).name, name) for name in self.style.rewritten)
         ]
         _check(not rewritten, f"wrote over {', '.join(rewritten[:3])}")
 
@@ -200,13 +203,16 @@ class Row:
         return found[0]
 
 
-def _hashes(run_dir: Path) -> Iterator[tuple[str, str]]:
-    """Path and hash of what a script saved: each file with a weight suffix, and every file in a folder of one."""
-    weights = [path for path in run_dir.rglob("*") if path.suffix in WEIGHTS and not path.is_symlink()]
+def _saved_files(run_dir: Path) -> Iterator[tuple[str, tuple[int, int]]]:
+    """What a script saved: each file with a weight suffix, and every file next to one in a folder; size and time.
+
+    A script that began again would write the same bytes, so the time counts, and the contents don't.
+    """
+    weights = [path for path in run_dir.rglob("*") if path.suffix in WEIGHTS]
     folders = {path.parent for path in weights} - {run_dir}
     for path in {*weights, *(path for folder in folders for path in folder.iterdir() if path.is_file())}:
         if not any(fnmatch(path.name, name) for name in OURS):
-            yield str(path.relative_to(run_dir)), hashlib.sha256(path.read_bytes()).hexdigest()
+            yield str(path.relative_to(run_dir)), (path.stat().st_size, path.stat().st_mtime_ns)
 
 
 def _check(holds: bool, otherwise: str) -> None:

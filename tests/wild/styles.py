@@ -23,6 +23,7 @@ class Style:
         also: Other names under which the script keeps its newest state.
         save_every: How many steps lie between two checkpoints.
         rewritten: Names, as in a glob, of what each save replaces on purpose.
+        exports: What it saves at the end with weights alone: listed as exports, and no checkpoints.
         ranks: The numbers of ranks to try.
         starts_ranks: The script starts its ranks itself.
         has_metrics: It logs with Accelerate, so that `info` shows metrics.
@@ -39,6 +40,7 @@ class Style:
     also: tuple[str, ...] = ()
     save_every: int = 3
     rewritten: tuple[str, ...] = ()
+    exports: tuple[str, ...] = ()
     ranks: tuple[int, ...] = BOTH
     starts_ranks: bool = False
     has_metrics: bool = False
@@ -63,6 +65,7 @@ STYLES = (
         "hf_arguments",
         config="config.json",
         settings='args: ["{config}"]\nrun_dir_key: output_dir\nresume_key: resume_from_checkpoint\n',
+        exports=("model.safetensors",),
     ),
     Style(
         "click",
@@ -141,6 +144,7 @@ STYLES = (
         "diffusers",
         arguments=("--output_dir", "{run_dir}"),
         settings='resume_args: ["--resume_from_checkpoint", "{checkpoint_name}"]\n',
+        exports=("unet",),
         has_metrics=True,
     ),
     Style(
