@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
@@ -23,6 +23,7 @@ HELD_AT = 14  # after the save of step 12, within no save
 LIMIT_S = 180
 STARTED = re.compile(r"start step (\d+)$")
 STEP = re.compile(r"step (\d+) loss (\S+)$")
+ERROR = re.compile(r"error: |\w+(Error|Exception): |^Error: ")
 ENVIRONMENT = {"ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 WEIGHTS = (".pt", ".pth", ".ckpt", ".tar", ".safetensors", ".msgpack", ".bin", ".pkl")
 OURS = ("tsdia-checkpoint.*", ".tsdia-*")  # added to a checkpoint later
@@ -221,6 +222,6 @@ def _check(holds: bool, otherwise: str) -> None:
 
 
 def _last_line(text: str) -> str:
-    lines: Sequence[str] = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line.lower() or line.startswith("why")]
-    return (errors or lines or ["no output"])[0 if errors else -1]
+    """Return the first line that tells an error, else the last one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no output"]
+    return next((line for line in lines if ERROR.search(line)), lines[-1])

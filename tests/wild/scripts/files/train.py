@@ -16,6 +16,6 @@ toy.started(start, training.is_main)
 for step in range(start + 1, toy.STEPS + 1):
     loss = training.train_step(step)
     if step % toy.SAVE_EVERY == 0:
-        training.save(args.out / args.name % step, step)
+        training.save(args.out / (args.name % step), step)
     toy.report(step, loss, training.is_main)
 training.close()
