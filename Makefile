@@ -1,6 +1,7 @@
 # make demo      a real training under `tsdia-run new`
 # make test      lint, types and tests: the whole check
 # make bench     the speed of tsdia-run against its peers, written to docs/benchmarks.md
+# make wild      scripts of many public styles through new, SIGKILL, resume, info and compare; not part of the check
 # make docs      docs/cli.md, docs/settings.md and configs/all-settings.yml, from commands and settings
 # make pictures  the pictures of the README, from real output
 # make format    the formatter and the fixes that the linter can make
@@ -10,11 +11,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WILD_VENV := .venv-wild
+WILD_STAMP := $(WILD_VENV)/.installed
 
 # An installed package is compiled. Where the environment forbids it here, each start would compile all of it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench docs pictures format clean
+.PHONY: demo test bench wild docs pictures format clean
 
 demo: $(STAMP)
 	$(BIN)/tsdia-run new configs/quickstart.yml --move-aside
@@ -27,6 +30,11 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
+
+# About ten minutes; `make wild STYLES='trainer timm/2'` runs those alone (tests/wild/styles.py has the table). It exits
+# with 1 if a row fails. Its libraries have an environment of their own, so that the check never depends on them.
+wild: $(WILD_STAMP)
+	$(WILD_VENV)/bin/python -m tests.wild $(STYLES)
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_cli.py
@@ -45,5 +53,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+$(WILD_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(WILD_VENV)
+	$(WILD_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[wild]'
+	touch $@
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(WILD_VENV)

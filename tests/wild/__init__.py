@@ -1,0 +1,1 @@
+"""Imitations of public training scripts, taken through new, SIGKILL, resume, info and compare."""

@@ -1,0 +1,2 @@
+max_iters = 18
+eval_interval = 3
