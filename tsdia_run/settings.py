@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from tsdia_run.errors import ConfigError, Place, UsageError
+from tsdia_run.patterns import compiled
 from tsdia_run.words import nearest
 
 SECTION = "tsdia_run"
@@ -41,6 +42,7 @@ class Kind(Enum):
     TIME = "a time such as 90s, 30m, 12h or 2d, or a number of seconds"
     VARIABLES = "a mapping of variable names to texts"
     VALUES = "a mapping of config keys to values"
+    PATTERNS = "a glob below the run, with {step} and {epoch} for numbers, or a list of them"
     SIZE = "a size such as 64 MiB, or a number of bytes"
     SWITCH = "true or false"
     WANDB_CONSOLE = "off, auto, wrap or redirect"
@@ -112,6 +114,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hooks.checkpoints", Kind.SWITCH, "Seal what save_state writes, and check what load_state reads.", True),
     Setting("hooks.summaries", Kind.SWITCH, "Write hyperparameters.json and model_summary.txt.", True),
     Setting("checkpoints.hash", Kind.SWITCH, "Add sha256 to sealed checkpoints, from outside of the training.", True),
+    Setting(
+        "checkpoints.pattern",
+        Kind.PATTERNS,
+        "Files or directories below the run that are checkpoints, beside those that tsdia-run recognises.",
+        (),
+    ),
     Setting("time_limit", Kind.TIME, "When an attempt is asked to stop, from its start. Default: never."),
     Setting("restarts.max", Kind.NUMBER, "How many attempts without a new checkpoint may follow a failed one.", 0),
     Setting("restarts.backoff_s", Kind.SECONDS, "The wait before a restart; doubles with each, up to 10 min.", 10.0),
@@ -179,9 +187,10 @@ class HookSettings:
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """What is done with checkpoints from outside of the training."""
+    """What is a checkpoint, and what is done with it from outside of the training."""
 
     hash: bool
+    pattern: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -313,6 +322,9 @@ def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911, PLR0912 -
     if kind is Kind.TEXTS:
         is_list = isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value)
         return tuple(str(item) for item in value) if is_list else None  # type: ignore[attr-defined]
+    if kind is Kind.PATTERNS:
+        globs = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [None]
+        return tuple(globs) if all(isinstance(one, str) and compiled(one) for one in globs) else None
     if kind is Kind.COUNT:
         return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
     if kind is Kind.SECONDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +77,9 @@ def test_no_manifest_ever_puts_a_lower_number_after_a_higher_one(pairs: list[tup
 def test_what_is_found_in_a_run(tmp_path: Path) -> None:
     saved = made.state(tmp_path / "checkpoints" / "checkpoint_0")
     manifest.write(saved, replace(made.seal(saved), step=30, epoch=1))
-    made.state(tmp_path / "anything")
+    old = made.state(tmp_path / "anything")
+    for path in (*old.iterdir(), old):
+        os.utime(path, (1, 1))
     made.state(tmp_path / ".checkpoint-epoch1-step9")
     made.state(tmp_path / "wandb" / "step_3")
     (tmp_path / "step_20").mkdir()

@@ -69,5 +69,5 @@ def ensure(
         wanted.screen.note(f"{shown(beginning.directory)} has completed; there is nothing to do")
         return
     source = find_source(str(beginning.directory))
-    wish = start_again.Wish(from_scratch=not start_again.has_saved(source))
+    wish = start_again.Wish(from_scratch=not start_again.has_saved(source, beginning.settings))
     start_again.start(wanted, source, wish, beginning.section)

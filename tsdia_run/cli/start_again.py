@@ -99,9 +99,9 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
     guard.refuse_living(layout.root)
     last = _last(source, wish)
     _refuse_completed(last.run, layout, wish)
-    choice = _choose(source, last.run, wish)
     before = [last.recorded.settings] if last.recorded else asked.file_layers(last.document, wanted.cwd)
     settings = resolve([wanted.flags, *section, *before])
+    choice = _choose(source, last.run, wish, settings)
     planned = _plan(wanted, layout, last, settings, wish, choice)
     redactor = Redactor.from_environment({**wanted.environ, **planned.command.environment})
     provenance = prepare.capture_provenance(planned, redactor)
@@ -121,7 +121,7 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
         if source.run and source.run.state in LIVE and run.last.outcome:
             # Its supervisor was killed, so nobody has told it yet.
             screen.note(f"attempt {run.last.number}: {run.state.value}: {run.last.outcome.reason}")
-        superseded = rewinding.beyond(layout, planned.request.checkpoint)
+        superseded = rewinding.beyond(layout, planned.request.checkpoint, settings.checkpoints.pattern)
         if superseded:
             screen.note(f"kept, but no longer counted: {', '.join(superseded)}")
         on_started = leave_terminal(claim) if wanted.is_detached else stay
@@ -151,11 +151,17 @@ def _refuse_completed(run: Run | None, layout: RunLayout, wish: Wish) -> None:
     )
 
 
-def _choose(source: Source, run: Run | None, wish: Wish) -> Choice:
+def _choose(source: Source, run: Run | None, wish: Wish, settings: Settings) -> Choice:
     superseded = rewinding.superseded(run, source.layout) if run else frozenset()
     if wish.from_scratch and wish.checkpoint is None and source.named is None:
         return Choice(None, ())
-    choice = resumption.choose(source, wish.checkpoint, superseded)
+    choice = resumption.choose(
+        source,
+        wish.checkpoint,
+        superseded,
+        settings.checkpoints.pattern,
+        allows_weights=Kind.WEIGHTS in wish.allow,
+    )
     if choice.chosen is None:
         raise resumption.none_whole(source, choice.skipped)
     return choice
@@ -247,9 +253,9 @@ def _adopted(layout: RunLayout) -> Run:
     return Run(os.urandom(6).hex(), layout.root.name, began, source_config=source, attempts=(attempt,))
 
 
-def has_saved(source: Source) -> bool:
+def has_saved(source: Source, settings: Settings) -> bool:
     """Whether the run has any checkpoint, whole or not."""
-    return bool(checkpoints.find(source.layout.root))
+    return bool(checkpoints.find(source.layout.root, settings.checkpoints.pattern))
 
 
 def examine(wanted: Wanted, beginning: Beginning) -> State:
