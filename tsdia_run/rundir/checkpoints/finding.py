@@ -90,7 +90,7 @@ class _Surveyor:
         return _LOGS in path.relative_to(self.root).parts[:1]
 
     def _take_by_pattern(self, path: Path) -> bool:
-        below = path.relative_to(self.root).as_posix()
+        below = path.relative_to(self.root).as_posix() if self.patterns else ""
         for pattern in self.patterns:
             regex = globs.compiled(pattern)
             match = regex.fullmatch(below) if regex else None

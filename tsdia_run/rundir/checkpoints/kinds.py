@@ -50,6 +50,8 @@ _RESULTS = re.compile(
     r"|histor(?:y|ies)|cache|data|dataset|batch(?:es)?|stats|statistics|buffer|replay|tokens?|labels?|targets?|results?"
     r"|vocab|tokenizer|args|grads?|gradients?|activations?|images?|state_?dict)(?![a-z])"
 )
+# The value of a metric: `val_loss=0.32` in a checkpoint's name.
+_MEASURED = re.compile(r"[a-z_]+(?:=[-0-9.]+|[-_ ]?-?[0-9]+\.[0-9]+)")
 _PLAIN = re.compile(
     r"(?:checkpoints?|ckpts?|snapshots?|states?|models?|weights|params|train|net|global|steps?|epochs?|iters?)*"
 )
@@ -156,14 +158,18 @@ def _has_weights_alone(here: Listing) -> bool:
 
 def _is_whole_state(name: str) -> bool:
     text = name.lower()
-    return text.endswith(_BUNDLES) and not _RESULTS.search(stem(text)) and not _EXPORT_FILE_WORDS.search(stem(text))
+    return text.endswith(_BUNDLES) and not _is_result(stem(text)) and not _EXPORT_FILE_WORDS.search(stem(text))
+
+
+def _is_result(base: str) -> bool:
+    return _RESULTS.search(_MEASURED.sub("", base)) is not None
 
 
 def _is_companion(name: str) -> bool:
     return _is_weights(name) and bool(_STATE_WORDS.search(stem(name).lower())) and name != ARGUMENTS
 
 
-def of_file(name: str) -> Kind | None:  # noqa: PLR0911 - one line a rule
+def of_file(name: str) -> Kind | None:
     """What a single file is; None for one with a weight suffix that no rule knows, and for all others."""
     text = name.lower()
     if not _is_weights(text) or is_temporary(name):
@@ -173,13 +179,10 @@ def of_file(name: str) -> Kind | None:  # noqa: PLR0911 - one line a rule
         return Kind.EXPORT
     if name == ARGUMENTS or (_STATE_WORDS.search(base) and not base.endswith(("training_state", "train_state"))):
         return Kind.COMPANION
-    if not text.endswith(_BUNDLES) or _RESULTS.search(base):
-        return None
     if _EXPORT_FILE_WORDS.search(base):
         return Kind.EXPORT
-    if text.endswith(_WHOLE_STATES) or (_announces_file(Path(name), base)):
-        return Kind.CHECKPOINT
-    return None
+    is_named = text.endswith(_BUNDLES) and not _is_result(base) and _announces_file(Path(name), base)
+    return Kind.CHECKPOINT if is_named or text.endswith(_WHOLE_STATES) else None
 
 
 def _announces_file(path: Path, base: str) -> bool:

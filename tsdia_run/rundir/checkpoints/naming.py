@@ -22,11 +22,16 @@ _KNOWN_NAMES = (
     re.compile(r"epoch_(?P<epoch>[0-9]+)"),
     re.compile(r"checkpoint_(?P<iteration>[0-9]+)"),
 )
-_STEP = re.compile(
-    r"(?:^|[^a-z])(?:global[-_ ]?)?(?:steps?|iter(?:ation)?s?|updates?)[-_= ]*([0-9]+)"
-    r"|([0-9]+)[-_ ]?(?:steps?|iter(?:ation)?s?|updates?)(?![a-z])"
+_STEP_WORDS = r"(?:steps?|iter(?:ation)?s?|updates?)"
+# `step=99` before `3-step`, since names have several numbers: epoch=3-step=99.
+_STEP = (
+    re.compile(rf"(?:^|[^a-z])(?:global[-_ ]?)?{_STEP_WORDS}[-_= ]*([0-9]+)"),
+    re.compile(rf"([0-9]+)[-_ ]?{_STEP_WORDS}(?![a-z])"),
 )
-_EPOCH = re.compile(r"(?:^|[^a-z])(?:epochs?|ep)[-_= ]*([0-9]+)|([0-9]+)[-_ ]?epochs?(?![a-z])")
+_EPOCH = (
+    re.compile(r"(?:^|[^a-z])(?:epochs?|ep)[-_= ]*([0-9]+)"),
+    re.compile(r"([0-9]+)[-_ ]?epochs?(?![a-z])"),
+)
 _MARKED = re.compile(r"(?:^|[^a-z])(?:checkpoints?|ckpts?|chkpts?|snapshots?|states?)(?![a-z])")
 _LAST = re.compile(
     r"(?:^|[^a-z])(?:last|latest|newest|interrupt(?:ed)?|preempt(?:ed)?|emergency|autosave|resume|crash(?:ed)?)(?![a-z])"
@@ -84,9 +89,9 @@ def read_name(path: Path) -> Checkpoint | None:
     return Checkpoint(path, iteration=int(found[-1])) if found and is_marked else None
 
 
-def _number(pattern: re.Pattern[str], text: str) -> int | None:
-    match = pattern.search(text)
-    return int(match[1] or match[2]) if match else None
+def _number(patterns: tuple[re.Pattern[str], ...], text: str) -> int | None:
+    found = next((match for pattern in patterns if (match := pattern.search(text))), None)
+    return int(found[1]) if found else None
 
 
 def stem(name: str) -> str:
