@@ -174,3 +174,20 @@ def test_the_commented_config_shows_every_setting_and_is_valid() -> None:
 def test_no_setting_is_declared_twice() -> None:
     assert len({setting.key for setting in SETTINGS}) == len(SETTINGS)
     assert {setting.kind for setting in SETTINGS} == set(Kind)
+
+
+@pytest.mark.parametrize("value", ["weights/ck-{step}.msgpack", ["a-{epoch}", "**/*.npz"], "w/[a-c]?.h5", "ck-{step}/"])
+def test_patterns_of_checkpoints(value: object) -> None:
+    found = read_layer("c.yml", {"checkpoints": {"pattern": value}}, at).values["checkpoints.pattern"]
+    assert found == ((value,) if isinstance(value, str) else tuple(value))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "/abs/ck-{step}", "../ck-{step}", "a//b", "ck-{stpe}", "ck-{step}-{step}", "ck-{step", "ck-}", "[z-a]", "[", 3,
+     ["ok", ""], {"a": 1}, "a\0b"],
+)  # fmt: skip
+def test_patterns_that_can_match_nothing_are_errors_with_a_place(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"`checkpoints.pattern` must be a glob below the run") as caught:
+        read_layer("c.yml", {"checkpoints": {"pattern": value}}, at)
+    assert caught.value.place is not None
