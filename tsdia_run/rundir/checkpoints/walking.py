@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tsdia_run.rundir.checkpoints.kinds import Listing
-from tsdia_run.rundir.checkpoints.naming import read_name
+from tsdia_run.rundir.checkpoints.naming import announces, is_best, read_name
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
 
 # A data set in a run directory is not walked to its end.
@@ -43,7 +43,7 @@ class _Walk:
     # Not entered: what is below it belongs to it.
     left: set[str] = field(default_factory=set)
     entries: int = 0
-    links: list[tuple[bool, int, str, Path]] = field(default_factory=list)
+    links: list[tuple[int, int, str, Path]] = field(default_factory=list)
 
 
 # Called with a directory; says whether to look at what is below it.
@@ -63,7 +63,6 @@ def walk(run_dir: Path, enter: Enter, on_file: OnFile) -> None:
     state = _Walk(os.path.realpath(run_dir))
     _walk_tree(state, run_dir, state.root, 0, enter, on_file)
     while state.links:
-        # A name with a number tells more than `latest`, if both lead to the same directory.
         state.links.sort(reverse=True)
         *_, path = state.links.pop()
         _follow(state, path, enter, on_file)
@@ -110,10 +109,17 @@ def _walk_tree(state: _Walk, top: Path, real_top: str, depth: int, enter: Enter,
             if inner not in state.seen:
                 state.seen.add(inner)
                 on_file(path / name, inner)
-        state.links += [(read_name(Path(name)) is None, level, name, path / name) for name in folder.links]
+        state.links += [(_turn(name), level, name, path / name) for name in folder.links]
         if level < _MAX_DEPTH:
             names = sorted(name for name in folder.here.folders if not name.startswith("."))
             waiting += [(path / name, f"{real}/{name}", level + 1) for name in names]
+
+
+def _turn(name: str) -> int:
+    """When to follow a link: of several that lead to one directory, `latest` and `best` tell least."""
+    if read_name(Path(name)):
+        return 0
+    return 2 if announces(name) or is_best(name) else 1
 
 
 def _list(path: Path, real: str, depth: int) -> Folder:
