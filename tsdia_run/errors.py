@@ -6,6 +6,7 @@
       NotFoundError                      66  no such config, script, interpreter or run
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
         TornCheckpointError              65  a checkpoint that a script wants to load
+        UnrecognisedCheckpointsError     65  files that may be checkpoints, and none that is known to be one
       RunDirectoryError                  73  the run directory can't be claimed
         CheckpointDirectoryExistsError   73  there is a run in it already
       RunAliveError                      75  a live run holds the directory
@@ -96,6 +97,10 @@ class DamagedRunError(TsdiaRunError):
 
 class TornCheckpointError(DamagedRunError):
     """A checkpoint is known to be damaged or unfinished; nothing of it was loaded."""
+
+
+class UnrecognisedCheckpointsError(DamagedRunError):
+    """The script saved files that may be checkpoints; starting from the beginning might overwrite them."""
 
 
 class RunDirectoryError(TsdiaRunError):

@@ -235,14 +235,14 @@ def test_other_keys_change_on_a_resume_and_only_there(project: Path) -> None:
         ("checkpoint-30", ""),
         ("epoch_2", ""),
         ("step_30", ""),
-        ("any name", "model.safetensors"),  # an empty one: the length of the header, and the header
+        ("any name", "random_states_0.pkl"),
     ],
 )
 def test_what_others_left_is_adopted_and_nothing_of_theirs_changes(project: Path, name: str, said: str) -> None:
     theirs = project / "theirs"
     (theirs / name).mkdir(parents=True)
     (theirs / "config.yml").write_text("training: {checkpoint: {save_dir: theirs, resume: }}\n")
-    (theirs / name / (said or "state.json")).write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    (theirs / name / (said or "state.json")).write_bytes(b"\x80\2}.")
     (project / "train.py").write_text("import sys, yaml\nprint(yaml.safe_load(open(sys.argv[2]))['training'])\n")
     before = {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()}
     done = tsdia_run("resume", "theirs", "--launcher", "python", cwd=project)

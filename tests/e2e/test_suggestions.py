@@ -308,3 +308,63 @@ def test_metrics_that_are_not_shown(lab: Path) -> None:
     said = tsdia_run("info", "runs/exp", cwd=lab).stdout
     shown = json.loads(paste(the(said, "--json"), lab).stdout)
     assert len(shown["metrics"]) == 50
+
+
+ODD = """\
+import os, sys
+out = os.environ["TSDIA_RUN_DIR"]
+start = int(sys.argv[2].rpartition("-")[2].split(".")[0]) if len(sys.argv) > 2 else 0
+print("from", start)
+os.makedirs(out + "/net", exist_ok=True)
+for step in range(start + 10, 31, 10):
+    open(f"{out}/net/v3-{step}.msgpack", "x").write("state")
+    if step == 20:
+        sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize("command", ["ensure", "resume"])
+def test_files_that_may_be_checkpoints(lab: Path, command: str) -> None:
+    (lab / "odd.py").write_text(ODD)
+    start = ("--entrypoint", "odd.py", "--launcher", "python", "--name", "odd", "--resume-args", "--load {checkpoint}")
+    assert tsdia_run("new", *start, cwd=lab).returncode == 3
+    words = start if command == "ensure" else ("runs/odd",)
+    refused = tsdia_run(command, *words, cwd=lab)
+    assert refused.returncode == 65
+    assert "net/v3-20.msgpack" in refused.stderr
+    assert "checkpoints.pattern" in refused.stderr
+    assert len(states(lab / "runs/odd")) == 1
+    done = paste(the(refused.stderr, "--checkpoint-pattern"), lab)
+    assert (done.returncode, done.stdout) == (0, "from 20\n"), done.stderr
+    assert states(lab / "runs/odd") == ["failed", "completed"]
+
+
+def test_files_that_are_no_checkpoints(lab: Path) -> None:
+    (lab / "odd.py").write_text(ODD.replace('"x"', '"w"'))
+    start = ("--entrypoint", "odd.py", "--launcher", "python", "--name", "odd", "--resume-args", "")
+    assert tsdia_run("new", *start, cwd=lab).returncode == 3
+    refused = tsdia_run("ensure", *start, cwd=lab)
+    assert paste(the(refused.stderr, "--from-scratch"), lab).stdout == "from 0\n"
+
+
+def test_restarts_stop_where_files_may_be_checkpoints(lab: Path) -> None:
+    (lab / "odd.py").write_text(ODD)
+    start = ("--entrypoint", "odd.py", "--launcher", "python", "--name", "odd", "--resume-args", "--load {checkpoint}")
+    done = tsdia_run("new", *start, "--max-restarts", "2", cwd=lab)
+    assert done.returncode == 65
+    assert "net/v3-20.msgpack" in done.stderr
+    assert states(lab / "runs/odd") == ["failed"]
+    assert paste(the(done.stderr, "--checkpoint-pattern"), lab).stdout == "from 20\n"
+
+
+def test_a_restart_tells_what_was_saved(lab: Path) -> None:
+    (lab / "weights.py").write_text(
+        "import os, sys\n"
+        "open(os.environ['TSDIA_RUN_DIR'] + '/model.safetensors', 'wb').write(b'\\x02' + b'\\0' * 7 + b'{}')\n"
+        "sys.exit(3 if os.environ['TSDIA_RUN_ATTEMPT'] == '0' else 0)\n"
+    )
+    env = {"TSDIA_RUN_OPT_LAUNCHER": "python"}
+    (lab / "tsdia-run.yml").write_text("restarts: {backoff_s: 0}\n")
+    done = tsdia_run("new", "--entrypoint", "weights.py", "--name", "w", "--max-restarts", "1", cwd=lab, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "the beginning: only weights were saved (model.safetensors)" in done.stderr

@@ -12,7 +12,7 @@ import pytest
 from tests.support.checkpoints import DAMAGES
 from tests.support.saving import Saver
 from tests.support.zygote import Zygote
-from tsdia_run.rundir.checkpoints import Manifest, State, judge
+from tsdia_run.rundir.checkpoints import Manifest, State, find, judge
 from tsdia_run.rundir.checkpoints.best import point
 from tsdia_run.supervise.hasher import add_hashes
 
@@ -52,6 +52,15 @@ def test_a_save_is_sealed_with_what_is_known(saved: Path) -> None:
     assert (sealed.run_id, sealed.attempt, sealed.world_size, sealed.ranks) == ("the-run", 0, 1, (0,))
     checked = subprocess.run(["sha256sum", "-c", "tsdia-checkpoint.sha256"], cwd=saved / "step_30", check=False)
     assert checked.returncode == 0
+
+
+def test_the_step_of_a_save_is_of_the_training_and_not_of_its_validation(saver: Saver) -> None:
+    saver.run("log=25", "val=2", "save=epoch_2", "log=26", "save=anything", "save=step_40/state")
+    assert (whole(saver.root / "epoch_2").step, whole(saver.root / "epoch_2").epoch) == (25, 2)
+    assert whole(saver.root / "anything").step == 26
+    assert whole(saver.root / "step_40" / "state").step == 40
+    assert whole(saver.root / "step_40").step == 40
+    assert [one.path.name for one in find(saver.root)] == ["epoch_2", "anything", "step_40"]
 
 
 def test_two_ranks_seal_together_one_alone_and_one_late(saver: Saver) -> None:

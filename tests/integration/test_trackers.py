@@ -150,6 +150,25 @@ def test_tensorboard_has_the_whole_config_flat(run: Run, ranks: int) -> None:
     assert "0123456789abcdef" not in str(events(run.run_dir / "tb"))
 
 
+def test_tensorboard_forgets_what_lies_beyond_the_step_of_the_manifest(run: Run) -> None:
+    body = """
+import time
+from accelerate import Accelerator
+accelerator = Accelerator(cpu=True, log_with="tensorboard", project_dir=".")
+accelerator.init_trackers("logs")
+for step in range(1, 6):
+    accelerator.log({"loss": 1.0}, step=step)
+accelerator.log({"val_loss": 1.0}, step=0)
+if not os.environ.get("TSDIA_RUN_CHECKPOINT"):
+    accelerator.save_state("epoch_0")
+accelerator.end_training()
+"""
+    run.attempt(body, hooks="trackers,checkpoints")
+    run.attempt(body, 1, hooks="trackers,checkpoints", env={"TSDIA_RUN_CHECKPOINT": str(run.run_dir / "epoch_0")})
+    starts = [event.step for event in events(run.run_dir) if event.session_log.status == 1]
+    assert starts == [6]
+
+
 def test_tensorboard_keeps_the_text_of_a_config_without_secrets(run: Run) -> None:
     run.attempt(TENSORBOARD, config="model: {size: 3}  # as it was written\n")
     assert "# as it was written" in str(events(run.run_dir / "tb"))

@@ -20,9 +20,10 @@ PACKAGE = Path(tsdia_run.__file__).parent
 ALLOWED = {
     "errors": set(),
     "words": set(),
+    "patterns": set(),
     "config": {"errors", "words"},
-    "settings": {"errors", "words"},
-    "rundir": {"config", "settings", "errors", "words"},
+    "settings": {"errors", "words", "patterns"},
+    "rundir": {"config", "settings", "errors", "words", "patterns"},
     "launch": {"rundir", "config", "settings", "errors", "words"},
     "supervise": {"rundir", "config", "settings", "errors", "words"},
     "report": {"rundir", "config", "settings", "errors", "words"},
@@ -32,11 +33,12 @@ ALLOWED = {
     "examples": set(),
 }
 PURE = [
-    "errors", "words", "settings/kinds", "settings/declared", "settings/layers",
+    "errors", "words", "patterns", "settings/kinds", "settings/declared", "settings/layers",
     "config/document", "config/edits", "config/json_text",
     "config/node_edits", "config/nodes", "config/steps", "config/surprises", "config/toml_edits", "config/writing",
     "config/yaml_text",
-    "rundir/checkpoints/retention", "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
+    "rundir/checkpoints/retention", "rundir/checkpoints/naming", "rundir/checkpoints/kinds", "rundir/checkpoints/order",
+    "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes",
     "training/flat", "training/model_summary",

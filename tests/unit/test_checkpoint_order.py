@@ -1,16 +1,19 @@
-"""Steps order checkpoints; where a family has none, its numbers do; names and times never."""
+"""Numbers order a family of names; families are ordered by the steps of manifests, else by times, else by steps."""
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import checkpoints as made
-from tsdia_run.rundir.checkpoints import find, manifest, parse_name
+from tsdia_run.rundir.checkpoints import find, manifest, parse_name, read_name
 from tsdia_run.rundir.checkpoints.finding import Checkpoint, Found, in_order
 
 RUN = Path("run")
@@ -19,6 +22,10 @@ RUN = Path("run")
 def found(name: str, step: int | None = None) -> Found:
     path = RUN / name
     return Found(parse_name(path) or Checkpoint(path), step)
+
+
+def announced(path: Path) -> Checkpoint:
+    return read_name(path) or Checkpoint(path)
 
 
 def ordered(*members: Found) -> list[str]:
@@ -76,7 +83,9 @@ def test_no_manifest_ever_puts_a_lower_number_after_a_higher_one(pairs: list[tup
 def test_what_is_found_in_a_run(tmp_path: Path) -> None:
     saved = made.state(tmp_path / "checkpoints" / "checkpoint_0")
     manifest.write(saved, replace(made.seal(saved), step=30, epoch=1))
-    made.state(tmp_path / "anything")
+    old = made.state(tmp_path / "anything")
+    for path in (*old.iterdir(), old):
+        os.utime(path, (1, 1))
     made.state(tmp_path / ".checkpoint-epoch1-step9")
     made.state(tmp_path / "wandb" / "step_3")
     (tmp_path / "step_20").mkdir()
@@ -86,3 +95,63 @@ def test_what_is_found_in_a_run(tmp_path: Path) -> None:
         Checkpoint(tmp_path / "step_20", step=20),
         Checkpoint(saved, step=30, epoch=1, iteration=0),
     )
+
+
+NAMES = st.sampled_from(
+    ["checkpoint-{}", "checkpoint_{}", "epoch-{}", "model_{:06}.pt", "a/step_{}", "ckpt{}.pt", "last", "interrupted"]
+)
+saved = st.builds(
+    lambda name, number, step, at: Found(announced(RUN / name.format(number)), step, saved_s=at),
+    NAMES,
+    st.integers(0, 200),
+    st.none() | st.integers(0, 50),
+    st.none() | st.floats(0, 50),
+)
+many = st.lists(saved, max_size=12, unique_by=lambda one: one.named.path)
+
+
+@given(many, st.randoms())
+def test_the_order_does_not_depend_on_how_the_checkpoints_were_met(members: list[Found], random: Random) -> None:
+    shuffled = list(members)
+    random.shuffle(shuffled)
+    assert in_order(shuffled) == in_order(members)
+    assert {one.path for one in in_order(members)} == {one.named.path for one in members}
+
+
+@given(many)
+def test_numbers_are_compared_as_numbers_within_every_family(members: list[Found]) -> None:
+    families: dict[object, list[int]] = {}
+    for one in in_order(members):
+        digits = re.findall(r"\d+", one.path.name)
+        if digits:
+            families.setdefault((one.path.parent, re.sub(r"\d+", "#", one.path.name)), []).append(int(digits[0]))
+    assert all(numbers == sorted(numbers) for numbers in families.values())
+
+
+@given(many, NAMES)
+def test_what_was_saved_last_and_is_ahead_is_the_newest(members: list[Found], name: str) -> None:
+    path = RUN / "z" / name.format(1)
+    newest = Found(Checkpoint(path), 500, saved_s=51.0)
+    assert in_order([newest, *members])[-1].path == path
+
+
+@given(many)
+def test_without_manifests_families_are_compared_by_time(members: list[Found]) -> None:
+    last = Found(Checkpoint(RUN / "z" / "last"), saved_s=51.0)
+    timed = [replace(one, step=None, saved_s=one.saved_s or 0.0) for one in members]
+    assert in_order([last, *timed])[-1].path == last.named.path
+    first = replace(last, saved_s=-1.0)
+    assert in_order([first, *timed])[0].path == last.named.path
+
+
+def test_steps_that_begin_anew_with_each_epoch() -> None:
+    names = ("epoch_1_step_900", "epoch_2_step_100", "epoch_10_step_5")
+    assert [one.path.name for one in in_order([Found(announced(RUN / name)) for name in names])] == [*names]
+
+
+def test_metrics_in_names_order_nothing() -> None:
+    members = [
+        Found(Checkpoint(RUN / "best-0.9.pt"), saved_s=1.0),
+        Found(Checkpoint(RUN / "best-0.12.pt"), saved_s=2.0),
+    ]
+    assert [one.path.name for one in in_order(members)] == ["best-0.9.pt", "best-0.12.pt"]

@@ -114,6 +114,7 @@ def test_a_manifest_that_names_files_elsewhere_is_not_followed(sealed: Path, nam
         (["pytorch_model/latest"], "random_states_0.pkl is missing, which save_state writes last"),
         (["model.safetensors", "optimizer.pt"], "trainer_state.json is missing, which transformers resumes by"),
         (["model.safetensors", "optimizer.pt", "trainer_state.json"], None),
+        (["model.pt", "optimizer.pt"], None),
         (["a/__0_0.distcp", "b/__0_0.distcp", "a/.metadata"], "b/.metadata is missing, which is written last"),
         (["__0_0.distcp", ".metadata"], None),
     ],
@@ -179,3 +180,36 @@ def test_hostile_file_names_survive_the_hashes(tmp_path: Path) -> None:
     add_hashes(path)
     assert set(hashes.read(path, written) or {}) == set(written.files)
     assert judge(path, hashed=True).state is State.WHOLE
+
+
+@pytest.mark.parametrize(
+    "name", ["ckpt.pt", "last.pth.tar", "epoch=3-step=99.ckpt", "model_9.pth", "state_9.pkl", "c.npz"]
+)
+@pytest.mark.parametrize("damage", ["cut in half", "empty"])
+def test_a_single_file_is_judged_by_its_structure(tmp_path: Path, name: str, damage: str) -> None:
+    path = tmp_path / name
+    made.torch_file(path)
+    assert judge(path).state is State.UNVERIFIED
+    made.DAMAGES[damage](path)
+    assert judge(path).state is State.TORN
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "state"),
+    [
+        ("ckpt.pt", b"{}", State.UNVERIFIED),
+        ("ckpt.pt", b"P", State.TORN),
+        ("ckpt.pt", b"PK\x03", State.TORN),
+        ("state_9.pkl", b"\x80\x04N.", State.UNVERIFIED),
+        ("state_9.pkl", b"\x80\x04\x95\x10\0", State.TORN),
+        ("old.pt", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02", State.UNVERIFIED),
+        ("ck-9.msgpack", b"\x81", State.UNVERIFIED),
+        ("ck-9.msgpack", b"", State.TORN),
+        ("w.h5", b"\x89HDF\r\n\x1a\n\0" + bytes(31) + (48).to_bytes(8, "little"), State.UNVERIFIED),
+        ("w.h5", b"\x89HDF\r\n\x1a\n\0" + bytes(31) + (49).to_bytes(8, "little"), State.TORN),
+        ("w.safetensors", (8).to_bytes(8, "little") + b"{}", State.TORN),
+    ],
+)
+def test_formats_of_single_files(tmp_path: Path, name: str, content: bytes, state: State) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert judge(tmp_path / name).state is state

@@ -136,3 +136,51 @@ def test_a_reader_makes_up_for_what_the_supervisor_did_not_write(tmp_path: Path)
     replaced = metrics.read_summary(layout)
     assert replaced is not None
     assert list(replaced.series) == ["b"]
+
+
+def of_two_axes(attempt: int, first: int, last: int) -> bytes:
+    """A loss every step, and a validation loss with its epoch, of 10 steps, as its step."""
+    lines = []
+    for step in range(first, last):
+        lines.append(line(step, attempt, loss=attempt))
+        if step % 10 == 9:
+            lines.append(line(step // 10, attempt, val_loss=attempt))
+    return b"".join(lines)
+
+
+@given(
+    ends=st.lists(st.integers(10, 100), min_size=1, max_size=4),
+    backs=st.lists(st.integers(0, 9), min_size=4, max_size=4),
+    limit_bytes=st.integers(1, 4000),
+)
+def test_each_metric_is_superseded_by_its_own_steps(
+    ends: list[int], backs: list[int], limit_bytes: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("m") / "metrics.jsonl"
+    data, at = b"", 0
+    losses: dict[int, float] = {}
+    val_losses: dict[int, float] = {}
+    for attempt, end in enumerate(ends):
+        first = min(at, 10 * backs[attempt])  # a checkpoint after each epoch
+        at = first + end
+        data += of_two_axes(attempt, first, at)
+        for expected, position in ((losses, first), (val_losses, first // 10)):
+            for step in [step for step in expected if step >= position]:
+                del expected[step]
+        losses |= dict.fromkeys(range(first, at), float(attempt))
+        val_losses |= {step // 10: float(attempt) for step in range(first, at) if step % 10 == 9}
+    path.write_bytes(data)
+    summary = summary_of(path, limit_bytes=limit_bytes)
+    assert summary.series["loss"].points == list(losses.items())
+    assert summary.series["val_loss"].points == list(val_losses.items())
+    assert summary.last_step == max(losses)
+
+
+def test_a_metric_by_epoch_that_comes_first_supersedes_no_steps(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(of_two_axes(0, 0, 40) + line(3, 1, val_loss=0.5) + line(30, 1, loss=7))
+    summary = summary_of(path)
+    points = summary.series["loss"].points
+    assert (len(points), *points[-1:]) == (31, (30, 7))
+    assert summary.series["val_loss"].points == [(0, 0), (1, 0), (2, 0), (3, 0.5)]
+    assert summary.starts == {0: 0, 1: 30}

@@ -200,3 +200,20 @@ def test_the_words_of_a_flag_are_split_as_a_shell_does() -> None:
     assert flags_layer({"resume_args": ""}).values == {"resume_args": ()}
     with pytest.raises(UsageError, match="--resume-args takes a list of texts"):
         flags_layer({"resume_args": "--load 'x"})
+
+
+@pytest.mark.parametrize("value", ["weights/ck-{step}.msgpack", ["a-{epoch}", "**/*.npz"], "w/[a-c]?.h5", "ck-{step}/"])
+def test_patterns_of_checkpoints(value: object) -> None:
+    found = read_layer("c.yml", {"checkpoints": {"pattern": value}}, at).values["checkpoints.pattern"]
+    assert found == ((value,) if isinstance(value, str) else tuple(value))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "/abs/ck-{step}", "../ck-{step}", "a//b", "ck-{stpe}", "ck-{step}-{step}", "ck-{step", "ck-}", "[z-a]", "[", 3,
+     ["ok", ""], {"a": 1}, "a\0b"],
+)  # fmt: skip
+def test_patterns_that_can_match_nothing_are_errors_with_a_place(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"`checkpoints.pattern` must be a glob below the run") as caught:
+        read_layer("c.yml", {"checkpoints": {"pattern": value}}, at)
+    assert caught.value.place is not None

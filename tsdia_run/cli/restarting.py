@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from tsdia_run.cli.attempt import carry_out
 from tsdia_run.cli.detaching import stay
 from tsdia_run.cli.screen import Screen
-from tsdia_run.errors import DamagedRunError, TsdiaRunError
+from tsdia_run.errors import DamagedRunError, TsdiaRunError, UnrecognisedCheckpointsError
 from tsdia_run.launch import plan as plans
 from tsdia_run.launch import resumption
 from tsdia_run.launch.plan import Plan
@@ -55,6 +56,8 @@ def carry_through(
     while isinstance(decision := decide(tried, restarts.max, restarts.backoff_s), Restart):
         try:
             plan = _again(plan, ended.run)
+        except UnrecognisedCheckpointsError:
+            raise
         except TsdiaRunError as error:
             screen.warn(f"no restart: {error.message}")
             return ended
@@ -87,15 +90,27 @@ def _again(plan: Plan, run: Run) -> Plan:
     choice = resumption.choose(Source(plan.layout, run, None), None, rewinding.superseded(run, plan.layout))
     if choice.chosen is None and choice.skipped:
         raise DamagedRunError(f"no checkpoint of {shown(run_dir)} is whole")
+    if choice.chosen is None:
+        resumption.refuse_unrecognised(plan.layout, None)
     checkpoint = choice.chosen.path if choice.chosen else None
     return plans.make(replace(plan.request, number=run.last.number + 1, checkpoint=checkpoint, is_restart=True))
+
+
+def _beginning(run_dir: Path) -> str:
+    found = checkpoints.survey(run_dir)
+    names = [os.path.relpath(path, run_dir) for path in found.exports]
+    if found.checkpoints:
+        return "the beginning"
+    return (
+        f"the beginning: only weights were saved ({', '.join(names)})" if names else "the beginning: nothing was saved"
+    )
 
 
 def _announce(screen: Screen, plan: Plan, decision: Restart) -> None:
     most = plan.request.settings.restarts.max
     which = f"restart {decision.number} of {most}" if decision.number else "restart, since it had got on"
     start = plan.request.checkpoint
-    where = shown(start) if start else "the beginning: nothing was saved"
+    where = shown(start) if start else _beginning(plan.request.run_dir)
     screen.note(f"{which} in {duration(decision.delay_s)}, from {where}")
     for note in plan.notes:
         screen.note(note)

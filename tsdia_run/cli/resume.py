@@ -50,8 +50,8 @@ Allow = Annotated[
         "--allow",
         envvar="TSDIA_RUN_OPT_ALLOW",
         metavar="CHANGE",
-        help="A change since the checkpoint that is meant: model or world-size; may be repeated."
-        " Example: --allow model",
+        help="A change since the checkpoint that is meant: model or world-size; weights: resume from weights alone;"
+        " may be repeated. Example: --allow model",
     ),
 ]
 NewConfig = Annotated[

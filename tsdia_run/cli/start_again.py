@@ -102,9 +102,9 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
     guard.refuse_living(layout.root)
     last = _last(source, wish)
     _refuse_completed(wanted, last.run, layout, wish)
-    choice = _choose(source, last.run, wish)
     before = [last.recorded.settings] if last.recorded else asked.file_layers(last.document, wanted.cwd)
     settings = resolve([wanted.flags, *section, *before])
+    choice = _choose(wanted, source, last.run, wish, settings)
     planned = _plan(wanted, layout, last, settings, wish, choice)
     redactor = Redactor.from_environment({**wanted.environ, **planned.command.environment})
     provenance = prepare.capture_provenance(planned, redactor)
@@ -126,7 +126,7 @@ def start(wanted: Wanted, source: Source, wish: Wish, section: Sequence[Layer] =
         if source.run and source.run.state in LIVE and run.last.outcome:
             # Its supervisor was killed, so nobody has told it yet.
             screen.note(f"attempt {run.last.number}: {run.state.value}: {run.last.outcome.reason}")
-        superseded = rewinding.beyond(layout, planned.request.checkpoint)
+        superseded = rewinding.beyond(layout, planned.request.checkpoint, settings.checkpoints.pattern)
         if superseded:
             screen.note(f"kept, but no longer counted: {', '.join(superseded)}")
         on_started = leave_terminal(claim) if wanted.is_detached else stay
@@ -156,13 +156,19 @@ def _refuse_completed(wanted: Wanted, run: Run | None, layout: RunLayout, wish: 
     )
 
 
-def _choose(source: Source, run: Run | None, wish: Wish) -> Choice:
+def _choose(wanted: Wanted, source: Source, run: Run | None, wish: Wish, settings: Settings) -> Choice:
     superseded = rewinding.superseded(run, source.layout) if run else frozenset()
     if wish.from_scratch and wish.checkpoint is None and source.named is None:
         return Choice(None, ())
-    choice = resumption.choose(source, wish.checkpoint, superseded)
+    choice = resumption.choose(
+        source,
+        wish.checkpoint,
+        superseded,
+        settings.checkpoints.pattern,
+        allows_weights=Kind.WEIGHTS in wish.allow,
+    )
     if choice.chosen is None:
-        raise resumption.none_whole(source, choice.skipped)
+        raise resumption.none_whole(source, choice.skipped, wanted.typed)
     return choice
 
 
@@ -261,9 +267,9 @@ def _adopted(layout: RunLayout) -> Run:
     return Run(os.urandom(6).hex(), layout.root.name, began, source_config=source, attempts=(attempt,))
 
 
-def has_saved(layout: RunLayout) -> bool:
-    """Whether the run has any checkpoint, whole or not."""
-    return bool(checkpoints.find(layout.root))
+def has_saved(layout: RunLayout, settings: Settings) -> bool:
+    """Whether the run has any checkpoint, complete or not."""
+    return bool(checkpoints.find(layout.root, settings.checkpoints.pattern or None))
 
 
 def examine(wanted: Wanted, beginning: Beginning) -> State | None:
@@ -284,7 +290,7 @@ def examine(wanted: Wanted, beginning: Beginning) -> State | None:
     if changed and contents.never_began(layout.root):
         return None
     if changed:
-        raise _of_another_config(wanted.typed, beginning.document, layout, run.state, changed)
+        raise _of_another_config(wanted.typed, beginning, run.state, changed)
     return run.state
 
 
@@ -310,10 +316,11 @@ def _config_changes(planned: Plan, layout: RunLayout) -> tuple[Change, ...]:
 
 
 def _of_another_config(
-    typed: Typed, document: Document | None, layout: RunLayout, state: State, changed: Sequence[Change]
+    typed: Typed, beginning: Beginning, state: State, changed: Sequence[Change]
 ) -> RunDirectoryError:
+    layout, document = RunLayout(beginning.directory), beginning.document
     told = "".join(f"\n  {change.text}" for change in changed)
-    if has_saved(layout) and document is not None:
+    if has_saved(layout, beginning.settings) and document is not None:
         resumed = typed.as_resume(layout.root).having("--config", document.source)
         resumed = resumed.having("--again") if state is State.COMPLETED else resumed
         instead = f"Go on with the change: {resumed.text()}"

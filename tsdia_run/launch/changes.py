@@ -18,7 +18,7 @@ _ABSENT = object()
 
 
 class Kind(Enum):
-    """What changed, in the word that ``--allow`` takes."""
+    """What changed, in the word that ``--allow`` takes; ``weights`` is what ``--from`` may name besides checkpoints."""
 
     MODEL = "model"
     WORLD_SIZE = "world-size"
@@ -26,6 +26,7 @@ class Kind(Enum):
     CODE = "code"
     PACKAGES = "packages"
     ARGUMENTS = "arguments"
+    WEIGHTS = "weights"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.references import kept_as
 from tsdia_run.rundir.atomic import write_bytes, write_json
+from tsdia_run.rundir.checkpoints.patterns_file import store_patterns
 from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.rundir.redaction import REDACTED, Redactor
@@ -49,6 +50,7 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
     # It may be there: of a start that was killed before it got into the record.
     attempt.root.mkdir(parents=True, exist_ok=True)
     plan.layout.logs.mkdir(exist_ok=True)
+    store_patterns(plan.layout, plan.request.settings.checkpoints.pattern)
     if plan.script_config is not None:
         _write_config(attempt, plan)
     if plan.accelerate_config is not None:
@@ -99,7 +101,7 @@ def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[
     for name in _ARGUMENTS:
         if name in values:
             values[name] = redactor.argv(values[name])
-    for group in ("accelerate", "logs", "wandb", "metrics", "hooks", "hang"):
+    for group in ("accelerate", "logs", "wandb", "metrics", "hooks", "checkpoints", "hang"):
         values[group] = {key: value for key, value in values[group].items() if value not in (None, ())}
     if "flags" in values["accelerate"]:
         values["accelerate"]["flags"] = redactor.argv(values["accelerate"]["flags"])

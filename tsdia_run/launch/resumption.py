@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
+from tsdia_run.errors import DamagedRunError, NotFoundError, UnrecognisedCheckpointsError, UsageError
 from tsdia_run.rundir import checkpoints, metrics, record
-from tsdia_run.rundir.checkpoints import Checkpoint, Choice, Verdict, best
+from tsdia_run.rundir.checkpoints import Checkpoint, Choice, Kind, Survey, Verdict, best
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
-from tsdia_run.rundir.suggestions import Suggestions
+from tsdia_run.rundir.suggestions import CHECKPOINT_PATTERN, Suggestions, Typed, pattern_for, shown
 from tsdia_run.words import count
 
 LATEST, BEST = "latest", "best"
@@ -47,7 +47,12 @@ def find_source(target: str) -> Source:
         NotFoundError: There is nothing, or neither a run nor a checkpoint.
         DamagedRunError: The record can't be read, or ``target`` is in a run but no checkpoint of it.
     """
-    path = _unlinked(Path(os.path.abspath(os.path.expanduser(target))))
+    typed = Path(os.path.abspath(os.path.expanduser(target)))
+    layout = _enclosing(typed)
+    linked = _same(checkpoints.find(layout.root), typed) if layout and layout.root != typed else None
+    if layout and linked:
+        return Source(layout, record.read(layout.record), linked)
+    path = _unlinked(typed)
     if not os.path.lexists(path):
         raise NotFoundError(f"{target} does not exist", hint="Name a run directory, or a checkpoint in one.")
     layout = _enclosing(path)
@@ -56,50 +61,75 @@ def find_source(target: str) -> Source:
     run = record.read(layout.record)
     if path == layout.root:
         return Source(layout, run, None)
-    found = checkpoints.find(layout.root)
-    if not any(checkpoint.path == path for checkpoint in found):
-        raise DamagedRunError(f"{target} is not a checkpoint", hint=_known(found, layout) or _from_start(layout))
-    return Source(layout, run, path)
+    survey = checkpoints.survey(layout.root)
+    found = _same(survey.checkpoints, path)
+    if found is None and path not in survey.exports:
+        raise DamagedRunError(
+            f"{target} is not a checkpoint", hint=_known(survey.checkpoints, layout) or _from_start(layout)
+        )
+    return Source(layout, run, found or path)
+
+
+def _same(found: Sequence[Checkpoint], path: Path) -> Path | None:
+    """The checkpoint that a path leads to, as it is known in its run."""
+    real = os.path.realpath(path)
+    return next((one.path for one in found if one.path == path or os.path.realpath(one.path) == real), None)
 
 
 def _left_by_others(path: Path, target: str) -> Source:
-    found = checkpoints.find(path)
-    if found:
-        return Source(RunLayout(path), None, None)
-    if checkpoints.parse_name(path) or checkpoints.has_state(path):
+    if checkpoints.kind_of(path) is not None:
         # Accelerate's automatic naming has a folder of its own for them.
         root = path.parent.parent if path.parent.name == "checkpoints" else path.parent
         return Source(RunLayout(root), None, path)
+    if path.is_dir() and checkpoints.find(path):
+        return Source(RunLayout(path), None, None)
     raise NotFoundError(
         f"{target} is neither a run nor a checkpoint, and has no checkpoint inside",
         hint="Name a directory that `tsdia-run new` made, a checkpoint, or a folder of checkpoints.",
     )
 
 
-def choose(source: Source, wish: str | None, superseded: Collection[Path]) -> Choice:
+def choose(
+    source: Source,
+    wish: str | None,
+    superseded: Collection[Path],
+    patterns: Sequence[str] | None = None,
+    *,
+    allows_weights: bool = False,
+) -> Choice:
     """The checkpoint to start from; its files are compared with their hashes, where it has some.
 
     Args:
         source: The run, and the checkpoint that was named with it.
         wish: ``--from``: ``latest``, ``best``, a checkpoint's name, or a step. None for the newest whole one.
         superseded: Checkpoints that a later resume went back behind: never chosen by themselves.
+        patterns: ``checkpoints.pattern``; None for that of the run's newest attempt.
+        allows_weights: Whether an export may be named, which has weights alone.
 
     Raises:
-        UsageError: A checkpoint was named twice.
+        UsageError: A checkpoint was named twice, or an export was named without consent.
         NotFoundError: What was wished for is not there.
         DamagedRunError: What was named is torn.
     """
+    survey = checkpoints.survey(source.layout.root, patterns)
+    found = survey.checkpoints
     if source.named is not None:
         if wish is not None:
             raise UsageError(
                 f"{source.named.name} and --from {wish} both name a checkpoint",
                 hint="Name the run directory with --from, or the checkpoint without it.",
             )
-        return _named(source.named)
-    found = checkpoints.find(source.layout.root)
-    if wish in (None, LATEST):
+        path = source.named
+    elif wish in (None, LATEST):
         return checkpoints.newest_whole([one for one in found if one.path not in superseded], hashed=True)
-    return _named(_best(source.layout, found) if wish == BEST else _wished(wish or "", found, source.layout))
+    else:
+        path = _best(source.layout, found) if wish == BEST else _wished(wish or "", survey, source.layout)
+    if not allows_weights and path not in (one.path for one in found) and checkpoints.kind_of(path) is Kind.EXPORT:
+        raise UsageError(
+            f"{os.path.relpath(path, source.layout.root)} has weights alone: optimizer and step would start from zero",
+            hint="If that is meant, add: --allow weights",
+        )
+    return _named(path)
 
 
 def _named(path: Path) -> Choice:
@@ -113,18 +143,23 @@ def _named(path: Path) -> Choice:
 
 def _best(layout: RunLayout, found: Sequence[Checkpoint]) -> Path:
     target = best.target(layout.best)
-    if target is None or target not in (one.path for one in found):
+    named = None if target is None else _same(found, target)
+    if named is None:
         raise NotFoundError(f"{layout.root} has no best_checkpoint", hint=_known(found, layout) or "Use --from latest.")
-    return target
+    return named
 
 
-def _wished(wish: str, found: Sequence[Checkpoint], layout: RunLayout) -> Path:
-    named = [one for one in found if wish.rstrip("/") in (one.path.name, os.path.relpath(one.path, layout.root))]
+def _wished(wish: str, survey: Survey, layout: RunLayout) -> Path:
+    found = survey.checkpoints
+    paths = [*survey.exports, *(one.path for one in found)]
+    named = [path for path in paths if wish.rstrip("/") in (path.name, os.path.relpath(path, layout.root))]
     if not named and wish.isdecimal():
-        named = [one for one in found if int(wish) in (one.step, one.iteration if one.step is None else None)]
-    if not named:
+        named = [one.path for one in found if int(wish) in (one.step, one.iteration if one.step is None else None)]
+    # A link: `latest`, `best`.
+    linked = None if named else _same(found, layout.root / wish)
+    if not named and linked is None:
         raise NotFoundError(f"{layout.root} has no checkpoint {wish}", hint=_known(found, layout) or "It has none.")
-    return named[-1].path
+    return linked or named[-1]
 
 
 def _known(found: Sequence[Checkpoint], layout: RunLayout) -> str:
@@ -136,15 +171,50 @@ def _from_start(layout: RunLayout) -> str:
     return f"Start again from the beginning: {Suggestions(layout).start_over()}"
 
 
-def none_whole(source: Source, skipped: Sequence[Verdict]) -> DamagedRunError:
+def none_whole(source: Source, skipped: Sequence[Verdict], typed: Typed | None = None) -> DamagedRunError:
     """The error for a run without any whole checkpoint."""
     root = source.layout.root
+    exports = checkpoints.survey(root).exports
     reasons = "".join(f"\n  {os.path.relpath(one.path, root)}: {one.reason}" for one in skipped[:_MAX_NAMES])
     what = "no whole checkpoint" if skipped else "no checkpoint"
+    if not skipped:
+        refuse_unrecognised(source.layout, typed)
+    if exports:
+        names = ", ".join(os.path.relpath(path, root) for path in exports[:_MAX_NAMES])
+        reasons += f"\n  with weights alone: {names} (--from NAME --allow weights starts from one)"
     return DamagedRunError(
         f"{root} has {what} to resume from{reasons}",
         hint=f"Start from the beginning in the same run: {Suggestions(source.layout).resume('--from-scratch')}"
         + (f"\n{_from_start(source.layout)}" if source.run else ""),
+    )
+
+
+def refuse_unrecognised(layout: RunLayout, typed: Typed | None, patterns: Sequence[str] | None = None) -> None:
+    """Refuse to start from the beginning where the script left files that may be checkpoints.
+
+    Args:
+        layout: The files of the run.
+        typed: The command that asks for it, for suggestions.
+        patterns: ``checkpoints.pattern``; None for that of the run's newest attempt.
+
+    Raises:
+        UnrecognisedCheckpointsError: It did.
+    """
+    found = [os.path.relpath(path, layout.root) for path in checkpoints.unrecognised(layout.root, patterns)]
+    if not found:
+        return
+    names = ", ".join(found[-_MAX_NAMES:]) + (", …" if len(found) > _MAX_NAMES else "")
+    suggest, pattern = Suggestions(layout), pattern_for(found[-1])
+    is_typed = typed is not None and typed.command in ("resume", "ensure")
+    named = (
+        typed.without("--from-scratch").having(CHECKPOINT_PATTERN, pattern).text()
+        if is_typed and typed is not None
+        else suggest.resume(CHECKPOINT_PATTERN, pattern)
+    )
+    raise UnrecognisedCheckpointsError(
+        f"{shown(layout.root)} has no checkpoint that tsdia-run recognises, but its script saved {names}",
+        hint=f"If these are checkpoints: {named}   (or set `checkpoints.pattern`)\n"
+        f"If they are not, start over in the same run: {suggest.resume('--from-scratch')}",
     )
 
 

@@ -14,7 +14,7 @@ from tsdia_run.report.logs import stream
 from tsdia_run.report.sight import Sight
 from tsdia_run.report.wandb import wandb_line
 from tsdia_run.rundir import checkpoints, holder, metrics, rewinding
-from tsdia_run.rundir.checkpoints import Checkpoint, best
+from tsdia_run.rundir.checkpoints import Checkpoint, best, files
 from tsdia_run.rundir.checkpoints import State as Soundness
 from tsdia_run.rundir.fields import read_object
 from tsdia_run.rundir.headline import best as best_point
@@ -123,6 +123,7 @@ class Info:
         headline: The metric that stands for it.
         metrics: All of them, without what was superseded.
         checkpoints: All of them, the oldest first.
+        exports: Directories and files with weights alone, relative to the run directory.
         disk: Bytes by part of the run directory, the largest first.
         wandb: Its W&B run, or how to upload what is offline.
         last_lines: The end of its log, where it failed.
@@ -137,6 +138,7 @@ class Info:
     headline: str | None
     metrics: tuple[MetricInfo, ...]
     checkpoints: tuple[CheckpointInfo, ...]
+    exports: tuple[str, ...]
     disk: tuple[tuple[str, int], ...]
     wandb: str | None
     last_lines: tuple[str, ...]
@@ -155,6 +157,7 @@ def gather(sight: Sight, *, verify: OnVerify | None = None) -> Info:
     is_live = sight.state in LIVE and sight.living is not Living.NOTHING
     has_attempt = run is not None and os.path.isdir(layout.attempt(run.last.number).root)
     found = configs.values(layout.attempt(run.last.number).config if run and has_attempt else layout.config)
+    saved = checkpoints.survey(layout.root)
     return Info(
         sight=sight,
         facts=facts.read(layout.attempt(run.last.number)) if run and has_attempt else None,
@@ -164,8 +167,9 @@ def gather(sight: Sight, *, verify: OnVerify | None = None) -> Info:
         highlights=tuple(configs.highlights(found or {})),
         headline=first.name if first else None,
         metrics=tuple(MetricInfo(name, one, best_point(name, one)) for name, one in summary.series.items()),
-        checkpoints=_checkpoints(sight, first.name if first else None, verify),
-        disk=_disk(layout.root),
+        checkpoints=_checkpoints(sight, saved.checkpoints, first.name if first else None, verify),
+        exports=tuple(os.path.relpath(path, layout.root) for path in saved.exports),
+        disk=_disk(layout.root, saved.checkpoints),
         wandb=wandb_line(layout.root, run.wandb_id if run else None),
         last_lines=_last_lines(sight) if sight.state in (State.FAILED, State.LOST) else (),
     )
@@ -198,11 +202,13 @@ def _attempts(sight: Sight, summary: Summary) -> tuple[AttemptInfo, ...]:
     return tuple(found)
 
 
-def _checkpoints(sight: Sight, metric: str | None, verify: OnVerify | None) -> tuple[CheckpointInfo, ...]:
+def _checkpoints(
+    sight: Sight, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
+) -> tuple[CheckpointInfo, ...]:
     root = sight.layout.root
     behind = rewinding.superseded(sight.run, sight.layout) if sight.run else frozenset()
     target = best.target(sight.layout.best)
-    return tuple(_checkpoint(root, one, metric, verify, behind, target) for one in checkpoints.find(root))
+    return tuple(_checkpoint(root, one, metric, verify, behind, target) for one in found)
 
 
 def _checkpoint(
@@ -224,30 +230,30 @@ def _checkpoint(
         step=one.step,
         epoch=one.epoch,
         metric=(written.metrics or {}).get(metric) if written and metric else None,
-        size_bytes=written.size_bytes if written and verdict.is_usable else _size(path),
+        size_bytes=written.size_bytes if written and verdict.is_usable else files.size_bytes(path),
         saved_at=written.saved_at if written else rewinding.saved_at(path),
         soundness=verdict.state,
         reason=verdict.reason,
         is_hashed=verdict.is_hashed,
-        is_best=path == target,
+        is_best=target is not None and os.path.realpath(path) == os.path.realpath(target),
         is_superseded=path in behind,
     )
 
 
-def _disk(root: Path) -> tuple[tuple[str, int], ...]:
+def _disk(root: Path, found: Sequence[Checkpoint]) -> tuple[tuple[str, int], ...]:
     try:
         names = sorted(os.listdir(root))
     except OSError:
         return ()
     parts: dict[str, int] = {}
-    known = {one.path.name for one in checkpoints.find(root) if one.path.parent == root}
+    known = {one.path.name for one in found if one.path.parent == root}
     for name in names:
         part = "checkpoints" if name in known else name
         path = root / name
         if os.path.isdir(path) and not path.is_symlink():
             parts[part] = parts.get(part, 0) + _size(path)
         else:
-            part = name if name == "metrics.jsonl" else "other files"
+            part = name if name == "metrics.jsonl" else "checkpoints" if name in known else "other files"
             parts[part] = parts.get(part, 0) + _lstat_size(path)
     return tuple(sorted(((part, size) for part, size in parts.items() if size), key=lambda one: -one[1]))
 

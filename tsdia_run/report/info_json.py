@@ -46,6 +46,7 @@ def to_json(info: Info) -> dict[str, object]:
             for one in info.metrics
         },
         "checkpoints": plain(info.checkpoints),
+        "exports": list(info.exports),
         "disk": dict(info.disk),
         "wandb": info.wandb,
         "last_lines": list(info.last_lines),

@@ -37,6 +37,7 @@ def page(info: Info, now: datetime) -> list[Section]:
         Section("attempts", aligned([_attempt(one, now) for one in info.attempts])),
         Section("metrics", _metrics(info)),
         Section("checkpoints", _checkpoints(info, now)),
+        Section("exports (weights alone, no checkpoints)", _exports(info)),
         Section("last lines of the log", tuple(map(visible, info.last_lines))),
         Section("next", aligned(commands(info))),
     ]
@@ -140,6 +141,11 @@ def _checkpoints(info: Info, now: datetime) -> tuple[str, ...]:
     rows = [_checkpoint(one, info.headline, now, is_latest=bool(counted) and one is counted[-1]) for one in found]
     more = len(info.checkpoints) - len(found)
     return ((f"… and {more} older ones",) if more else ()) + aligned(rows)
+
+
+def _exports(info: Info) -> tuple[str, ...]:
+    more = len(info.exports) - _MOST_CHECKPOINTS
+    return (*map(visible, info.exports[:_MOST_CHECKPOINTS]), *([f"… and {more} more"] if more > 0 else []))
 
 
 def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_latest: bool) -> tuple[str, ...]:

@@ -203,6 +203,11 @@ class RunLayout:
         """Locked exclusively by the supervisor of the run."""
         return self.own / "claim"
 
+    @property
+    def checkpoint_patterns(self) -> Path:
+        """The setting ``checkpoints.pattern`` of the newest attempt; absent where it names none."""
+        return self.own / "checkpoint-patterns.json"
+
     def held(self, number: int) -> Path:
         """Says who holds the run, where the file system has no locks."""
         return self.own / f"held-{number}"

@@ -4,8 +4,9 @@ A line has ``step`` (null where the script names none), ``time`` (seconds since 
 values by their names. JSON has no NaN: it stands there as the text ``"NaN"``, ``"Infinity"`` or ``"-Infinity"``, which
 ``float()`` and ``pandas.to_numeric`` read. A torn line (power loss, a full disk) is passed over.
 
-Where a resume went back to an older step, the lines of earlier attempts from its first step on are superseded: they
-stay in the file, and the summary leaves them out.
+Where a resume went back to an older step, the values of earlier attempts from its first step on are superseded: they
+stay in the file, and the summary leaves them out. A metric whose steps are counted otherwise than those of the others
+(per epoch, say) is compared with its own steps alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tsdia_run.rundir.fields import open_regular, parse_json, read_bounded
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.words import visible
 
-SCHEMA = 1
+SCHEMA = 2
 STEP, TIME, ATTEMPT = OWN_KEYS = ("step", "time", "attempt")
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 MAX_POINTS = 512
@@ -106,6 +107,10 @@ class Series:
         self.count += 1
 
 
+# What the steps of most metrics are counted by.
+_SHARED = ""
+
+
 @dataclass
 class Summary:
     """What later commands need of metrics.jsonl, so that they need not read it.
@@ -113,57 +118,90 @@ class Summary:
     Attributes:
         offset: Up to which byte of the file it goes.
         lines: How many lines that are.
-        starts: The first step of each attempt that named one.
-        ends: The highest step of each.
+        first_steps: The first step of each attempt, by metric for ``own_steps``, else under the empty name.
+        ends: The highest step of each attempt.
+        own_steps: The metrics that are counted by steps of their own: logged with a lower step than was logged before.
         last_step: The highest step that counts.
         highest_step: The highest step of all, superseded ones among them: what a tracker has seen.
         series: The metrics by their names, in the order of their first appearance.
+        reached: The attempt that was read last, and its highest step on the shared steps.
     """
 
     offset: int = 0
     lines: int = 0
-    starts: dict[int, int] = field(default_factory=dict)
+    first_steps: dict[int, dict[str, int]] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
+    own_steps: list[str] = field(default_factory=list)
     last_step: int | None = None
     highest_step: int | None = None
     series: dict[str, Series] = field(default_factory=dict)
+    reached: tuple[int, int] | None = None
+
+    @property
+    def starts(self) -> dict[int, int]:
+        """The first step of each attempt that named one."""
+        return {
+            attempt: steps.get(_SHARED, min(steps.values())) for attempt, steps in self.first_steps.items() if steps
+        }
 
     def add(self, line: Line) -> bool:
         """Take the next line.
 
         Returns:
-            Whether all is well; False where an attempt begins behind what was taken already, so that the file must be
-            read again from its beginning (``begin_again``), now that this is known.
+            Whether all is well; False where something is known now that changes how earlier lines are taken, so that
+            the file must be read again from its beginning (``begin_again``).
         """
-        step = line.step
-        if step is not None and line.attempt not in self.starts:
-            self.starts[line.attempt] = step
-            if self.last_step is not None and step <= self.last_step:
-                return False
+        if line.step is not None and not self._learn(line.attempt, line.step, line.values):
+            return False
         self.lines += 1
+        step = line.step
         if step is not None:
             self.highest_step = step if self.highest_step is None else max(step, self.highest_step)
             self.ends[line.attempt] = max(step, self.ends.get(line.attempt, step))
-        if self._is_superseded(line):
-            return True
-        if step is not None:
+        counted = {name: value for name, value in line.values.items() if not self._is_superseded(line, name)}
+        if step is not None and (counted or not (line.values or self._is_superseded(line, _SHARED))):
             self.last_step = step if self.last_step is None else max(step, self.last_step)
-        for name, value in line.values.items():
+        for name, value in counted.items():
             series = self.series.get(name)
             if series is None:
                 series = self.series.setdefault(visible(name), Series())
             series.add(Point(step, value, line.attempt, line.time))
         return True
 
-    def _is_superseded(self, line: Line) -> bool:
-        if line.step is None:
+    def _learn(self, attempt: int, step: int, values: Mapping[str, float]) -> bool:
+        """Whether a line tells nothing new about how the steps are counted and where the attempt began."""
+        shared = [name for name in values if name not in self.own_steps]
+        if shared:
+            if self.reached is not None and self.reached[0] == attempt and step < self.reached[1]:
+                self.own_steps += shared
+                self.first_steps.clear()
+                return False
+            self.reached = (attempt, step)
+        firsts = self.first_steps.setdefault(attempt, {})
+        keys = {name if name in self.own_steps else _SHARED for name in values} or {_SHARED}
+        new = [key for key in keys if key not in firsts]
+        firsts |= dict.fromkeys(new, step)
+        return not any(self._goes_back(attempt, step, key) for key in new)
+
+    def _goes_back(self, attempt: int, step: int, key: str) -> bool:
+        """Whether a first step may supersede values that were taken."""
+        if key == _SHARED:
+            return self.last_step is not None and step <= self.last_step
+        last = self.series[key].last if key in self.series else None
+        return last is not None and last.attempt < attempt and last.step is not None and last.step >= step
+
+    def _is_superseded(self, line: Line, name: str) -> bool:
+        step, key = line.step, name if name in self.own_steps else _SHARED
+        if step is None:
             return False
-        return any(attempt > line.attempt and start <= line.step for attempt, start in self.starts.items())
+        return any(
+            attempt > line.attempt and steps.get(key, step + 1) <= step for attempt, steps in self.first_steps.items()
+        )
 
     def begin_again(self) -> None:
-        """Forget everything but where the attempts begin."""
+        """Forget everything but how the steps are counted, and where the attempts begin."""
         self.offset = self.lines = 0
-        self.last_step = self.highest_step = None
+        self.last_step = self.highest_step = self.reached = None
         self.ends.clear()
         self.series.clear()
 
@@ -222,7 +260,8 @@ def catch_up(summary: Summary, path: Path, limit_bytes: int | None = None) -> bo
         raise OSError(errno.EINVAL, "it is not a file", str(path))  # a pipe in its place would block
     if found.st_size < summary.offset:  # it was replaced
         summary.begin_again()
-        summary.starts.clear()
+        summary.first_steps.clear()
+        summary.own_steps.clear()
     began = summary.offset
     for line, offset in read_lines(path, began):
         if line is not None and not summary.add(line):
@@ -263,7 +302,9 @@ def load(path: Path) -> Summary | None:
         return Summary(
             offset=int(data["offset"]),
             lines=int(data["lines"]),
-            starts=_steps(data["starts"]),
+            first_steps={int(attempt): _named_steps(steps) for attempt, steps in data["first_steps"].items()},
+            own_steps=[str(name) for name in data["own_steps"]],
+            reached=None if data["reached"] is None else (int(data["reached"][0]), int(data["reached"][1])),
             ends=_steps(data["ends"]),
             last_step=_step(data["last_step"]),
             highest_step=_step(data["highest_step"]),
@@ -275,6 +316,10 @@ def load(path: Path) -> Summary | None:
 
 def _steps(data: Mapping[str, Any]) -> dict[int, int]:
     return {int(attempt): int(step) for attempt, step in data.items()}
+
+
+def _named_steps(data: Mapping[str, Any]) -> dict[str, int]:
+    return {str(name): int(step) for name, step in data.items()}
 
 
 def _series(data: Mapping[str, Any]) -> Series:

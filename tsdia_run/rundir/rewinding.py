@@ -7,42 +7,39 @@ the same name afterwards is a new one.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tsdia_run.rundir.checkpoints import find
-from tsdia_run.rundir.layout import CheckpointLayout, RunLayout
+from tsdia_run.rundir.checkpoints import files, find
+from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
 
 
-def beyond(layout: RunLayout, start: Path | None) -> tuple[str, ...]:
+def beyond(layout: RunLayout, start: Path | None, patterns: Sequence[str] | None = None) -> tuple[str, ...]:
     """The checkpoints that lie beyond the one that a resume starts from, relative to the run directory.
 
     Args:
         layout: The files of the run.
         start: The one that it starts from; None from the beginning.
+        patterns: As for ``find``.
     """
-    paths = [one.path for one in find(layout.root)]
+    paths = [one.path for one in find(layout.root, patterns)]
     later = paths[paths.index(start) + 1 :] if start in paths else paths
     return tuple(os.path.relpath(path, layout.root) for path in later)
 
 
 def superseded(run: Run, layout: RunLayout) -> frozenset[Path]:
-    """The checkpoints that are superseded now."""
-    return frozenset(
-        path
-        for attempt in run.attempts
-        for path in (layout.root / name for name in attempt.superseded)
-        if (saved := saved_at(path)) is None or saved < attempt.started_at
-    )
+    """The checkpoints that are superseded now: not those that a later resume started from all the same."""
+    since: dict[Path, datetime] = {}
+    for attempt in run.attempts:
+        since |= {layout.root / name: attempt.started_at for name in attempt.superseded}
+        if attempt.checkpoint is not None:
+            since.pop(layout.root / attempt.checkpoint, None)
+    return frozenset(path for path, at in since.items() if (saved := saved_at(path)) is None or saved < at)
 
 
 def saved_at(checkpoint: Path) -> datetime | None:
     """When the newest file of a checkpoint was written; None where there is none."""
-    try:
-        with os.scandir(checkpoint) as entries:
-            # Our own files, the hashes above all, may be younger than what was saved.
-            times = [one.stat().st_mtime for one in entries if not CheckpointLayout.is_ours(one.name)]
-    except OSError:
-        return None
-    return datetime.fromtimestamp(max(times), tz=timezone.utc) if times else None
+    at_s = files.saved_s(checkpoint)
+    return None if at_s is None else datetime.fromtimestamp(at_s, tz=timezone.utc)

@@ -18,7 +18,8 @@ from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.redaction import REDACTED, Redactor
 from tsdia_run.words import shell
 
-MOVE_ASIDE, NAME, RUN_DIR, RESUME_ARGS = "--move-aside", "--name", "--run-dir", "--resume-args"
+MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
+RESUME_ARGS, CHECKPOINT_PATTERN = "--resume-args", "--checkpoint-pattern"
 _MAX_BYTES = 16 * 1024 * 1024
 _MAX_SCRIPT_BYTES = 1024 * 1024
 # An option of a script, as argparse, click and others declare it.
@@ -118,6 +119,13 @@ def _is_here(cwd: str) -> bool:
     with suppress(OSError):
         return os.path.samefile(cwd, ".")
     return False
+
+
+def pattern_for(path: str) -> str:
+    """The pattern that names a file and those like it: its last number is the step."""
+    before, number, after = re.fullmatch(r"(.*?)(\d*)(\D*)", path, re.DOTALL).groups()  # type: ignore[union-attr]
+    escaped = (re.sub(r"[\[\]{}*?]", "?", part) for part in (before, after))
+    return ("{step}" if number else "").join(escaped)
 
 
 @dataclass(frozen=True)

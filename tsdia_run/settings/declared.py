@@ -144,9 +144,17 @@ class HookSettings:
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """What is done with checkpoints from outside of the training."""
+    """What is a checkpoint, and what is done with it from outside of the training."""
 
     hash: bool = _setting(kinds.SWITCH, "Add sha256 to sealed checkpoints, from outside of the training.", True)
+    pattern: tuple[str, ...] = _setting(
+        kinds.PATTERNS,
+        "Files or directories below the run that are checkpoints, beside those that tsdia-run recognises.",
+        (),
+        flag=Flag("--checkpoint-pattern", "GLOB", "'weights/ck-{step}.msgpack'"),
+        example="weights/ck-{step}.msgpack",
+        words="none",
+    )
 
 
 @dataclass(frozen=True)

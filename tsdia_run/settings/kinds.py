@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from tsdia_run.patterns import compiled
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|)", re.IGNORECASE)
 _MIN_SIZE_BYTES = 4096
@@ -53,6 +55,11 @@ def _texts(value: object) -> object:
     is_list = isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value)
     texts = tuple(str(item) for item in value) if is_list else ("\0",)  # type: ignore[attr-defined]
     return texts if all(map(_is_passable, texts)) else None
+
+
+def _patterns(value: object) -> object:
+    globs = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [None]
+    return tuple(globs) if all(isinstance(one, str) and compiled(one) for one in globs) else None
 
 
 def _integer_from(least: int) -> Callable[[object], object]:
@@ -120,6 +127,7 @@ TEXT = Kind("text", _text)
 PATH = Kind("a path", _text)
 TEXTS = Kind("a list of texts", _texts, shlex.split)
 PATHS = Kind("a list of paths", _paths)
+PATTERNS = Kind("a glob below the run, with {step} and {epoch} for numbers, or a list of them", _patterns)
 COUNT = Kind("a whole number from 1", _integer_from(1))
 NUMBER = Kind("a whole number from 0", _integer_from(0))
 SECONDS = Kind("a number of seconds, 0 or more", _seconds)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tsdia_run
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.checkpoints import find, hashes, manifest
+from tsdia_run.rundir.checkpoints import files, find, hashes, manifest
 
 _EVERY_S = 30.0
 # At the end, for the last checkpoint. What is left is for the next attempt.
@@ -88,14 +88,14 @@ class Hashing:
 
     def _without_hashes(self) -> list[Path]:
         found = []
-        for checkpoint in find(self._run_dir):
+        for path in (files.sealed_folder(one.path) for one in find(self._run_dir)):
             try:
-                sealed = manifest.read(checkpoint.path)
+                sealed = manifest.read(path)
             except DamagedRunError:
                 continue
-            if sealed and sealed.id not in self._tried and hashes.read(checkpoint.path, sealed) is None:
+            if sealed and sealed.id not in self._tried and hashes.read(path, sealed) is None:
                 self._tried.add(sealed.id)
-                found.append(checkpoint.path.absolute())
+                found.append(path.absolute())
             if len(found) == _MAX_PATHS:
                 break
         return found

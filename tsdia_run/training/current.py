@@ -17,7 +17,7 @@ from typing import Any
 from tsdia_run import config as configs
 from tsdia_run.config import keys
 from tsdia_run.errors import TornCheckpointError
-from tsdia_run.rundir.checkpoints import judge, parse_name
+from tsdia_run.rundir.checkpoints import judge, read_name
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.training import named_saves, session, summaries
 from tsdia_run.training.hooks import HOOKED
@@ -105,7 +105,7 @@ class CurrentRun:
         if not verdict.is_usable:
             raise TornCheckpointError(f"{self.checkpoint} is torn: {verdict.reason}. Nothing was loaded.")
         accelerator.load_state(str(self.checkpoint))
-        named, written = parse_name(self.checkpoint), verdict.manifest
+        named, written = read_name(self.checkpoint), verdict.manifest
         return Resumed(
             epoch=named.epoch if named and named.epoch is not None else written.epoch if written else None,
             step=named.step if named and named.step is not None else written.step if written else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from tsdia_run.training.progress import PROGRESS
 from tsdia_run.training.pruning import Metric, remove, with_manifests
 from tsdia_run.training.saving import Saving
 from tsdia_run.training.session import Session
+
+_NAME = re.compile(r"checkpoint-epoch\d+-step\d+")
 
 
 def save(
@@ -44,7 +47,7 @@ def save(
         shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
         beside.mkdir(parents=True)
     accelerator.wait_for_everyone()
-    PROGRESS.step, PROGRESS.epoch = step, epoch
+    PROGRESS.steps, PROGRESS.epoch = {"": step}, epoch
     PROGRESS.metrics.update({name: float(value) for name, value in metrics.items()})
     configuration = accelerator.project_configuration
     is_automatic, configuration.automatic_checkpoint_naming = configuration.automatic_checkpoint_naming, False
@@ -84,7 +87,7 @@ def keep_best_and_newest(session: Session, limit: int | None, metric: Metric | N
         metric: What makes one the best.
     """
     root = session.layout.root
-    there = [one for one in find(root) if one.path.parent == root and one.step is not None and one.epoch is not None]
+    there = [one for one in find(root) if one.path.parent == root and _NAME.fullmatch(one.path.name)]
     behind = _superseded(session)
     counted = [one for one in there if one.path not in behind]
     if metric is not None:

@@ -15,19 +15,26 @@ class Progress:
     """What was told last.
 
     Attributes:
-        step: The step.
+        steps: The step of each kind of line, by the first metric in it: some are logged per step, others per epoch.
         epoch: The epoch.
         metrics: The latest logged plain numbers. Tensors are left out: looking at one may wait for the device.
     """
 
-    step: int | None = None
+    steps: dict[str, int] = field(default_factory=dict)
     epoch: int | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def step(self) -> int | None:
+        """The step of the training: of several counts, the one that is ahead, since epochs have many steps."""
+        return max(self.steps.values(), default=None)
 
     def logged(self, values: Mapping[str, object], step: object = None) -> None:
         """Take note of what ``Accelerator.log`` got."""
         if isinstance(step, int):
-            self.step = step
+            first = str(next(iter(values), ""))
+            if first in self.steps or len(self.steps) < _MAX_METRICS:
+                self.steps[first] = step
         epoch = values.get("epoch")
         if isinstance(epoch, (int, float)) and epoch == epoch // 1:
             self.epoch = int(epoch)

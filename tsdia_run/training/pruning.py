@@ -16,6 +16,7 @@ from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.training.attempt import say
 from tsdia_run.training.session import Session
 
+_AUTOMATIC = re.compile(r"checkpoint_\d+")
 # With a number in it, without which Accelerate would fail over it.
 _REMOVING = re.compile(r"\.checkpoint_\d+\.removing")
 _PLACES = (("training", "checkpoint"), ("training", "validation"), ("checkpoint",), ("validation",))
@@ -48,8 +49,8 @@ def prune(newest: Path, limit: int, session: Session) -> None:
 
 
 def _named_by_accelerate(folder: Path) -> list[Checkpoint]:
-    named = [parse_name(folder / name) for name in os.listdir(folder)]
-    found = [checkpoint for checkpoint in named if checkpoint and checkpoint.iteration is not None]
+    named = [parse_name(folder / name) for name in os.listdir(folder) if _AUTOMATIC.fullmatch(name)]
+    found = [checkpoint for checkpoint in named if checkpoint]
     return sorted(found, key=lambda checkpoint: checkpoint.iteration or 0)
 
 

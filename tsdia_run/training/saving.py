@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.checkpoints import parse_name
+from tsdia_run.rundir.checkpoints import read_name
 from tsdia_run.rundir.checkpoints.marks import Mark
 from tsdia_run.rundir.checkpoints.sealing import Save, begin, seal
 from tsdia_run.training.attempt import say
@@ -97,7 +97,8 @@ class Saving:
         UNSEALED.add(checkpoint)
         if save is None:
             return False
-        named, told = parse_name(checkpoint), self._progress
+        # A script may save into a folder of the numbered one: step_100/state.
+        named, told = read_name(checkpoint) or read_name(checkpoint.parent), self._progress
         step = named.step if named and named.step is not None else told.step
         epoch = named.epoch if named and named.epoch is not None else told.epoch
         try:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tsdia_run.errors import DamagedRunError
 from tsdia_run.training.hooks import Call, Steps, warn, wrap
 from tsdia_run.training.session import Session
 from tsdia_run.training.wandb_run import hook_wandb
@@ -91,12 +92,17 @@ def _purged(init_kwargs: Any, known: list[str], session: Session) -> Any:
     """With the step from which on TensorBoard forgets what the attempts before have written."""
     if session.checkpoint is None or "tensorboard" not in known:
         return init_kwargs
-    from tsdia_run.rundir.checkpoints import parse_name
+    from tsdia_run.rundir.checkpoints import files, manifest, read_name
 
-    checkpoint = parse_name(session.checkpoint)
-    if checkpoint is None or checkpoint.step is None:
+    named = read_name(session.checkpoint)
+    try:
+        written = manifest.read(files.sealed_folder(session.checkpoint))
+    except DamagedRunError:
+        written = None
+    step = written.step if written and written.step is not None else named.step if named else None
+    if step is None:
         return init_kwargs
-    of_tensorboard = {"purge_step": checkpoint.step + 1, **(init_kwargs or {}).get("tensorboard", {})}
+    of_tensorboard = {"purge_step": step + 1, **(init_kwargs or {}).get("tensorboard", {})}
     return {**(init_kwargs or {}), "tensorboard": of_tensorboard}
 
 

@@ -2,6 +2,7 @@
 
 auto=LIMIT   automatic naming, with total_limit (empty for none); must come first
 init         init_trackers
+val=EPOCH    log a validation loss with the epoch as its step
 log=STEP     log the step, a loss of 1 / STEP, and the epoch STEP / 10
 save=NAME    save_state on all ranks (without NAME: automatic naming)
 main=NAME    save_state on the main process only
@@ -99,6 +100,8 @@ for word in words:
         accelerator.init_trackers("project", {"lr": 0.1})
     elif kind == "log":
         accelerator.log({"loss": 1 / int(value), "epoch": int(value) // 10, "note": "text"}, step=int(value))
+    elif kind == "val":
+        accelerator.log({"val_loss": 0.5}, step=int(value))
     elif kind == "save" or (kind == "main" and accelerator.is_main_process):
         save(value)
     elif kind == "half":

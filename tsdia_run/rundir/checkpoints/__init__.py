@@ -5,22 +5,29 @@ Nothing here imports torch, unpickles, or deletes.
 
 from __future__ import annotations
 
-from tsdia_run.rundir.checkpoints.finding import Checkpoint, aside, find, has_state, parse_name, written_aside
+from tsdia_run.rundir.checkpoints.finding import Survey, aside, find, kind_of, survey, unrecognised, written_aside
+from tsdia_run.rundir.checkpoints.kinds import Kind
 from tsdia_run.rundir.checkpoints.manifest import Manifest
+from tsdia_run.rundir.checkpoints.naming import Checkpoint, parse_name, read_name
 from tsdia_run.rundir.checkpoints.verdict import Choice, State, Verdict, judge, newest_whole, unfinished
 
 __all__ = [
     "Checkpoint",
     "Choice",
+    "Kind",
     "Manifest",
     "State",
+    "Survey",
     "Verdict",
     "aside",
     "find",
-    "has_state",
     "judge",
+    "kind_of",
     "newest_whole",
     "parse_name",
+    "read_name",
+    "survey",
     "unfinished",
+    "unrecognised",
     "written_aside",
 ]

@@ -15,7 +15,7 @@ def point(link: Path, checkpoint: Path) -> None:
         NotFoundError: There is no such checkpoint.
         OSError: The file system refused; the link leads where it led.
     """
-    if not checkpoint.is_dir():
+    if not checkpoint.exists():
         raise NotFoundError(f"{checkpoint} is not there, so {link.name} can't lead to it")
     beside = link.with_name(f".{link.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
@@ -33,4 +33,4 @@ def target(link: Path) -> Path | None:
     except OSError:
         return None
     places = (link.parent / named, link.parent / "checkpoints" / named.name)
-    return next((Path(os.path.abspath(place)) for place in places if os.path.isdir(place)), None)
+    return next((Path(os.path.abspath(place)) for place in places if os.path.exists(place)), None)

@@ -35,6 +35,53 @@ def stamps(checkpoint: Path) -> dict[str, Stamp]:
     return found
 
 
+def saved_s(checkpoint: Path) -> float | None:
+    """When the newest file of a checkpoint was written, in seconds since the epoch; None where there is none.
+
+    Our own files, the hashes above all, may be younger than what was saved.
+    """
+    if checkpoint.is_dir():
+        return max((stamp.changed_ns / 1e9 for stamp in stamps(checkpoint).values()), default=None)
+    try:
+        return checkpoint.stat().st_mtime
+    except OSError:
+        return None
+
+
+def size_bytes(checkpoint: Path) -> int:
+    """The size of all files of a checkpoint, ours among them; 0 for what can't be looked at."""
+    total = 0
+    inner = (Path(folder, name) for folder, _, names in os.walk(checkpoint) for name in names)
+    for path in inner if checkpoint.is_dir() else [checkpoint]:
+        try:
+            total += path.stat().st_size
+        except OSError:
+            continue
+    return total
+
+
+def sealed_folder(checkpoint: Path) -> Path:
+    """Where a checkpoint was sealed: in itself, or one folder below, where a script saves into ``step_100/state``."""
+    names, folders = _names(checkpoint)
+    if any(map(CheckpointLayout.is_ours, names)):
+        return checkpoint
+    sealed = [checkpoint / one for one in folders if any(map(CheckpointLayout.is_ours, _names(checkpoint / one)[0]))]
+    return sealed[0] if len(sealed) == 1 else checkpoint
+
+
+def _names(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of files in a folder, and of folders; none where it can't be read."""
+    names: list[str] = []
+    folders: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                (folders if entry.is_dir() else names).append(entry.name)
+    except OSError:
+        return [], []
+    return names, folders
+
+
 def _files(checkpoint: Path) -> Iterator[Path]:
     count = 0
     for folder, _, names in os.walk(checkpoint):

@@ -1,154 +1,195 @@
-"""Checkpoints in a run directory: found by their names and by Accelerate's state in them, ordered by their steps.
-
-Names in use: ``checkpoint-epochE-stepS`` (TS-DIA and the quickstart), ``checkpoint-N`` (diffusers, transformers),
-``epoch_N`` and ``step_N`` (Accelerate's examples), ``checkpoints/checkpoint_N`` (Accelerate's automatic naming).
-A name that starts with a dot is of something that is being written.
-"""
+"""The checkpoints of a run, in order; the exports beside them; and the files that might be either."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tsdia_run import patterns as globs
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.checkpoints import manifest
+from tsdia_run.rundir.checkpoints import files, kinds, manifest, naming
+from tsdia_run.rundir.checkpoints.kinds import Kind
+from tsdia_run.rundir.checkpoints.naming import Checkpoint, read_name
+from tsdia_run.rundir.checkpoints.order import Found, in_order
+from tsdia_run.rundir.checkpoints.patterns_file import stored_patterns
+from tsdia_run.rundir.checkpoints.walking import Folder, listing, walk
 from tsdia_run.rundir.layout import OWN_NAMES
 
-_NAMES = (
-    re.compile(r"checkpoint-epoch(?P<epoch>\d+)-step(?P<step>\d+)"),
-    re.compile(r"checkpoint-(?P<step>\d+)"),
-    re.compile(r"step_(?P<step>\d+)"),
-    re.compile(r"epoch_(?P<epoch>\d+)"),
-    re.compile(r"checkpoint_(?P<iteration>\d+)"),
-)
-# One of these is in every directory that save_state finished or began: weights, or the random states of a rank.
-_STATE_FILE = re.compile(r"(pytorch_)?model.*\.(safetensors|bin)|random_states_\d+\.pkl")
+__all__ = ["Checkpoint", "Found", "Survey", "aside", "find", "in_order", "kind_of", "survey", "unrecognised"]
+
 _ASIDE_SUFFIX = ".saving"
-# RUN_DIR/checkpoints/checkpoint_N, or RUN_DIR/SCRIPT_DIR/checkpoints/checkpoint_N.
-_MAX_DEPTH = 2
-_WITHOUT_CHECKPOINTS = OWN_NAMES | {"wandb", "tensorboard"}
+_TRACKERS = frozenset({"wandb", "tensorboard", "mlruns", "mlartifacts", "__pycache__"})
+_LOGS = "logs"
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A checkpoint directory.
+class Survey:
+    """What a training saved.
 
     Attributes:
-        path: The directory.
-        step: The optimizer or global step in its name, else in its manifest, as far as known.
-        epoch: The epoch in its name, else in its manifest, as far as known.
-        iteration: The save number of Accelerate's automatic naming, if the name has one.
+        checkpoints: What a training can be resumed from, the oldest first.
+        exports: Directories and files with weights alone.
+        unrecognised: Files with a weight suffix that are part of neither.
     """
 
-    path: Path
-    step: int | None = None
-    epoch: int | None = None
-    iteration: int | None = None
+    checkpoints: tuple[Checkpoint, ...]
+    exports: tuple[Path, ...]
+    unrecognised: tuple[Path, ...]
 
 
-@dataclass(frozen=True)
-class Found:
-    """A directory, as its name announces it, and what its manifest knows beyond.
+@dataclass
+class _Surveyor:
+    """Sorts what the walk meets."""
 
-    Attributes:
-        named: What the name says.
-        step: The step in the manifest, where the name has none.
-        epoch: The epoch in the manifest, where the name has none.
+    root: Path
+    patterns: tuple[str, ...]
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    named_by: dict[Path, str] = field(default_factory=dict)
+    exports: list[Path] = field(default_factory=list)
+    unknown: list[Path] = field(default_factory=list)
+    companions: list[Path] = field(default_factory=list)
+    inodes: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def enter(self, folder: Folder) -> bool:
+        """Take a directory for what it is; whether to look into it."""
+        if folder.depth == 0:
+            return True
+        path, name = folder.path, folder.path.name
+        if name in _TRACKERS or (path.parent == self.root and name in OWN_NAMES - {_LOGS}):
+            return False
+        is_empty = not (folder.here.files | folder.here.folders | folder.links)
+        if self._take_by_pattern(path) or (is_empty and self._is_log(path)):
+            return False
+        kind = kinds.of_folder(
+            _telling_name(path, folder.real), folder.here, lambda below: listing(f"{folder.real}/{below}")
+        )
+        if kind is Kind.CHECKPOINT:
+            self.checkpoints.append(_named(path, folder.real))
+        elif kind is Kind.EXPORT:
+            self.exports.append(path)
+        return kind is None
+
+    def file(self, path: Path, real: str) -> None:
+        """Take a single file for what it is."""
+        if self._take_by_pattern(path):
+            return
+        name = _telling_name(path, real)
+        kind = kinds.of_file(name)
+        if kind is Kind.CHECKPOINT:
+            self._take_file(_named(path, real))
+        elif kind is Kind.EXPORT:
+            self.exports.append(path)
+        elif kind is Kind.COMPANION:
+            self.companions.append(path)
+        elif name.lower().endswith(naming.WEIGHT_SUFFIXES) and not self._is_log(path):
+            self.unknown.append(path)
+
+    def _is_log(self, path: Path) -> bool:
+        return _LOGS in path.relative_to(self.root).parts[:1]
+
+    def _take_by_pattern(self, path: Path) -> bool:
+        below = path.relative_to(self.root).as_posix() if self.patterns else ""
+        for pattern in self.patterns:
+            regex = globs.compiled(pattern)
+            match = regex.fullmatch(below) if regex else None
+            if match:
+                found = {key: int(value) for key, value in match.groupdict().items()}
+                self.checkpoints.append(Checkpoint(path, **found) if found else _named(path, str(path)))
+                self.named_by[path] = pattern
+                return True
+        return False
+
+    def _take_file(self, found: Checkpoint) -> None:
+        """Of the names of one file (timm links ``last`` to the newest with a number) the one with a number."""
+        try:
+            status = found.path.stat()
+        except OSError:
+            return
+        inode = (status.st_dev, status.st_ino)
+        if status.st_nlink == 1 or inode not in self.inodes:
+            self.inodes[inode] = len(self.checkpoints)
+            self.checkpoints.append(found)
+        elif read_name(self.checkpoints[self.inodes[inode]].path) is None:
+            self.checkpoints[self.inodes[inode]] = found
+
+    def result(self) -> Survey:
+        """Everything that was met, in order."""
+        folders = {one.path.parent for one in self.checkpoints}
+        lone = [path for path in self.companions if path.parent not in folders and path.name != kinds.ARGUMENTS]
+        return Survey(
+            in_order(_told(self.checkpoints, self.named_by)),
+            tuple(sorted(self.exports)),
+            tuple(sorted([*self.unknown, *lone])),
+        )
+
+
+def survey(run_dir: Path, patterns: Sequence[str] | None = None) -> Survey:
+    """Everything that a training saved below ``run_dir``, as far as a bounded walk goes.
+
+    Links are followed; each real directory and file counts once, with its real path where that lies within the run.
+    What can't be read is passed over.
+
+    Args:
+        run_dir: The run directory, or a folder of checkpoints.
+        patterns: ``checkpoints.pattern``; None for those of the run's newest attempt.
     """
-
-    named: Checkpoint
-    step: int | None = None
-    epoch: int | None = None
-
-    @property
-    def family(self) -> tuple[Path, bool, bool, bool]:
-        """Checkpoints that were named by one rule, in one place."""
-        named = self.named
-        return (named.path.parent, named.step is not None, named.epoch is not None, named.iteration is not None)
-
-    @property
-    def number(self) -> tuple[int, ...]:
-        """The order within the family."""
-        named = self.named
-        return tuple(-1 if value is None else value for value in (named.step, named.epoch, named.iteration))
-
-    @property
-    def checkpoint(self) -> Checkpoint:
-        """All that is known."""
-        named = self.named
-        step = self.step if named.step is None else named.step
-        return replace(named, step=step, epoch=self.epoch if named.epoch is None else named.epoch)
+    surveyor = _Surveyor(run_dir, stored_patterns(run_dir) if patterns is None else tuple(patterns))
+    walk(run_dir, surveyor.enter, surveyor.file)
+    return surveyor.result()
 
 
-def in_order(found: Iterable[Found]) -> tuple[Checkpoint, ...]:
-    """The oldest first (pure).
-
-    By the steps in their names. A family without steps in its names keeps the order of its numbers, whatever steps were
-    logged, and stands among the others where its manifests say.
-    """
-    families: dict[tuple[Path, bool, bool, bool], list[Found]] = {}
-    for one in found:
-        families.setdefault(one.family, []).append(one)
-    placed: list[tuple[int, tuple[int, ...], str, Checkpoint]] = []
-    for members in families.values():
-        reached = -1
-        for one in sorted(members, key=lambda one: (one.number, _logged(one), one.named.path.name)):
-            reached = max(reached, _logged(one)) if one.named.step is None else one.named.step
-            placed.append((reached, one.number[1:], one.named.path.name, one.checkpoint))
-    return tuple(checkpoint for *_, checkpoint in sorted(placed, key=lambda entry: entry[:-1]))
+def find(run_dir: Path, patterns: Sequence[str] | None = None) -> tuple[Checkpoint, ...]:
+    """The checkpoints of a run, the oldest first."""
+    return survey(run_dir, patterns).checkpoints
 
 
-def _logged(found: Found) -> int:
-    return -1 if found.step is None else found.step
+def unrecognised(run_dir: Path, patterns: Sequence[str] | None = None) -> tuple[Path, ...]:
+    """The files with a weight suffix that are neither a checkpoint nor an export, nor a part of one."""
+    return survey(run_dir, patterns).unrecognised
 
 
-def parse_name(path: Path) -> Checkpoint | None:
-    """The checkpoint that a directory's name announces; None for other names."""
-    for pattern in _NAMES:
-        match = pattern.fullmatch(path.name)
-        if match:
-            return Checkpoint(path, **{key: int(value) for key, value in match.groupdict().items()})
-    return None
+def kind_of(path: Path) -> Kind | None:
+    """What a directory or a file is, wherever it lies; None for neither a checkpoint nor an export."""
+    name = _telling_name(path, os.path.realpath(path))
+    if path.is_dir():
+        return kinds.of_folder(name, listing(path), lambda below: listing(path / below))
+    return kinds.of_file(name) if path.is_file() else None
 
 
-def find(run_dir: Path) -> tuple[Checkpoint, ...]:
-    """The checkpoints of a run, the oldest first, down to two folders below ``run_dir``.
-
-    Links (``best_checkpoint``) are not checkpoints of their own. A directory with a free name counts when Accelerate's
-    state is in it. What can't be read is passed over.
-    """
-    return in_order(_find(run_dir, _MAX_DEPTH))
+def _telling_name(path: Path, real: str) -> str:
+    """The name with a number in it, of a link and what it leads to."""
+    real_name = os.path.basename(real)
+    return real_name if read_name(path) is None and read_name(Path(real_name)) else path.name
 
 
-def _find(folder: Path, depth: int) -> list[Found]:
-    found = []
-    for path in _directories(folder):
-        checkpoint = parse_name(path) or (Checkpoint(path) if has_state(path) else None)
-        if checkpoint:
-            found.append(_with_manifest(checkpoint))
-        elif depth and path.name not in _WITHOUT_CHECKPOINTS:
-            found += _find(path, depth - 1)
-    return found
+def _named(path: Path, real: str) -> Checkpoint:
+    named = read_name(path.with_name(_telling_name(path, real)))
+    return Checkpoint(path, named.step, named.epoch, named.iteration) if named else Checkpoint(path)
 
 
-def _with_manifest(named: Checkpoint) -> Found:
+def _told(found: Sequence[Checkpoint], patterns: dict[Path, str]) -> list[Found]:
+    """With what the manifests and the files' times tell, where the names don't order them by themselves."""
+    plain = [Found(one, pattern=patterns.get(one.path)) for one in found]
+    is_clear = len({one.family for one in plain}) <= 1
+    return [one if is_clear and one.named.step is not None else _with_times(one, is_clear) for one in plain]
+
+
+def _with_times(one: Found, is_clear: bool) -> Found:
+    path = one.named.path
     try:
-        written = manifest.read(named.path) if named.step is None else None
+        written = manifest.read(files.sealed_folder(path))
     except DamagedRunError:
         written = None
-    return Found(named, written.step, written.epoch) if written else Found(named)
+    if written:
+        return Found(one.named, written.step, written.epoch, written.saved_at.timestamp(), one.pattern)
+    return one if is_clear else Found(one.named, saved_s=_saved_s(path), pattern=one.pattern)
 
 
-def _directories(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
-    return [folder / name for name in names if not name.startswith(".")]
+def _saved_s(path: Path) -> float | None:
+    # A copy of the best one is never newer than what it is a copy of.
+    return 0.0 if naming.is_best(path.name) and path.is_file() else files.saved_s(path)
 
 
 def aside(checkpoint: Path) -> Path:
@@ -159,12 +200,3 @@ def aside(checkpoint: Path) -> Path:
 def written_aside(run_dir: Path) -> list[Path]:
     """The checkpoints that have no name yet, or never got one."""
     return list(run_dir.glob(f".*{_ASIDE_SUFFIX}"))
-
-
-def has_state(path: Path) -> bool:
-    """Whether Accelerate's ``save_state`` wrote into this directory."""
-    try:
-        with os.scandir(path) as entries:
-            return any(_STATE_FILE.fullmatch(entry.name) for entry in entries)
-    except OSError:
-        return False

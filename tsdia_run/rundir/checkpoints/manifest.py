@@ -88,7 +88,7 @@ def read(checkpoint: Path) -> Manifest | None:
     path = CheckpointLayout(checkpoint).manifest
     try:
         return _manifest(parse_json(read_bounded(path, MAX_BYTES)))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a single file has none
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

@@ -169,12 +169,14 @@ def write(checkpoint: Path, mark: Mark, *, is_durable: bool = True) -> None:
 
 
 def read(checkpoint: Path) -> tuple[Mark, ...]:
-    """The marks in a checkpoint.
+    """The marks in a checkpoint; a single file has none.
 
     Raises:
         OSError: The directory can't be read.
         DamagedRunError: A mark can't be read, or is not what we write.
     """
+    if checkpoint.is_file():
+        return ()
     names = sorted(path.name for path in checkpoint.iterdir())
     return tuple(_read_one(checkpoint / name) for name in names if _NAME.fullmatch(name))
 

@@ -17,7 +17,11 @@ from tsdia_run.rundir.fields import parse_json
 # The limit of the format itself.
 _MAX_SAFETENSORS_HEADER = 100_000_000
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
-_TORCH_SUFFIXES = {".bin", ".pt", ".pth", ".pkl"}
+_TORCH_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".ckpt", ".tar", ".npz"}
+# Where the end of the file stands, by the version of the superblock: https://docs.hdfgroup.org/hdf5/latest/_f_m_t3.html
+_HDF5, _HDF5_END = b"\x89HDF\r\n\x1a\n", {0: 40, 1: 44, 2: 28, 3: 28}
+# torch.save before 1.6: pickles, then the bare tensors. Any other pickle ends with its STOP.
+_OLD_TORCH = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
 # save_state writes these (accelerate/checkpointing.py), the random states last. With a shard's or an object's number.
 _ACCELERATE = re.compile(
     r"model(_\d+)?\.safetensors|pytorch_model(_\d+)?\.bin|(optimizer|scheduler|sampler|dl_state_dict)(_\d+)?\.bin"
@@ -32,6 +36,8 @@ _BEFORE_RANDOM_STATES = re.compile(
 # transformers' Trainer writes these (Trainer._save_checkpoint), and reads the last one first.
 _TRANSFORMERS = re.compile(r"optimizer\.pt|scheduler\.pt|rng_state(_\d+)?\.pth")
 _TRAINER_STATE = "trainer_state.json"
+# A script's own model, which transformers does not write.
+_OWN_MODEL = re.compile(r"(?!optimizer|scheduler|scaler|rng_state).*\.(pt|pth|ckpt)")
 _INDEX_SUFFIX = ".index.json"
 _MAX_INDEX_BYTES = 64 * 1024 * 1024
 
@@ -50,7 +56,7 @@ def missing_file(paths: Collection[str]) -> str | None:
     if not paths:
         return "there is nothing in it"
     tops = {PurePosixPath(path).parts[0] for path in paths}
-    if any(_TRANSFORMERS.fullmatch(top) for top in tops):
+    if any(_TRANSFORMERS.fullmatch(top) for top in tops) and not any(_OWN_MODEL.fullmatch(top) for top in tops):
         return None if _TRAINER_STATE in tops else f"{_TRAINER_STATE} is missing, which transformers resumes by"
     begun = any(_BEFORE_RANDOM_STATES.fullmatch(top) or _RANDOM_STATES.fullmatch(top) for top in tops)
     if begun and _LAST_WRITTEN not in tops:
@@ -84,6 +90,34 @@ def fault(path: Path) -> str | None:
         if is_torch:
             return _torch_fault(file, needs_known_format=is_accelerates(path.name))
         return _index_fault(file, path.parent)
+
+
+def file_fault(path: Path) -> str | None:
+    """What is wrong with a file that is a checkpoint of its own, in words; None where nothing can be seen.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    with path.open("rb") as file:
+        size_bytes = file.seek(0, 2)
+        file.seek(0)
+        start = file.read(64)
+        file.seek(max(0, size_bytes - 1))
+        end = file.read(1)
+    if size_bytes == 0:
+        return "it is empty"
+    is_begun = any(len(start) < len(magic) and magic.startswith(start) for magic in (_ZIP, _HDF5))
+    if is_begun or (start.startswith(_PICKLE) and _OLD_TORCH not in start and end != b"."):
+        return "it is cut off"
+    if start.startswith(_HDF5):
+        return _hdf5_fault(start, size_bytes)
+    return fault(path)
+
+
+def _hdf5_fault(start: bytes, size_bytes: int) -> str | None:
+    at = _HDF5_END.get(start[8]) if len(start) > 8 else None
+    expected_bytes = int.from_bytes(start[at : at + 8], "little") if at else 0
+    return None if size_bytes >= expected_bytes else f"it has {size_bytes} bytes, its header says {expected_bytes}"
 
 
 def _safetensors_fault(file: BinaryIO, size_bytes: int) -> str | None:

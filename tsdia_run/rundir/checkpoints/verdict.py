@@ -80,18 +80,19 @@ def judge(
     """Look at a checkpoint.
 
     Args:
-        path: The directory.
+        path: The directory, or the file.
         hashed: Also read all files and compare their hashes, where there are some; else sizes and structure.
         by_structure: Look at nothing but the structure of the files, whether its save was sealed or not.
         on_progress: Told how far the hashing is.
     """
     found: Manifest | None = None
     try:
-        found = None if by_structure else _sealed_manifest(path)
+        sealed = files.sealed_folder(path)
+        found = None if by_structure else _sealed_manifest(sealed)
         if found is None:
-            return _by_structure(path)
-        _check_files(path, found.files)
-        is_hashed = hashed and _check_hashes(path, found, on_progress)
+            return _file_by_structure(path) if path.is_file() else _by_structure(path)
+        _check_files(sealed, found.files)
+        is_hashed = hashed and _check_hashes(sealed, found, on_progress)
     except _TornError as error:
         return Verdict(path, State.TORN, str(error), found)
     except DamagedRunError as error:
@@ -130,6 +131,7 @@ def unfinished(path: Path) -> tuple[Mark, ...]:
         DamagedRunError: A mark or the manifest can't be used.
     """
     there: tuple[Mark, ...] = ()
+    path = files.sealed_folder(path)
     for _ in range(_LOOKS):
         there = marks.read(path)
         found = manifest.read(path)
@@ -154,6 +156,13 @@ def _by_structure(path: Path) -> Verdict:
     for name in names:
         _check_structure(path, name)
     return Verdict(path, State.UNVERIFIED, f"it has no manifest; {count(len(names), 'file')} with no fault to be seen")
+
+
+def _file_by_structure(path: Path) -> Verdict:
+    found = structure.file_fault(path)
+    if found:
+        raise _TornError(found)
+    return Verdict(path, State.UNVERIFIED, "it has no manifest; a single file with no fault to be seen")
 
 
 def _check_files(path: Path, expected: Mapping[str, int]) -> None:

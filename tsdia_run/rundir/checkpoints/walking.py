@@ -1,0 +1,152 @@
+"""A bounded walk below a run that follows links and takes each real directory once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tsdia_run.rundir.checkpoints.kinds import Listing
+from tsdia_run.rundir.checkpoints.naming import announces, is_best, read_name
+from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
+
+# A data set in a run directory is not walked to its end.
+_MAX_ENTRIES = 20_000
+_MAX_DEPTH = 6
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A directory below a run.
+
+    Attributes:
+        path: Its path within the run, through links where there are some.
+        real: Its real path.
+        depth: How far below the run it is; 0 for the run itself.
+        here: The names of directories and files in it, without links.
+        links: The names of links in it.
+    """
+
+    path: Path
+    real: str
+    depth: int
+    here: Listing
+    links: frozenset[str]
+
+
+@dataclass
+class _Walk:
+    root: str
+    seen: set[str] = field(default_factory=set)
+    # Not entered: what is below it belongs to it.
+    left: set[str] = field(default_factory=set)
+    entries: int = 0
+    links: list[tuple[int, int, str, Path]] = field(default_factory=list)
+
+
+# Called with a directory; says whether to look at what is below it.
+Enter = Callable[[Folder], bool]
+# Called with a file: its path within the run, and its real path.
+OnFile = Callable[[Path, str], None]
+
+
+def walk(run_dir: Path, enter: Enter, on_file: OnFile) -> None:
+    """Go through a run, the shallow directories first; links come after all that is really there.
+
+    Args:
+        run_dir: The run.
+        enter: Called once for each real directory.
+        on_file: Called once for each real file in a directory that was entered.
+    """
+    state = _Walk(os.path.realpath(run_dir))
+    _walk_tree(state, run_dir, state.root, 0, enter, on_file)
+    while state.links:
+        state.links.sort(reverse=True)
+        *_, path = state.links.pop()
+        _follow(state, path, enter, on_file)
+
+
+def _follow(state: _Walk, path: Path, enter: Enter, on_file: OnFile) -> None:
+    with suppress(OSError, ValueError):
+        real = os.path.realpath(path, strict=True)
+        is_known = real in state.seen or any(_contains(folder, real) for folder in state.left)
+        leads_up = _contains(real, state.root) or _contains(real, os.path.realpath(path.parent))
+        if is_known or leads_up or _is_of_another_run(real, state.root):
+            return
+        if os.path.isdir(real):
+            _walk_tree(state, path, real, 1, enter, on_file)
+        elif os.path.isfile(real):
+            state.seen.add(real)
+            on_file(path, real)
+
+
+def _contains(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _is_of_another_run(real: str, root: str) -> bool:
+    """Whether a link leads into another run: what it starts from, say, which is no checkpoint of this one."""
+    if _contains(root, real):
+        return False
+    return any(RunLayout(folder).record.is_file() for folder in (Path(real), *Path(real).parents))
+
+
+def _walk_tree(state: _Walk, top: Path, real_top: str, depth: int, enter: Enter, on_file: OnFile) -> None:
+    waiting = [(top, real_top, depth)]
+    for path, real, level in waiting:  # grows
+        if real in state.seen or state.entries > _MAX_ENTRIES:
+            continue
+        state.seen.add(real)
+        folder = _list(path, real, level)
+        state.entries += len(folder.here.folders) + len(folder.here.files)
+        if (level and OWN_DIR_NAME in folder.here.folders) or not enter(folder):
+            state.left.add(real)
+            continue
+        for name in sorted(folder.here.files):
+            inner = f"{real}/{name}"
+            if inner not in state.seen:
+                state.seen.add(inner)
+                on_file(path / name, inner)
+        state.links += [(_turn(name), level, name, path / name) for name in folder.links]
+        if level < _MAX_DEPTH:
+            names = sorted(name for name in folder.here.folders if not name.startswith("."))
+            waiting += [(path / name, f"{real}/{name}", level + 1) for name in names]
+
+
+def _turn(name: str) -> int:
+    """When to follow a link: of several that lead to one directory, `latest` and `best` tell least."""
+    if read_name(Path(name)):
+        return 0
+    return 2 if announces(name) or is_best(name) else 1
+
+
+def _list(path: Path, real: str, depth: int) -> Folder:
+    folders, files, links = set(), set(), set()
+    for entry in _entries(real):
+        if entry.is_symlink():
+            links.add(entry.name)
+        elif entry.is_dir(follow_symlinks=False):
+            folders.add(entry.name)
+        else:
+            files.add(entry.name)
+    return Folder(path, real, depth, Listing(frozenset(folders), frozenset(files)), frozenset(links))
+
+
+def _entries(path: str) -> Iterator[os.DirEntry[str]]:
+    with suppress(OSError), os.scandir(path) as entries:
+        yield from entries
+
+
+def listing(path: str | Path) -> Listing:
+    """The names in a directory, links by what they lead to; nothing where it can't be read."""
+    folders: set[str] = set()
+    files: set[str] = set()
+    for entry in _entries(os.fspath(path)):
+        try:
+            is_folder = entry.is_dir()
+        except OSError:  # a loop of links
+            continue
+        (folders if is_folder else files).add(entry.name)
+    return Listing(frozenset(folders), frozenset(files))
