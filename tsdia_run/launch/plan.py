@@ -13,13 +13,12 @@ from tsdia_run.errors import ConfigError, RunDirectoryError
 from tsdia_run.launch import command, environment, hydra, interpreter, place, references
 from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
+from tsdia_run.launch.secrets import secrets_in
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.redaction import is_secret_name, secret_kind
 from tsdia_run.settings import SECTION, Settings
 from tsdia_run.words import nearest, shell
 
 _MAX_WARNINGS_OF_A_KIND = 5
-_MIN_SECRET_CHARACTERS = 8
 
 
 @dataclass(frozen=True)
@@ -282,19 +281,11 @@ def _doubts(document: Document | None) -> list[str]:
     if document is None:
         return []
     surprises = [f"{surprise.place}: {surprise.message}" for surprise in config.surprises(document)]
-    secrets = []
-    for key, value in document.scalars():
-        kind = _secret(key, value.plain) if isinstance(value.plain, str) else None
-        if kind:
-            secrets.append(
-                f"{value.place}: `{key}` looks like {kind}; the config is kept as it is, in the run directory"
-            )
+    secrets = [
+        f"{value.place}: `{key}` looks like {kind}; the config is kept as it is, in the run directory"
+        for key, value, kind in secrets_in(document)
+    ]
     return [*_bounded(surprises), *_bounded(secrets)]
-
-
-def _secret(key: str, text: str) -> str | None:
-    is_named_so = is_secret_name(key.rpartition(".")[2]) and len(text) >= _MIN_SECRET_CHARACTERS and "${" not in text
-    return secret_kind(text) or ("a secret" if is_named_so else None)
 
 
 def _bounded(lines: list[str]) -> list[str]:
