@@ -15,7 +15,6 @@ from tsdia_run.config.source import MAX_CONFIG_BYTES
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.launch.secrets import secrets_in
 from tsdia_run.rundir.fields import read_bounded
-from tsdia_run.rundir.provenance.patch import looks_secret
 from tsdia_run.rundir.redaction import secret_kind
 
 _MAX_FILES = 100
@@ -140,6 +139,8 @@ def _parsed(data: bytes, path: Path) -> Document | None:
 
 
 def _has_secret(data: bytes, path: Path, document: Document | None) -> bool:
+    from tsdia_run.rundir.provenance.patch import looks_secret  # few configs name others
+
     is_named_so = looks_secret(path.name) or secret_kind(data.decode("utf-8", "replace")) is not None
     return is_named_so or (document is not None and bool(secrets_in(document)))
 
