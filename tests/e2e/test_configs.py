@@ -241,7 +241,7 @@ def test_a_fine_tuning_run_that_resumes_itself_restores_everything(tmp_path: Pat
 
 def test_an_automatic_restart_restores_everything_too(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
-    (tmp_path / "exp.yml").write_text(FINE_TUNING % ("null", "false"))
+    (tmp_path / "exp.yml").write_text((FINE_TUNING % ("null", "false")).replace("  resume: null\n", ""))
     key = "checkpoint.resume_restore_optimizer"
     (tmp_path / "exp.yml").write_text(
         (tmp_path / "exp.yml")
@@ -252,6 +252,7 @@ def test_an_automatic_restart_restores_everything_too(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     first, second = (json.loads(line)["config"]["checkpoint"] for line in done.stdout.splitlines())
     assert (first["resume_restore_optimizer"], second["resume_restore_optimizer"]) == (False, True)
+    assert second["resume"] == str(tmp_path / "runs" / "exp" / "checkpoint-epoch0-step5")
     assert "resumes itself" in done.stderr
 
 

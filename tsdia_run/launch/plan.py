@@ -114,7 +114,7 @@ def make(request: Request) -> Plan:
         ),
         accelerate_config=ranks.config_file,
         warnings=(*_doubts(request.document), *doubts, *(named.warnings if named and not is_hydra else ())),
-        notes=_restore_note(request),
+        notes=_restore_note(request, edited),
         references=named.files if named else {},
         started_from=_started_from(request),
     )
@@ -224,8 +224,9 @@ def _restored(request: Request) -> list[str]:
     return [name for name in known if (value := document.find(name)) and value.plain is False]
 
 
-def _restore_note(request: Request) -> tuple[str, ...]:
-    names = [f"`{name}`" for name in _restored(request)]
+def _restore_note(request: Request, edited: Edited | None) -> tuple[str, ...]:
+    changed = {change.key for change in edited.changes} if edited else set()
+    names = [f"`{name}`" for name in _restored(request) if name in changed]
     if not names:
         return ()
     return (f"the run resumes itself: set {', '.join(names)} to true in the script's config",)
