@@ -153,7 +153,11 @@ def test_references_work_from_the_copy_and_are_kept(tmp_path: Path) -> None:
     kept = tmp_path / "runs" / "exp" / "attempts" / "0" / "references"
     assert (kept / "b.yml").read_text() == "_base_: c.yml\nx: 1\n"
     assert (kept / "c.yml").read_text() == "y: 1\n"
-    assert tsdia_run("resume", "exp", cwd=tmp_path).returncode == 0
+    (tmp_path / "configs" / "base" / "c.yml").write_text("y: 2\n")
+    resumed = tsdia_run("resume", "exp", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stderr.count("changed config:") == 1
+    assert "changed config: c.yml, which the config names, has other contents" in resumed.stderr
     assert (kept.parents[1] / "1" / "references" / "b.yml").exists()
     assert tsdia_run("ensure", "configs/exp.yml", cwd=tmp_path, env=env).returncode == 0
     (tmp_path / "configs" / "lost.yml").write_text(f"_base_: nowhere.yml\n{YAML}")
@@ -237,7 +241,7 @@ def test_a_fine_tuning_run_that_resumes_itself_restores_everything(tmp_path: Pat
 
 def test_an_automatic_restart_restores_everything_too(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
-    (tmp_path / "exp.yml").write_text(FINE_TUNING % ("null", "false"))
+    (tmp_path / "exp.yml").write_text((FINE_TUNING % ("null", "false")).replace("  resume: null\n", ""))
     key = "checkpoint.resume_restore_optimizer"
     (tmp_path / "exp.yml").write_text(
         (tmp_path / "exp.yml")
@@ -248,6 +252,7 @@ def test_an_automatic_restart_restores_everything_too(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     first, second = (json.loads(line)["config"]["checkpoint"] for line in done.stdout.splitlines())
     assert (first["resume_restore_optimizer"], second["resume_restore_optimizer"]) == (False, True)
+    assert second["resume"] == str(tmp_path / "runs" / "exp" / "checkpoint-epoch0-step5")
     assert "resumes itself" in done.stderr
 
 

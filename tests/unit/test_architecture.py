@@ -40,7 +40,7 @@ PURE = [
     "rundir/checkpoints/retention", "rundir/checkpoints/naming", "rundir/checkpoints/kinds", "rundir/checkpoints/order",
     "rundir/redaction", "rundir/provenance/git_status", "rundir/provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
-    "launch/accelerate", "launch/changes",
+    "launch/accelerate", "launch/changes", "launch/secrets",
     "training/flat", "training/model_summary",
     "launch/accelerate_config", "supervise/ladder", "rundir/ending", "rundir/headline",
     "supervise/policy", "report/columns", "report/moments", "report/sparkline", "report/text",

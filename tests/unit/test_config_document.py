@@ -211,3 +211,10 @@ def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
 def test_the_nearest_word() -> None:
     assert nearest("entrypiont", ["entrypoint", "python"]) == "entrypoint"
     assert nearest("zzz", ["entrypoint", "python"]) is None
+
+
+def test_python_in_the_place_of_a_config_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("if x: print({'a': 1})\n")
+    with pytest.raises(ConfigError, match="is not YAML, JSON or TOML but Python") as caught:
+        read(tmp_path / "train.py")
+    assert "--entrypoint" in caught.value.hint

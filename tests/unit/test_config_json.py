@@ -178,3 +178,17 @@ def test_the_type_of_a_value_that_is_set(assignment: str, expected: Any) -> None
 )
 def test_the_format_of_a_file(name: str, text: str, form: Format) -> None:
     assert parse(text.encode(), name).format is form
+
+
+@given(text=st.text('{}[]:," \\\n\tatrue1.e-0nulfs', max_size=20), start=st.sampled_from(["", '{"a": ', '{"a": [']))
+def test_whatever_is_typed_is_read_as_python_reads_it_or_refused(start: str, text: str) -> None:
+    text = start + text
+    try:
+        expected = json.loads(text)
+    except ValueError:
+        expected = None
+    if isinstance(expected, dict):
+        assert repr(read(text).plain()) == repr(expected)
+    else:
+        with pytest.raises(ConfigError):
+            read(text)

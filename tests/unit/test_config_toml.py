@@ -206,3 +206,29 @@ def test_the_type_of_a_value_that_is_set(assignment: str, expected: Any) -> None
     override = parse_override(assignment, document)
     value = tomllib.loads(apply(document, [override]).text)[override.key]
     assert (value, type(value)) == (expected, type(expected))
+
+
+@given(
+    cut=st.lists(
+        st.tuples(st.integers(0, len(TEXT)), st.integers(0, 3), st.text("a=[]{}\"'\\\n.#, 1", max_size=3)), max_size=3
+    )
+)
+def test_whatever_is_typed_is_read_as_the_parser_reads_it_or_refused(cut: list[tuple[int, int, str]]) -> None:
+    text = TEXT
+    for at, length, new in cut:
+        text = text[:at] + new + text[at + length :]
+    try:
+        expected = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        with pytest.raises(ConfigError, match="not valid TOML"):
+            read(text)
+    else:
+        assert repr(read(text).plain()) == repr(expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 150 + "]" * 150, "a = " + "[" * 5000 + "]" * 5000, "a." * 300 + "a = 1"]
+)
+def test_deep_nesting_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        read(text)

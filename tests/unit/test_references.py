@@ -150,3 +150,21 @@ def test_a_folder_with_odd_characters(tmp_path: Path) -> None:
         named = resolved(text, folder, name)
         assert named.edited.document.plain() == {"_base_": str(folder / "base.yml")}
         assert list(named.files) == [folder / "base.yml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("secrets.yml", "x: 1\n"),
+        ("a.yml", "db_password: correct-horse\n"),
+        ("a.py", "TOKEN = 'hf_abcdefghijklmnopqrstuvwxyzabcdefgh'\n"),
+    ],
+)
+def test_a_file_with_a_secret_is_named_but_not_kept(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    named = resolved(f"_base_: {name}\n", tmp_path)
+    assert named.edited.text == f"_base_: {tmp_path}/{name}\n"
+    assert dict(named.files) == {}
+    (warning,) = named.warnings
+    assert name in warning
+    assert "secret" in warning

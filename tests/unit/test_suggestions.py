@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tsdia_run.patterns import compiled
 from tsdia_run.rundir.suggestions import Typed, free_name, pattern_for, resume_args, shown
 
-NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=12)
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
 
 
 @given(st.lists(NAMES.filter(lambda name: name not in (".", "..")), min_size=1, max_size=3).map("/".join))
@@ -34,7 +34,7 @@ def test_the_last_number_is_the_step(path: str, pattern: str) -> None:
     assert pattern_for(path) == pattern
 
 
-WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=8)
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
 
 
 @given(st.lists(WORDS, max_size=3), st.lists(st.tuples(st.just("--set"), WORDS), max_size=3))

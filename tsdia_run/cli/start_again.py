@@ -339,7 +339,7 @@ def _expected(settings: Settings, document: Document | None) -> list[str]:
     resume_key = keys.key_in(document, settings.resume_key, keys.RESUME_KEYS)
     usual = (
         keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS),
-        resume_key,
+        *((resume_key,) if resume_key else keys.RESUME_KEYS),
         *keys.restore_keys(document, resume_key),
     )
     return [key for key in (*usual, *settings.resume_set) if key]

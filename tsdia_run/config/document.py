@@ -126,10 +126,16 @@ def _format(source: str, text: str) -> Format:
 
 def _parser(form: Format) -> Callable[[str, str], MappingNode]:
     if form is Format.TOML:
-        from tsdia_run.config import toml_text  # few configs are TOML
-
-        return toml_text.compose
+        return _toml
     return json_text.compose if form is Format.JSON else yaml_text.compose
+
+
+def _toml(text: str, source: str) -> MappingNode:
+    try:
+        from tsdia_run.config import toml_text  # few configs are TOML
+    except ModuleNotFoundError as error:  # the script's own Python, older than 3.11
+        raise ConfigError(f"{source} is TOML: {error}", hint="pip install tomli") from error
+    return toml_text.compose(text, source)
 
 
 def _decoded(data: bytes, source: str) -> str:

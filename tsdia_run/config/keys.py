@@ -17,7 +17,7 @@ def key_in(document: Document, configured: str | None, usual: tuple[str, ...]) -
 
 
 def restore_keys(document: Document, resume_key: str | None) -> list[str]:
-    """The keys next to the resume key that say what of a checkpoint is restored, as far as the config has them."""
-    section = (resume_key or "").rpartition(".")[0]
-    names = [f"{section}.{name}" if section else name for name in _RESTORE_NAMES]
-    return [name for name in names if resume_key and document.find(name) is not None]
+    """The keys of the config, next to the resume key or where one would go, that say what is restored."""
+    sections = (resume_key.rpartition(".")[0],) if resume_key else CHECKPOINT_SECTIONS
+    names = [f"{section}.{name}" if section else name for section in sections for name in _RESTORE_NAMES]
+    return [name for name in names if document.find(name) is not None]

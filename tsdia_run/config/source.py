@@ -44,7 +44,13 @@ def read(path: Path, shown: str | None = None) -> Document:
         raise ConfigError(
             f"{source} is larger than {MAX_CONFIG_BYTES // 1024} KiB", hint="Keep data in a file of its own."
         )
-    return parse(data, source)
+    try:
+        return parse(data, source)
+    except ConfigError as error:
+        if path.suffix != ".py":
+            raise
+        hint = "Name a script with --entrypoint; a config in Python goes to the script after `--`."
+        raise ConfigError(f"{source} is not YAML, JSON or TOML but Python", hint=hint) from error
 
 
 def _not_found(path: Path, source: str) -> NotFoundError:

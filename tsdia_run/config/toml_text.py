@@ -12,7 +12,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from tsdia_run.config.nodes import Literal, mark, place_at, plain
+from tsdia_run.config.nodes import Literal, TooLargeError, mark, measure, place_at, plain
 from tsdia_run.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -72,12 +72,14 @@ def compose(text: str, source: str) -> MappingNode:
     try:
         # The parser takes no text with a lone carriage return, and reads CRLF as LF.
         data = tomllib.loads(text)
+        root = _Scanner(text).document()
+        measure(root, {}, 0)
+        is_found = repr(plain(root)) == repr(data)
     except ValueError as error:  # a TOMLDecodeError, or a number with too many digits
         raise _syntax_error(str(error), text, source) from error
-    except RecursionError as error:
-        raise ConfigError(f"{source} is nested too deeply") from error
-    root = _Scanner(text).document()
-    if repr(plain(root)) != repr(data):
+    except (RecursionError, TooLargeError) as error:
+        raise ConfigError(f"{source} is nested too deeply", hint="Write it with fewer levels.") from error
+    if not is_found:
         raise ConfigError(
             f"{source} is TOML that tsdia-run can't find its way in", hint="Write it more simply, or as YAML or JSON."
         )

@@ -68,6 +68,7 @@ class Situation:
         packages: Versions of installed packages.
         arguments: The script's arguments, without the config's path.
         processes: The number of ranks.
+        references: Digests of the files that the config names, by how they are kept.
     """
 
     config: Mapping[object, object] | None = None
@@ -76,6 +77,7 @@ class Situation:
     packages: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] | None = None
     processes: int | None = None
+    references: Mapping[str, str] = field(default_factory=dict)
 
 
 def compare(before: Situation, now: Situation, *, expected: Iterable[str], is_sharded: bool) -> tuple[Change, ...]:
@@ -89,6 +91,7 @@ def compare(before: Situation, now: Situation, *, expected: Iterable[str], is_sh
     """
     return (
         *_config_changes(before.config, now.config, frozenset(expected)),
+        *_reference_changes(before.references, now.references),
         *_world_size_changes(before.processes, now.processes, is_sharded=is_sharded),
         *_code_changes(before.code, now.code),
         *_package_changes(before, now),
@@ -111,6 +114,14 @@ def _config_changes(
             told.append(f"… and {len(keys) - _MAX_KEYS} keys more")
         for text in told:
             yield Change(kind, text, needs_consent=kind is Kind.MODEL)
+
+
+def _reference_changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Change]:
+    changed = [name for name in before if name in now and before[name] != now[name]]
+    for name in changed[:_MAX_KEYS]:
+        yield Change(Kind.CONFIG, f"{name}, which the config names, has other contents")
+    if len(changed) > _MAX_KEYS:
+        yield Change(Kind.CONFIG, f"… and {len(changed) - _MAX_KEYS} files more")
 
 
 def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:

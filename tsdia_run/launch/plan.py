@@ -14,14 +14,13 @@ from tsdia_run.launch import command, environment, hydra, interpreter, place, re
 from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
 from tsdia_run.launch.request import Request
+from tsdia_run.launch.secrets import secrets_in
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.redaction import is_secret_name, secret_kind
 from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.settings import SECTION, Settings
 from tsdia_run.words import nearest
 
 _MAX_WARNINGS_OF_A_KIND = 5
-_MIN_SECRET_CHARACTERS = 8
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def make(request: Request) -> Plan:
         ),
         accelerate_config=ranks.config_file,
         warnings=(*_doubts(request.document), *doubts, *(named.warnings if named and not is_hydra else ())),
-        notes=telling.restore_notes(request),
+        notes=telling.restore_notes(request, edited),
         references=named.files if named else {},
         started_from=_started_from(request),
         tells_checkpoint=tells_checkpoint,
@@ -221,19 +220,11 @@ def _doubts(document: Document | None) -> list[str]:
     if document is None:
         return []
     surprises = [f"{surprise.place}: {surprise.message}" for surprise in config.surprises(document)]
-    secrets = []
-    for key, value in document.scalars():
-        kind = _secret(key, value.plain) if isinstance(value.plain, str) else None
-        if kind:
-            secrets.append(
-                f"{value.place}: `{key}` looks like {kind}; the config is kept as it is, in the run directory"
-            )
+    secrets = [
+        f"{value.place}: `{key}` looks like {kind}; the config is kept as it is, in the run directory"
+        for key, value, kind in secrets_in(document)
+    ]
     return [*_bounded(surprises), *_bounded(secrets)]
-
-
-def _secret(key: str, text: str) -> str | None:
-    is_named_so = is_secret_name(key.rpartition(".")[2]) and len(text) >= _MIN_SECRET_CHARACTERS and "${" not in text
-    return secret_kind(text) or ("a secret" if is_named_so else None)
 
 
 def _bounded(lines: list[str]) -> list[str]:

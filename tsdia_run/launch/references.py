@@ -13,7 +13,9 @@ from tsdia_run.config import Document, Edited, Point
 from tsdia_run.config.references import defaults, references
 from tsdia_run.config.source import MAX_CONFIG_BYTES
 from tsdia_run.errors import TsdiaRunError
+from tsdia_run.launch.secrets import secrets_in
 from tsdia_run.rundir.fields import read_bounded
+from tsdia_run.rundir.redaction import secret_kind
 
 _MAX_FILES = 100
 _MAX_BYTES = 16 * MAX_CONFIG_BYTES
@@ -103,30 +105,47 @@ def _composed(document: Document, folder: Path, root: Path) -> Iterator[Path]:
 def _gathered(paths: list[Path], root: Path) -> tuple[dict[Path, bytes], str]:
     """The contents of files and of those that they name, and why some are missing; empty where none is."""
     files: dict[Path, bytes] = {}
+    seen: set[Path] = set()
     left_out = ""
     level, levels = paths, 0
     while level and levels < _MAX_LEVELS:
         next_level: list[Path] = []
         for path in dict.fromkeys(level):
-            if path in files:
+            if path in seen:
                 continue
+            seen.add(path)
             if len(files) == _MAX_FILES or sum(map(len, files.values())) > _MAX_BYTES:
                 return files, f"{_MAX_FILES} files or {_MAX_BYTES // 2**20} MiB are the most"
             try:
-                files[path] = read_bounded(path, MAX_CONFIG_BYTES)
+                data = read_bounded(path, MAX_CONFIG_BYTES)
             except (OSError, ValueError) as error:
                 left_out = f"can't read {path}: {error}"
                 continue
-            next_level += _named_in(files[path], path, root)
+            document = _parsed(data, path)
+            if _has_secret(data, path, document):
+                left_out = f"{path} looks like it has a secret in it"
+            else:
+                files[path] = data
+            next_level += _named_in(document, path, root) if document else []
         level, levels = next_level, levels + 1
     return files, left_out
 
 
-def _named_in(data: bytes, path: Path, root: Path) -> list[Path]:
+def _parsed(data: bytes, path: Path) -> Document | None:
     try:
-        document = config.parse(data, str(path))
+        return config.parse(data, str(path))
     except TsdiaRunError:  # a Python file, say
-        return []
+        return None
+
+
+def _has_secret(data: bytes, path: Path, document: Document | None) -> bool:
+    from tsdia_run.rundir.provenance.patch import looks_secret  # few configs name others
+
+    is_named_so = looks_secret(path.name) or secret_kind(data.decode("utf-8", "replace")) is not None
+    return is_named_so or (document is not None and bool(secrets_in(document)))
+
+
+def _named_in(document: Document, path: Path, root: Path) -> list[Path]:
     named = [one for reference in references(document) for one in _files(path.parent, reference.path)]
     return [*named, *_composed(document, path.parent, root)]
 

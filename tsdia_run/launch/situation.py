@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tsdia_run.errors import TsdiaRunError
 from tsdia_run.launch.changes import Code, Situation
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
+from tsdia_run.launch.references import kept_as
 from tsdia_run.rundir.fields import read_bounded, read_object
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.redaction import Redactor
@@ -42,6 +44,7 @@ def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
         packages={str(name): str(version) for name, version in packages.items()} if isinstance(packages, dict) else {},
         arguments=_arguments(command),
         processes=processes,
+        references=_kept(attempt.references),
     )
 
 
@@ -54,7 +57,7 @@ def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation
         redactor: Knows the secrets, which no record has.
     """
     request, code, environment = plan.request, provenance.code, provenance.environment
-    digest = hashlib.sha256(provenance.patch).hexdigest() if provenance.patch else ""
+    digest = _sha256(provenance.patch) if provenance.patch else ""
     return Situation(
         config=None if plan.script_config is None else plan.script_config.document.plain(),
         code=Code(code.commit, digest) if code.error is None else None,
@@ -62,6 +65,7 @@ def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation
         packages=environment.packages,
         arguments=tuple(redactor.argv([*request.settings.args, *request.extra_args])),
         processes=plan.command.processes,
+        references={str(name): _sha256(plan.references[path]) for path, name in kept_as(list(plan.references)).items()},
     )
 
 
@@ -79,9 +83,19 @@ def _is_told(git: Mapping[str, object]) -> bool:
     return bool(git) and git.get("error") is None
 
 
+def _kept(folder: Path) -> dict[str, str]:
+    """Digests of the files that an attempt kept, by their paths in the folder."""
+    paths = [Path(top, name) for top, _, names in os.walk(folder) for name in names]
+    return {str(path.relative_to(folder)): _digest(path) for path in paths}
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def _digest(patch: Path) -> str:
     try:
-        return hashlib.sha256(read_bounded(patch, _MAX_PATCH_BYTES)).hexdigest()
+        return _sha256(read_bounded(patch, _MAX_PATCH_BYTES))
     except (OSError, ValueError):
         return ""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tsdia_run import config
-from tsdia_run.config import Document, keys
+from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors import ConfigError
 from tsdia_run.launch.request import Request
 from tsdia_run.rundir.layout import RunLayout
@@ -67,9 +67,10 @@ def config_edits(request: Request, document: Document, *, reads_config: bool) ->
     return [config.Set(key, str(request.checkpoint)), *restored, *others]
 
 
-def restore_notes(request: Request) -> tuple[str, ...]:
+def restore_notes(request: Request, edited: Edited | None) -> tuple[str, ...]:
     """What was set so that a run which resumes itself restores all of its state."""
-    names = [f"`{name}`" for name in _restored(request)]
+    changed = {change.key for change in edited.changes} if edited else set()
+    names = [f"`{name}`" for name in _restored(request) if name in changed]
     return (f"the run resumes itself: set {', '.join(names)} to true in the script's config",) if names else ()
 
 

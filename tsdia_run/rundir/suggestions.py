@@ -123,9 +123,11 @@ def _is_here(cwd: str) -> bool:
 
 def pattern_for(path: str) -> str:
     """The pattern that names a file and those like it: its last number is the step."""
-    before, number, after = re.fullmatch(r"(.*?)(\d*)(\D*)", path, re.DOTALL).groups()  # type: ignore[union-attr]
-    escaped = (re.sub(r"[\[\]{}*?]", "?", part) for part in (before, after))
-    return ("{step}" if number else "").join(escaped)
+    root, suffix = os.path.splitext(path)
+    numbers = [match.span() for match in re.finditer(r"[0-9]+", root)]
+    start, end = numbers[-1] if numbers else (len(root), len(root))
+    before, after = (re.sub(r"[\[\]{}*?]", "?", part) for part in (root[:start], root[end:] + suffix))
+    return before + "{step}" * bool(numbers) + after
 
 
 @dataclass(frozen=True)
