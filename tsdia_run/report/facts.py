@@ -9,6 +9,7 @@ from typing import Any
 
 from tsdia_run.rundir.fields import read_object
 from tsdia_run.rundir.layout import AttemptLayout
+from tsdia_run.words import visible
 
 # An environment with a thousand packages takes 50 KiB.
 _MAX_BYTES = 4 * 1024 * 1024
@@ -46,6 +47,8 @@ class Facts:
 
     Attributes:
         code: The state of its code.
+        entrypoint: The script, module (``-m NAME``) or executable; None where it is not known.
+        arguments: The script's arguments, with their placeholders.
         overrides: ``--set`` assignments.
         extra_args: What followed ``--``.
         launcher: What started the ranks, in words.
@@ -57,6 +60,8 @@ class Facts:
     """
 
     code: Code
+    entrypoint: str | None
+    arguments: tuple[str, ...]
     overrides: tuple[str, ...]
     extra_args: tuple[str, ...]
     launcher: str | None
@@ -75,6 +80,8 @@ def read(attempt: AttemptLayout) -> Facts:
     packages = environment.get("packages")
     return Facts(
         code=_code(git, attempt),
+        entrypoint=_entrypoint(command),
+        arguments=(*_texts(_settings(command).get("args")), *_texts(command.get("extra_args"))),
         overrides=_texts(command.get("overrides")),
         extra_args=_texts(command.get("extra_args")),
         launcher=_text(command.get("launcher")),
@@ -84,6 +91,22 @@ def read(attempt: AttemptLayout) -> Facts:
         gpus=_gpus(environment.get("gpus")),
         packages={str(name): str(version) for name, version in packages.items()} if isinstance(packages, dict) else {},
     )
+
+
+def entrypoint(attempt: AttemptLayout) -> str | None:
+    """What an attempt ran, from its own files: the records of earlier versions don't have it."""
+    return _entrypoint(read_object(attempt.command, _MAX_BYTES))
+
+
+def _settings(command: Mapping[str, Any]) -> Mapping[str, Any]:
+    settings = command.get("settings")
+    return settings if isinstance(settings, dict) else {}
+
+
+def _entrypoint(command: Mapping[str, Any]) -> str | None:
+    settings = _settings(command)
+    module = _text(settings.get("module"))
+    return visible(f"-m {module}" if module else _text(settings.get("entrypoint")) or "") or None
 
 
 def _code(git: Mapping[str, Any], attempt: AttemptLayout) -> Code:

@@ -58,6 +58,7 @@ def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
         found += [
             ("code", str(facts.code)),
             ("get it", _get_code(info)),
+            ("entrypoint", facts.entrypoint),
             ("command", " ".join([facts.launcher or "", *facts.extra_args]).strip() or None),
             ("machine", ", ".join(text for text in (facts.host, facts.gpus) if text) or None),
         ]
