@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from tsdia_run.errors import ConfigError, Place, UsageError
-from tsdia_run.words import nearest
+from tsdia_run.words import is_passable, nearest
 
 SECTION = "tsdia_run"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", re.IGNORECASE)
@@ -306,16 +306,16 @@ def _checked(setting: Setting, value: object, place: Place | None) -> object:
 
 def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911, PLR0912 - one line a kind
     if kind in (Kind.TEXT, Kind.PATH):
-        return value if isinstance(value, str) and value and _is_passable(value) else None
+        return value if isinstance(value, str) and value and is_passable(value) else None
     if kind is Kind.PATHS:
         is_list = isinstance(value, (list, tuple)) and all(
-            isinstance(item, str) and item and _is_passable(item) for item in value
+            isinstance(item, str) and item and is_passable(item) for item in value
         )
         return tuple(value) if is_list else None  # type: ignore[arg-type]
     if kind is Kind.TEXTS:
         is_list = isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value)
         texts = tuple(str(item) for item in value) if is_list else ("\0",)  # type: ignore[attr-defined]
-        return texts if all(map(_is_passable, texts)) else None
+        return texts if all(map(is_passable, texts)) else None
     if kind is Kind.COUNT:
         return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
     if kind is Kind.SECONDS:
@@ -343,12 +343,7 @@ def _converted(kind: Kind, value: object) -> object:  # noqa: PLR0911, PLR0912 -
         return dict(value)
     variables = {name: _variable(text) for name, text in value.items() if text is not None}
     are_names = all(name and "=" not in name for name in variables)
-    return variables if are_names and all(map(_is_passable, [*variables, *variables.values()])) else None
-
-
-def _is_passable(text: str) -> bool:
-    """Whether a program can get a text as an argument or a variable: it has neither NUL nor a lone surrogate."""
-    return not any(one == "\0" or "\ud800" <= one <= "\udc7f" or "\udd00" <= one <= "\udfff" for one in text)
+    return variables if are_names and all(map(is_passable, [*variables, *variables.values()])) else None
 
 
 def _size_bytes(value: object) -> int | None:
