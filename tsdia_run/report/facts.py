@@ -26,6 +26,7 @@ class Code:
         is_dirty: Whether anything differed from the commit.
         has_patch: Whether what differed is kept in the attempt's ``git.patch``.
         error: Why git could not tell.
+        left_out: How many of the changed files are not in that patch.
     """
 
     commit: str | None = None
@@ -33,6 +34,7 @@ class Code:
     is_dirty: bool = False
     has_patch: bool = False
     error: str | None = None
+    left_out: int = 0
 
     def __str__(self) -> str:
         if self.commit is None:
@@ -116,6 +118,7 @@ def _code(git: Mapping[str, Any], attempt: AttemptLayout) -> Code:
         git.get("is_dirty") is True,
         os.path.isfile(attempt.patch),
         _text(git.get("error")),
+        count if isinstance(count := git.get("left_out_count"), int) else 0,
     )
 
 
