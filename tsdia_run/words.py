@@ -97,6 +97,11 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def is_passable(text: str) -> bool:
+    """Whether a program can get a text as an argument or a variable: it has neither NUL nor a lone surrogate."""
+    return not any(one == "\0" or "\ud800" <= one <= "\udc7f" or "\udd00" <= one <= "\udfff" for one in text)
+
+
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that the user probably meant; None where none is near."""
     import difflib  # needed only where something is wrong

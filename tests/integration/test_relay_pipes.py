@@ -268,3 +268,10 @@ def test_it_needs_no_installed_package_and_imports_little() -> None:
     }
     assert heavy.isdisjoint(done.stdout.split())
     assert "tsdia_run.errors" not in done.stdout.split()
+
+
+def test_no_text_of_ours_ends_it(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, header="run \ud800 \udce9")
+    write_all(relay.out, b"a line\n")
+    relay.end("failed: \ud800 \udce9")
+    assert relay.lines() == ["run \\ud800 \\udce9", "a line", "failed: \\ud800 \\udce9"]

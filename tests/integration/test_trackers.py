@@ -209,6 +209,80 @@ def test_wandb_has_the_whole_config_nested_and_the_runs_id(run: Run, ranks: int)
     assert info == {"run_id": "run1", "run_name": "a name", "run_url": None, "project": "proj", "entity": None}
 
 
+FILE = {"model": {"size": 3, "layers": [1, 2], "name": None}, "training": {"lr": 0.1, "api_key": "[redacted]"}}
+
+
+def config_records(run_dir: Path) -> list[Any]:
+    """Every record of W&B's own files that gives the config file."""
+    found = []
+    for path in sorted(run_dir.glob("wandb/offline-run-*/*.wandb")):
+        for record in wandb_file.read(path):
+            updates = [*record.run.config.update, *record.config.update]
+            found += [json.loads(one.value_json) for one in updates if "config_file" in (one.key, *one.nested_key)]
+    return found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "one = wandb.init(project='p')",
+        "one = wandb.init(project='p', config={'lr': 0.5})",
+        "one = wandb.init(project='p')\nwandb.config.update({'lr': 0.5, 'model': 'mine'})",
+        "one = wandb.init(project='p')\nassert dict(wandb.config) == {}",
+        "one = wandb.init(project='p')\nwandb.init().log({'a': 1})",
+        "one = wandb.init(project='p')\na = Accelerator(log_with='wandb')\na.init_trackers('p', config={'lr': 1})",
+        "a = Accelerator(cpu=True, log_with='wandb')\na.init_trackers('p', config={'lr': 1})\none = a.trackers[0].run",
+        "a = Accelerator(cpu=True, log_with='wandb')\na.init_trackers('p')\none = a.trackers[0].run",
+    ],
+)
+def test_wandb_has_the_whole_config_once_whoever_starts_it(run: Run, body: str) -> None:
+    done = run.attempt(f"import wandb\n{body}\none.finish()\n", env=OFFLINE)
+    assert "hook failed" not in done.stderr
+    assert config_records(run.run_dir) == [FILE]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "one = wandb.init(project='p', config={'config_file': 'mine'})",
+        "import argparse\none = wandb.init(project='p', config=argparse.Namespace(config_file='mine'))",
+        "one = wandb.init(project='p')\nwandb.config.update({'config_file': 'mine'})",
+        "one = wandb.init(project='p')\nwandb.config.config_file = 'mine'",
+        "a = Accelerator(log_with='wandb')\na.init_trackers('p', {'config_file': 'mine'})\none = a.trackers[0].run",
+    ],
+)
+def test_a_key_of_the_scripts_own_wins(run: Run, body: str) -> None:
+    run.attempt(f"import wandb\n{body}\none.finish()\n", env=OFFLINE)
+    ((_, _, config),) = offline_configs(run.run_dir)
+    assert config["config_file"] == "mine"
+
+
+def test_a_trainer_of_transformers_gives_wandb_the_whole_config_too(run: Run) -> None:
+    pytest.importorskip("transformers")
+    run.attempt(
+        "import torch, transformers\n"
+        "class Model(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.layer = torch.nn.Linear(1, 1)\n"
+        "    def forward(self, x, labels=None):\n"
+        "        out = self.layer(x)\n"
+        "        return {'loss': ((out - labels) ** 2).mean(), 'logits': out}\n"
+        "data = [{'x': torch.ones(1), 'labels': torch.ones(1)}] * 4\n"
+        "given = transformers.TrainingArguments('out', report_to='wandb', max_steps=2, use_cpu=True, logging_steps=1)\n"
+        "transformers.Trainer(Model(), given, train_dataset=data).train()\n",
+        env=OFFLINE,
+    )
+    ((identity, _, config),) = offline_configs(run.run_dir)
+    assert (identity, config["config_file"], config["max_steps"]) == ("run1", FILE, 2)
+    assert config_records(run.run_dir) == [FILE]
+
+
+def test_without_a_config_nothing_is_added(run: Run) -> None:
+    run.attempt("import wandb\nwandb.init(project='p', config={'lr': 1}).finish()\n", config=None, env=OFFLINE)
+    assert config_records(run.run_dir) == []
+
+
 def test_attempts_are_one_run_and_further_inits_are_others(run: Run) -> None:
     body = (
         "import wandb, subprocess\n"

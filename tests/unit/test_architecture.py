@@ -42,7 +42,7 @@ PURE = [
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/flat", "training/model_summary",
-    "launch/accelerate_config", "supervise/ladder", "rundir/ending", "rundir/headline",
+    "launch/accelerate_config", "supervise/ladder", "rundir/ending", "rundir/headline", "rundir/arguments",
     "supervise/policy", "report/columns", "report/moments", "report/sparkline", "report/text",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip

@@ -62,6 +62,13 @@ def test_the_head(full: Made) -> None:
     assert "metrics.jsonl" in told["disk"]
 
 
+def test_files_that_the_patch_lacks_are_counted(full: Made) -> None:
+    git = full.layout.attempt(1).git
+    git.write_text(json.dumps({**json.loads(git.read_text()), "left_out_count": 2}))
+    head = sections(full)["✗ exp: failed"]
+    assert "0123456789 on main, with changes; 2 files not in git.patch" in head
+
+
 def test_attempts_are_a_timeline(full: Made) -> None:
     first, second = sections(full)["attempts"].splitlines()
     assert first.split("  ")[0] == "0"

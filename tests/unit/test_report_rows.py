@@ -205,6 +205,7 @@ def test_json(tmp_path: Path) -> None:
             "ended_at": "2026-11-20T09:00:00.000+00:00",
             "duration_s": 3600.0,
             "attempts": 1,
+            "entrypoint": None,
             "host": "node1",
             "step": 9,
             "metric": "val_loss",

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +16,7 @@ from tsdia_run.cli.detaching import stay
 from tsdia_run.cli.screen import Screen
 from tsdia_run.config.source import MAX_CONFIG_BYTES
 from tsdia_run.launch import prepare, resumption
+from tsdia_run.launch.command import entrypoint_name
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.rundir import record
@@ -59,7 +61,7 @@ def carry_out(
     """
     request = plan.request
     attempt = _attempt(plan, superseded)
-    run = run.with_attempt(attempt)
+    run = replace(run.with_attempt(attempt), entrypoint=entrypoint_name(request.settings))
     if request.number == 0 and request.document is not None:
         write_bytes(plan.layout.config_named(request.document.name), request.document.data)
     ours = {

@@ -90,12 +90,15 @@ def list_runs(
 
     from tsdia_run.cli.places import places
     from tsdia_run.report import columns as known
+    from tsdia_run.report.rows import with_entrypoint
     from tsdia_run.report.text import DAMAGED
 
     reading.prepare_output()
     gc.disable()  # nothing here makes cycles, and thousands of rows wake it again and again
     chosen = known.chosen(columns)
     rows = _wanted(places(roots), states, since)
+    if as_json or "entrypoint" in (sort.removeprefix("-"), *(column.name for column in chosen)):
+        rows = [with_entrypoint(row) for row in rows]
     rows = known.sort(rows, sort)[:limit]
     now = datetime.now(timezone.utc)
     if as_json:

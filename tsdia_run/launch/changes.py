@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tsdia_run.rundir import arguments
+
 # What a computation depends on most; of the others only the number is told.
 _WATCHED_PACKAGES = (
     "torch", "accelerate", "transformers", "datasets", "diffusers", "peft", "deepspeed", "torchaudio", "torchvision",
@@ -135,7 +137,10 @@ def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
 def _value(values: Mapping[str, object], key: str) -> str:
     if key not in values:
         return "(not there)"
-    text = str(values[key])
+    return _short_text(str(values[key]))
+
+
+def _short_text(text: str) -> str:
     return text if len(text) <= _MAX_VALUE_CHARACTERS else text[: _MAX_VALUE_CHARACTERS - 1] + "…"
 
 
@@ -176,5 +181,11 @@ def _package_changes(before: Situation, now: Situation) -> Iterator[Change]:
 
 
 def _argument_changes(before: tuple[str, ...] | None, now: tuple[str, ...] | None) -> Iterator[Change]:
-    if before is not None and now is not None and before != now:
-        yield Change(Kind.ARGUMENTS, f"{' '.join(before) or '(none)'} -> {' '.join(now) or '(none)'}")
+    if before is None or now is None:
+        return
+    found = arguments.changed(before, now)
+    for name in list(found)[:_MAX_KEYS]:
+        was, is_now = map(_short_text, found[name])
+        yield Change(Kind.ARGUMENTS, f"{name}: {was} -> {is_now}")
+    if len(found) > _MAX_KEYS:
+        yield Change(Kind.ARGUMENTS, f"… and {len(found) - _MAX_KEYS} arguments more")

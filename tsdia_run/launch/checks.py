@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tsdia_run.errors import RunDirectoryError
+from tsdia_run.config import keys
+from tsdia_run.errors import NotFoundError, RunDirectoryError
+from tsdia_run.launch.missing import in_arguments, is_missing
 from tsdia_run.launch.plan import Plan
 from tsdia_run.words import size
 
@@ -14,12 +16,14 @@ MIN_FREE_BYTES = 64 * 1024 * 1024
 
 
 def check(plan: Plan) -> None:
-    """Check the place of the run.
+    """Check the place of the run, and the checkpoint of another one that it is to start from.
 
     Raises:
         RunDirectoryError: It is or holds the home or working directory, the script or the config; its place can not be
             written; or the disk is full.
+        NotFoundError: The checkpoint to start from does not exist.
     """
+    _refuse_missing_checkpoint(plan)
     run_dir = plan.request.run_dir
     _refuse_containing(run_dir, plan)
     parent = _existing_parent(run_dir)
@@ -55,6 +59,36 @@ def _refuse_containing(run_dir: Path, plan: Plan) -> None:
                 f"{run_dir} {relation} {what}, so it can't be a run directory",
                 hint="Name a directory of its own, say --run-dir runs/NAME.",
             )
+
+
+def _refuse_missing_checkpoint(plan: Plan) -> None:
+    request = plan.request
+    document, folders = request.document, plan.folders()
+    key = keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS) if document else None
+    value = document.find(key) if document and key else None
+    changes = plan.script_config.changes if plan.script_config else ()
+    is_changed = any(change.key == key for change in changes)
+    if value is not None and not is_changed and isinstance(value.plain, str) and is_missing(value.plain, folders):
+        raise NotFoundError(
+            f"{value.place}: `{key}` names a checkpoint that does not exist: {value.plain}",
+            hint=f"Correct the path, or start without it: --set {key}=null",
+        )
+    for override in map(split_override, request.overrides):
+        if override[0] in (key, *keys.RESUME_KEYS) and is_missing(override[1], folders):
+            raise NotFoundError(
+                f"--set {override[0]} names a checkpoint that does not exist: {override[1]}", hint="Correct the path."
+            )
+    for flag, path, is_resume in in_arguments(plan.arguments, folders):
+        if is_resume:
+            raise NotFoundError(
+                f"{flag} names a checkpoint that does not exist: {path}", hint="Correct the path, or leave it out."
+            )
+
+
+def split_override(assignment: str) -> tuple[str, str]:
+    """Key and value of a ``--set`` assignment."""
+    key, _, value = assignment.partition("=")
+    return key.strip(), value.strip()
 
 
 def _existing_parent(path: Path) -> Path:

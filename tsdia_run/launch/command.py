@@ -116,6 +116,11 @@ def filled(arguments: Sequence[str], target: Target) -> tuple[str, ...]:
     return tuple(_PLACEHOLDER.sub(value, argument) for argument in arguments)
 
 
+def entrypoint_name(settings: Settings) -> str:
+    """The script, module (``-m NAME``) or executable, as the user named it."""
+    return settings.entrypoint if settings.module is None else f"-m {settings.module}"
+
+
 def entrypoint_path(settings: Settings, cwd: Path) -> Path:
     """The script as a path that exists.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors import RunDirectoryError
-from tsdia_run.launch import command, environment, hydra, interpreter, place, references, telling
+from tsdia_run.launch import command, environment, hydra, interpreter, missing, place, references, telling
 from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
 from tsdia_run.launch.request import Request
@@ -32,6 +32,7 @@ class Plan:
         interpreter: What runs the script.
         target: Where everything goes.
         script_config: The config as the script gets it, with the edits that made it; None without a config.
+        arguments: The script's arguments, filled in.
         command: What is started.
         accelerate_config: The Accelerate config file that applies, if any.
         warnings: What the user should know before it starts.
@@ -45,6 +46,7 @@ class Plan:
     interpreter: Interpreter
     target: Target
     script_config: Edited | None
+    arguments: tuple[str, ...]
     command: Command
     accelerate_config: Path | None
     warnings: tuple[str, ...]
@@ -57,6 +59,10 @@ class Plan:
     def layout(self) -> RunLayout:
         """The files of the run."""
         return RunLayout(self.request.run_dir)
+
+    def folders(self) -> tuple[Path, ...]:
+        """What the script may take a relative path to be relative to."""
+        return _folders(self.request)
 
 
 def make(request: Request) -> Plan:
@@ -81,17 +87,24 @@ def make(request: Request) -> Plan:
     edited, doubts = _script_config(request, target, templates, is_hydra=is_hydra)
     named = references.resolve(edited, _folder(request.document), request.cwd) if edited and request.document else None
     ranks = environment.decide(settings, python, request.environ, request.cwd)
-    built = command.build(settings, python.path, request.cwd, command.filled(templates, target), ranks.decision)
+    arguments = command.filled(templates, target)
+    built = command.build(settings, python.path, request.cwd, arguments, ranks.decision)
     return Plan(
         request=request,
         interpreter=python,
         target=target,
         script_config=named.edited if named else None,
+        arguments=arguments,
         command=replace(
             built, environment={**built.environment, **_variables(settings), **_own_variables(target, settings)}
         ),
         accelerate_config=ranks.config_file,
-        warnings=(*_doubts(request.document), *doubts, *(named.warnings if named and not is_hydra else ())),
+        warnings=(
+            *_doubts(request.document),
+            *doubts,
+            *(named.warnings if named and not is_hydra else ()),
+            *_missing(request, arguments),
+        ),
         notes=telling.restore_notes(request, edited),
         references=named.files if named else {},
         started_from=_started_from(request),
@@ -198,9 +211,24 @@ def _started_from(request: Request) -> str | None:
     return str(path) if path.exists() else None
 
 
+def _folders(request: Request) -> tuple[Path, ...]:
+    script = Path(os.path.abspath(request.cwd / os.path.expanduser(request.settings.entrypoint))).parent
+    config_folder = Path(os.path.abspath(request.document.source)).parent if request.document else request.cwd
+    return tuple(dict.fromkeys((request.cwd, config_folder, script, request.run_dir)))
+
+
+def _missing(request: Request, arguments: Sequence[str]) -> list[str]:
+    """Arguments of a new run that may name a checkpoint, which does not exist; certain ones are refused later."""
+    if request.number:
+        return []
+    found = missing.in_arguments(arguments, _folders(request))
+    return [f"{flag} names {path}, which does not exist" for flag, path, is_resume in found if not is_resume]
+
+
 def _untold(why: str, *, is_hydra: bool) -> str:
     if is_hydra:
         return f"the script doesn't receive the run directory: {why}. Pass it: -- hydra.run.dir={{run_dir}}"
+
     return (
         f"the script is not told its run directory: {why}. Name the key with `run_dir_key:`, or pass it:"
         " -- --output-dir {run_dir}"

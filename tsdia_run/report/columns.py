@@ -89,6 +89,7 @@ COLUMNS = (
         True,
     ),
     _column("wandb", "the id of its W&B run", lambda row: row.digest.wandb_id),
+    _column("entrypoint", "its script, module or executable", lambda row: row.entrypoint),
     _column("attempts", "how often it was started", lambda row: row.attempts, is_number=True),
     _column("host", "where it ran last", lambda row: row.host),
     _column("started", "when its newest attempt started", lambda row: row.started_at),

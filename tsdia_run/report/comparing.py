@@ -16,6 +16,7 @@ from tsdia_run.report.sight import Sight
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.text import number
 from tsdia_run.rundir import metrics
+from tsdia_run.rundir.arguments import by_flag
 from tsdia_run.rundir.fields import read_bounded
 from tsdia_run.rundir.headline import best, headline
 from tsdia_run.rundir.metrics import Point, Series, Summary, as_text
@@ -95,6 +96,7 @@ def compare(sides: Sequence[Side], metric: str | None, now: datetime) -> list[Ta
     names = tuple(one.name for one in sides)
     tables = [
         Table("runs", ("", *names), _states(sides, now)),
+        Table("arguments", ("argument", *names), _differing_arguments(sides)),
         Table("config", ("key", *names), _differing_config(sides)),
         Table("code", ("", *names), *_code(sides)),
         Table("environment", ("", *names), *_environment(sides)),
@@ -121,8 +123,14 @@ def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]
         ("duration", *map(lasted, sides)),
         ("step", *map(step, sides)),
         *_where_different("set", ["  ".join(one.facts.overrides) or _ABSENT for one in sides]),
-        *_where_different("arguments", [" ".join(one.facts.extra_args) or _ABSENT for one in sides]),
+        *_where_different("entrypoint", [one.facts.entrypoint or _ABSENT for one in sides]),
     )
+
+
+def _differing_arguments(sides: Sequence[Side]) -> tuple[tuple[str, ...], ...]:
+    found = configs.differing([by_flag(one.facts.arguments) for one in sides])
+    table = {name: [_ABSENT if text is None else text for text in texts] for name, texts in found.items()}
+    return tuple((name, *configs.shortened(texts)) for name, texts in table.items())
 
 
 def _differing_config(sides: Sequence[Side]) -> tuple[tuple[str, ...], ...]:

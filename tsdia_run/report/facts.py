@@ -9,6 +9,7 @@ from typing import Any
 
 from tsdia_run.rundir.fields import read_object
 from tsdia_run.rundir.layout import AttemptLayout
+from tsdia_run.words import visible
 
 # An environment with a thousand packages takes 50 KiB.
 _MAX_BYTES = 4 * 1024 * 1024
@@ -25,6 +26,7 @@ class Code:
         is_dirty: Whether anything differed from the commit.
         has_patch: Whether what differed is kept in the attempt's ``git.patch``.
         error: Why git could not tell.
+        left_out: How many of the changed files are not in that patch.
     """
 
     commit: str | None = None
@@ -32,6 +34,7 @@ class Code:
     is_dirty: bool = False
     has_patch: bool = False
     error: str | None = None
+    left_out: int = 0
 
     def __str__(self) -> str:
         if self.commit is None:
@@ -46,6 +49,8 @@ class Facts:
 
     Attributes:
         code: The state of its code.
+        entrypoint: The script, module (``-m NAME``) or executable; None where it is not known.
+        arguments: The script's arguments, with their placeholders.
         overrides: ``--set`` assignments.
         extra_args: What followed ``--``.
         launcher: What started the ranks, in words.
@@ -57,6 +62,8 @@ class Facts:
     """
 
     code: Code
+    entrypoint: str | None
+    arguments: tuple[str, ...]
     overrides: tuple[str, ...]
     extra_args: tuple[str, ...]
     launcher: str | None
@@ -75,6 +82,8 @@ def read(attempt: AttemptLayout) -> Facts:
     packages = environment.get("packages")
     return Facts(
         code=_code(git, attempt),
+        entrypoint=_entrypoint(command),
+        arguments=(*_texts(_settings(command).get("args")), *_texts(command.get("extra_args"))),
         overrides=_texts(command.get("overrides")),
         extra_args=_texts(command.get("extra_args")),
         launcher=_text(command.get("launcher")),
@@ -86,6 +95,22 @@ def read(attempt: AttemptLayout) -> Facts:
     )
 
 
+def entrypoint(attempt: AttemptLayout) -> str | None:
+    """What an attempt ran, from its own files: the records of earlier versions don't have it."""
+    return _entrypoint(read_object(attempt.command, _MAX_BYTES))
+
+
+def _settings(command: Mapping[str, Any]) -> Mapping[str, Any]:
+    settings = command.get("settings")
+    return settings if isinstance(settings, dict) else {}
+
+
+def _entrypoint(command: Mapping[str, Any]) -> str | None:
+    settings = _settings(command)
+    module = _text(settings.get("module"))
+    return visible(f"-m {module}" if module else _text(settings.get("entrypoint")) or "") or None
+
+
 def _code(git: Mapping[str, Any], attempt: AttemptLayout) -> Code:
     return Code(
         _text(git.get("commit")),
@@ -93,6 +118,7 @@ def _code(git: Mapping[str, Any], attempt: AttemptLayout) -> Code:
         git.get("is_dirty") is True,
         os.path.isfile(attempt.patch),
         _text(git.get("error")),
+        count if isinstance(count := git.get("left_out_count"), int) else 0,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tsdia_run.report.facts import Code
 from tsdia_run.report.info import AttemptInfo, CheckpointInfo, Info, MetricInfo
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.text import MARKS, Section, aligned, number
@@ -12,7 +13,7 @@ from tsdia_run.rundir.liveness import Living
 from tsdia_run.rundir.metrics import Point, as_text
 from tsdia_run.rundir.record import LIVE, State
 from tsdia_run.rundir.suggestions import Suggestions, shown
-from tsdia_run.words import age, duration, shell, size, visible
+from tsdia_run.words import age, count, duration, shell, size, visible
 
 _CURVE_WIDTH = 30
 _MOST_CHECKPOINTS = 20
@@ -58,8 +59,9 @@ def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
         found += [("progress", info.progress.text or None), ("says", f"{info.progress.last_line}   ({ago} ago)")]
     if facts:
         found += [
-            ("code", str(facts.code)),
+            ("code", _code(facts.code)),
             ("get it", _get_code(info)),
+            ("entrypoint", facts.entrypoint),
             ("command", " ".join([facts.launcher or "", *facts.extra_args]).strip() or None),
             ("machine", ", ".join(text for text in (facts.host, facts.gpus) if text) or None),
         ]
@@ -78,6 +80,10 @@ def _lasted(info: Info, now: datetime) -> str | None:
     if run is None:
         return None
     return duration(run.lasted_s(now)) + (f" in {len(run.attempts)} attempts" if len(run.attempts) > 1 else "")
+
+
+def _code(code: Code) -> str:
+    return f"{code}; {count(code.left_out, 'file')} not in git.patch" if code.left_out > 0 else str(code)
 
 
 def _get_code(info: Info) -> str | None:

@@ -43,6 +43,7 @@ class Row(NamedTuple):
         digest: Step, metric, checkpoints, size and W&B run.
         host: Where the newest attempt ran.
         run_id: The run's id.
+        entrypoint: The script, module or executable of the newest attempt; None where the record does not have it.
     """
 
     path: str
@@ -56,6 +57,17 @@ class Row(NamedTuple):
     digest: Digest
     host: str | None
     run_id: str | None
+    entrypoint: str | None = None
+
+
+def with_entrypoint(found: Row) -> Row:
+    """The row with its entrypoint, which for a record of an earlier version stands in another file."""
+    if found.entrypoint is not None or not found.attempts:
+        return found
+    from tsdia_run.report.facts import entrypoint
+    from tsdia_run.rundir.layout import RunLayout
+
+    return found._replace(entrypoint=entrypoint(RunLayout(Path(found.path)).attempt(found.attempts - 1)))
 
 
 def rows(places: Places) -> Iterator[Row]:
@@ -122,7 +134,10 @@ def _row_of(path: str, run: dict[str, Any], digest: Digest) -> Row | None:
     if not (type(reason) is type(host) is type(run_id) is str and began.tzinfo and digest.is_sound):
         return None
     name, number, reason, host = path.rpartition("/")[2], len(run["attempts"]), visible(reason), visible(host)
-    return Row(path, name, attempt["state"], reason, began, ended_at, duration_s, number, digest, host, run_id)
+    entrypoint = run.get("entrypoint")
+    entrypoint = visible(entrypoint) if isinstance(entrypoint, str) else None
+    state = attempt["state"]
+    return Row(path, name, state, reason, began, ended_at, duration_s, number, digest, host, run_id, entrypoint)
 
 
 def row(run_dir: Path, now: datetime) -> Row:
@@ -151,6 +166,7 @@ def row(run_dir: Path, now: datetime) -> Row:
         digest=digest,
         host=last.host if last else None,
         run_id=run.run_id if run else None,
+        entrypoint=run.entrypoint if run else None,
     )
 
 

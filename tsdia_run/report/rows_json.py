@@ -27,6 +27,7 @@ def _object(row: Row) -> dict[str, object]:
         "ended_at": row.ended_at and _text(row.ended_at),
         "duration_s": row.duration_s,
         "attempts": row.attempts,
+        "entrypoint": row.entrypoint,
         "host": row.host,
         "step": digest.step,
         "metric": digest.metric,

@@ -22,7 +22,7 @@ from tsdia_run.words import visible
 SCHEMA = 1
 _NO_SIZE = 2**63
 # Fields with text of others that is only shown. Paths are not among them: they must lead to the same file again.
-_SHOWN = frozenset({"name", "host", "reason", "metric", "wandb_name"})
+_SHOWN = frozenset({"name", "host", "reason", "metric", "wandb_name", "entrypoint"})
 # A record grows by some 500 bytes an attempt; what is larger than this was not written by us.
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 
@@ -141,6 +141,7 @@ class Run:
         started_from: The checkpoint of another run that this one starts from (fine-tuning); None otherwise.
         wandb_id: The id of its W&B run, made before the start; None in records of the first version of tsdia-run.
         wandb_name: The name of its W&B run.
+        entrypoint: The script, module (``-m NAME``) or executable of its newest attempt; None in older records.
         attempts: All of them, in order.
         digest: What a list of runs tells of it; None before the first attempt has ended.
     """
@@ -152,6 +153,7 @@ class Run:
     started_from: str | None = None
     wandb_id: str | None = None
     wandb_name: str | None = None
+    entrypoint: str | None = None
     attempts: tuple[Attempt, ...] = ()
     digest: Digest | None = None
 
@@ -247,6 +249,7 @@ def _run(data: object, directory: str) -> Run:
         started_from=fields.lenient("started_from", str),
         wandb_id=fields.lenient("wandb_id", str),
         wandb_name=fields.shown("wandb_name"),
+        entrypoint=fields.shown("entrypoint"),
         attempts=attempts,
         digest=_digest(fields),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tsdia_run.patterns import compiled
+from tsdia_run.words import is_passable
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|)", re.IGNORECASE)
@@ -37,13 +38,8 @@ class Kind:
     from_text: Callable[[str], object] | None = None
 
 
-def _is_passable(text: str) -> bool:
-    """Whether a program can get a text as an argument or a variable: it has neither NUL nor a lone surrogate."""
-    return not any(one == "\0" or "\ud800" <= one <= "\udc7f" or "\udd00" <= one <= "\udfff" for one in text)
-
-
 def _text(value: object) -> object:
-    return value if isinstance(value, str) and value and _is_passable(value) else None
+    return value if isinstance(value, str) and value and is_passable(value) else None
 
 
 def _paths(value: object) -> object:
@@ -54,7 +50,7 @@ def _paths(value: object) -> object:
 def _texts(value: object) -> object:
     is_list = isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value)
     texts = tuple(str(item) for item in value) if is_list else ("\0",)  # type: ignore[attr-defined]
-    return texts if all(map(_is_passable, texts)) else None
+    return texts if all(map(is_passable, texts)) else None
 
 
 def _patterns(value: object) -> object:
@@ -116,7 +112,7 @@ def _variables(value: object) -> object:
         return None
     variables = {name: _variable(text) for name, text in value.items() if text is not None}
     are_names = all(name and "=" not in name for name in variables)
-    return variables if are_names and all(map(_is_passable, [*variables, *variables.values()])) else None
+    return variables if are_names and all(map(is_passable, [*variables, *variables.values()])) else None
 
 
 def _variable(value: object) -> str:

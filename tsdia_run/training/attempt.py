@@ -131,7 +131,7 @@ def write_record(directory: str, name: str, record: Mapping[str, object]) -> Non
 def say(message: str) -> None:
     """Say something of ours on stderr, if there is one."""
     try:
-        sys.stderr.write(f"tsdia-run: {visible(message)}\n")
+        sys.stderr.write(f"tsdia-run: {_clean(message)}\n")
         sys.stderr.flush()
     except Exception:  # stderr is closed, gone, or an object of the script's own
         return

@@ -17,7 +17,7 @@ from typing import Any
 
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.training import session
-from tsdia_run.words import visible
+from tsdia_run.words import visible_lines
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def warn(hook: str, error: BaseException) -> None:
     _warned.add(hook)
     text = f"tsdia-run: the {hook} hook failed and is skipped: {type(error).__name__}: {error}"
     try:
-        sys.stderr.write(f"{visible(text)}\n")
+        sys.stderr.write(f"{visible_lines(text)}\n")
         sys.stderr.flush()
     except Exception:  # stderr is closed, gone, or an object of the script's own
         return

@@ -18,6 +18,7 @@ from typing import Any
 from tsdia_run.rundir.metrics import ATTEMPT, OWN_KEYS, STEP, TIME, as_text
 from tsdia_run.training.hooks import Steps, wrap
 from tsdia_run.training.progress import PROGRESS
+from tsdia_run.training.rank_process import RankProcess
 from tsdia_run.training.session import Session
 from tsdia_run.words import visible
 
@@ -57,17 +58,17 @@ class MetricsFile:
         self._path = path
         self._attempt = attempt
         self._fd = -1
-        self._pid = os.getpid()
+        self._process = RankProcess()
         self._is_torn = False
         self._left_out: set[str] = set()
 
     def append(self, values: Mapping[str, Any], step: int | None) -> None:
-        """Write one line; nothing in a fork of the process.
+        """Write one line; nothing in a fork that is no rank of its own.
 
         Raises:
             OSError: The file system refused.
         """
-        if os.getpid() != self._pid:
+        if not self._process.is_this():
             return
         record: dict[str, Any] = {STEP: step, TIME: round(time.time(), 3), ATTEMPT: self._attempt}
         # Set operations, since this is a part of somebody's training step: 2 microseconds less for 20 values.

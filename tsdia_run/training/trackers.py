@@ -5,45 +5,30 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from tsdia_run.errors import DamagedRunError
+from tsdia_run.training import tracker_config
 from tsdia_run.training.hooks import Call, Steps, warn, wrap
 from tsdia_run.training.session import Session
+from tsdia_run.training.tracker_config import GIVEN, TrackerConfig
 from tsdia_run.training.wandb_run import hook_wandb
 
 __all__ = ["hook_accelerator", "hook_wandb"]
 
-# Where the config file stands among what the script itself tells its trackers.
-KEY = "config_file"
 _NESTED = frozenset({"wandb", "trackio", "swanlab", "clearml", "comet_ml"})
 _FLAT = frozenset({"tensorboard", "mlflow", "aim", "dvclive"})
 # https://mlflow.org/docs/latest/python_api/mlflow.html#mlflow.log_param
 _NOT_IN_MLFLOW = re.compile(r"[^\w\-. :/]")
 
 
-@dataclass(frozen=True)
-class _Config:
-    """The config of the attempt.
-
-    Attributes:
-        values: What trackers get of it: nothing where there is none, else all of it under ``KEY``, without secrets.
-        text: Its text; None where there is none, or a secret in it.
-    """
-
-    values: Mapping[str, Any]
-    text: str | None
-
-
 def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     """Hook the class ``accelerate.Accelerator``, and the trackers that it knows."""
 
     @cache
-    def told() -> _Config:
-        return _read(session.config)
+    def told() -> TrackerConfig:
+        return tracker_config.read(session.config)
 
     def init_trackers(
         accelerator: Any, project_name: str, config: Any = None, init_kwargs: Any = None, **more: Any
@@ -54,14 +39,20 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
         known = [str(one) for one in accelerator.log_with]
         if config is None and told().values and all(one in _NESTED | _FLAT for one in known):
             config = {}
-        yield Call((accelerator, project_name, config, _purged(init_kwargs, known, session)), more)
+        call = Call((accelerator, project_name, config, _purged(init_kwargs, known, session)), more)
+        GIVEN.is_accelerates_turn = True
+        try:
+            yield call
+        finally:
+            GIVEN.is_accelerates_turn = False
         text = told().text
         if text is not None:
             for tracker in accelerator.trackers:
                 _keep_text(tracker, text, session)
 
     def store_init_configuration(tracker: Any, given: Mapping[str, Any]) -> Steps:
-        merged = {**told().values, **given}
+        has_it = tracker.name == "wandb" and tracker.run.id in GIVEN.runs
+        merged = dict(given) if has_it else {**told().values, **given}
         if tracker.name in _FLAT:
             from tsdia_run.training.flat import flat
 
@@ -74,18 +65,6 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     known = sys.modules["accelerate.tracking"].LOGGER_TYPE_TO_CLASS.values()
     for tracker_class in {one for one in known if one.name in _NESTED | _FLAT}:
         wrap(tracker_class, "store_init_configuration", "trackers", store_init_configuration)
-
-
-def _read(path: Path | None) -> _Config:
-    if path is None:
-        return _Config({}, None)
-    # 40 ms, which a script without trackers need not wait for.
-    from tsdia_run import config
-    from tsdia_run.training.flat import without_secrets
-
-    document = config.read(path)
-    values, shown = document.plain(), without_secrets(document.plain())
-    return _Config({KEY: shown}, document.text if shown == values else None)
 
 
 def _purged(init_kwargs: Any, known: list[str], session: Session) -> Any:

@@ -1,4 +1,4 @@
-"""One W&B run for all attempts of a run, and wandb_info.json.
+"""One W&B run for all attempts of a run, with the whole config, and wandb_info.json.
 
 The launcher makes the id before the start. The first ``wandb.init`` of the main rank takes it; later ones, and those of
 other processes, are runs of the script's own. It is given as an argument, not through the environment: W&B reads
@@ -10,20 +10,24 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from tsdia_run.rundir.atomic import write_json
+from tsdia_run.training import tracker_config
 from tsdia_run.training.hooks import Call, Steps, warn, wrap
+from tsdia_run.training.rank_process import RankProcess
 from tsdia_run.training.session import Session
+from tsdia_run.training.tracker_config import GIVEN, KEY
 
 _HOST = "https://api.wandb.ai"
 
 
 def hook_wandb(wandb: Any, session: Session) -> None:
     """Hook the module ``wandb``."""
-    is_taken = os.environ.get("RANK", "0") not in ("", "0")
-    main_pid = os.getpid()
+    is_taken = False
+    process = RankProcess()
 
     def init(*args: Any, **kwargs: Any) -> Steps:
         nonlocal is_taken
@@ -33,13 +37,16 @@ def hook_wandb(wandb: Any, session: Session) -> None:
         if is_unreachable:
             asked["mode"] = "offline"
             sys.stderr.write("tsdia-run: W&B has no API key here, so it goes offline; `wandb login` makes one\n")
-        is_ours = not is_taken and os.getpid() == main_pid
+        # Now, since a fork may have got its rank meanwhile.
+        is_ours = not is_taken and process.is_this() and os.environ.get("RANK", "0") in ("", "0")
         if is_ours:
             is_taken = True
             asked = {**_identity(session, asked), **asked}
         run = yield Call(args, asked)
         if is_ours and not is_unreachable and not getattr(run, "disabled", False) and _mode_of(run) != "disabled":
             _keep_info(run, session)
+            if not GIVEN.is_accelerates_turn:
+                _give_config(run, asked.get("config"), session)
 
     wrap(wandb, "init", "trackers", init)
 
@@ -93,6 +100,17 @@ def _identity(session: Session, kwargs: dict[str, Any]) -> dict[str, Any]:
     if "WANDB_NAME" not in os.environ:
         identity["name"] = os.environ.get("TSDIA_RUN_WANDB_NAME") or session.name
     return identity
+
+
+def _give_config(run: Any, own: Any, session: Session) -> None:
+    """Give W&B the whole config, as Accelerate's trackers get it; a key of the script's own wins."""
+    told = tracker_config.read(session.config).values
+    if not told or KEY in (own if isinstance(own, Mapping) else getattr(own, "__dict__", {})):
+        return
+    run.config.update(told, allow_val_change=True)
+    GIVEN.runs.add(run.id)
+    # The script's own view of its config stays as it was: it may pass all of it on, or set this key itself.
+    getattr(run.config, "_items", {}).pop(KEY, None)
 
 
 def _keep_info(run: Any, session: Session) -> None:

@@ -12,6 +12,7 @@ from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.atomic import write_json
 from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.words import visible
 
 SCHEMA = 1
 # 60 bytes a file; a sharded state of 1,000 ranks has some 5,000 of them.
@@ -121,7 +122,7 @@ def numbers(data: Mapping[str, object] | None) -> dict[str, float]:
     for name, value in (data or {}).items():
         # A whole number beyond the range of a float is none that anybody logged.
         if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
-            found[name] = float(value)
+            found[visible(name)] = float(value)
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 

@@ -1,0 +1,35 @@
+"""Whether this process speaks for a rank: the one that the bootstrap started, or a fork that is a rank itself."""
+
+from __future__ import annotations
+
+import os
+
+_NAMES = ("RANK", "WORLD_SIZE", "TORCHELASTIC_RUN_ID")
+
+
+class RankProcess:
+    """The process that makes it, or a direct fork that was given a rank of its own.
+
+    ``notebook_launcher`` and ``debug_launcher`` fork their ranks; other forks, such as workers of a data loader, only
+    inherit the rank of their parent.
+    """
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._identity = _identity()
+
+    def is_this(self) -> bool:
+        """Whether it is this process."""
+        pid = os.getpid()
+        if pid == self._pid:
+            return True
+        identity = _identity()
+        if not os.environ.get("RANK") or identity == self._identity or os.getppid() != self._pid:
+            return False
+        # From here on its own forks are others.
+        self._pid, self._identity = pid, identity
+        return True
+
+
+def _identity() -> tuple[str | None, ...]:
+    return tuple(os.environ.get(name) for name in _NAMES)
