@@ -6,6 +6,7 @@
       NotFoundError                      66  no such config, script, interpreter or run
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
         TornCheckpointError              65  a checkpoint that a script wants to load
+      CheckpointNotReadError             65  a save that would overwrite what the script should have resumed from
       RunDirectoryError                  73  the run directory can't be claimed
         CheckpointDirectoryExistsError   73  there is a run in it already
       RunAliveError                      75  a live run holds the directory
@@ -96,6 +97,12 @@ class DamagedRunError(TsdiaRunError):
 
 class TornCheckpointError(DamagedRunError):
     """A checkpoint is known to be damaged or unfinished; nothing of it was loaded."""
+
+
+class CheckpointNotReadError(TsdiaRunError):
+    """The script did not read the checkpoint that it resumes from, and a save would have overwritten one."""
+
+    exit_code = os.EX_DATAERR
 
 
 class RunDirectoryError(TsdiaRunError):
