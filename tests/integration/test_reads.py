@@ -11,6 +11,7 @@ import pytest
 from tests.support.reading import Done, resume
 from tsdia_run.rundir.checkpoints import judge
 from tsdia_run.rundir.checkpoints.state_files import open_unnoticed
+from tsdia_run.supervise.inotify import is_local
 
 CHECKPOINTS = ("checkpoint-100", "checkpoint-200", "checkpoint-300")
 # Each begins a save into FOLDER, or of FILE.
@@ -279,3 +280,9 @@ def test_a_linked_checkpoint_keeps_its_name(tmp_path: Path) -> None:
         assert done.refusal, way
         (root / "attempts" / "1" / "refused.txt").unlink()
     assert (root / "checkpoint-1" / "state.bin").read_bytes() == b"old"
+
+
+def test_a_file_system_that_other_machines_may_read_is_not_local(tmp_path: Path) -> None:
+    assert is_local(tmp_path)
+    assert not is_local(Path("/proc/self"))
+    assert not is_local(tmp_path / "missing")

@@ -73,11 +73,14 @@ def place_of(checkpoint: Path) -> tuple[int | None, int | None]:
     return step, epoch
 
 
-def saved(checkpoint: Path, session: Session, step: int | None) -> None:
-    """Warn once about a save whose name says nothing, and that the training's step puts before the checkpoint."""
-    guard = overwriting.GUARD
-    if guard is None or session.checkpoint is None or step is None:
-        return
-    expected, _ = place_of(session.checkpoint)
-    if expected is not None and step < expected:
-        guard.warn_below(checkpoint.name)
+def start_step(session: Session) -> int | None:
+    """The step that a resumed attempt starts from, as far as known; to be asked before it saves anything."""
+    if overwriting.GUARD is None or session.checkpoint is None:
+        return None
+    return place_of(session.checkpoint)[0]
+
+
+def saved(checkpoint: Path, step: int | None, start: int | None) -> None:
+    """Warn once about a save whose name says nothing, and that the training's step puts before the start."""
+    if overwriting.GUARD is not None and step is not None and start is not None and step < start:
+        overwriting.GUARD.warn_below(f"{checkpoint.name} at step {step}", f" at step {start}")

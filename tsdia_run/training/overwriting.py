@@ -128,8 +128,9 @@ class Guard:
         refused = None
         try:
             place = os.path.abspath(os.fsdecode(path))
-            self._look_at_number(place, doing)
             refused = None if self._is_decided else self._refusal(place, doing, follows=follows)
+            if refused is None:
+                self._look_at_number(place, doing)
         except Exception as error:  # it is somebody's training, which a fault of ours must not end
             self._observed.say(f"warning: could not check what is written: {type(error).__name__}: {error}")
             self._is_decided = True
@@ -224,12 +225,12 @@ class Guard:
         )
         self._observed.warn_once("step", text)
 
-    def warn_below(self, name: str) -> None:
+    def warn_below(self, saved: str, at: str = "") -> None:
         """Warn once that the attempt saves something older than what it resumed from."""
         self._has_saved_below = True
-        resumed = os.path.basename(self._resumed)
+        resumed = f"{os.path.basename(self._resumed)}{at}"
         self._observed.warn_once(
-            "below", f"this attempt resumed from {resumed} and now saves {name}, which is before it"
+            "below", f"this attempt resumed from {resumed} and now saves {saved}, which is before it"
         )
 
     def wrap(self, module: ModuleType) -> None:

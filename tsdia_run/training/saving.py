@@ -38,6 +38,7 @@ class Saving:
     def __init__(self, session: Session, progress: Progress) -> None:
         self._session = session
         self._progress = progress
+        self._start_step = behind.start_step(session)
         self._counts: Counter[Path] = Counter()
 
     def steps(self, accelerator: Any, output_dir: Any = None, *_: Any, **__: Any) -> Steps:
@@ -112,7 +113,7 @@ class Saving:
             return False
         UNSEALED.discard(checkpoint)
         if named is None:
-            behind.saved(checkpoint, self._session, told.step)
+            behind.saved(checkpoint, told.step, self._start_step)
         return True
 
 
