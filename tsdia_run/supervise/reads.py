@@ -141,12 +141,11 @@ class ReadWatch:
 
     def _protected(self, checkpoint: Path) -> bytes:
         """The checkpoint and those before it, for ``training/overwriting.py``: ``KIND=VALUE``, each ended by a NUL."""
-        places = [os.path.realpath(path) for path in self._found]
-        place = os.path.realpath(checkpoint)
-        older = self._found[: places.index(place)] if place in places else []
+        found = [_identity(path) for path in self._found]
+        own = _identity(checkpoint)
+        older = self._found[: found.index(own)] if own in found else []
         entries = [("resumed", checkpoint), *((_kind(path), path) for path in (checkpoint, *older))]
-        files = state_files(checkpoint, _MAX_FILES) or ()
-        entries += [("state", path) for path in files]
+        entries += [("state", path) for path in state_files(checkpoint, _MAX_FILES) or ()]
         lines = [os.fsencode(f"{kind}={path}") for kind, path in entries]
         return b"".join(line + b"\0" for line in (*lines, *(b"side=" + one.encode() for one in SIDE_SUFFIXES)))
 
@@ -163,10 +162,10 @@ class ReadWatch:
 
     def _watch_others(self) -> None:
         assert self._checkpoint is not None
-        place = os.path.realpath(self._checkpoint)
+        own = _identity(self._checkpoint)
         for path in self._found:
-            if os.path.realpath(path) != place:
-                with suppress(FileNotFoundError):  # just removed
+            with suppress(FileNotFoundError):  # just removed
+                if _identity(path) != own:
                     self._watch(path, os.path.relpath(path, self._run.root))
 
     def _answer(self, source: Inotify) -> None:
@@ -223,6 +222,11 @@ class ReadWatch:
         if answer != self._published:
             write_bytes(self._layout.answer, os.fsencode(answer), is_durable=False)
             self._published = answer
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
 
 
 def _kind(path: Path) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Their first function writes a file that no audit event announces: module, function, the path's name and place.
 WRITERS = {"torch.serialization": ("save", "f", 1), "safetensors": ("serialize_file", "filename", 1)}
 
+_WRITES = os.O_WRONLY | os.O_RDWR
 _CREATES = os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Loaded by path: there is no __file__.
 _PACKAGE = os.path.dirname(os.path.dirname((lambda: None).__code__.co_filename)) + os.sep
@@ -53,11 +54,12 @@ class Guard:
         self._state: dict[str, list[str]] = {}
         self._side: list[str] = []
         self._resumed = ""
-        self._is_decided = self._is_noticed = self._has_saved_below = False
+        self._is_decided = self._has_saved_below = False
         self._busy: set[int] = set()
         self._load()
 
     def _load(self) -> None:
+        folders: set[str] = set()
         for kind, value in self._observed.protected():
             if kind == "resumed":
                 self._resumed = value
@@ -68,8 +70,11 @@ class Guard:
             else:
                 for key in filter(None, (_key(value), _key(value, follows=False))):
                     self._protected.setdefault(key, _Protected(kind, value))
-                for path in (value, os.path.realpath(value)):
-                    self._ancestors.update(filter(None, map(_key, _parents(path))))
+                folders.add(os.path.dirname(os.path.realpath(value) if os.path.islink(value) else value))
+                folders.add(os.path.dirname(value))
+        ancestors = {path for folder in folders for one in {folder, os.path.realpath(folder)} for path in _chain(one)}
+        self._ancestors.update(filter(None, map(_key, ancestors)))
+        self._shape = _shape(os.path.basename(self._resumed))
         self._is_decided = not self._protected
 
     @property
@@ -84,22 +89,28 @@ class Guard:
 
     def install(self) -> None:
         """Listen to the events from now on; Python has no way to end that."""
-        sys.addaudithook(self._heard)
+        sys.addaudithook(self._listener())
         for name in WRITERS:
             if name in sys.modules:  # by something in site-packages
                 self.wrap(sys.modules[name])
 
-    def _heard(self, event: str, args: tuple[Any, ...]) -> None:
-        if event == "open":
-            path, _, flags = args
-            # What is opened for reading and writing is read first: a memory map, most likely.
-            if flags & os.O_WRONLY or (flags & os.O_RDWR and flags & _CREATES):
-                self._change(path, "overwritten", follows=True)
-            elif not self._is_noticed and type(path) is str and path.rpartition("/")[2] in self._state:
-                self._opened(path)
-        elif event in _CHANGES and not (self._is_decided and self._has_saved_below):
-            for path, folder, doing in _CHANGES[event](args):
-                self._change(_at(path, folder), doing, follows=False)
+    def _listener(self) -> Callable[[str, tuple[Any, ...]], None]:
+        state, opened, change = self._state, self._opened, self._change
+
+        # Every import and every open of the script comes here: what is local costs half as much.
+        def heard(event: str, args: tuple[Any, ...]) -> None:
+            if event == "open":
+                path, _, flags = args
+                # What is opened for reading and writing is read first: a memory map, most likely.
+                if flags & _WRITES and (flags & _WRITES == os.O_WRONLY or flags & _CREATES):
+                    change(path, "overwritten", follows=True)
+                elif state and type(path) is str and path.rpartition("/")[2] in state:
+                    opened(path)
+            elif event in _CHANGES:
+                for path, folder, doing in _CHANGES[event](args):
+                    change(_at(path, folder), doing, follows=False)
+
+        return heard
 
     def _opened(self, path: str) -> None:
         """A file with the name of one of the checkpoint's is opened, by the script or by a hook of ours."""
@@ -107,7 +118,7 @@ class Guard:
         if code.co_filename.startswith(_PACKAGE) or _thread.get_ident() in self._busy:
             return
         key = _key(path)
-        if key and key in map(_key, self._state[os.path.basename(path)]):
+        if key and key in map(_key, self._state.get(os.path.basename(path), ())):
             self._read()
 
     def loaded(self, path: str) -> None:
@@ -117,7 +128,8 @@ class Guard:
 
     def _read(self) -> None:
         """The checkpoint was read; said to all ranks."""
-        self._is_noticed = self._is_decided = True
+        self._is_decided = True
+        self._state.clear()
         self._observed.note("noticed")
 
     def _change(self, path: Any, doing: str, *, follows: bool) -> None:
@@ -209,7 +221,7 @@ class Guard:
         """Warn once about a save that by its name comes before the checkpoint that is resumed from."""
         if self._has_saved_below or doing != "overwritten":
             return
-        shape, numbers = _shape(os.path.basename(self._resumed))
+        shape, numbers = self._shape
         if "#.#" in shape:  # a loss is part of the name
             return
         for path in (place, os.path.dirname(place), os.path.dirname(os.path.dirname(place))):
@@ -338,6 +350,11 @@ def _parents(path: str) -> Iterator[str]:
     while (parent := os.path.dirname(path)) != path:
         yield parent
         path = parent
+
+
+def _chain(path: str) -> Iterator[str]:
+    yield path
+    yield from _parents(path)
 
 
 def _same_folder(one: str, other: str) -> bool:
