@@ -7,6 +7,7 @@
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
         TornCheckpointError              65  a checkpoint that a script wants to load
         UnrecognisedCheckpointsError     65  files that may be checkpoints, and none that is known to be one
+      CheckpointNotReadError             65  a save that would overwrite what the script should have resumed from
       RunDirectoryError                  73  the run directory can't be claimed
         CheckpointDirectoryExistsError   73  there is a run in it already
       RunAliveError                      75  a live run holds the directory
@@ -101,6 +102,12 @@ class TornCheckpointError(DamagedRunError):
 
 class UnrecognisedCheckpointsError(DamagedRunError):
     """The script saved files that may be checkpoints; starting from the beginning might overwrite them."""
+
+
+class CheckpointNotReadError(TsdiaRunError):
+    """The script did not read the checkpoint that it resumes from, and a save would have overwritten one."""
+
+    exit_code = os.EX_DATAERR
 
 
 class RunDirectoryError(TsdiaRunError):

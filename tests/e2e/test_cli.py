@@ -13,6 +13,7 @@ SAVES = """\
 import os, pathlib
 folder = pathlib.Path(os.environ["TSDIA_RUN_DIR"], "checkpoint-epoch0-step5")
 folder.mkdir(exist_ok=True)
+(folder / "state.json").exists() and (folder / "state.json").read_text()
 (folder / "state.json").write_text("{}")
 """
 

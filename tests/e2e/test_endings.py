@@ -74,6 +74,7 @@ def test_the_training_outlives_its_supervisor_and_the_next_command_knows(start: 
         "    time.sleep(0.02)\n"
         "print('last words', flush=True)\n"
         "os.makedirs('runs/exp/checkpoint-epoch0-step5', exist_ok=True)\n"
+        "os.environ.get('TSDIA_RUN_CHECKPOINT') and open(os.environ['TSDIA_RUN_CHECKPOINT'] + '/state.json').read()\n"
         "open('runs/exp/checkpoint-epoch0-step5/state.json', 'w').write('{}')\n"
     )
     running = start("new", "config.yml", cwd=project)
@@ -99,6 +100,7 @@ def test_everything_killed_is_a_lost_attempt(start: Starter, project: Path) -> N
     (project / "train.py").write_text(
         "import os, time\n"
         "os.makedirs('runs/exp/checkpoint-epoch0-step5', exist_ok=True)\n"
+        "os.environ.get('TSDIA_RUN_CHECKPOINT') and open(os.environ['TSDIA_RUN_CHECKPOINT'] + '/state.json').read()\n"
         "open('runs/exp/checkpoint-epoch0-step5/state.json', 'w').write('{}')\n"
         "print('ready', os.getpid(), flush=True)\n"
         "time.sleep(600 if os.environ['TSDIA_RUN_ATTEMPT'] == '0' else 0)\n"

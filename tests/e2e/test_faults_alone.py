@@ -21,6 +21,7 @@ from tsdia_run.rundir.holder import Holder
 SCRIPT = """\
 import os, pathlib, sys, time
 os.makedirs("runs/exp/checkpoint-epoch0-step5", exist_ok=True)
+os.environ.get("TSDIA_RUN_CHECKPOINT") and open(os.environ["TSDIA_RUN_CHECKPOINT"] + "/state.json").read()
 open("runs/exp/checkpoint-epoch0-step5/state.json", "w").write("{}")
 print("ready", os.getpid(), flush=True)
 if os.environ["TSDIA_RUN_ATTEMPT"] == "0" and not os.path.exists("wait"):

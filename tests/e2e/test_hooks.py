@@ -21,6 +21,7 @@ accelerator.log({"val_loss": 1.0, "loss": 2.0}, step=1)
 for step in range(2, 5):
     accelerator.log({"loss": float("nan")}, step=step)
 os.makedirs("runs/exp/checkpoint-2", exist_ok=True)
+os.environ.get("TSDIA_RUN_CHECKPOINT") and open(os.environ["TSDIA_RUN_CHECKPOINT"] + "/state.json").read()
 open("runs/exp/checkpoint-2/state.json", "w").write("{}")
 accelerator.end_training()
 print("variables", sorted(name for name in os.environ if name.startswith("WANDB_")), flush=True)

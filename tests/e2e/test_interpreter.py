@@ -46,6 +46,9 @@ def test_the_active_environment_comes_before_our_own(project: Path, bare: Path, 
 
 def test_a_resume_keeps_the_interpreter(project: Path, bare: Path) -> None:
     saved = SHOW + "import os; os.makedirs('runs/exp/checkpoint-1', exist_ok=True)\n"
+    saved += (
+        "os.environ.get('TSDIA_RUN_CHECKPOINT') and open(os.environ['TSDIA_RUN_CHECKPOINT'] + '/state.json').read()\n"
+    )
     saved += "open('runs/exp/checkpoint-1/state.json', 'w').write('{}')\n"
     (project / "train.py").write_text(saved)
     tsdia_run("new", "config.yml", "--python", str(bare / "bin" / "python"), cwd=project)

@@ -233,6 +233,7 @@ def test_a_moved_run_can_be_resumed(project: Path) -> None:
         "c = yaml.safe_load(open(sys.argv[2]))['training']['checkpoint']\n"
         "print('from', c['resume'], 'in', c['save_dir'])\n"
         "os.makedirs(c['save_dir'] + '/checkpoint-epoch0-step5', exist_ok=True)\n"
+        "os.environ.get('TSDIA_RUN_CHECKPOINT') and open(os.environ['TSDIA_RUN_CHECKPOINT'] + '/state.json').read()\n"
         "open(c['save_dir'] + '/checkpoint-epoch0-step5/state.json', 'w').write('{}')\n"
     )
     assert tsdia_run("new", "config.yml", cwd=project).returncode == 0
@@ -285,6 +286,7 @@ def test_no_planted_secret_gets_into_what_we_compose(project: Path) -> None:
 def test_names_that_are_not_utf_8_survive_a_resume(project: Path) -> None:
     (project / "train.py").write_text(
         "import os, sys\nprint(os.fsencode(sys.argv[3]))\nos.makedirs('runs/exp/checkpoint-1', exist_ok=True)\n"
+        "os.environ.get('TSDIA_RUN_CHECKPOINT') and open(os.environ['TSDIA_RUN_CHECKPOINT'] + '/state.json').read()\n"
         "open('runs/exp/checkpoint-1/state.json', 'w').write('{}')\n"
     )
     name = os.fsdecode(b"caf\xe9")

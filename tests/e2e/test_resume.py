@@ -84,6 +84,7 @@ def test_resume_args_take_the_place_of_a_key(project: Path) -> None:
     (project / "train.py").write_text(
         "import os, sys, yaml\n"
         "out = yaml.safe_load(open(sys.argv[2]))['out']\n"
+        "if sys.argv[3:]: open(out + '/checkpoint-30/state.json').read()\n"
         "os.makedirs(out + '/checkpoint-30', exist_ok=True)\n"
         "open(out + '/checkpoint-30/state.json', 'w').write('{}')\n"
         "print(sys.argv[3:])\n"

@@ -30,6 +30,8 @@ parser.add_argument("--output_dir", required=True)
 parser.add_argument("--resume_from_checkpoint")
 options = parser.parse_args()
 print("from", options.resume_from_checkpoint)
+if options.resume_from_checkpoint:
+    open(options.resume_from_checkpoint + "/state.json").read()
 os.makedirs(options.output_dir + "/checkpoint-200", exist_ok=True)
 open(options.output_dir + "/checkpoint-200/state.json", "a").write("{}")
 raise SystemExit(0 if options.resume_from_checkpoint else 3)

@@ -32,6 +32,7 @@ with open(run_dir + "/config.yml", "a") as config:
     config.write("# as TS-DIA's Trainer does\\n")
 checkpoint = pathlib.Path(run_dir, "checkpoint-epoch0-step5")
 checkpoint.mkdir(exist_ok=True)
+(checkpoint / "state.json").exists() and (checkpoint / "state.json").read_text()
 (checkpoint / "state.json").write_text("{{}}")
 with open("trace", "a") as trace:
     trace.write("ended " + attempt + "\\n")

@@ -87,3 +87,13 @@ def test_a_dead_launcher_is_not_blamed_on_the_script() -> None:
 
 def test_a_real_time_signal_has_a_number() -> None:
     assert judge(Evidence(RankEnd(signal=40))) == Outcome(State.FAILED, "the script was killed by signal 40", signal=40)
+
+
+@pytest.mark.parametrize("end", [RankEnd(exit_code=0), RankEnd(exit_code=1), RankEnd(signal=15)])
+@pytest.mark.parametrize("stop", [None, TERM])
+def test_a_refused_save_is_a_failure_whatever_the_script_did_then(end: RankEnd, stop: Stop | None) -> None:
+    why = "the script did not read step_2, which it was told to resume from, and would have overwritten it"
+    outcome = judge(Evidence(end, error="ValueError: x", stop=stop, refusal=why))
+    assert outcome.state is State.FAILED
+    assert outcome.reason.startswith(f"{why} (the script ")
+    assert exit_status(outcome) != 0

@@ -61,3 +61,8 @@ def test_each_phase_has_its_own_patience() -> None:
     patience = Patience(training_s=10.0, start_s=30.0, save_s=5.0)
     assert [patience.limit_s(phase) for phase in Phase] == [30.0, 10.0, 5.0]
     assert patience.least_s == 5.0
+
+
+def test_a_script_that_does_not_read_its_checkpoint_is_not_tried_again() -> None:
+    refused = Tried(Outcome(State.FAILED, "why", exit_code=1), has_progressed=True, is_refused=True)
+    assert isinstance(decide([refused], 9, 10.0), End)

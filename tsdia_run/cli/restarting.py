@@ -75,7 +75,7 @@ def _tried(plan: Plan, ended: Ended) -> Tried:
     assert last.outcome is not None  # it has ended
     own = [one for one in checkpoints.find(plan.request.run_dir) if _is_of(one.path, last)]
     has_progressed = checkpoints.newest_whole(own).chosen is not None
-    return Tried(last.outcome, words.error, words.kind, words.step, has_progressed)
+    return Tried(last.outcome, words.error, words.kind, words.step, has_progressed, words.refusal is not None)
 
 
 def _is_of(checkpoint: Path, attempt: Attempt) -> bool:

@@ -18,6 +18,7 @@ from tsdia_run.words import age, count, duration, shell, size, visible
 _CURVE_WIDTH = 30
 _MOST_CHECKPOINTS = 20
 _MOST_METRICS = 30
+_READS = {"not read": " (not read)", "other": " (read another one)"}
 
 
 def title(info: Info) -> str:
@@ -36,6 +37,7 @@ def page(info: Info, now: datetime) -> list[Section]:
     parts = [
         Section(title(info), aligned(_head(info, now))),
         Section("attempts", aligned([_attempt(one, now) for one in info.attempts])),
+        Section("warnings", aligned(_warnings(info))),
         Section("metrics", _metrics(info)),
         Section("checkpoints", _checkpoints(info, now)),
         Section("exports (weights alone, no checkpoints)", _exports(info)),
@@ -109,10 +111,17 @@ def _attempt(one: AttemptInfo, now: datetime) -> tuple[str, ...]:
         str(attempt.number),
         f"{attempt.started_at.astimezone():%Y-%m-%d %H:%M:%S}",
         duration(attempt.lasted_s(now)),
-        f"from {attempt.checkpoint}" if attempt.checkpoint else "from the beginning",
+        f"from {attempt.checkpoint}{_READS.get(attempt.checkpoint_read or '', '')}"
+        if attempt.checkpoint
+        else "from the beginning",
         "" if one.first_step is None else f"steps {one.first_step} to {one.last_step}",
         f"{attempt.state.value}{outcome}",
     )
+
+
+def _warnings(info: Info) -> list[tuple[str, str]]:
+    """What was noticed while attempts ran."""
+    return [(f"attempt {one.attempt.number}", visible(text)) for one in info.attempts for text in one.attempt.warnings]
 
 
 def _metrics(info: Info) -> tuple[str, ...]:

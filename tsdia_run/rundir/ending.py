@@ -50,6 +50,7 @@ class Evidence:
         error: The exception that ended the script, in one line; None where none did or nobody could write it down.
         stop: What asked it to end, if anything did.
         memory: What the system says about a kill for memory, in words; None where it says nothing.
+        refusal: Why a save was refused that would have overwritten a checkpoint, in one sentence; None where none was.
         is_disk_full: Whether the file system of the run directory has no room left.
     """
 
@@ -61,6 +62,7 @@ class Evidence:
     error: str | None = None
     stop: Stop | None = None
     memory: str | None = None
+    refusal: str | None = None
     is_disk_full: bool = False
 
 
@@ -73,6 +75,10 @@ def judge(evidence: Evidence) -> Outcome:
     elif evidence.launcher_signal is not None and evidence.stop is None:
         reason = f"the launcher was ended by {signal_name(evidence.launcher_signal)}, which did not come from us"
         return Outcome(State.FAILED, reason, signal=evidence.launcher_signal)
+    if evidence.refusal is not None:
+        # Also of a script that caught the error, or that was asked to stop and wanted to save.
+        reason = f"{evidence.refusal} ({_subject(evidence, rank)} {_ended(end)})"
+        return Outcome(State.FAILED, reason, end.exit_code, end.signal, rank)
     if evidence.stop is not None:
         state = State.FAILED if evidence.stop.is_hang else State.STOPPED
         reason = f"{evidence.stop.why}; {_subject(evidence, rank)} {_ended(end)}"

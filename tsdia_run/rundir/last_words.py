@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from tsdia_run.rundir import launcher_record, record, stop_request
+from tsdia_run.rundir import launcher_record, record, refusals, stop_request
 from tsdia_run.rundir.ending import Evidence, RankEnd, judge
 from tsdia_run.rundir.fields import Fields, read_object
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
@@ -59,6 +59,8 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     times = [end.at for end in ends.values() if end.at] or [last_seen or last.started_at]
     # The supervisor's last sign of life may be of before it had the attempt.
     ended_at = max(*times, last.started_at)
+    if last.checkpoint is not None:
+        last = replace(last, warnings=refusals.warnings(layout) or last.warnings)
     return run.with_attempt(record.ended(last, _without_supervisor(attempt, last, ends), ended_at))
 
 
@@ -90,13 +92,16 @@ def _ranks(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[int]:
 
 
 def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int, _End]) -> Outcome:
+    refused = refusals.refusal(attempt)
     request = stop_request.read(attempt.stop)
     stop = request.stop if request else None
     said = launcher_record.read(attempt)
     if said.ranks:
         error = words_of(attempt, said.first or 0).error
         outcome = judge(
-            Evidence(RankEnd(exit_code=0), True, said.ranks, said.first, said.signal, error=error, stop=stop)
+            Evidence(
+                RankEnd(exit_code=0), True, said.ranks, said.first, said.signal, error=error, stop=stop, refusal=refused
+            )
         )
         return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}")
     failed = sorted(rank for rank, end in ends.items() if end.exit_code)
@@ -105,7 +110,8 @@ def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int
     if not ends or (has_unended and not failed):
         return Outcome(State.LOST, _LOST if ends or has_unended or last.state is State.RUNNING else _NEVER_BEGAN)
     shown = failed[0] if failed else min(ends)
-    outcome = judge(Evidence(RankEnd(ends[shown].exit_code), error=words_of(attempt, shown).error, stop=stop))
+    error = words_of(attempt, shown).error
+    outcome = judge(Evidence(RankEnd(ends[shown].exit_code), error=error, stop=stop, refusal=refused))
     return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}", rank=shown if len(ends) > 1 else None)
 
 
@@ -117,11 +123,13 @@ class LastWords:
         error: Its exception in one line: type, message, and where in the user's own code; None where there was none.
         kind: The exception's type, as Python prints it.
         step: The last step that the script named.
+        refusal: Why a save was refused, in one sentence; None where none was.
     """
 
     error: str | None = None
     kind: str | None = None
     step: int | None = None
+    refusal: str | None = None
 
 
 def words_of(attempt: AttemptLayout, rank: int) -> LastWords:

@@ -88,6 +88,11 @@ class AttemptLayout:
         """The models that the script prepared, as text."""
         return self.root / MODEL_SUMMARY_NAME
 
+    @property
+    def refused(self) -> Path:
+        """There once a save was refused: one sentence that says why."""
+        return self.root / "refused.txt"
+
     def stacks(self, rank: int) -> Path:
         """Where a rank stood when it was asked; absent where it never was."""
         return self.root / STACKS_GLOB.replace("*", str(rank))
@@ -121,6 +126,46 @@ class CheckpointLayout:
     def is_ours(name: str) -> bool:
         """Whether a file name is one of these, or of one that is being written."""
         return name.lstrip(".").startswith("tsdia-")
+
+
+@dataclass(frozen=True)
+class ReadsLayout:
+    """``RUN_DIR/.tsdia/reads/``: whether the running attempt read the checkpoint that it resumes from.
+
+    Made anew for each attempt. ``training/overwriting.py`` has the same names.
+    """
+
+    root: Path
+
+    @property
+    def protected(self) -> Path:
+        """The checkpoints that may not be overwritten by a script that did not read its own."""
+        return self.root / "protected"
+
+    @property
+    def answer(self) -> Path:
+        """What the supervisor has observed so far: the words of ``supervise/opens.py``."""
+        return self.root / "answer"
+
+    @property
+    def noticed(self) -> Path:
+        """There once a rank itself saw that its script read the checkpoint."""
+        return self.root / "noticed"
+
+    @property
+    def warnings(self) -> Path:
+        """What the ranks warned about, each text ended by a NUL."""
+        return self.root / "warnings"
+
+    @property
+    def ours(self) -> Path:
+        """Open while a command of tsdia-run opens a file of a checkpoint, which is no read by the script."""
+        return self.root / "ours"
+
+    @staticmethod
+    def is_question(name: str) -> bool:
+        """Whether a file name is of a question of a rank: it is removed when ``answer`` is up to date."""
+        return name.startswith("ask-")
 
 
 @dataclass(frozen=True)
@@ -226,6 +271,11 @@ class RunLayout:
     def progress(self) -> Path:
         """The latest progress of the training, as its bars show it."""
         return self.own / "progress.json"
+
+    @property
+    def reads(self) -> Path:
+        """What is known of the reads of the checkpoint that the newest attempt resumes from: ``ReadsLayout``."""
+        return self.own / "reads"
 
     def last_seen(self) -> datetime | None:
         """When the supervisor last touched the heartbeat; None where there is none."""

@@ -73,6 +73,9 @@ class Attempt:
         host: The machine that it runs on.
         checkpoint: What it resumed from: relative to the run directory where it lies inside, else absolute.
         superseded: Checkpoints, relative to the run directory, that it went back behind when it started.
+        checkpoint_read: Whether the script read it: ``read``, ``other``, ``not read`` or ``unknown``; None where there
+            was none, or where the attempt has not ended.
+        warnings: What was noticed while it ran, and a user should know.
         ended_at: When it ended; None while it lives.
         outcome: How it ended; None while it lives.
     """
@@ -84,6 +87,8 @@ class Attempt:
     host: str
     checkpoint: str | None = None
     superseded: tuple[str, ...] = ()
+    checkpoint_read: str | None = None
+    warnings: tuple[str, ...] = ()
     ended_at: datetime | None = None
     outcome: Outcome | None = None
 
@@ -279,6 +284,8 @@ def _attempt(data: object, position: int) -> Attempt:
         host=fields.shown("host") or "",
         checkpoint=fields.lenient("checkpoint", str),
         superseded=tuple(filter(can_be_path, map(str, fields.optional("superseded", list) or ()))),
+        checkpoint_read=fields.shown("checkpoint_read"),
+        warnings=tuple(visible(str(one)) for one in fields.lenient("warnings", list) or ()),
         ended_at=fields.lenient_time("ended_at"),
         outcome=None if outcome is None else _outcome(outcome, state),
     )

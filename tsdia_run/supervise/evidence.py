@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from tsdia_run.rundir import launcher_record
+from tsdia_run.rundir import launcher_record, refusals
 from tsdia_run.rundir.ending import Evidence, RankEnd
 from tsdia_run.rundir.last_words import LastWords, words_of
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
@@ -34,12 +35,13 @@ def gather(layout: RunLayout, attempt: AttemptLayout, direct: RankEnd, is_delega
         launcher_signal=said.signal,
         error=words_of(attempt, said.first or 0).error,
         is_disk_full=_is_full(layout.root),
+        refusal=refusals.refusal(attempt),
     )
 
 
 def words(attempt: AttemptLayout, found: Evidence) -> LastWords:
     """What the rank that the evidence is about left."""
-    return words_of(attempt, found.first_rank or 0)
+    return replace(words_of(attempt, found.first_rank or 0), refusal=found.refusal)
 
 
 def _is_full(folder: Path) -> bool:

@@ -25,6 +25,7 @@ class Tried:
         kind: The exception's type, as Python prints it.
         step: The last step that it named.
         has_progressed: Whether it left a whole checkpoint of its own.
+        is_refused: Whether a save was refused, since the script had not read the checkpoint that it resumed from.
     """
 
     outcome: Outcome
@@ -32,6 +33,7 @@ class Tried:
     kind: str | None = None
     step: int | None = None
     has_progressed: bool = False
+    is_refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def decide(tried: Sequence[Tried], max_restarts: int, backoff_s: float) -> Resta
 
 def _hopeless(tried: Sequence[Tried]) -> str | None:
     last = tried[-1]
+    if last.is_refused:
+        return "the script would not read its checkpoint the next time either"
     if last.outcome.signal is None and last.outcome.exit_code in _HOPELESS_CODES:
         return f"exit code {last.outcome.exit_code} is that of a wrong command line or config"
     kind = last.kind or ""

@@ -25,8 +25,10 @@ from tsdia_run.supervise.hashing import Hashing
 from tsdia_run.supervise.job import Ended, Job
 from tsdia_run.supervise.keeper import Keeper
 from tsdia_run.supervise.metrics import MetricsFollower
+from tsdia_run.supervise.opens import OTHER
 from tsdia_run.supervise.output import Event, Output
 from tsdia_run.supervise.process import TrainingProcess
+from tsdia_run.supervise.reads import ReadWatch
 from tsdia_run.supervise.signals import SignalPipe
 from tsdia_run.supervise.stopping import Stopping
 from tsdia_run.words import duration, visible
@@ -49,11 +51,12 @@ class Supervisor:
         self._metrics = MetricsFollower(self._layout)
         self._memory = memory.Watch()
         self._warnings: list[str] = []
+        self._reads = ReadWatch(self._layout, job.run.last)
         self._hung: str | None = None
 
     def supervise(self) -> Ended:
         """Run the attempt to its end; never raises for what the training or the disk does."""
-        with SignalPipe() as signals:
+        with SignalPipe() as signals, self._reads:
             self._signals = signals
             output = self._output = Output(
                 self._layout.root / self._job.run.last.log,
@@ -102,6 +105,7 @@ class Supervisor:
             return _not_started(self._job.argv, error)
 
     def _start(self) -> TrainingProcess:
+        self._reads.start()
         alive_fd = self._job.claim.open_alive()
         try:
             child = TrainingProcess.start(
@@ -113,6 +117,7 @@ class Supervisor:
             )
         finally:
             os.close(alive_fd)
+        self._reads.follow()
         self._stopping.child = child
         self._stopping.limit(self._job.time_limit_s, time.monotonic())
         return child
@@ -134,6 +139,7 @@ class Supervisor:
                 self._listen(self._output.keep_alive())
                 self._look_for_hang(now_s)
                 self._metrics.tick(now_s)
+                self._record_warnings()
                 self._hashing.look(now_s)
                 self._keeper.tick(now_s)
 
@@ -156,6 +162,12 @@ class Supervisor:
         # torch's launcher would die of it and orphan its ranks.
         if not process.signal_ranks(child.pid, number):
             self._warnings.append(f"{number.name} came before there were ranks to pass it on to")
+
+    def _record_warnings(self) -> None:
+        """What the ranks warned about since the last look goes into the record at once."""
+        texts = self._reads.new_warnings()
+        if texts is not None:
+            self._keeper.record(replace(self._keeper.run.last, warnings=texts))
 
     def _look_for_hang(self, now_s: float) -> None:
         if self._stopping.stop is not None:
@@ -203,7 +215,17 @@ class Supervisor:
         found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict())
         self._warnings += self._metrics.finish()
         self._keeper.finish()
+        self._conclude_reads()
         return self._ended(judge(found), evidence.words(self._attempt, found))
+
+    def _conclude_reads(self) -> None:
+        self._record_warnings()
+        last, answer = self._keeper.run.last, self._reads.finish()
+        if answer == OTHER and not any(self._reads.other_text in text for text in last.warnings):
+            # No rank has told it: none came to a save that it matters to.
+            self._warnings.append(self._reads.other_text)
+            last = replace(last, warnings=(*last.warnings, self._reads.other_text))
+        self._keeper.record(replace(last, checkpoint_read=answer))
 
     def _ended(self, outcome: Outcome, words: LastWords) -> Ended:
         now = datetime.now(timezone.utc)

@@ -52,9 +52,12 @@ class _Finder:
     The script's tsdia_run is the one that started it, whatever its interpreter has installed: both write into one run.
     """
 
-    def __init__(self, warn: Callable[[str], None], *, has_hooks: bool) -> None:
+    def __init__(self, warn: Callable[[str], None], guard: Any, *, has_hooks: bool) -> None:
         self._warn = warn
         self._hooked = {"accelerate.accelerator", "wandb"} if has_hooks else set()
+        # What guards the checkpoints of a resumed run wraps what writes files.
+        self._wrappers = dict.fromkeys(guard.writers, guard.wrap) if guard else {}
+        self._hooked |= self._wrappers.keys()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name == "tsdia_run":
@@ -78,7 +81,7 @@ class _Finder:
             execute(module)
             try:
                 del loader.exec_module
-                _install_hooks(module)
+                self._wrappers.get(module.__name__, _install_hooks)(module)
             except Exception as error:  # whatever is missing here, the training goes on
                 self._warn(f"no hooks on {module.__name__}: {type(error).__name__}: {error}")
 
@@ -159,7 +162,23 @@ class _Rank:
 
     def finder(self) -> _Finder:
         """What the script's imports go through first."""
-        return _Finder(self._attempt.say, has_hooks=bool(os.environ.get("TSDIA_RUN_HOOKS")))
+        hooks = os.environ.get("TSDIA_RUN_HOOKS", "")
+        guard = self._guard() if "checkpoints" in hooks.split(",") else None
+        return _Finder(self._attempt.say, guard, has_hooks=bool(hooks))
+
+    def _guard(self) -> Any:
+        """What keeps a script that did not read its checkpoint from overwriting it; None where it resumes from none."""
+        if self._directory is None or not os.environ.get("TSDIA_RUN_CHECKPOINT"):
+            return None
+        try:
+            module = _sibling("overwriting")
+            # Where the hooks find it.
+            sys.modules[module.__name__] = module
+            run_dir = os.environ["TSDIA_RUN_DIR"]
+            return module.install(_sibling("observed").Observed(run_dir, self._directory, self._attempt.say))
+        except Exception as error:  # whatever is missing here, the training goes on
+            self._attempt.say(f"checkpoints are not guarded: {type(error).__name__}: {error}")
+            return None
 
     def ended(self, error: BaseException | None) -> None:
         """Leave the exit record, if this is a rank of a run."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tsdia_run.training.behind import FirstStep
 from tsdia_run.training.hooks import Steps, wrap
 from tsdia_run.training.progress import PROGRESS
 from tsdia_run.training.session import Session
@@ -44,9 +45,12 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     wrap(accelerator_class, "save_state", HOOK, save_state)
     wrap(accelerator_class, "load_state", HOOK, load_state)
     if "metrics" not in session.hooks:  # which notes it too: each hook on a call costs microseconds
-        wrap(accelerator_class, "log", HOOK, _note)
+        first = FirstStep(session)
 
+        def note(accelerator: Any, values: Mapping[str, object], step: object = None, *_: Any, **__: Any) -> Steps:
+            PROGRESS.logged(values, step)
+            if first.is_open and accelerator.is_main_process:
+                first.logged(values, step)
+            yield None
 
-def _note(_accelerator: Any, values: Mapping[str, object], step: object = None, *_: Any, **__: Any) -> Steps:
-    PROGRESS.logged(values, step)
-    yield None
+        wrap(accelerator_class, "log", HOOK, note)

@@ -13,6 +13,7 @@ from typing import Any
 
 from tsdia_run.errors import DamagedRunError, TornCheckpointError
 from tsdia_run.rundir.checkpoints import find, judge, marks, newest_whole, unfinished
+from tsdia_run.training import overwriting
 from tsdia_run.training.attempt import say
 from tsdia_run.training.hooks import Call, Steps
 from tsdia_run.training.session import Session
@@ -48,6 +49,7 @@ class Loading:
             self._refuse_torn(asked)
         with _listening() as heard:
             yield Call((accelerator, str(asked), *args), kwargs) if input_dir is None else None
+        overwriting.loaded(asked)
         if _NOT_RESTORED in heard:
             _say_not_restored(asked, accelerator.process_index)
         if folder is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tsdia_run.rundir.metrics import ATTEMPT, OWN_KEYS, STEP, TIME, as_text
+from tsdia_run.training.behind import FirstStep
 from tsdia_run.training.hooks import Steps, wrap
 from tsdia_run.training.progress import PROGRESS
 from tsdia_run.training.rank_process import RankProcess
@@ -31,6 +32,7 @@ _OWN = frozenset(OWN_KEYS)
 def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     """Hook the class ``accelerate.Accelerator``."""
     file = MetricsFile(session.layout.metrics, session.number)
+    first = FirstStep(session)
     patterns = validation_patterns(session.attempt.command)
 
     # On every process the method is called, and does nothing but on the main one.
@@ -38,6 +40,8 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
         if not accelerator.is_main_process:
             return
         PROGRESS.logged(values, step)
+        if first.is_open:
+            first.logged(values, step)
         file.append(values, step)
         yield None
         if accelerator.trackers and any(fnmatchcase(str(name), one) for one in patterns for name in values):

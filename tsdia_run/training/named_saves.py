@@ -14,6 +14,7 @@ from tsdia_run.rundir import record, rewinding
 from tsdia_run.rundir.checkpoints import aside, best, find
 from tsdia_run.rundir.checkpoints.files import sync
 from tsdia_run.rundir.checkpoints.retention import best_of, to_remove
+from tsdia_run.training import overwriting
 from tsdia_run.training.progress import PROGRESS
 from tsdia_run.training.pruning import Metric, remove, with_manifests
 from tsdia_run.training.saving import Saving
@@ -42,6 +43,7 @@ def save(
         OSError: The file system refused.
     """
     final = session.layout.root / f"checkpoint-epoch{epoch}-step{step}"
+    overwriting.check(final)
     beside = aside(final)
     if accelerator.is_main_process:
         shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed

@@ -13,6 +13,7 @@ from tsdia_run.errors import DamagedRunError, TsdiaRunError
 from tsdia_run.rundir.checkpoints import Checkpoint, best, manifest, parse_name
 from tsdia_run.rundir.checkpoints.retention import best_of, to_remove
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.training import overwriting
 from tsdia_run.training.attempt import say
 from tsdia_run.training.session import Session
 
@@ -107,6 +108,9 @@ def metric_in(values: object) -> Metric | None:
 
 def remove(checkpoint: Path) -> None:
     """Under another name first: half of a checkpoint must not be taken for one."""
+    if overwriting.is_kept(checkpoint):
+        say(f"warning: the old checkpoint {checkpoint} is kept: the script has not read what it resumes from")
+        return
     removing = checkpoint.with_name(f".{checkpoint.name}.removing")
     try:
         checkpoint.rename(removing)

@@ -15,6 +15,7 @@ from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.checkpoints import read_name
 from tsdia_run.rundir.checkpoints.marks import Mark
 from tsdia_run.rundir.checkpoints.sealing import Save, begin, seal
+from tsdia_run.training import behind, overwriting
 from tsdia_run.training.attempt import say
 from tsdia_run.training.hooks import Steps, warn
 from tsdia_run.training.progress import Progress
@@ -37,6 +38,7 @@ class Saving:
     def __init__(self, session: Session, progress: Progress) -> None:
         self._session = session
         self._progress = progress
+        self._start_step = behind.start_step(session)
         self._counts: Counter[Path] = Counter()
 
     def steps(self, accelerator: Any, output_dir: Any = None, *_: Any, **__: Any) -> Steps:
@@ -46,6 +48,7 @@ class Saving:
             yield from self._named_by_accelerate(accelerator, configuration)
         elif output_dir is not None:
             checkpoint = Path(os.path.abspath(output_dir))
+            overwriting.check(checkpoint)
             checkpoint.mkdir(parents=True, exist_ok=True)
             save = self._begin(accelerator, checkpoint, needs_all=False)
             yield None
@@ -62,6 +65,8 @@ class Saving:
             except Exception as error:  # it is Accelerate that calls this: the training goes on without us
                 warn("checkpoints", error)
 
+        folder = Path(os.path.abspath(accelerator.project_dir), "checkpoints")
+        overwriting.check(folder / f"checkpoint_{configuration.iteration}")
         handle = accelerator.register_save_state_pre_hook(mark)
         # Accelerate removes the oldest before it saves: set aside, and done by us when the new one is sealed.
         limit, configuration.total_limit = configuration.total_limit, None
@@ -108,6 +113,8 @@ class Saving:
             _say_unsealed(checkpoint, error)
             return False
         UNSEALED.discard(checkpoint)
+        if named is None:
+            behind.saved(checkpoint, told.step, self._start_step)
         return True
 
 

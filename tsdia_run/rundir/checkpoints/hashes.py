@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tsdia_run.rundir.atomic import write_bytes
 from tsdia_run.rundir.checkpoints.manifest import MAX_BYTES, Manifest
+from tsdia_run.rundir.checkpoints.state_files import open_unnoticed
 from tsdia_run.rundir.fields import read_bounded
 from tsdia_run.rundir.layout import CheckpointLayout
 
@@ -74,7 +75,7 @@ def digest(path: Path, on_bytes: OnBytes = lambda _: None, *, leaves_cache: bool
     import hashlib  # loads OpenSSL, for which most commands have no use
 
     total, start = hashlib.sha256(), 0
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = open_unnoticed(path)
     try:
         while chunk := os.read(fd, _CHUNK_BYTES):
             total.update(chunk)

@@ -7,11 +7,13 @@ of ``torch.save``; files of its old format, of plain pickle and of others can't 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from tsdia_run.rundir.checkpoints.state_files import open_unnoticed
 from tsdia_run.rundir.fields import parse_json
 
 # The limit of the format itself.
@@ -80,7 +82,7 @@ def fault(path: Path) -> str | None:
     is_safetensors, is_torch = path.suffix == ".safetensors", path.suffix in _TORCH_SUFFIXES
     if not (is_safetensors or is_torch or path.name.endswith(_INDEX_SUFFIX)):
         return None
-    with path.open("rb") as file:
+    with os.fdopen(open_unnoticed(path), "rb") as file:
         size_bytes = file.seek(0, 2)
         file.seek(0)
         if size_bytes == 0:

@@ -1,0 +1,88 @@
+"""The files of a checkpoint that hold its state: whoever resumes from it must open one of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from tsdia_run.rundir.layout import CheckpointLayout, ReadsLayout, RunLayout
+
+# A script may write or read these next to a state, and never holds weights in them.
+SIDE_SUFFIXES = (
+    ".json", ".jsonl", ".txt", ".md", ".yml", ".yaml", ".toml", ".ini", ".csv", ".log", ".out", ".err",
+    ".html", ".png", ".jpg", ".svg", ".pdf", ".wav", ".py", ".sh", ".jinja", ".lock",
+)  # fmt: skip
+_EVENTS = "events.out.tfevents"
+# The checkpoint's folder itself, checkpoints/, a script's own directory, the run directory; and some to spare.
+_MAX_PARENTS = 8
+
+
+def is_side(name: str) -> bool:
+    """Whether a file of this name says something about a state, and holds none."""
+    return name.lower().endswith(SIDE_SUFFIXES) or _EVENTS in name
+
+
+def state_files(checkpoint: Path, limit: int) -> Sequence[Path] | None:
+    """The files that hold the state: those that are not side files; all of them where each is one.
+
+    Args:
+        checkpoint: A directory, or a checkpoint that is a single file.
+        limit: How many files may be looked at.
+
+    Returns:
+        The paths below ``checkpoint``; None where there are more files than the limit.
+    """
+    if checkpoint.is_file():
+        return [checkpoint]
+    found = list(islice(_files(checkpoint), limit + 1))
+    if len(found) > limit:
+        return None
+    return [path for path in found if not is_side(path.name)] or found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    seen: set[tuple[int, int]] = set()
+    # A part of a state may be a link to another disk.
+    for root, folders, names in os.walk(folder, followlinks=True):
+        status = os.stat(root)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield from (Path(root, name) for name in names if not CheckpointLayout.is_ours(name))
+
+
+def open_unnoticed(path: Path) -> int:
+    """Open a file of a checkpoint for reading, such that it doesn't count as a read by the run's script.
+
+    Returns:
+        The descriptor.
+
+    Raises:
+        OSError: It can't be opened.
+    """
+    with _announced(path):
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+@contextmanager
+def _announced(path: Path) -> Iterator[None]:
+    """The supervisor of a live run sees in order that a file of ours is opened, then the checkpoint's: opens.py."""
+    fd = _announcement(path)
+    try:
+        yield
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+def _announcement(path: Path) -> int:
+    for parent in islice(Path(os.path.abspath(path)).parents, _MAX_PARENTS):
+        try:
+            return os.open(ReadsLayout(RunLayout(parent).reads).ours, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:  # no run directory, or one whose script read its checkpoint long ago
+            continue
+    return -1

@@ -1,0 +1,27 @@
+"""What the ranks of a resumed attempt left about their checkpoint: a refused save, and warnings."""
+
+from __future__ import annotations
+
+import os
+
+from tsdia_run.rundir.fields import read_bounded
+from tsdia_run.rundir.layout import AttemptLayout, ReadsLayout, RunLayout
+
+_MAX_BYTES = 64 * 1024
+
+
+def refusal(attempt: AttemptLayout) -> str | None:
+    """Why a save was refused, in one sentence; None where none was."""
+    try:
+        return os.fsdecode(read_bounded(attempt.refused, _MAX_BYTES)).strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def warnings(layout: RunLayout) -> tuple[str, ...]:
+    """What the ranks of the newest attempt have warned about."""
+    try:
+        *texts, _ = read_bounded(ReadsLayout(layout.reads).warnings, _MAX_BYTES).split(b"\0")
+    except (OSError, ValueError):
+        return ()
+    return tuple(text.decode("utf-8", "replace") for text in texts)

@@ -1,0 +1,105 @@
+"""inotify(7), as far as it is needed to see that files are opened."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ACCESS, MODIFY, CLOSE_WRITE, CLOSE_NOWRITE, OPEN, CREATE = 0x1, 0x2, 0x8, 0x10, 0x20, 0x100
+OVERFLOW = 0x4000
+_HEAD = struct.Struct("iIII")
+_BUFFER_BYTES = 256 * 1024
+_STATFS_BYTES = 512
+# statfs(2): file systems of one machine, on which nobody else can read a file. Of all others that can't be said.
+_LOCAL = {
+    "ext2, ext3, ext4": 0xEF53,
+    "xfs": 0x58465342,
+    "btrfs": 0x9123683E,
+    "tmpfs": 0x01021994,
+    "ramfs": 0x858458F6,
+    "zfs": 0x2FC12FC1,
+    "f2fs": 0xF2F52010,
+    "bcachefs": 0xCA451A4E,
+    "jfs": 0x3153464A,
+    "overlayfs": 0x794C7630,
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happened to what is watched.
+
+    Attributes:
+        watch: The number that ``Inotify.watch`` gave.
+        mask: What happened.
+        name: The name in a watched directory; empty for the watched thing itself.
+    """
+
+    watch: int
+    mask: int
+    name: str
+
+
+class Inotify:
+    """A queue of events.
+
+    Raises:
+        OSError: The system has none to give (``fs.inotify.max_user_instances``).
+    """
+
+    def __init__(self) -> None:
+        # Some milliseconds, which only a resume takes.
+        import ctypes
+
+        self._ctypes, self._libc = ctypes, ctypes.CDLL(None, use_errno=True)
+        self.fd = self._checked(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+
+    def watch(self, path: Path, mask: int) -> int:
+        """From now on, have events of a file, or of the names in a directory; links are followed.
+
+        Raises:
+            OSError: It can't be watched, or there are too many (``fs.inotify.max_user_watches``).
+        """
+        return self._checked(self._libc.inotify_add_watch(self.fd, os.fsencode(path), self._ctypes.c_uint32(mask)))
+
+    def forget(self, watch: int) -> None:
+        """Have no more events of a watch."""
+        self._libc.inotify_rm_watch(self.fd, watch)
+
+    def _checked(self, result: int) -> int:
+        if result < 0:
+            number = self._ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        return result
+
+    def events(self) -> Iterator[Event]:
+        """All that has happened until now, in order."""
+        while True:
+            try:
+                data = os.read(self.fd, _BUFFER_BYTES)
+            except BlockingIOError:
+                return
+            at = 0
+            while at < len(data):
+                watch, mask, _, name_bytes = _HEAD.unpack_from(data, at)
+                at += _HEAD.size
+                yield Event(watch, mask, os.fsdecode(data[at : at + name_bytes].rstrip(b"\0")))
+                at += name_bytes
+
+    def close(self) -> None:
+        """End it."""
+        os.close(self.fd)
+
+
+def is_local(path: Path) -> bool:
+    """Whether nobody on another machine can read what lies there; False where that is not known."""
+    import ctypes
+
+    buffer = ctypes.create_string_buffer(_STATFS_BYTES)
+    if ctypes.CDLL(None).statfs(os.fsencode(path), buffer):
+        return False
+    kind = int.from_bytes(buffer.raw[: ctypes.sizeof(ctypes.c_long)], "little") & 0xFFFFFFFF
+    return kind in _LOCAL.values()
