@@ -134,6 +134,12 @@ def test_the_project_file_is_found_upward_and_anchors_its_paths(tmp_path: Path) 
     assert (settings.python, settings.launcher) == ("python3.11", Launcher.PYTHON)
 
 
+@pytest.mark.parametrize("text", ["", "\n", "# launcher: python\n\n  # pty: false\n"])
+def test_a_project_file_may_have_every_setting_commented_out(tmp_path: Path, text: str) -> None:
+    (tmp_path / "tsdia-run.yml").write_text(text)
+    assert resolve([project_layer(tmp_path)]) == resolve([])
+
+
 def test_pyproject_toml_is_a_project_file_where_it_has_the_table(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "x"\n[tool.tsdia-run]\nlauncher = "python"\nargs = []\n'

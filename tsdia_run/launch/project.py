@@ -36,6 +36,9 @@ def project_layer(cwd: Path) -> Layer:
 def _from_yaml(path: Path) -> Layer:
     from tsdia_run import config  # YAML takes 50 ms to load; not every project has such a file
 
+    lines = path.read_bytes().splitlines()
+    if all(not line.strip() or line.lstrip().startswith(b"#") for line in lines):
+        return Layer(str(path))  # every setting in it is commented out
     document = config.read(path)
 
     def locate(key: str) -> Place | None:

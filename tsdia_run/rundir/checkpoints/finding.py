@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import patterns as globs
@@ -39,18 +39,23 @@ class Survey:
     unrecognised: tuple[Path, ...]
 
 
-@dataclass
 class _Surveyor:
-    """Sorts what the walk meets."""
+    """Sorts what the walk meets.
 
-    root: Path
-    patterns: tuple[str, ...]
-    checkpoints: list[Checkpoint] = field(default_factory=list)
-    named_by: dict[Path, str] = field(default_factory=dict)
-    exports: list[Path] = field(default_factory=list)
-    unknown: list[Path] = field(default_factory=list)
-    companions: list[Path] = field(default_factory=list)
-    inodes: dict[tuple[int, int], int] = field(default_factory=dict)
+    Args:
+        root: The run directory.
+        patterns: ``checkpoints.pattern``.
+    """
+
+    def __init__(self, root: Path, patterns: tuple[str, ...]) -> None:
+        self.root = root
+        self.patterns = patterns
+        self.checkpoints: list[Checkpoint] = []
+        self.named_by: dict[Path, str] = {}
+        self.exports: list[Path] = []
+        self.unknown: list[Path] = []
+        self.companions: list[Path] = []
+        self.inodes: dict[tuple[int, int], int] = {}
 
     def enter(self, folder: Folder) -> bool:
         """Take a directory for what it is; whether to look into it."""

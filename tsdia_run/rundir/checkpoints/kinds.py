@@ -19,43 +19,41 @@ _BUNDLES = (".pt", ".pth", ".ckpt", ".tar", ".npz", ".pkl", ".msgpack", ".h5")
 _TORCH = (".pt", ".pth")
 # Lightning's; and what ImageNet's example and timm write. Both are whole training states by convention.
 _WHOLE_STATES = (".ckpt", ".pth.tar", ".pt.tar")
-_OURS = re.compile(r"tsdia-checkpoint\.json|\.tsdia-rank\d+\.json")
+_OURS = r"tsdia-checkpoint\.json|\.tsdia-rank\d+\.json"
 # Written by save_state, transformers' Trainer, DeepSpeed, torch.distributed.checkpoint, FSDP, verl, Megatron, Orbax.
-_STATE = re.compile(
+_STATE = (
     r"random_states_\d+\.pkl|(optimizer|scheduler|sampler|dl_state_dict)(_\d+)?\.bin|custom_checkpoint_\d+\.pkl|scaler\.pt"
     r"|optimizer\.pt|scheduler\.pt|rng_state(_\d+)?\.pth"
     r"|.*_optim_states\.pt|.*mp_rank_\d+.*_model_states\.pt|.*\.distcp|\.metadata|pytorch_model_fsdp(_\d+)?|optimizer_\d+"
     r"|(optim|extra_state)_world_size_\d+_rank_\d+\.pt|model_optim_rng\.pt|distrib_optim\.pt|_CHECKPOINT_METADATA"
 )
-_STATE_WORDS = re.compile(
+_STATE_WORDS = (
     r"(?:^|[^a-z])(?:optim(?:izer)?s?|opt|sched(?:uler)?s?|rng|random[-_]?states?|(?:grad[-_]?)?scaler|dataloader|sampler"
     r"|train(?:ing|er)?[-_]?states?)(?![a-z])"
 )
-_STATE_FOLDER = re.compile(r"(?:^|[^a-z])(?:optim(?:izer)?s?|train(?:ing|er)?[-_]?states?)(?![a-z])")
-_STATE_JSON = re.compile(r"(?:train(?:ing)?_)?state\.json")
+_STATE_FOLDER = r"(?:^|[^a-z])(?:optim(?:izer)?s?|train(?:ing|er)?[-_]?states?)(?![a-z])"
+_STATE_JSON = r"(?:train(?:ing)?_)?state\.json"
 # transformers writes it beside weights also where it saves nothing else.
 ARGUMENTS = "training_args.bin"
-_RANK = re.compile(r"rank|shard")
-_WEIGHTS_BIN = re.compile(r".*(model|weights|lora|adapter|embeds|encoder|decoder|unet|vae).*\.bin", re.IGNORECASE)
-_EXPORT_WORDS = re.compile(
+_RANK = r"rank|shard"
+_WEIGHTS_BIN = r"(?i).*(model|weights|lora|adapter|embeds|encoder|decoder|unet|vae).*\.bin"
+_EXPORT_WORDS = (
     r"(?:^|[^a-z])(?:ema|lora|adapters?|unet|vae|transformer|controlnet|(?:text|image)_?encoder(?:_\d)?|pretrained"
     r"|export(?:ed|s)?|huggingface|hf|merged|final|best|best[-_]model)(?![a-z])"
 )
-_EXPORT_FILE_WORDS = re.compile(
+_EXPORT_FILE_WORDS = (
     r"(?:^|[^a-z])(?:ema|lora|adapters?|unet|vae|controlnet|(?:text|image)_?encoder|pretrained|merged)(?![a-z])"
 )
 # Tensors that a script writes for other ends.
-_RESULTS = re.compile(
+_RESULTS = (
     r"(?:^|[^a-z])(?:samples?|predictions?|preds?|outputs?|embeddings?|features?|feats|logits?|latents?|metrics?|loss(?:es)?"
     r"|histor(?:y|ies)|cache|data|dataset|batch(?:es)?|stats|statistics|buffer|replay|tokens?|labels?|targets?|results?"
     r"|vocab|tokenizer|args|grads?|gradients?|activations?|images?|state_?dict)(?![a-z])"
 )
 # The value of a metric: `val_loss=0.32` in a checkpoint's name.
-_MEASURED = re.compile(r"[a-z_]+(?:=[-0-9.]+|[-_ ]?-?[0-9]+\.[0-9]+)")
-_PLAIN = re.compile(
-    r"(?:checkpoints?|ckpts?|snapshots?|states?|models?|weights|params|train|net|global|steps?|epochs?|iters?)*"
-)
-_SINGLE = re.compile(r"(?:checkpoint|ckpt|chkpt|snapshot|state|training_state|train_state|lit_model|best)")
+_MEASURED = r"[a-z_]+(?:=[-0-9.]+|[-_ ]?-?[0-9]+\.[0-9]+)"
+_PLAIN = r"(?:checkpoints?|ckpts?|snapshots?|states?|models?|weights|params|train|net|global|steps?|epochs?|iters?)*"
+_SINGLE = r"(?:checkpoint|ckpt|chkpt|snapshot|state|training_state|train_state|lit_model|best)"
 _MEDIA = (
     ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".wav", ".mp3", ".flac", ".mp4", ".txt", ".log", ".md",
     ".csv", ".tsv", ".html", ".pdf",
@@ -90,21 +88,21 @@ def of_folder(name: str, here: Listing, look: Look) -> Kind | None:  # noqa: PLR
         here: What is in it.
         look: Gives the names in a folder below it, by its path with ``/``.
     """
-    if any(_OURS.fullmatch(file) for file in here.files):
+    if any(re.fullmatch(_OURS, file) for file in here.files):
         return Kind.CHECKPOINT
     is_numbered = read_name(Path(name)) is not None
-    if any(_STATE.fullmatch(one) or _STATE_JSON.fullmatch(one) for one in here.files | here.folders):
+    if _has_known_state(here):
         return Kind.EXPORT if is_temporary(name) else Kind.CHECKPOINT
     if _holds_numbered(name, here):
         return None
     if is_temporary(name):
         return Kind.EXPORT if any(map(_has_weights, (here, *_below(here, look)))) else None
-    if any(_is_companion(file) for file in here.files) or any(_STATE_FOLDER.search(one) for one in here.folders):
+    if any(_is_companion(file) for file in here.files) or any(re.search(_STATE_FOLDER, one) for one in here.folders):
         return Kind.CHECKPOINT
     if is_numbered or announces(name):
         return _of_named(name, (here, *_below(here, look)))
     is_export = _has_weights_alone(here) or "model_index.json" in here.files
-    return Kind.EXPORT if is_export or (_EXPORT_WORDS.search(name.lower()) and _has_weights(here)) else None
+    return Kind.EXPORT if is_export or (re.search(_EXPORT_WORDS, name.lower()) and _has_weights(here)) else None
 
 
 def _of_named(name: str, inside: tuple[Listing, ...]) -> Kind | None:
@@ -129,16 +127,18 @@ def _below(here: Listing, look: Look) -> Iterator[Listing]:
 
 
 def _has_state(inside: Iterable[Listing]) -> bool:
-    return any(
-        _STATE.fullmatch(name) or _STATE_JSON.fullmatch(name) for one in inside for name in one.files | one.folders
-    ) or any(_STATE_WORDS.search(stem(name).lower()) for one in inside for name in one.files if _is_weights(name))
+    return any(_has_known_state(one) or any(map(_is_companion, one.files)) for one in inside)
+
+
+def _has_known_state(here: Listing) -> bool:
+    return any(re.fullmatch(_STATE, one) or re.fullmatch(_STATE_JSON, one) for one in here.files | here.folders)
 
 
 def _holds_numbered(name: str, here: Listing) -> bool:
     """Whether a directory contains checkpoints with numbers other than its own."""
     own = set(re.findall(r"[1-9][0-9]*|0+", name))
     for one in (*here.folders, *(file for file in here.files if file.lower().endswith(_BUNDLES))):
-        if read_name(Path(one)) and not _RANK.search(one) and not own & set(re.findall(r"[1-9][0-9]*|0+", one)):
+        if read_name(Path(one)) and not re.search(_RANK, one) and not own & set(re.findall(r"[1-9][0-9]*|0+", one)):
             return True
     return False
 
@@ -158,15 +158,15 @@ def _has_weights_alone(here: Listing) -> bool:
 
 def _is_whole_state(name: str) -> bool:
     text = name.lower()
-    return text.endswith(_BUNDLES) and not _is_result(stem(text)) and not _EXPORT_FILE_WORDS.search(stem(text))
+    return text.endswith(_BUNDLES) and not _is_result(stem(text)) and not re.search(_EXPORT_FILE_WORDS, stem(text))
 
 
 def _is_result(base: str) -> bool:
-    return _RESULTS.search(_MEASURED.sub("", base)) is not None
+    return re.search(_RESULTS, re.sub(_MEASURED, "", base)) is not None
 
 
 def _is_companion(name: str) -> bool:
-    return _is_weights(name) and bool(_STATE_WORDS.search(stem(name).lower())) and name != ARGUMENTS
+    return _is_weights(name) and bool(re.search(_STATE_WORDS, stem(name).lower())) and name != ARGUMENTS
 
 
 def of_file(name: str) -> Kind | None:
@@ -175,11 +175,11 @@ def of_file(name: str) -> Kind | None:
     if not _is_weights(text) or is_temporary(name):
         return None
     base = stem(text)
-    if text.endswith(".safetensors") or _WEIGHTS_BIN.fullmatch(text):
+    if text.endswith(".safetensors") or re.fullmatch(_WEIGHTS_BIN, text):
         return Kind.EXPORT
-    if name == ARGUMENTS or (_STATE_WORDS.search(base) and not base.endswith(("training_state", "train_state"))):
+    if name == ARGUMENTS or (re.search(_STATE_WORDS, base) and not base.endswith(("training_state", "train_state"))):
         return Kind.COMPANION
-    if _EXPORT_FILE_WORDS.search(base):
+    if re.search(_EXPORT_FILE_WORDS, base):
         return Kind.EXPORT
     is_named = text.endswith(_BUNDLES) and not _is_result(base) and _announces_file(Path(name), base)
     return Kind.CHECKPOINT if is_named or text.endswith(_WHOLE_STATES) else None
@@ -190,5 +190,5 @@ def _announces_file(path: Path, base: str) -> bool:
     words = re.sub(r"[^a-z]", "", base)
     if is_numbered:
         # Data has numbers too: outside of torch's formats the name must have no other words.
-        return path.name.lower().endswith(_TORCH) or _PLAIN.fullmatch(words) is not None
-    return bool(_SINGLE.fullmatch(base)) or (announces(path.name) and not re.search(r"model", base))
+        return path.name.lower().endswith(_TORCH) or re.fullmatch(_PLAIN, words) is not None
+    return bool(re.fullmatch(_SINGLE, base)) or (announces(path.name) and not re.search(r"model", base))

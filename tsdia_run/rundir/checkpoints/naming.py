@@ -15,35 +15,37 @@ from pathlib import Path
 WEIGHT_SUFFIXES = (
     ".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors", ".npz", ".pkl", ".msgpack", ".h5", ".distcp",
 )  # fmt: skip
+# Patterns here and in kinds.py are compiled when they are first used: most commands look at no checkpoint.
 _KNOWN_NAMES = (
-    re.compile(r"checkpoint-epoch(?P<epoch>[0-9]+)-step(?P<step>[0-9]+)"),
-    re.compile(r"checkpoint-(?P<step>[0-9]+)"),
-    re.compile(r"step_(?P<step>[0-9]+)"),
-    re.compile(r"epoch_(?P<epoch>[0-9]+)"),
-    re.compile(r"checkpoint_(?P<iteration>[0-9]+)"),
+    r"checkpoint-epoch(?P<epoch>[0-9]+)-step(?P<step>[0-9]+)",
+    r"checkpoint-(?P<step>[0-9]+)",
+    r"step_(?P<step>[0-9]+)",
+    r"epoch_(?P<epoch>[0-9]+)",
+    r"checkpoint_(?P<iteration>[0-9]+)",
 )
 _STEP_WORDS = r"(?:steps?|iter(?:ation)?s?|updates?)"
 # `step=99` before `3-step`, since names have several numbers: epoch=3-step=99.
 _STEP = (
-    re.compile(rf"(?:^|[^a-z])(?:global[-_ ]?)?{_STEP_WORDS}[-_= ]*([0-9]+)"),
-    re.compile(rf"([0-9]+)[-_ ]?{_STEP_WORDS}(?![a-z])"),
+    rf"(?:^|[^a-z])(?:global[-_ ]?)?{_STEP_WORDS}[-_= ]*([0-9]+)",
+    rf"([0-9]+)[-_ ]?{_STEP_WORDS}(?![a-z])",
 )
 _EPOCH = (
-    re.compile(r"(?:^|[^a-z])(?:epochs?|ep)[-_= ]*([0-9]+)"),
-    re.compile(r"([0-9]+)[-_ ]?epochs?(?![a-z])"),
+    r"(?:^|[^a-z])(?:epochs?|ep)[-_= ]*([0-9]+)",
+    r"([0-9]+)[-_ ]?epochs?(?![a-z])",
 )
-_MARKED = re.compile(r"(?:^|[^a-z])(?:checkpoints?|ckpts?|chkpts?|snapshots?|states?)(?![a-z])")
-_LAST = re.compile(
-    r"(?:^|[^a-z])(?:last|latest|newest|interrupt(?:ed)?|preempt(?:ed)?|emergency|autosave|resume|crash(?:ed)?)(?![a-z])"
+_MARKED = r"(?:^|[^a-z])(?:checkpoints?|ckpts?|chkpts?|snapshots?|states?)(?![a-z])"
+_LAST = (
+    r"(?:^|[^a-z])(?:last|latest|newest|interrupt(?:ed)?|preempt(?:ed)?|emergency|autosave|resume|crash(?:ed)?)"
+    r"(?![a-z])"
 )
-_MODEL = re.compile(r"(?:^|[^a-z])model")
-_BEST = re.compile(r"(?:^|[^a-z])best(?![a-z])")
+_MODEL = r"(?:^|[^a-z])model"
+_BEST = r"(?:^|[^a-z])best(?![a-z])"
 # A folder of checkpoints, by the same words.
-_FOLDER = re.compile(r"(?:model[-_]?|all[-_]?|training[-_]?)?(?:checkpoints?|ckpts?|chkpts?|snapshots?|states?)")
-_TEMPORARY = re.compile(r"\..*|(?:tmp|temp)[-_.].*|.*[-_.](?:tmp|temp|part|partial|incomplete|removing|saving)", re.I)
-_DIGITS = re.compile(r"[0-9]+")
+_FOLDER = r"(?:model[-_]?|all[-_]?|training[-_]?)?(?:checkpoints?|ckpts?|chkpts?|snapshots?|states?)"
+_TEMPORARY = r"(?i)\..*|(?:tmp|temp)[-_.].*|.*[-_.](?:tmp|temp|part|partial|incomplete|removing|saving)"
+_DIGITS = r"[0-9]+"
 # A metric in the name orders nothing: val_loss=0.32.
-_DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+(?:e-?[0-9]+)?")
+_DECIMAL = r"-?[0-9]+\.[0-9]+(?:e-?[0-9]+)?"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Checkpoint:
 def parse_name(path: Path) -> Checkpoint | None:
     """The checkpoint that a name of Accelerate's scripts announces, whatever is in it; None for other names."""
     for pattern in _KNOWN_NAMES:
-        match = pattern.fullmatch(path.name)
+        match = re.fullmatch(pattern, path.name)
         if match:
             return Checkpoint(path, **{key: int(value) for key, value in match.groupdict().items()})
     return None
@@ -78,19 +80,19 @@ def read_name(path: Path) -> Checkpoint | None:
     if known or is_temporary(path.name):
         return known
     base = stem(path.name)
-    text = _DECIMAL.sub("", base.lower())
+    text = re.sub(_DECIMAL, "", base.lower())
     step, epoch = _number(_STEP, text), _number(_EPOCH, text)
-    if step is None and epoch is None and _DIGITS.fullmatch(text):
+    if step is None and epoch is None and re.fullmatch(_DIGITS, text):
         step = int(text)
     if step is not None or epoch is not None:
         return Checkpoint(path, step, epoch)
-    found = _DIGITS.findall(text)
-    is_marked = _MARKED.search(text) or (base != path.name and _MODEL.search(text))
+    found = re.findall(_DIGITS, text)
+    is_marked = re.search(_MARKED, text) or (base != path.name and re.search(_MODEL, text))
     return Checkpoint(path, iteration=int(found[-1])) if found and is_marked else None
 
 
-def _number(patterns: tuple[re.Pattern[str], ...], text: str) -> int | None:
-    found = next((match for pattern in patterns if (match := pattern.search(text))), None)
+def _number(patterns: tuple[str, ...], text: str) -> int | None:
+    found = next((match for pattern in patterns if (match := re.search(pattern, text))), None)
     return int(found[1]) if found else None
 
 
@@ -103,7 +105,7 @@ def stem(name: str) -> str:
 
 def numbers(checkpoint: Checkpoint) -> tuple[int, ...]:
     """What orders a checkpoint within its family."""
-    found = map(int, _DIGITS.findall(_DECIMAL.sub("", stem(checkpoint.path.name))))
+    found = map(int, re.findall(_DIGITS, re.sub(_DECIMAL, "", stem(checkpoint.path.name))))
     # Other scripts than Accelerate's may count the steps of each epoch from zero.
     is_known = parse_name(checkpoint.path) is not None
     first = (checkpoint.step, checkpoint.epoch) if is_known else (checkpoint.epoch, checkpoint.step)
@@ -112,22 +114,22 @@ def numbers(checkpoint: Checkpoint) -> tuple[int, ...]:
 
 def template(name: str) -> str:
     """What the names of one family have in common: the name with its numbers replaced."""
-    return _DIGITS.sub("#", _DECIMAL.sub("#", name))
+    return re.sub(_DIGITS, "#", re.sub(_DECIMAL, "#", name))
 
 
 def is_temporary(name: str) -> bool:
     """Whether a name says that something is being written: ``tmp-checkpoint-5``, ``checkpoint-5.tmp``."""
-    return _TEMPORARY.fullmatch(name) is not None
+    return re.fullmatch(_TEMPORARY, name) is not None
 
 
 def is_best(name: str) -> bool:
     """Whether a name says that it is a copy of the best one."""
-    return _BEST.search(stem(name).lower()) is not None
+    return re.search(_BEST, stem(name).lower()) is not None
 
 
 def announces(name: str) -> bool:
     """Whether a name without a number is one of a checkpoint: ``last``, ``interrupted``, ``checkpoint-final``."""
     text = stem(name).lower()
-    if _LAST.search(text):
+    if re.search(_LAST, text):
         return True
-    return bool(_MARKED.search(text)) and (stem(name) != name or not _FOLDER.fullmatch(text))
+    return bool(re.search(_MARKED, text)) and (stem(name) != name or not re.fullmatch(_FOLDER, text))

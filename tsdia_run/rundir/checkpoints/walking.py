@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.rundir.checkpoints.kinds import Listing
@@ -36,14 +36,20 @@ class Folder:
     links: frozenset[str]
 
 
-@dataclass
 class _Walk:
-    root: str
-    seen: set[str] = field(default_factory=set)
-    # Not entered: what is below it belongs to it.
-    left: set[str] = field(default_factory=set)
-    entries: int = 0
-    links: list[tuple[int, int, str, Path]] = field(default_factory=list)
+    """How far a walk is.
+
+    Args:
+        root: The real path of the run.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.seen: set[str] = set()
+        # Not entered: what is below it belongs to it.
+        self.left: set[str] = set()
+        self.entries = 0
+        self.links: list[tuple[int, int, str, Path]] = []
 
 
 # Called with a directory; says whether to look at what is below it.
