@@ -37,7 +37,7 @@ PURE = [
     "launch/accelerate", "launch/changes",
     "training/flat", "training/model_summary",
     "launch/accelerate_config", "supervise/ladder", "rundir/ending", "rundir/headline",
-    "supervise/policy", "report/columns", "report/moments", "report/sparkline", "report/text",
+    "supervise/policy", "supervise/opens", "report/columns", "report/moments", "report/sparkline", "report/text",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}
