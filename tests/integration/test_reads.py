@@ -286,3 +286,10 @@ def test_a_file_system_that_other_machines_may_read_is_not_local(tmp_path: Path)
     assert is_local(tmp_path)
     assert not is_local(Path("/proc/self"))
     assert not is_local(tmp_path / "missing")
+
+
+def test_a_read_that_only_the_rank_can_see_is_told(folders: Path) -> None:
+    """The script stands in for a watch that failed: it takes the answer away."""
+    script = "os.remove(OUT + '/.tsdia/reads/answer'); open(CKPT + '/state.bin', 'rb').read()"
+    done = resume(folders, "checkpoint-200", script)
+    assert (done.code, done.answer, (folders / ".tsdia/reads/noticed").exists()) == (0, "read", True), done.err

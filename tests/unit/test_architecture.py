@@ -43,7 +43,7 @@ PURE = [
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/flat", "training/model_summary",
     "launch/accelerate_config", "supervise/ladder", "rundir/ending", "rundir/headline", "rundir/arguments",
-    "supervise/policy", "report/columns", "report/moments", "report/sparkline", "report/text",
+    "supervise/policy", "supervise/opens", "report/columns", "report/moments", "report/sparkline", "report/text",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}

@@ -105,13 +105,15 @@ class ReadWatch:
         if self._inotify is not None:
             self._inotify.close()
             self._inotify = None
-            answer = READ if self._layout.noticed.exists() else self._opens.answer
-            if answer != READ:
+            self._ended = self._opens.answer
+            if self._ended != READ:
                 self._opens.is_sound = False  # nobody is left who would see a read
                 with suppress(OSError):
                     self._publish()
-            self._ended = answer
-        return self._ended if self._checkpoint is not None else None
+        if self._checkpoint is None:
+            return None
+        # A rank may have seen what the watch could not.
+        return READ if self._layout.noticed.exists() else self._ended
 
     @property
     def other_text(self) -> str:
