@@ -28,6 +28,8 @@ else:
     config = yaml.safe_load(open(path))
 checkpoint = config["checkpoint"]
 print(json.dumps({"path": path, "told": os.environ["TSDIA_RUN_CONFIG"], "config": config}))
+resumed = checkpoint.get("resume")
+[open(os.path.join(resumed, name)).read() for name in (os.listdir(resumed) if resumed else [])]
 os.makedirs(checkpoint["save_dir"] + "/checkpoint-epoch0-step5", exist_ok=True)
 open(checkpoint["save_dir"] + "/checkpoint-epoch0-step5/state.json", "w").write("{}")
 sys.exit(0 if checkpoint.get("resume") else 3)

@@ -58,7 +58,7 @@ def test_weights_alone_are_listed_and_not_resumed_from_unless_that_is_meant(run:
     tensors(run / "best_model" / "model.safetensors", run / "final.safetensors")
     refused = tsdia_run("resume", "runs/a", cwd=run.parents[1])
     assert refused.returncode == 65
-    assert "with weights alone: best_model, final.safetensors" in refused.stderr
+    assert "only weights: best_model, final.safetensors" in refused.stderr
     for words in (["runs/a", "--from", "best_model"], ["runs/a/best_model"]):
         refused = tsdia_run("resume", *words, "--again", cwd=run.parents[1])
         assert refused.returncode == 2
@@ -92,6 +92,7 @@ def test_checkpoints_behind_links_stay_part_of_their_run(run: Path, tmp_path: Pa
 def test_a_pattern_names_what_no_rule_knows_and_every_reader_knows_it(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(
         "import os, sys\nprint(sys.argv[1:])\nos.makedirs('runs/a/weights', exist_ok=True)\n"
+        "'--load' in sys.argv and open(sys.argv[sys.argv.index('--load') + 1], 'rb').read()\n"
         "for step in (9, 10):\n    open(f'runs/a/weights/ck-{step}.msgpack', 'wb').write(b'x')\n"
         "sys.exit('--load' not in sys.argv)\n"
     )

@@ -93,7 +93,8 @@ def test_a_run_without_a_config_is_resumed_once_its_script_is_told_the_checkpoin
     assert refused.returncode == 78
     assert "nothing tells the script which checkpoint to resume from" in refused.stderr
     script = project / "flags.py"
-    reads = 'if "--load" in sys.argv:\n    open(sys.argv[-1] + "/pytorch_model.bin").close()\n'
+    path = 'sys.argv[sys.argv.index("--load") + 1] + "/pytorch_model.bin"'
+    reads = f'if "--load" in sys.argv:\n    open({path}, "rb").read()\n'
     script.write_text(script.read_text().replace("for step", f"{reads}for step"))
     done = tsdia_run("resume", "runs/flags", "--resume-args", "--load {checkpoint}", cwd=project)
     assert done.returncode == 0, done.stderr

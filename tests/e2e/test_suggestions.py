@@ -29,12 +29,15 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--output_dir", required=True)
 parser.add_argument("--resume_from_checkpoint")
 options = parser.parse_args()
-print("from", options.resume_from_checkpoint)
-if options.resume_from_checkpoint:
-    open(options.resume_from_checkpoint + "/state.json").read()
+start = options.resume_from_checkpoint
+if os.path.exists("finds") and os.path.exists(options.output_dir + "/checkpoint-200"):
+    start = options.output_dir + "/checkpoint-200"
+print("from", start)
+if start:
+    open(start + "/state.json").read()
 os.makedirs(options.output_dir + "/checkpoint-200", exist_ok=True)
 open(options.output_dir + "/checkpoint-200/state.json", "a").write("{}")
-raise SystemExit(0 if options.resume_from_checkpoint else 3)
+raise SystemExit(0 if start else 3)
 """
 
 
@@ -142,15 +145,35 @@ def test_a_script_without_a_config_receives_the_checkpoint(lab: Path, how: str) 
     assert states(lab / "runs/fl") == ["failed", "completed"]
 
 
-@pytest.mark.parametrize(("words", "said"), [("--resume-args ''", "from None"), ("--from-scratch", "from None")])
-def test_a_script_that_needs_no_checkpoint_from_us(lab: Path, words: str, said: str) -> None:
+def test_a_script_that_finds_its_checkpoint_itself(lab: Path) -> None:
     start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--", "--output_dir", "{run_dir}")
     tsdia_run("new", *start, cwd=lab)
     refused = tsdia_run("resume", "runs/fl", cwd=lab).stderr
-    done = paste(the(refused, words), lab)
-    assert done.returncode == 3  # it ran, and failed by itself
-    assert said in done.stdout
-    assert tsdia_run("resume", "runs/fl", "--dry-run", cwd=lab).returncode == (0 if "args" in words else 78)
+    (lab / "finds").touch()
+    done = paste(the(refused, "--resume-args ''"), lab)
+    assert (done.returncode, "/checkpoint-200" in done.stdout) == (0, True), done.stderr
+    assert tsdia_run("resume", "runs/fl", "--again", "--dry-run", cwd=lab).returncode == 0
+
+
+def test_a_script_that_starts_over(lab: Path) -> None:
+    start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--", "--output_dir", "{run_dir}")
+    tsdia_run("new", *start, cwd=lab)
+    refused = tsdia_run("resume", "runs/fl", cwd=lab).stderr
+    done = paste(the(refused, "--from-scratch"), lab)
+    assert (done.returncode, done.stdout) == (3, "from None\n")  # it ran, and failed as before
+    assert tsdia_run("resume", "runs/fl", cwd=lab).returncode == 78
+
+
+def test_a_script_that_ignores_its_checkpoint(lab: Path) -> None:
+    words = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--resume-args", "")
+    tsdia_run("new", *words, "--", "--output_dir", "{run_dir}", cwd=lab)
+    failed = tsdia_run("resume", "runs/fl", cwd=lab)
+    assert failed.returncode == 1
+    (lab / "finds").touch()  # the script is fixed
+    assert "fix the script first" in failed.stderr
+    card = failed.stderr[failed.stderr.index("✗") :]
+    assert paste(the(card, "resume"), lab).returncode == 0
+    assert record_of(lab / "runs/fl")["attempts"][2]["checkpoint_read"] == "read"
 
 
 def test_restarts_do_not_begin_again_over_the_checkpoints(lab: Path) -> None:
@@ -359,14 +382,20 @@ def test_restarts_stop_where_files_may_be_checkpoints(lab: Path) -> None:
     assert paste(the(done.stderr, "--checkpoint-pattern"), lab).stdout == "from 20\n"
 
 
-def test_a_restart_tells_what_was_saved(lab: Path) -> None:
+def test_weights_alone_are_not_trained_over(lab: Path) -> None:
     (lab / "weights.py").write_text(
         "import os, sys\n"
-        "open(os.environ['TSDIA_RUN_DIR'] + '/model.safetensors', 'wb').write(b'\\x02' + b'\\0' * 7 + b'{}')\n"
+        "path = os.environ['TSDIA_RUN_DIR'] + '/model.safetensors'\n"
+        "os.path.exists(path) and open(path, 'rb').read()\n"
+        "open(path, 'wb').write(b'\\x02' + b'\\0' * 7 + b'{}')\n"
         "sys.exit(3 if os.environ['TSDIA_RUN_ATTEMPT'] == '0' else 0)\n"
     )
-    env = {"TSDIA_RUN_OPT_LAUNCHER": "python"}
-    (lab / "tsdia-run.yml").write_text("restarts: {backoff_s: 0}\n")
-    done = tsdia_run("new", "--entrypoint", "weights.py", "--name", "w", "--max-restarts", "1", cwd=lab, env=env)
-    assert done.returncode == 0, done.stderr
-    assert "the beginning: only weights were saved (model.safetensors)" in done.stderr
+    words = ("--entrypoint", "weights.py", "--launcher", "python", "--name", "w", "--resume-args", "")
+    restarted = tsdia_run("new", *words, "--max-restarts", "1", cwd=lab)
+    assert restarted.returncode == 65
+    refused = tsdia_run("ensure", *words, cwd=lab)
+    assert refused.returncode == 65
+    assert "only weights: model.safetensors" in refused.stderr
+    assert states(lab / "runs/w") == ["failed"]
+    done = paste(the(refused.stderr, "--allow weights"), lab)
+    assert (done.returncode, states(lab / "runs/w")) == (0, ["failed", "completed"]), done.stderr

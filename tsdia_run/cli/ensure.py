@@ -42,7 +42,7 @@ def ensure(
     # Imported here, so that --help starts light.
     from tsdia_run.cli import start_again, start_new
     from tsdia_run.cli.wanted import Wanted
-    from tsdia_run.launch.resumption import find_source, refuse_unrecognised
+    from tsdia_run.launch.resumption import find_source, refuse_silent_start
     from tsdia_run.rundir.layout import RunLayout
     from tsdia_run.rundir.record import State
     from tsdia_run.rundir.suggestions import shown
@@ -61,6 +61,6 @@ def ensure(
         return
     has_saved = start_again.has_saved(layout, beginning.settings)
     if not has_saved:
-        refuse_unrecognised(layout, wanted.typed, beginning.settings.checkpoints.pattern or None)
+        refuse_silent_start(layout, wanted.typed, beginning.settings.checkpoints.pattern or None)
     wish = start_again.Wish(from_scratch=not has_saved, replaces_args=True)
     start_again.start(wanted, find_source(str(layout.root)), wish, beginning.section)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -91,19 +90,13 @@ def _again(plan: Plan, run: Run) -> Plan:
     if choice.chosen is None and choice.skipped:
         raise DamagedRunError(f"no checkpoint of {shown(run_dir)} is whole")
     if choice.chosen is None:
-        resumption.refuse_unrecognised(plan.layout, None)
+        resumption.refuse_silent_start(plan.layout, None)
     checkpoint = choice.chosen.path if choice.chosen else None
     return plans.make(replace(plan.request, number=run.last.number + 1, checkpoint=checkpoint, is_restart=True))
 
 
 def _beginning(run_dir: Path) -> str:
-    found = checkpoints.survey(run_dir)
-    names = [os.path.relpath(path, run_dir) for path in found.exports]
-    if found.checkpoints:
-        return "the beginning"
-    return (
-        f"the beginning: only weights were saved ({', '.join(names)})" if names else "the beginning: nothing was saved"
-    )
+    return "the beginning" if checkpoints.find(run_dir) else "the beginning: nothing was saved"
 
 
 def _announce(screen: Screen, plan: Plan, decision: Restart) -> None:

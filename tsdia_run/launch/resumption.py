@@ -178,7 +178,7 @@ def none_whole(source: Source, skipped: Sequence[Verdict], typed: Typed | None =
     reasons = "".join(f"\n  {os.path.relpath(one.path, root)}: {one.reason}" for one in skipped[:_MAX_NAMES])
     what = "no whole checkpoint" if skipped else "no checkpoint"
     if not skipped:
-        refuse_unrecognised(source.layout, typed)
+        refuse_silent_start(source.layout, typed)
     if exports:
         names = ", ".join(os.path.relpath(path, root) for path in exports[:_MAX_NAMES])
         reasons += f"\n  with weights alone: {names} (--from NAME --allow weights starts from one)"
@@ -189,8 +189,8 @@ def none_whole(source: Source, skipped: Sequence[Verdict], typed: Typed | None =
     )
 
 
-def refuse_unrecognised(layout: RunLayout, typed: Typed | None, patterns: Sequence[str] | None = None) -> None:
-    """Refuse to start from the beginning where the script left files that may be checkpoints.
+def refuse_silent_start(layout: RunLayout, typed: Typed | None, patterns: Sequence[str] | None = None) -> None:
+    """Refuse to start from the beginning where the script left weights, or files that may be checkpoints.
 
     Args:
         layout: The files of the run.
@@ -200,7 +200,10 @@ def refuse_unrecognised(layout: RunLayout, typed: Typed | None, patterns: Sequen
     Raises:
         UnrecognisedCheckpointsError: It did.
     """
-    found = [os.path.relpath(path, layout.root) for path in checkpoints.unrecognised(layout.root, patterns)]
+    survey = checkpoints.survey(layout.root, patterns)
+    found = [os.path.relpath(path, layout.root) for path in survey.unrecognised]
+    if not found and survey.exports:
+        raise _only_weights(layout, survey.exports)
     if not found:
         return
     names = ", ".join(found[-_MAX_NAMES:]) + (", …" if len(found) > _MAX_NAMES else "")
@@ -215,6 +218,16 @@ def refuse_unrecognised(layout: RunLayout, typed: Typed | None, patterns: Sequen
         f"{shown(layout.root)} has no checkpoint that tsdia-run recognises, but its script saved {names}",
         hint=f"If these are checkpoints: {named}   (or set `checkpoints.pattern`)\n"
         f"If they are not, start over in the same run: {suggest.resume('--from-scratch')}",
+    )
+
+
+def _only_weights(layout: RunLayout, exports: Sequence[Path]) -> UnrecognisedCheckpointsError:
+    names = [os.path.relpath(path, layout.root) for path in exports]
+    suggest = Suggestions(layout)
+    return UnrecognisedCheckpointsError(
+        f"{shown(layout.root)} has no checkpoint, its script saved only weights: {', '.join(names[-_MAX_NAMES:])}",
+        hint=f"Start from these weights: {suggest.resume('--from', names[-1], '--allow', 'weights')}\n"
+        f"Start over in the same run: {suggest.resume('--from-scratch')}",
     )
 
 

@@ -150,7 +150,10 @@ class Suggestions:
         Returns:
             The command, and what the user must change in it; the latter may be empty.
         """
-        recorded = read_object(self.layout.attempt(_newest_attempt(self.layout)).command, _MAX_BYTES)
+        newest = self.layout.attempt(_newest_attempt(self.layout))
+        recorded = read_object(newest.command, _MAX_BYTES)
+        if newest.refused.exists():
+            return self.resume(), "fix the script first: it must read its checkpoint"
         if _tells_checkpoint(recorded, self.layout):
             return self.resume(), ""
         template, advice = resume_args(_script_of(recorded))

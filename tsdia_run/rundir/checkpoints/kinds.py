@@ -107,7 +107,9 @@ def of_folder(name: str, here: Listing, look: Look) -> Kind | None:  # noqa: PLR
 
 def _of_named(name: str, inside: tuple[Listing, ...]) -> Kind | None:
     """What a directory is whose name announces a checkpoint."""
-    if _has_state(inside) or any(_is_whole_state(file) for one in inside for file in one.files):
+    if _has_state(inside) or any(
+        _is_whole_state(file) or _is_named_state(file) for one in inside for file in one.files
+    ):
         return Kind.CHECKPOINT
     is_known = parse_name(Path(name)) is not None
     has_json = any(file.endswith(".json") for one in inside for file in one.files)
@@ -159,6 +161,11 @@ def _has_weights_alone(here: Listing) -> bool:
 def _is_whole_state(name: str) -> bool:
     text = name.lower()
     return text.endswith(_BUNDLES) and not _is_result(stem(text)) and not re.search(_EXPORT_FILE_WORDS, stem(text))
+
+
+def _is_named_state(name: str) -> bool:
+    """Whether a file of any format is called what it is: ``state.bin``."""
+    return _is_weights(name) and bool(re.fullmatch(_SINGLE, stem(name).lower()))
 
 
 def _is_result(base: str) -> bool:
