@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tsdia_run.files.redaction import Redactor
 from tsdia_run.rundir.provenance.environment import capture_environment
 from tsdia_run.rundir.provenance.machine import Limits, limits
-from tsdia_run.rundir.redaction import Redactor
 
 PLAIN = Redactor(())
 

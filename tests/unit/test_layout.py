@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tsdia_run.rundir.atomic import write_bytes
+from tsdia_run.files.atomic import write_bytes
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
 

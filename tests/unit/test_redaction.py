@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsdia_run.rundir.redaction import REDACTED, Redactor, is_secret_name, secret_kind
+from tsdia_run.files.redaction import REDACTED, Redactor, is_secret_name, secret_kind
 
 NAMES = (
     "WANDB_API_KEY HF_TOKEN MY_SECRET DB_PASSWORD AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID OPENAI_API_KEY apiKey"

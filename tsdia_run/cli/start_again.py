@@ -18,6 +18,7 @@ from tsdia_run.cli.start_new import Beginning
 from tsdia_run.cli.wanted import Wanted
 from tsdia_run.config import Document, keys
 from tsdia_run.errors import RunAliveError, RunDirectoryError, TsdiaRunError, UsageError
+from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import changes, plan, prepare, resumption, situation
 from tsdia_run.launch.changes import Change, Kind
 from tsdia_run.launch.plan import Plan
@@ -29,7 +30,6 @@ from tsdia_run.rundir.checkpoints import Choice, ranks
 from tsdia_run.rundir.last_words import settle, settled
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
-from tsdia_run.rundir.redaction import Redactor
 from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name, shown
 from tsdia_run.settings import Layer, Settings, resolve
 from tsdia_run.words import nearest

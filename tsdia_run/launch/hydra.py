@@ -6,8 +6,8 @@ import ast
 from pathlib import Path
 
 from tsdia_run.errors import TsdiaRunError
+from tsdia_run.files.fields import read_bounded
 from tsdia_run.launch import command
-from tsdia_run.rundir.fields import read_bounded
 from tsdia_run.settings import Settings
 
 _MAX_SCRIPT_BYTES = 1024 * 1024

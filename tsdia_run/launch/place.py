@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tsdia_run.config import Document
 from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
-from tsdia_run.rundir.fields import can_be_path
+from tsdia_run.files.fields import can_be_path
 
 DEFAULT_ROOT = "runs"
 _LOCAL = "Name a directory of a mounted file system with --run-dir; the script may copy results to the URL."

@@ -13,9 +13,9 @@ from tsdia_run.config import Document, Edited, Point
 from tsdia_run.config.references import defaults, references
 from tsdia_run.config.source import MAX_CONFIG_BYTES
 from tsdia_run.errors import TsdiaRunError
+from tsdia_run.files.fields import read_bounded
+from tsdia_run.files.redaction import secret_kind
 from tsdia_run.launch.secrets import secrets_in
-from tsdia_run.rundir.fields import read_bounded
-from tsdia_run.rundir.redaction import secret_kind
 
 _MAX_FILES = 100
 _MAX_BYTES = 16 * MAX_CONFIG_BYTES

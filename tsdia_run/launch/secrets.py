@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tsdia_run.config import Document, Value
-from tsdia_run.rundir.redaction import is_secret_name, secret_kind
+from tsdia_run.files.redaction import is_secret_name, secret_kind
 
 _MIN_CHARACTERS = 8
 

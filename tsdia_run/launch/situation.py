@@ -10,13 +10,13 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.config import Document
 from tsdia_run.errors import TsdiaRunError
+from tsdia_run.files.fields import read_bounded, read_object
+from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch.changes import Code, Situation
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.references import kept_as
-from tsdia_run.rundir.fields import read_bounded, read_object
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
-from tsdia_run.rundir.redaction import Redactor
 
 # An environment with a thousand packages takes 50 KiB.
 _MAX_BYTES = 4 * 1024 * 1024

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.errors import UsageError
+from tsdia_run.files.fields import read_bounded
 from tsdia_run.report import configs, facts
 from tsdia_run.report.facts import Facts
 from tsdia_run.report.sight import Sight
@@ -17,7 +18,6 @@ from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.text import number
 from tsdia_run.rundir import metrics
 from tsdia_run.rundir.arguments import by_flag
-from tsdia_run.rundir.fields import read_bounded
 from tsdia_run.rundir.headline import best, headline
 from tsdia_run.rundir.metrics import Point, Series, Summary, as_text
 from tsdia_run.words import count, duration, nearest, visible

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tsdia_run.rundir.fields import read_object
+from tsdia_run.files.fields import read_object
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.words import visible
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, NotFoundError, TsdiaRunError, UsageError
+from tsdia_run.files.fields import read_object
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir import record
-from tsdia_run.rundir.fields import read_object
 from tsdia_run.rundir.suggestions import list_runs, shown
 from tsdia_run.words import count, nearest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from tsdia_run.rundir.fields import read_object
+from tsdia_run.files.fields import read_object
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import shown
 from tsdia_run.words import shell

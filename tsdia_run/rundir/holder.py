@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 
-from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
+from tsdia_run.files.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.words import visible
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tsdia_run.files.fields import read_object
 from tsdia_run.rundir.ending import RankEnd
-from tsdia_run.rundir.fields import read_object
 from tsdia_run.rundir.layout import AttemptLayout
 
 _MAX_BYTES = 1024 * 1024

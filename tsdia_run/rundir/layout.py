@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tsdia_run.rundir.atomic import meant_for
+from tsdia_run.files.atomic import meant_for
 
 OWN_DIR_NAME = ".tsdia"
 TRASH_DIR_NAME = ".tsdia-trash"

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.rundir.atomic import write_json
-from tsdia_run.rundir.fields import open_regular, parse_json, read_bounded
+from tsdia_run.files.atomic import write_json
+from tsdia_run.files.fields import open_regular, parse_json, read_bounded
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.words import visible
 

@@ -15,8 +15,8 @@ from enum import Enum
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.atomic import write_json
-from tsdia_run.rundir.fields import Fields, can_be_path, parse_json, read_bounded
+from tsdia_run.files.atomic import write_json
+from tsdia_run.files.fields import Fields, can_be_path, parse_json, read_bounded
 from tsdia_run.words import visible
 
 SCHEMA = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tsdia_run.rundir.fields import read_bounded
+from tsdia_run.files.fields import read_bounded
 from tsdia_run.rundir.layout import AttemptLayout, ReadsLayout, RunLayout
 
 _MAX_BYTES = 64 * 1024

@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tsdia_run.rundir.fields import read_object
+from tsdia_run.files.fields import read_object
+from tsdia_run.files.redaction import REDACTED, Redactor
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.redaction import REDACTED, Redactor
 from tsdia_run.words import shell
 
 MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, TsdiaRunError
+from tsdia_run.files.atomic import write_bytes
 from tsdia_run.rundir import digest, record
-from tsdia_run.rundir.atomic import write_bytes
 from tsdia_run.rundir.guard import Claim, TakenError
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Attempt, Run

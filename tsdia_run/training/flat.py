@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tsdia_run.rundir.redaction import REDACTED, is_secret_name, secret_kind
+from tsdia_run.files.redaction import REDACTED, is_secret_name, secret_kind
 
 _SCALARS = (bool, int, float, str)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.rundir.atomic import write_bytes
+from tsdia_run.files.atomic import write_bytes
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.training.hooks import Steps, wrap
 from tsdia_run.training.session import Session

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from tsdia_run.rundir.atomic import write_json
+from tsdia_run.files.atomic import write_json
 from tsdia_run.training import tracker_config
 from tsdia_run.training.hooks import Call, Steps, warn, wrap
 from tsdia_run.training.rank_process import RankProcess

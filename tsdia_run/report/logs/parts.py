@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.rundir.fields import open_regular
+from tsdia_run.files.fields import open_regular
 
 _CHUNK_BYTES = 1024 * 1024
 _GZIP = b"\x1f\x8b"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from tsdia_run.files.fields import open_regular
 from tsdia_run.report.logs.parts import Parts, Position, text_of
-from tsdia_run.rundir.fields import open_regular
 
 _CHUNK_BYTES = 1024 * 1024
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run.files.fields import open_regular
 from tsdia_run.report.logs.parts import Parts, Position, members, text_of
-from tsdia_run.rundir.fields import open_regular
 
 _INTERVAL_S = 5.0
 _BLOCK_BYTES = 256 * 1024

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.atomic import write_json
-from tsdia_run.rundir.fields import Fields, parse_json, read_bounded
+from tsdia_run.files.atomic import write_json
+from tsdia_run.files.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import CheckpointLayout
 from tsdia_run.words import visible
 

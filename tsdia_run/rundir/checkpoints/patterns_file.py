@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tsdia_run.rundir.atomic import write_json
-from tsdia_run.rundir.fields import parse_json, read_bounded
+from tsdia_run.files.atomic import write_json
+from tsdia_run.files.fields import parse_json, read_bounded
 from tsdia_run.rundir.layout import RunLayout
 
 _MAX_BYTES = 64 * 1024
