@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.checkpoints import DAMAGES
 from tests.support.command import record_of, tsdia_run
-from tsdia_run.rundir.checkpoints import State, find, judge
+from tsdia_run.checkpoints import State, find, judge
 
 SCRIPT = """\
 import sys

@@ -16,7 +16,7 @@ from tests.support.checkpoints import DAMAGES, seal, state
 from tests.support.command import Starter, record_of, tsdia_run, wait_for
 from tests.support.runs import full_run, make_run
 from tests.support.terminal import shown, spawn
-from tsdia_run.rundir.checkpoints import hashes
+from tsdia_run.checkpoints import hashes
 from tsdia_run.rundir.record import State
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import checkpoints as made
-from tsdia_run.rundir.checkpoints import State, hashes, judge, manifest, marks
-from tsdia_run.rundir.checkpoints.marks import Phase
+from tsdia_run.checkpoints import State, hashes, judge, manifest, marks
+from tsdia_run.checkpoints.marks import Phase
 from tsdia_run.rundir.layout import CheckpointLayout
 from tsdia_run.supervise.hasher import add_hashes
 from tsdia_run.supervise.hashing import Hashing

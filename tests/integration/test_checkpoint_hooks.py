@@ -12,8 +12,8 @@ import pytest
 from tests.support.checkpoints import DAMAGES
 from tests.support.saving import Saver
 from tests.support.zygote import Zygote
-from tsdia_run.rundir.checkpoints import Manifest, State, find, judge
-from tsdia_run.rundir.checkpoints.best import point
+from tsdia_run.checkpoints import Manifest, State, find, judge
+from tsdia_run.checkpoints.best import point
 from tsdia_run.supervise.hasher import add_hashes
 
 FILES = ["model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl"]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.saving import KILLED, Saver
-from tsdia_run.rundir.checkpoints import find, newest_whole
+from tsdia_run.checkpoints import find, newest_whole
 
 MOMENTS = 50
 UNDISTURBED = 3

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import COMMAND, environment, record_of, tsdia_run
-from tsdia_run.rundir.checkpoints import State, judge
+from tsdia_run.checkpoints import State, judge
 
 CONFIG = """\
 training:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.reading import Done, resume
-from tsdia_run.rundir.checkpoints import judge
-from tsdia_run.rundir.checkpoints.state_files import open_unnoticed
+from tsdia_run.checkpoints import judge
+from tsdia_run.checkpoints.state_files import open_unnoticed
 from tsdia_run.supervise.inotify import is_local
 
 CHECKPOINTS = ("checkpoint-100", "checkpoint-200", "checkpoint-300")

@@ -13,7 +13,7 @@ import pytest
 from tests.support.faulty_calls import DIE, Fault
 from tests.support.saving import SAVER, Saver
 from tests.support.zygote import Ended, Zygote
-from tsdia_run.rundir.checkpoints import State, find, judge
+from tsdia_run.checkpoints import State, find, judge
 from tsdia_run.rundir.layout import RunLayout
 
 ERRORS = ("ENOSPC", "EIO", "EROFS")

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tsdia_run.rundir.checkpoints import files, manifest, marks
-from tsdia_run.rundir.checkpoints.marks import Mark, Phase
+from tsdia_run.checkpoints import files, manifest, marks
+from tsdia_run.checkpoints.marks import Mark, Phase
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 SIZE = 4096

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support import checkpoints as made
 from tests.support.layouts import LAYOUTS, sharded, tensors, text, torch
-from tsdia_run.rundir import checkpoints
-from tsdia_run.rundir.checkpoints import Checkpoint, Kind, State, kinds, manifest, read_name
+from tsdia_run import checkpoints
+from tsdia_run.checkpoints import Checkpoint, Kind, State, kinds, manifest, read_name
 
 
 def below(run: Path, paths: tuple[Path, ...]) -> tuple[str, ...]:

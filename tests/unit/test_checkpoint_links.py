@@ -9,9 +9,9 @@ import pytest
 
 from tests.support import checkpoints as made
 from tests.support.layouts import text, torch
+from tsdia_run.checkpoints import find, survey
 from tsdia_run.launch.resumption import find_source
 from tsdia_run.rundir import record
-from tsdia_run.rundir.checkpoints import find, survey
 from tsdia_run.rundir.record import Attempt, Run, State
 
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import checkpoints as made
+from tsdia_run.checkpoints import State, judge, manifest, marks
+from tsdia_run.checkpoints.marks import Mark, Phase, missing
+from tsdia_run.checkpoints.sealing import Save, begin, seal
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.checkpoints import State, judge, manifest, marks
-from tsdia_run.rundir.checkpoints.marks import Mark, Phase, missing
-from tsdia_run.rundir.checkpoints.sealing import Save, begin, seal
 from tsdia_run.rundir.layout import CheckpointLayout
 
 SAVING = Phase.SAVING

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import checkpoints as made
-from tsdia_run.rundir.checkpoints import find, manifest, parse_name, read_name
-from tsdia_run.rundir.checkpoints.finding import Checkpoint, Found, in_order
+from tsdia_run.checkpoints import find, manifest, parse_name, read_name
+from tsdia_run.checkpoints.finding import Checkpoint, Found, in_order
 
 RUN = Path("run")
 

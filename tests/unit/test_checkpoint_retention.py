@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import checkpoints as made
+from tsdia_run.checkpoints import Checkpoint, best
+from tsdia_run.checkpoints.retention import best_of, to_remove
 from tsdia_run.errors import NotFoundError
-from tsdia_run.rundir.checkpoints import Checkpoint, best
-from tsdia_run.rundir.checkpoints.retention import best_of, to_remove
 
 FIVE = tuple(Checkpoint(Path(f"checkpoint_{number}"), iteration=number) for number in range(5))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import checkpoints as made
-from tsdia_run.rundir.checkpoints import State, find, hashes, judge, manifest, newest_whole
-from tsdia_run.rundir.checkpoints.structure import missing_file
+from tsdia_run.checkpoints import State, find, hashes, judge, manifest, newest_whole
+from tsdia_run.checkpoints.structure import missing_file
 from tsdia_run.rundir.layout import CheckpointLayout
 
 FILES = ["model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl"]

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tests.support.layouts import torch
-from tsdia_run.rundir import rewinding
+from tsdia_run.checkpoints import rewinding
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Run, State
 

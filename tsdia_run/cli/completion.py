@@ -171,7 +171,7 @@ def _checkpoints_of(before: Sequence[str]) -> list[str]:
 
 
 def _checkpoints(run_dir: str) -> list[str]:
-    from tsdia_run.rundir.checkpoints import find
+    from tsdia_run.checkpoints import find
 
     root = Path(run_dir).expanduser().absolute()
     return [os.path.relpath(one.path, root) for one in find(root)]

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tsdia_run.checkpoints import parse_name
 from tsdia_run.rundir.arguments import pairs
-from tsdia_run.rundir.checkpoints import parse_name
 
 _WHAT = r"(?:_(?:checkpoint|ckpt|path|dir|folder|file|model|weights|state))*"
 _RESUME_FLAG = re.compile(rf"resume(?:_from)?{_WHAT}|ckpt_path")

@@ -10,13 +10,13 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tsdia_run.checkpoints.patterns_file import store_patterns
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.files.atomic import write_bytes, write_json
 from tsdia_run.files.fields import Fields, parse_json, read_bounded
 from tsdia_run.files.redaction import REDACTED, Redactor
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.references import kept_as
-from tsdia_run.rundir.checkpoints.patterns_file import store_patterns
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.settings import Layer, Settings, read_layer
 from tsdia_run.words import count, shell

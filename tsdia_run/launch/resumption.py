@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run import checkpoints
+from tsdia_run.checkpoints import Checkpoint, Choice, Kind, Survey, Verdict, best
 from tsdia_run.errors import DamagedRunError, NotFoundError, UnrecognisedCheckpointsError, UsageError
-from tsdia_run.rundir import checkpoints, metrics, record
-from tsdia_run.rundir.checkpoints import Checkpoint, Choice, Kind, Survey, Verdict, best
+from tsdia_run.rundir import metrics, record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
 from tsdia_run.rundir.suggestions import CHECKPOINT_PATTERN, Suggestions, Typed, pattern_for, shown

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from tsdia_run import checkpoints
+from tsdia_run.checkpoints import Checkpoint, best, files, rewinding
+from tsdia_run.checkpoints import State as Soundness
 from tsdia_run.files.fields import read_object
 from tsdia_run.report import configs, facts
 from tsdia_run.report.facts import Facts
 from tsdia_run.report.logs import stream
 from tsdia_run.report.sight import Sight
 from tsdia_run.report.wandb import wandb_line
-from tsdia_run.rundir import checkpoints, holder, metrics, rewinding
-from tsdia_run.rundir.checkpoints import Checkpoint, best, files
-from tsdia_run.rundir.checkpoints import State as Soundness
+from tsdia_run.rundir import holder, metrics
 from tsdia_run.rundir.headline import best as best_point
 from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout

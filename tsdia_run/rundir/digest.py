@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from tsdia_run.rundir import checkpoints, metrics
+from tsdia_run import checkpoints
+from tsdia_run.rundir import metrics
 from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Digest

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from tsdia_run import checkpoints
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir import checkpoints
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt
 from tsdia_run.words import duration

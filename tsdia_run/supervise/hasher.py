@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tsdia_run.rundir.checkpoints import Manifest, State, hashes, judge
+from tsdia_run.checkpoints import Manifest, State, hashes, judge
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import tsdia_run
+from tsdia_run.checkpoints import files, find, hashes, manifest
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.checkpoints import files, find, hashes, manifest
 
 _EVERY_S = 30.0
 # At the end, for the last checkpoint. What is left is for the next attempt.

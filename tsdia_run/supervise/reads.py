@@ -15,9 +15,10 @@ from pathlib import Path
 from threading import Thread
 from types import TracebackType
 
+from tsdia_run import checkpoints
+from tsdia_run.checkpoints.state_files import SIDE_SUFFIXES, state_files
 from tsdia_run.files.atomic import write_bytes
-from tsdia_run.rundir import checkpoints, refusals
-from tsdia_run.rundir.checkpoints.state_files import SIDE_SUFFIXES, state_files
+from tsdia_run.rundir import refusals
 from tsdia_run.rundir.layout import ReadsLayout, RunLayout
 from tsdia_run.rundir.record import Attempt
 from tsdia_run.supervise import inotify

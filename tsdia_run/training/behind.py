@@ -60,7 +60,7 @@ class FirstStep:
 
 def place_of(checkpoint: Path) -> tuple[int | None, int | None]:
     """The step and epoch of a checkpoint: by its name, else by its manifest."""
-    from tsdia_run.rundir.checkpoints import manifest, parse_name
+    from tsdia_run.checkpoints import manifest, parse_name
 
     named = parse_name(checkpoint)
     step, epoch = (named.step, named.epoch) if named else (None, None)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tsdia_run import config as configs
+from tsdia_run.checkpoints import judge, read_name
 from tsdia_run.config import keys
 from tsdia_run.errors import TornCheckpointError
-from tsdia_run.rundir.checkpoints import judge, read_name
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.training import named_saves, session, summaries
 from tsdia_run.training.hooks import HOOKED

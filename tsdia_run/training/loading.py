@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tsdia_run.checkpoints import find, judge, marks, newest_whole, unfinished
 from tsdia_run.errors import DamagedRunError, TornCheckpointError
-from tsdia_run.rundir.checkpoints import find, judge, marks, newest_whole, unfinished
 from tsdia_run.training import overwriting
 from tsdia_run.training.attempt import say
 from tsdia_run.training.hooks import Call, Steps

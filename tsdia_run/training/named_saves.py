@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tsdia_run.checkpoints import aside, best, find, rewinding
+from tsdia_run.checkpoints.files import sync
+from tsdia_run.checkpoints.retention import best_of, to_remove
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir import record, rewinding
-from tsdia_run.rundir.checkpoints import aside, best, find
-from tsdia_run.rundir.checkpoints.files import sync
-from tsdia_run.rundir.checkpoints.retention import best_of, to_remove
+from tsdia_run.rundir import record
 from tsdia_run.training import overwriting
 from tsdia_run.training.progress import PROGRESS
 from tsdia_run.training.pruning import Metric, remove, with_manifests

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run.checkpoints import Checkpoint, best, manifest, parse_name
+from tsdia_run.checkpoints.retention import best_of, to_remove
 from tsdia_run.errors import DamagedRunError, TsdiaRunError
-from tsdia_run.rundir.checkpoints import Checkpoint, best, manifest, parse_name
-from tsdia_run.rundir.checkpoints.retention import best_of, to_remove
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.training import overwriting
 from tsdia_run.training.attempt import say

@@ -11,10 +11,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tsdia_run.checkpoints import read_name
+from tsdia_run.checkpoints.marks import Mark
+from tsdia_run.checkpoints.sealing import Save, begin, seal
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.checkpoints import read_name
-from tsdia_run.rundir.checkpoints.marks import Mark
-from tsdia_run.rundir.checkpoints.sealing import Save, begin, seal
 from tsdia_run.training import behind, overwriting
 from tsdia_run.training.attempt import say
 from tsdia_run.training.hooks import Steps, warn

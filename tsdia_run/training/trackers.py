@@ -71,7 +71,7 @@ def _purged(init_kwargs: Any, known: list[str], session: Session) -> Any:
     """With the step from which on TensorBoard forgets what the attempts before have written."""
     if session.checkpoint is None or "tensorboard" not in known:
         return init_kwargs
-    from tsdia_run.rundir.checkpoints import files, manifest, read_name
+    from tsdia_run.checkpoints import files, manifest, read_name
 
     named = read_name(session.checkpoint)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.rundir.checkpoints import files
+from tsdia_run.checkpoints import files
 from tsdia_run.training.hooks import Steps
 from tsdia_run.training.saving import Saving
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tsdia_run.rundir.checkpoints import files
-from tsdia_run.rundir.checkpoints.manifest import Manifest
+from tsdia_run.checkpoints import files
+from tsdia_run.checkpoints.manifest import Manifest
 
 _RANDOM_STATES = re.compile(r"random_states_\d+\.pkl")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from tsdia_run.rundir.checkpoints.naming import WEIGHT_SUFFIXES, announces, is_temporary, parse_name, read_name, stem
+from tsdia_run.checkpoints.naming import WEIGHT_SUFFIXES, announces, is_temporary, parse_name, read_name, stem
 
 # Formats that may hold a whole training state in one file. Those of safetensors and .bin hold tensors alone.
 _BUNDLES = (".pt", ".pth", ".ckpt", ".tar", ".npz", ".pkl", ".msgpack", ".h5")

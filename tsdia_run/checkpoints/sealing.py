@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tsdia_run.rundir.checkpoints import files, manifest, marks
-from tsdia_run.rundir.checkpoints.files import Stamp
-from tsdia_run.rundir.checkpoints.manifest import Manifest
-from tsdia_run.rundir.checkpoints.marks import Mark, Phase
-from tsdia_run.rundir.checkpoints.structure import is_accelerates
+from tsdia_run.checkpoints import files, manifest, marks
+from tsdia_run.checkpoints.files import Stamp
+from tsdia_run.checkpoints.manifest import Manifest
+from tsdia_run.checkpoints.marks import Mark, Phase
+from tsdia_run.checkpoints.structure import is_accelerates
 from tsdia_run.rundir.layout import CheckpointLayout
 
 

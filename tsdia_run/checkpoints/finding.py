@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import patterns as globs
+from tsdia_run.checkpoints import files, kinds, manifest, naming
+from tsdia_run.checkpoints.kinds import Kind
+from tsdia_run.checkpoints.naming import Checkpoint, read_name
+from tsdia_run.checkpoints.order import Found, in_order
+from tsdia_run.checkpoints.patterns_file import stored_patterns
+from tsdia_run.checkpoints.walking import Folder, listing, walk
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.checkpoints import files, kinds, manifest, naming
-from tsdia_run.rundir.checkpoints.kinds import Kind
-from tsdia_run.rundir.checkpoints.naming import Checkpoint, read_name
-from tsdia_run.rundir.checkpoints.order import Found, in_order
-from tsdia_run.rundir.checkpoints.patterns_file import stored_patterns
-from tsdia_run.rundir.checkpoints.walking import Folder, listing, walk
 from tsdia_run.rundir.layout import OWN_NAMES
 
 __all__ = ["Checkpoint", "Found", "Survey", "aside", "find", "in_order", "kind_of", "survey", "unrecognised"]

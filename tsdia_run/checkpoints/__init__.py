@@ -5,11 +5,11 @@ Nothing here imports torch, unpickles, or deletes.
 
 from __future__ import annotations
 
-from tsdia_run.rundir.checkpoints.finding import Survey, aside, find, kind_of, survey, unrecognised, written_aside
-from tsdia_run.rundir.checkpoints.kinds import Kind
-from tsdia_run.rundir.checkpoints.manifest import Manifest
-from tsdia_run.rundir.checkpoints.naming import Checkpoint, parse_name, read_name
-from tsdia_run.rundir.checkpoints.verdict import Choice, State, Verdict, judge, newest_whole, unfinished
+from tsdia_run.checkpoints.finding import Survey, aside, find, kind_of, survey, unrecognised, written_aside
+from tsdia_run.checkpoints.kinds import Kind
+from tsdia_run.checkpoints.manifest import Manifest
+from tsdia_run.checkpoints.naming import Checkpoint, parse_name, read_name
+from tsdia_run.checkpoints.verdict import Choice, State, Verdict, judge, newest_whole, unfinished
 
 __all__ = [
     "Checkpoint",

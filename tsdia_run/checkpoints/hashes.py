@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tsdia_run.checkpoints.manifest import MAX_BYTES, Manifest
+from tsdia_run.checkpoints.state_files import open_unnoticed
 from tsdia_run.files.atomic import write_bytes
 from tsdia_run.files.fields import read_bounded
-from tsdia_run.rundir.checkpoints.manifest import MAX_BYTES, Manifest
-from tsdia_run.rundir.checkpoints.state_files import open_unnoticed
 from tsdia_run.rundir.layout import CheckpointLayout
 
 _HEAD = "# tsdia-run manifest "

@@ -13,8 +13,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from tsdia_run.checkpoints.state_files import open_unnoticed
 from tsdia_run.files.fields import parse_json
-from tsdia_run.rundir.checkpoints.state_files import open_unnoticed
 
 # The limit of the format itself.
 _MAX_SAFETENSORS_HEADER = 100_000_000

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tsdia_run.rundir.checkpoints import files, find
+from tsdia_run.checkpoints import files, find
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
 

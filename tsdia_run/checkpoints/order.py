@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from tsdia_run.rundir.checkpoints.naming import Checkpoint, numbers, template
+from tsdia_run.checkpoints.naming import Checkpoint, numbers, template
 
 _Number = TypeVar("_Number", int, float)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from tsdia_run.checkpoints import files, hashes, manifest, marks, structure
+from tsdia_run.checkpoints.finding import Checkpoint
+from tsdia_run.checkpoints.manifest import Manifest
+from tsdia_run.checkpoints.marks import Mark
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.checkpoints import files, hashes, manifest, marks, structure
-from tsdia_run.rundir.checkpoints.finding import Checkpoint
-from tsdia_run.rundir.checkpoints.manifest import Manifest
-from tsdia_run.rundir.checkpoints.marks import Mark
 from tsdia_run.words import count, size
 
 # Called with the bytes hashed so far, and all that are to be hashed.

@@ -14,10 +14,10 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
+from tsdia_run.checkpoints.manifest import MAX_BYTES, Manifest, numbers
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import Fields, parse_json, read_bounded
-from tsdia_run.rundir.checkpoints.manifest import MAX_BYTES, Manifest, numbers
 from tsdia_run.rundir.layout import CheckpointLayout
 
 SCHEMA = 1

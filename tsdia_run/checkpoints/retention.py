@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from tsdia_run.rundir.checkpoints.finding import Checkpoint
-from tsdia_run.rundir.checkpoints.manifest import Manifest
+from tsdia_run.checkpoints.finding import Checkpoint
+from tsdia_run.checkpoints.manifest import Manifest
 
 
 def to_remove(checkpoints: Sequence[Checkpoint], limit: int, keep: Collection[Path]) -> tuple[Checkpoint, ...]:
