@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Starter, record_of, tsdia_run
-from tsdia_run.rundir import holder
-from tsdia_run.rundir.holder import Holder
+from tsdia_run.claim import holder
+from tsdia_run.claim.holder import Holder
 
 # The first attempt saves and fails at once, where it is not told to wait; the others wait until they may go.
 SCRIPT = """\

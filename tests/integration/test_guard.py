@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.starters import race
+from tsdia_run.claim import guard
+from tsdia_run.claim.entry import Entry, enter, examine
 from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
-from tsdia_run.rundir import guard
-from tsdia_run.rundir.entry import Entry, enter, examine
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import Typed
 

@@ -14,10 +14,10 @@ import pytest
 from tests.support.command import environment
 from tests.support.faulty_locks import no_locks
 from tests.support.starters import race
+from tsdia_run.claim import admission, guard, holder
+from tsdia_run.claim.entry import Entry, enter
+from tsdia_run.claim.holder import Holder
 from tsdia_run.errors import RunAliveError
-from tsdia_run.rundir import admission, guard, holder
-from tsdia_run.rundir.entry import Entry, enter
-from tsdia_run.rundir.holder import Holder
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import Typed
 

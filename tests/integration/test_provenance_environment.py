@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.rundir.provenance.environment import capture_environment
-from tsdia_run.rundir.provenance.machine import Limits, limits
+from tsdia_run.provenance.environment import capture_environment
+from tsdia_run.provenance.machine import Limits, limits
 
 PLAIN = Redactor(())
 

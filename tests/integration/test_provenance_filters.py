@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command import record_of, tsdia_run
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.rundir.provenance.git import capture_code
+from tsdia_run.provenance.git import capture_code
 
 PLAIN = Redactor(())
 WHO = ("-c", "user.name=a", "-c", "user.email=a@b")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from tests.support.relay import Relay, concatenation, no_relay_left, write_all
 from tests.support.runs import make_run
+from tsdia_run.claim import guard
+from tsdia_run.claim.liveness import Living, living
 from tsdia_run.report.logs import seek
 from tsdia_run.report.logs.reader import Reader
 from tsdia_run.report.sight import look
-from tsdia_run.rundir import guard
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.liveness import Living, living
 from tsdia_run.rundir.record import State
 
 __all__ = ["no_relay_left"]
@@ -104,7 +104,7 @@ def test_looking_all_the_time_never_keeps_a_start_out(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.liveness import living
+from tsdia_run.claim.liveness import living
 print("looking", flush=True)
 while True:
     living(RunLayout(Path({str(layout.root)!r})))

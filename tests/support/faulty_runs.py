@@ -10,9 +10,10 @@ from pathlib import Path
 
 from tests.support.command import lines_of, record_of
 from tests.support.zygote import Ended, Zygote
+from tsdia_run.claim import admission
 from tsdia_run.errors import RunAliveError
-from tsdia_run.rundir import admission, record
-from tsdia_run.rundir.last_words import settled
+from tsdia_run.outcome.last_words import settled
+from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import State
 

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
-from tsdia_run.rundir import refusals
+from tsdia_run.outcome import refusals
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, State
 from tsdia_run.supervise.reads import ReadWatch

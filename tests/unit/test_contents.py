@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tsdia_run import checkpoints
-from tsdia_run.rundir import contents, record
-from tsdia_run.rundir.contents import Contents, Verdict, judge
+from tsdia_run.claim import contents
+from tsdia_run.claim.contents import Contents, Verdict, judge
+from tsdia_run.rundir import record
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.rundir.suggestions import Typed
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsdia_run.rundir import holder
-from tsdia_run.rundir.holder import Holder, Life
+from tsdia_run.claim import holder
+from tsdia_run.claim.holder import Holder, Life
 
 HERE = Holder("node1", 4711, "2026-11-23T05:41:27+00:00", boot_id="boot-a", start_ticks=900)
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from tsdia_run.claim.guard import Claim
 from tsdia_run.cli.say import say
-from tsdia_run.rundir.guard import Claim
 from tsdia_run.rundir.suggestions import Suggestions
 
 

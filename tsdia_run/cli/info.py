@@ -91,10 +91,10 @@ def _watch(run_dir: Path) -> None:
     from rich.console import Console
     from rich.live import Live
 
+    from tsdia_run.claim.liveness import Living
     from tsdia_run.report.info import gather
     from tsdia_run.report.info_page import page
     from tsdia_run.report.sight import look
-    from tsdia_run.rundir.liveness import Living
     from tsdia_run.supervise.signals import die_of
 
     console = Console()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints import rewinding
+from tsdia_run.claim.guard import Claim
 from tsdia_run.cli.attempt import carry_out
 from tsdia_run.cli.detaching import stay
 from tsdia_run.cli.screen import Screen
@@ -17,7 +18,6 @@ from tsdia_run.launch import resumption
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.resumption import Source
-from tsdia_run.rundir.guard import Claim
 from tsdia_run.rundir.record import Attempt, Run
 from tsdia_run.rundir.suggestions import shown
 from tsdia_run.supervise.job import Ended

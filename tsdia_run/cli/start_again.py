@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 
 from tsdia_run import checkpoints, config
 from tsdia_run.checkpoints import Choice, ranks, rewinding
+from tsdia_run.claim import contents, guard
 from tsdia_run.cli import asked, start_new
 from tsdia_run.cli.attempt import finish
 from tsdia_run.cli.detaching import leave_terminal, stay
@@ -26,8 +27,8 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance, Recorded
 from tsdia_run.launch.request import Request
 from tsdia_run.launch.resumption import Source
-from tsdia_run.rundir import contents, guard, record
-from tsdia_run.rundir.last_words import settle, settled
+from tsdia_run.outcome.last_words import settle, settled
+from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name, shown

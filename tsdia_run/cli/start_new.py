@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run import config
+from tsdia_run.claim import entry
 from tsdia_run.cli import asked
 from tsdia_run.cli.attempt import finish
 from tsdia_run.cli.detaching import leave_terminal, stay
@@ -19,7 +20,7 @@ from tsdia_run.launch import place, plan
 from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.request import Request
-from tsdia_run.rundir import catalog, entry
+from tsdia_run.rundir import catalog
 from tsdia_run.rundir.record import Run
 from tsdia_run.rundir.suggestions import shown
 from tsdia_run.settings import Layer, Settings, resolve

@@ -7,17 +7,19 @@ import time
 from datetime import datetime, timezone
 from signal import SIGTERM
 
+from tsdia_run.claim import guard, holder
+from tsdia_run.claim.liveness import Living, living
 from tsdia_run.cli.screen import Screen
 from tsdia_run.errors import NotFoundError, RunAliveError, TsdiaRunError
 from tsdia_run.launch.prepare import read_attempt
 from tsdia_run.launch.resumption import Source
-from tsdia_run.rundir import guard, holder, record, stop_request
-from tsdia_run.rundir.ending import Stop
-from tsdia_run.rundir.last_words import settle, settled
+from tsdia_run.outcome import stop_request
+from tsdia_run.outcome.ending import Stop
+from tsdia_run.outcome.last_words import settle, settled
+from tsdia_run.outcome.stop_request import StopRequest
+from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.liveness import Living, living
 from tsdia_run.rundir.record import LIVE, Run
-from tsdia_run.rundir.stop_request import StopRequest
 from tsdia_run.rundir.suggestions import shown
 from tsdia_run.settings import resolve
 from tsdia_run.supervise.process import end_orphans

@@ -22,8 +22,8 @@ from tsdia_run.settings import Layer, Settings, read_layer
 from tsdia_run.words import count, shell
 
 if TYPE_CHECKING:
-    from tsdia_run.rundir.provenance.environment import EnvironmentState
-    from tsdia_run.rundir.provenance.git import CodeState
+    from tsdia_run.provenance.environment import EnvironmentState
+    from tsdia_run.provenance.git import CodeState
 
 # Settings that are command lines, which may have a secret in them.
 _ARGUMENTS = ("args", "resume_args")
@@ -141,8 +141,8 @@ class Provenance:
 def capture_provenance(plan: Plan, redactor: Redactor) -> Provenance:
     """Ask git, the interpreter and the machine. Slow enough to run beside the training's imports."""
     # Imported here, beside the training's own imports rather than before them.
-    from tsdia_run.rundir.provenance.environment import capture_environment
-    from tsdia_run.rundir.provenance.git import capture_code
+    from tsdia_run.provenance.environment import capture_environment
+    from tsdia_run.provenance.git import capture_code
 
     request = plan.request
     code, patch = capture_code(request.cwd, redactor, [_runs(request.run_dir, request.cwd)])

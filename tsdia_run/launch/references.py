@@ -139,7 +139,7 @@ def _parsed(data: bytes, path: Path) -> Document | None:
 
 
 def _has_secret(data: bytes, path: Path, document: Document | None) -> bool:
-    from tsdia_run.rundir.provenance.patch import looks_secret  # few configs name others
+    from tsdia_run.provenance.patch import looks_secret  # few configs name others
 
     is_named_so = looks_secret(path.name) or secret_kind(data.decode("utf-8", "replace")) is not None
     return is_named_so or (document is not None and bool(secrets_in(document)))

@@ -11,17 +11,18 @@ from pathlib import Path
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints import Checkpoint, best, files, rewinding
 from tsdia_run.checkpoints import State as Soundness
+from tsdia_run.claim import holder
+from tsdia_run.claim.liveness import Living
 from tsdia_run.files.fields import read_object
 from tsdia_run.report import configs, facts
 from tsdia_run.report.facts import Facts
 from tsdia_run.report.logs import stream
 from tsdia_run.report.sight import Sight
 from tsdia_run.report.wandb import wandb_line
-from tsdia_run.rundir import holder, metrics
+from tsdia_run.rundir import metrics
 from tsdia_run.rundir.headline import best as best_point
 from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.liveness import Living
 from tsdia_run.rundir.metrics import Point, Series, Summary
 from tsdia_run.rundir.record import LIVE, Attempt, State
 

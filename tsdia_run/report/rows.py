@@ -148,8 +148,8 @@ def row(run_dir: Path, now: datetime) -> Row:
         now: To tell how long a live one has been running.
     """
     # Loaded only where a record alone does not say everything.
+    from tsdia_run.outcome.digest import measure
     from tsdia_run.report.sight import look
-    from tsdia_run.rundir.digest import measure
 
     sight = look(run_dir)
     run, digest = sight.run, measure(sight.layout, sight.run.wandb_id if sight.run else None)

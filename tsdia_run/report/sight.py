@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run.claim.liveness import Living, living
 from tsdia_run.errors import DamagedRunError
+from tsdia_run.outcome.last_words import settled
 from tsdia_run.report.text import DAMAGED, UNKNOWN
 from tsdia_run.rundir import record
-from tsdia_run.rundir.last_words import settled
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.liveness import Living, living
 from tsdia_run.rundir.record import LIVE, Attempt, Run, State
 
 MADE_ELSEWHERE = "made without tsdia-run: there is no run.json"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.rundir.ending import Stop
-from tsdia_run.rundir.guard import Claim
-from tsdia_run.rundir.last_words import LastWords
+from tsdia_run.claim.guard import Claim
+from tsdia_run.outcome.ending import Stop
+from tsdia_run.outcome.last_words import LastWords
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import LogSettings
 from tsdia_run.supervise.hang import Patience

@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from tsdia_run.claim.guard import Claim, TakenError
 from tsdia_run.errors import DamagedRunError, TsdiaRunError
 from tsdia_run.files.atomic import write_bytes
-from tsdia_run.rundir import digest, record
-from tsdia_run.rundir.guard import Claim, TakenError
+from tsdia_run.outcome import digest
+from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Attempt, Run
 

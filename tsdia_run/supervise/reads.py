@@ -18,7 +18,7 @@ from types import TracebackType
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints.state_files import SIDE_SUFFIXES, state_files
 from tsdia_run.files.atomic import write_bytes
-from tsdia_run.rundir import refusals
+from tsdia_run.outcome import refusals
 from tsdia_run.rundir.layout import ReadsLayout, RunLayout
 from tsdia_run.rundir.record import Attempt
 from tsdia_run.supervise import inotify

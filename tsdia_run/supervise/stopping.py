@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 from contextlib import suppress
 
-from tsdia_run.rundir import stop_request
-from tsdia_run.rundir.ending import Stop
+from tsdia_run.outcome import stop_request
+from tsdia_run.outcome.ending import Stop
+from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.rundir.layout import AttemptLayout
-from tsdia_run.rundir.stop_request import StopRequest
 from tsdia_run.supervise.ladder import Ladder, Rung
 from tsdia_run.supervise.process import TrainingProcess, signal_members
 from tsdia_run.words import duration

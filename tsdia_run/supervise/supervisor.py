@@ -13,12 +13,12 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from threading import Thread
 
+from tsdia_run.claim.tagged import members
+from tsdia_run.outcome.ending import RankEnd, Stop, judge
+from tsdia_run.outcome.last_words import LastWords
 from tsdia_run.rundir import record
-from tsdia_run.rundir.ending import RankEnd, Stop, judge
-from tsdia_run.rundir.last_words import LastWords
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Outcome, State
-from tsdia_run.rundir.tagged import members
 from tsdia_run.supervise import evidence, memory, process
 from tsdia_run.supervise.hang import HangWatch
 from tsdia_run.supervise.hashing import Hashing

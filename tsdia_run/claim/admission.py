@@ -11,15 +11,16 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from tsdia_run.claim import held, holder
+from tsdia_run.claim.held import Standing
+from tsdia_run.claim.holder import Holder, Life
+from tsdia_run.claim.tagged import members
 from tsdia_run.errors import DamagedRunError, RunAliveError
 from tsdia_run.files.locks import Locking, lock_patiently, open_lock
-from tsdia_run.rundir import held, holder, record
-from tsdia_run.rundir.held import Standing
-from tsdia_run.rundir.holder import Holder, Life
+from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE
 from tsdia_run.rundir.suggestions import Suggestions
-from tsdia_run.rundir.tagged import members
 
 _MAX_PIDS = 16
 _TRIES = 50

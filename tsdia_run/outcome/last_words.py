@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.files.fields import Fields, read_object
-from tsdia_run.rundir import launcher_record, record, refusals, stop_request
-from tsdia_run.rundir.ending import Evidence, RankEnd, judge
+from tsdia_run.outcome import launcher_record, refusals, stop_request
+from tsdia_run.outcome.ending import Evidence, RankEnd, judge
+from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 from tsdia_run.words import visible

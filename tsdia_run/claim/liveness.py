@@ -16,9 +16,10 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
 
+from tsdia_run.claim import admission, holder
+from tsdia_run.claim.holder import Life
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir import admission, holder, record
-from tsdia_run.rundir.holder import Life
+from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 
 # A supervisor touches the heartbeat every five seconds; clocks of two hosts differ.

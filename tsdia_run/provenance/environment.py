@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.rundir.provenance import machine, packages
-from tsdia_run.rundir.provenance.machine import Gpu
+from tsdia_run.provenance import machine, packages
+from tsdia_run.provenance.machine import Gpu
 from tsdia_run.words import visible
 
 _PROBE_LIMIT_S = 30.0

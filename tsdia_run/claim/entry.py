@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from tsdia_run.claim import contents, guard
+from tsdia_run.claim.contents import Contents, Verdict
 from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
-from tsdia_run.rundir import contents, guard
-from tsdia_run.rundir.contents import Contents, Verdict
 from tsdia_run.rundir.layout import TRASH_DIR_NAME
 from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, RUN_DIR, Typed, free_name
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tsdia_run.claim import admission, held, holder
 from tsdia_run.errors import RunAliveError, RunDirectoryError
 from tsdia_run.files.atomic import write_all, write_bytes
 from tsdia_run.files.locks import Locking, lock, lock_patiently
-from tsdia_run.rundir import admission, held, holder
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
 from tsdia_run.rundir.suggestions import Suggestions
 

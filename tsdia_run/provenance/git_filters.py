@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tsdia_run.rundir.provenance.git_process import Git, GitError
+from tsdia_run.provenance.git_process import Git, GitError
 
 _MAX_DEPTH = 4
 _NONE = ("unspecified", "unset", "set")

@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run.claim import holder
+from tsdia_run.claim.holder import Holder, Life
 from tsdia_run.files.atomic import write_all
-from tsdia_run.rundir import holder
-from tsdia_run.rundir.holder import Holder, Life
 from tsdia_run.rundir.layout import GIVEN_BACK_NAME, HOLDER_NAME, RunLayout
 
 _NAME = re.compile(r"held-(\d{1,9})")

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.rundir.provenance import git_filters
-from tsdia_run.rundir.provenance.code_changes import CodeChanges, LeftOut, Place
-from tsdia_run.rundir.provenance.git_process import Git, GitError
+from tsdia_run.provenance import git_filters
+from tsdia_run.provenance.code_changes import CodeChanges, LeftOut, Place
+from tsdia_run.provenance.git_process import Git, GitError
 from tsdia_run.words import visible
 
 LIMIT_S = 20.0

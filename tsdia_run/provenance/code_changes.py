@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.rundir.provenance import patch
-from tsdia_run.rundir.provenance.git_filters import filtered
-from tsdia_run.rundir.provenance.git_process import Git, GitError, LimitError
-from tsdia_run.rundir.provenance.git_status import Status
+from tsdia_run.provenance import patch
+from tsdia_run.provenance.git_filters import filtered
+from tsdia_run.provenance.git_process import Git, GitError, LimitError
+from tsdia_run.provenance.git_status import Status
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_UNTRACKED_BYTES = 16 * 1024 * 1024

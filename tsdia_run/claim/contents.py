@@ -10,9 +10,10 @@ from enum import Enum
 from pathlib import Path
 
 from tsdia_run import checkpoints
+from tsdia_run.claim import guard
 from tsdia_run.errors import CheckpointDirectoryExistsError, DamagedRunError
 from tsdia_run.files.atomic import meant_for
-from tsdia_run.rundir import guard, record
+from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import OWN_NAMES, RunLayout
 from tsdia_run.rundir.record import LIVE, State
 from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name, shown

@@ -1,0 +1,1 @@
+"""How an attempt ended: what its processes left, the evidence, and the classification."""
