@@ -2,7 +2,7 @@
 # make test      lint, types and tests: the whole check
 # make bench     the speed of tsdia-run against its peers, written to docs/benchmarks.md
 # make wild      scripts of many public styles through new, SIGKILL, resume, info and compare; not part of the check
-# make docs      docs/cli.md, docs/settings.md and configs/all-settings.yml, from commands and settings
+# make docs      the parts of docs/ and configs/all-settings.yml that follow from the code
 # make pictures  the pictures of the README, from real output
 # make format    the formatter and the fixes that the linter can make
 
@@ -39,6 +39,7 @@ wild: $(WILD_STAMP)
 docs: $(STAMP)
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_settings.py
+	$(BIN)/python docs/make_architecture.py
 
 pictures: $(STAMP)
 	$(BIN)/python docs/make_pictures.py

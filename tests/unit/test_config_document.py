@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.test_config_edits import CONFIGS
 from tsdia_run.config import parse, read, surprises
 from tsdia_run.errors import ConfigError, NotFoundError
-from tsdia_run.words import nearest
+from tsdia_run.text import nearest
 
 TSDIA = """\
 # Target-speaker diarization

@@ -55,6 +55,10 @@ def test_the_page_of_the_commands_is_what_they_say() -> None:
     assert text("cli.md") == runpy.run_path(str(DOCS / "make_cli.py"))["text"](), "run `make docs`"
 
 
+def test_the_list_of_files_is_what_they_say() -> None:
+    assert text("architecture.md") == runpy.run_path(str(DOCS / "make_architecture.py"))["text"](), "run `make docs`"
+
+
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in app.registered_commands:

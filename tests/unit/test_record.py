@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir import record
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 AT = datetime(2026, 11, 23, 5, 41, 27, 123000, tzinfo=timezone.utc)
 OUTCOME = Outcome(State.FAILED, "ValueError: bad (train.py:3)", exit_code=1)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.patterns import compiled
-from tsdia_run.rundir.suggestions import Typed, free_name, pattern_for, resume_args, shown
+from tsdia_run.rundir.suggestions import Typed, free_name, pattern_for, resume_args
+from tsdia_run.text import shown
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
 

@@ -12,7 +12,7 @@ from tsdia_run.errors import DamagedRunError
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import CheckpointLayout
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 SCHEMA = 1
 # 60 bytes a file; a sharded state of 1,000 ranks has some 5,000 of them.

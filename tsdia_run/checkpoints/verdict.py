@@ -12,7 +12,7 @@ from tsdia_run.checkpoints.finding import Checkpoint
 from tsdia_run.checkpoints.manifest import Manifest
 from tsdia_run.checkpoints.marks import Mark
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.words import count, size
+from tsdia_run.text import count, size
 
 # Called with the bytes hashed so far, and all that are to be hashed.
 OnProgress = Callable[[int, int], None]

@@ -16,8 +16,8 @@ from tsdia_run.files.atomic import meant_for
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import OWN_NAMES, RunLayout
 from tsdia_run.rundir.record import LIVE, State
-from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name, shown
-from tsdia_run.words import age, count, size
+from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name
+from tsdia_run.text import age, count, shown, size
 
 # Enough to tell the size of an ordinary run; a data set in there is not walked to its end.
 _MAX_ENTRIES = 20_000

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tsdia_run.files.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 _MAX_BYTES = 64 * 1024
 # Fields 3 and 22 of /proc/PID/stat, counted from behind the name, which may hold spaces: proc_pid_stat(5).

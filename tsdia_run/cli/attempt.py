@@ -32,7 +32,7 @@ from tsdia_run.supervise.hang import Patience
 from tsdia_run.supervise.job import Ended, Job
 from tsdia_run.supervise.signals import die_of
 from tsdia_run.supervise.supervisor import Supervisor
-from tsdia_run.words import shell, visible
+from tsdia_run.text import shell, visible
 
 _PREFIX = "TSDIA_RUN_"
 

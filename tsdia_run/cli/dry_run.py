@@ -12,8 +12,7 @@ from tsdia_run.checkpoints import Verdict
 from tsdia_run.claim.contents import Contents
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
-from tsdia_run.rundir.suggestions import shown
-from tsdia_run.words import shell, visible
+from tsdia_run.text import shell, shown, visible
 
 _SCHEMA = 1
 

@@ -45,7 +45,7 @@ def ensure(
     from tsdia_run.launch.resumption import find_source, refuse_silent_start
     from tsdia_run.rundir.layout import RunLayout
     from tsdia_run.rundir.record import State
-    from tsdia_run.rundir.suggestions import shown
+    from tsdia_run.text import shown
 
     wanted = Wanted.read(context, flags)
     beginning = start_new.describe(wanted, config_file, run_dir, name)

@@ -117,7 +117,8 @@ def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
 
     from tsdia_run.cli.say import say
     from tsdia_run.report.text import DAMAGED
-    from tsdia_run.rundir.suggestions import list_runs, shown
+    from tsdia_run.rundir.suggestions import list_runs
+    from tsdia_run.text import shown
 
     for row in damaged[:_MOST_DAMAGED]:
         say(f"{shown(Path(row.path))}: {row.reason}")
@@ -154,7 +155,7 @@ def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     import sys
 
     from tsdia_run.report.columns import plain
-    from tsdia_run.words import visible
+    from tsdia_run.text import visible
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([column.name for column in columns])

@@ -19,10 +19,9 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.resumption import Source
 from tsdia_run.rundir.record import Attempt, Run
-from tsdia_run.rundir.suggestions import shown
 from tsdia_run.supervise.job import Ended
 from tsdia_run.supervise.policy import End, Restart, Tried, decide
-from tsdia_run.words import duration
+from tsdia_run.text import duration, shown
 
 
 def carry_through(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from tsdia_run.words import visible_lines
+from tsdia_run.text import visible_lines
 
 
 def say(text: str, *, prefix: str = "tsdia-run: ") -> None:

@@ -13,9 +13,9 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.outcome.ending import hint_for
 from tsdia_run.report.wandb import wandb_line
 from tsdia_run.rundir.record import Attempt, State
-from tsdia_run.rundir.suggestions import Suggestions, shown
+from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.supervise.job import Ended
-from tsdia_run.words import duration, shell, visible
+from tsdia_run.text import duration, shell, shown, visible
 
 _MAX_BYTES = 64 * 1024
 _MARKS = {State.COMPLETED: ("✓", "green"), State.FAILED: ("✗", "red"), State.STOPPED: ("■", "yellow")}

@@ -31,9 +31,9 @@ from tsdia_run.outcome.last_words import settle, settled
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
-from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name, shown
+from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name
 from tsdia_run.settings import Layer, Settings, resolve
-from tsdia_run.words import nearest
+from tsdia_run.text import nearest, shown
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.request import Request
 from tsdia_run.rundir import catalog
 from tsdia_run.rundir.record import Run
-from tsdia_run.rundir.suggestions import shown
 from tsdia_run.settings import Layer, Settings, resolve
+from tsdia_run.text import shown
 
 
 @dataclass(frozen=True)

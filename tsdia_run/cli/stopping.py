@@ -20,10 +20,9 @@ from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run
-from tsdia_run.rundir.suggestions import shown
 from tsdia_run.settings import resolve
 from tsdia_run.supervise.process import end_orphans
-from tsdia_run.words import age
+from tsdia_run.text import age, shown
 
 _LOOK_S = 0.2
 # A supervisor beats every five seconds.

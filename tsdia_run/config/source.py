@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tsdia_run.config.document import Document, parse
 from tsdia_run.errors import ConfigError, NotFoundError
-from tsdia_run.words import nearest
+from tsdia_run.text import nearest
 
 # A config is written by hand. PyYAML needs some seconds for this much.
 MAX_CONFIG_BYTES = 1024 * 1024

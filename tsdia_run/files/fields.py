@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 _T = TypeVar("_T")
 

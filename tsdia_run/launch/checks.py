@@ -9,7 +9,7 @@ from tsdia_run.config import keys
 from tsdia_run.errors import NotFoundError, RunDirectoryError
 from tsdia_run.launch.missing import in_arguments, is_missing
 from tsdia_run.launch.plan import Plan
-from tsdia_run.words import size
+from tsdia_run.text import size
 
 # Enough for the record, the log's head and the attempt's files. What checkpoints need can't be known.
 MIN_FREE_BYTES = 64 * 1024 * 1024

@@ -18,7 +18,7 @@ from tsdia_run.launch.secrets import secrets_in
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.settings import SECTION, Settings
-from tsdia_run.words import nearest
+from tsdia_run.text import nearest
 
 _MAX_WARNINGS_OF_A_KIND = 5
 

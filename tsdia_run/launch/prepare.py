@@ -19,7 +19,7 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.references import kept_as
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.settings import Layer, Settings, read_layer
-from tsdia_run.words import count, shell
+from tsdia_run.text import count, shell
 
 if TYPE_CHECKING:
     from tsdia_run.provenance.environment import EnvironmentState

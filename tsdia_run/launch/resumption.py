@@ -13,8 +13,8 @@ from tsdia_run.errors import DamagedRunError, NotFoundError, UnrecognisedCheckpo
 from tsdia_run.rundir import metrics, record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
-from tsdia_run.rundir.suggestions import CHECKPOINT_PATTERN, Suggestions, Typed, pattern_for, shown
-from tsdia_run.words import count
+from tsdia_run.rundir.suggestions import CHECKPOINT_PATTERN, Suggestions, Typed, pattern_for
+from tsdia_run.text import count, shown
 
 LATEST, BEST = "latest", "best"
 _MAX_LINKS = 40

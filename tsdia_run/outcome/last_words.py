@@ -15,7 +15,7 @@ from tsdia_run.outcome.ending import Evidence, RankEnd, judge
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 # The kernel would let a rank write gigabytes as its last words.
 _MAX_BYTES = 1024 * 1024

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import machine, packages
 from tsdia_run.provenance.machine import Gpu
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 _PROBE_LIMIT_S = 30.0
 _PREFIXES = tuple(

@@ -15,7 +15,7 @@ from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import git_filters
 from tsdia_run.provenance.code_changes import CodeChanges, LeftOut, Place
 from tsdia_run.provenance.git_process import Git, GitError
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 LIMIT_S = 20.0
 # A data set that nobody ignored has names by the hundred thousand; git.json is for people.

@@ -11,7 +11,7 @@ from datetime import datetime
 from tsdia_run.errors import UsageError
 from tsdia_run.report.rows import Row
 from tsdia_run.report.text import number
-from tsdia_run.words import age, duration, nearest, size, visible
+from tsdia_run.text import age, duration, nearest, size, visible
 
 Value = str | int | float | datetime | None
 

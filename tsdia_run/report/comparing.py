@@ -20,7 +20,7 @@ from tsdia_run.rundir import metrics
 from tsdia_run.rundir.arguments import by_flag
 from tsdia_run.rundir.headline import best, headline
 from tsdia_run.rundir.metrics import Point, Series, Summary, as_text
-from tsdia_run.words import count, duration, nearest, visible
+from tsdia_run.text import count, duration, nearest, visible
 
 _CURVE_WIDTH = 50
 _MOST_PACKAGES = 40

@@ -9,7 +9,7 @@ from typing import Any
 
 from tsdia_run.files.fields import read_object
 from tsdia_run.rundir.layout import AttemptLayout
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 # An environment with a thousand packages takes 50 KiB.
 _MAX_BYTES = 4 * 1024 * 1024

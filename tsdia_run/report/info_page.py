@@ -12,8 +12,8 @@ from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.text import MARKS, Section, aligned, number
 from tsdia_run.rundir.metrics import Point, as_text
 from tsdia_run.rundir.record import LIVE, State
-from tsdia_run.rundir.suggestions import Suggestions, shown
-from tsdia_run.words import age, count, duration, shell, size, visible
+from tsdia_run.rundir.suggestions import Suggestions
+from tsdia_run.text import age, count, duration, shell, shown, size, visible
 
 _CURVE_WIDTH = 30
 _MOST_CHECKPOINTS = 20

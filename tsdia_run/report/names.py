@@ -10,8 +10,8 @@ from tsdia_run.errors import DamagedRunError, NotFoundError, TsdiaRunError, Usag
 from tsdia_run.files.fields import read_object
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir import record
-from tsdia_run.rundir.suggestions import list_runs, shown
-from tsdia_run.words import count, nearest
+from tsdia_run.rundir.suggestions import list_runs
+from tsdia_run.text import count, nearest, shown
 
 LATEST = "latest"
 _MOST_CANDIDATES = 10

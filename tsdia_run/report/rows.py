@@ -13,7 +13,7 @@ from tsdia_run.errors import UsageError
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.report.text import DAMAGED, UNKNOWN
 from tsdia_run.rundir.record import LIVE, SCHEMA, Digest, State
-from tsdia_run.words import nearest, visible
+from tsdia_run.text import nearest, visible
 
 if TYPE_CHECKING:
     from tsdia_run.report.sight import Sight

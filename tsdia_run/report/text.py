@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tsdia_run.rundir.record import State
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 MARKS = {
     State.COMPLETED: "✓",

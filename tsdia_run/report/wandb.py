@@ -7,8 +7,7 @@ from pathlib import Path
 
 from tsdia_run.files.fields import read_object
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import shown
-from tsdia_run.words import shell
+from tsdia_run.text import shell, shown
 
 _MAX_BYTES = 64 * 1024
 

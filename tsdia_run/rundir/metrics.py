@@ -23,7 +23,7 @@ from typing import Any
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import open_regular, parse_json, read_bounded
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 SCHEMA = 2
 STEP, TIME, ATTEMPT = OWN_KEYS = ("step", "time", "attempt")

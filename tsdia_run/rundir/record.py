@@ -17,7 +17,7 @@ from pathlib import Path
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import Fields, can_be_path, parse_json, read_bounded
-from tsdia_run.words import visible
+from tsdia_run.text import visible
 
 SCHEMA = 1
 _NO_SIZE = 2**63

@@ -16,7 +16,7 @@ from pathlib import Path
 from tsdia_run.files.fields import read_object
 from tsdia_run.files.redaction import REDACTED, Redactor
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.words import shell
+from tsdia_run.text import shell, shown
 
 MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
 RESUME_ARGS, CHECKPOINT_PATTERN = "--resume-args", "--checkpoint-pattern"
@@ -32,14 +32,6 @@ _CHECKPOINT_OPTIONS = (
     re.compile(r"--?load([-_](from|path|ckpt|checkpoint|state|dir))*|--?from[-_](checkpoint|ckpt)"),
     re.compile(r"--?(checkpoint|ckpt)([-_]path)?"),
 )
-
-
-def shown(path: Path) -> str:
-    """A path as short as it can be typed here; never taken for an option."""
-    relative = os.path.relpath(path)
-    if relative.startswith(".."):
-        return str(path)
-    return f"./{relative}" if relative.startswith("-") else relative
 
 
 def free_name(run_dir: Path) -> str:

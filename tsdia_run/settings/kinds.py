@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tsdia_run.patterns import compiled
-from tsdia_run.words import is_passable
+from tsdia_run.text import is_passable
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|)", re.IGNORECASE)

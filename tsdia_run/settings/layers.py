@@ -11,7 +11,7 @@ from typing import Any
 
 from tsdia_run.errors import ConfigError, Place, UsageError
 from tsdia_run.settings.declared import SETTINGS, Setting, Settings, settings_of
-from tsdia_run.words import nearest
+from tsdia_run.text import nearest
 
 SECTION = "tsdia_run"
 Locate = Callable[[str], "Place | None"]

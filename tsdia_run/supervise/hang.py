@@ -13,7 +13,7 @@ from tsdia_run import checkpoints
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt
-from tsdia_run.words import duration
+from tsdia_run.text import duration
 
 # Longer between two looks means that we were stopped ourselves, the training with us.
 _MOST_BETWEEN_LOOKS_S = 5.0

@@ -11,7 +11,7 @@ import resource
 from contextlib import suppress
 from pathlib import Path
 
-from tsdia_run.words import size
+from tsdia_run.text import size
 
 _MOUNT = Path("/sys/fs/cgroup")
 _VMSTAT = Path("/proc/vmstat")

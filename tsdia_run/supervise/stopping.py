@@ -11,7 +11,7 @@ from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.supervise.ladder import Ladder, Rung
 from tsdia_run.supervise.process import TrainingProcess, signal_members
-from tsdia_run.words import duration
+from tsdia_run.text import duration
 
 
 class Stopping:

@@ -31,7 +31,7 @@ from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.reads import ReadWatch
 from tsdia_run.supervise.signals import SignalPipe
 from tsdia_run.supervise.stopping import Stopping
-from tsdia_run.words import duration, visible
+from tsdia_run.text import duration, visible
 
 # Between two looks at the relay, at the request file, and at the clock.
 _LOOK_S = 0.5

@@ -83,7 +83,7 @@ def _handed_over(fd: int) -> int | None:
 
 
 def visible(text: str) -> str:
-    """Foreign text in one clean line: a copy of ``words.visible``, to which a test compares it."""
+    """Foreign text in one clean line: a copy of ``text.visible``, to which a test compares it."""
     if text.isprintable():
         return text
     import re

@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from tsdia_run.errors import TsdiaRunError
+from tsdia_run.text import visible_lines
 from tsdia_run.training import session
-from tsdia_run.words import visible_lines
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from tsdia_run.rundir.metrics import ATTEMPT, OWN_KEYS, STEP, TIME, as_text
+from tsdia_run.text import visible
 from tsdia_run.training.behind import FirstStep
 from tsdia_run.training.hooks import Steps, wrap
 from tsdia_run.training.progress import PROGRESS
 from tsdia_run.training.rank_process import RankProcess
 from tsdia_run.training.session import Session
-from tsdia_run.words import visible
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _PLAIN = (int, float)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tsdia_run.text import age, count, duration, shell, size, visible, visible_lines
 from tsdia_run.training import attempt
-from tsdia_run.words import age, count, duration, shell, size, visible, visible_lines
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 import shlex
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _PARTS = tuple(zip(_STEPS, (*_STEPS[1:], (1, "s")), strict=True))
@@ -51,6 +53,14 @@ def size(size_bytes: int) -> str:
 def count(number: int, noun: str) -> str:
     """A number with its noun: ``no checkpoints``, ``1 checkpoint``, ``3 checkpoints``."""
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed here; never taken for an option."""
+    relative = os.path.relpath(path)
+    if relative.startswith(".."):
+        return str(path)
+    return f"./{relative}" if relative.startswith("-") else relative
 
 
 def shell(argv: Iterable[str]) -> str:
