@@ -95,7 +95,6 @@ STYLES = (
         "hydra",
         config="conf/config.yaml",
         arguments=("hydra.run.dir={run_dir}",),
-        flags=("--run-dir", "runs/hydra-config"),
         settings='resume_args: ["resume={checkpoint}"]\n',
         saved="checkpoint-{step}.pt",
         ranks=(1,),
