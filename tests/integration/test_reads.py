@@ -47,7 +47,7 @@ READS = {
     "mmap": "import mmap; mmap.mmap(os.open(FILE, os.O_RDONLY), 0, prot=mmap.PROT_READ)",
     "copy": "import shutil; shutil.copy(FILE, OUT + '/copy')",
     "child": "import subprocess; subprocess.run(['cat', FILE], stdout=subprocess.DEVNULL)",
-    "cp": "os.system('cp -r ' + FOLDER + ' ' + OUT + '/copied')",
+    "cp": "os.system('cp -r ' + FOLDER + ' ' + OUT + '-copied')",
     "link": "os.symlink(FILE, OUT + '/last'); open(OUT + '/last', 'rb').read()",
     "hard link": "os.link(FILE, OUT + '/hard'); open(OUT + '/hard', 'rb').read()",
 }
