@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Starter, record_of, tsdia_run
-from tsdia_run.claim import holder
-from tsdia_run.claim.holder import Holder
+from tsdia_run.claim import owner
+from tsdia_run.claim.owner import Holder
 
 # The first attempt saves and fails at once, where it is not told to wait; the others wait until they may go.
 SCRIPT = """\
@@ -41,7 +41,7 @@ def started(running: subprocess.Popen[str]) -> int:
 
 
 def is_alive(pid: int) -> bool:
-    return holder.start_ticks(pid) is not None
+    return owner.start_ticks(pid) is not None
 
 
 def test_of_two_resumes_at_once_one_goes_and_the_other_names_it(start: Starter, project: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_holder_that_only_seems_to_live_keeps_nobody_out_and_gets_no_signal(
     kill_all(start("new", "config.yml", cwd=project))
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
         heartbeat = project / RUN / ".tsdia/heartbeat.json"
-        here = replace(holder.ourselves(), pid=bystander.pid, start_ticks=holder.start_ticks(bystander.pid))
+        here = replace(owner.ourselves(), pid=bystander.pid, start_ticks=owner.start_ticks(bystander.pid))
         heartbeat.write_bytes(seeming(here).as_bytes())
         os.utime(heartbeat, (1, 1))  # another host may live as long as it beats
         stopped = tsdia_run("stop", RUN, cwd=project)

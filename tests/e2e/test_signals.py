@@ -22,7 +22,7 @@ from tests.support.command import (
     wait_until,
 )
 from tests.support.tables import rows
-from tsdia_run.claim.tagged import members
+from tsdia_run.claim.processes import members
 
 TO_US = {row[0]: row[1:] for row in rows("endings.md", "signal", "the script gets it", "what follows")}
 ALL = {"SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"}

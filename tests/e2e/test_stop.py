@@ -10,7 +10,7 @@ from pathlib import Path
 import pexpect
 
 from tests.support.command import COMMAND, Starter, environment, log_of, record_of, tsdia_run, wait_for, wait_until
-from tsdia_run.claim.tagged import members
+from tsdia_run.claim.processes import members
 
 SAVES = """\
 import signal, sys, time

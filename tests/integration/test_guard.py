@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.starters import race
 from tsdia_run.claim import guard
-from tsdia_run.claim.entry import Entry, enter, examine
+from tsdia_run.claim.acquire import Entry, enter, examine
 from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import Typed

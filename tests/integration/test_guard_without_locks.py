@@ -14,9 +14,9 @@ import pytest
 from tests.support.command import environment
 from tests.support.faulty_locks import no_locks
 from tests.support.starters import race
-from tsdia_run.claim import admission, guard, holder
-from tsdia_run.claim.entry import Entry, enter
-from tsdia_run.claim.holder import Holder
+from tsdia_run.claim import guard, live_check, owner
+from tsdia_run.claim.acquire import Entry, enter
+from tsdia_run.claim.owner import Holder
 from tsdia_run.errors import RunAliveError
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import Typed
@@ -62,7 +62,7 @@ def leave_claim(run_dir: Path, left_by: Holder) -> None:
 @pytest.mark.parametrize("flags", [(), ("--existing",)])
 def test_of_many_simultaneous_starts_exactly_one_wins(tmp_path: Path, flags: tuple[str, ...]) -> None:
     if flags:
-        leave_claim(tmp_path / "exp", replace(holder.ourselves(), boot_id="another boot"))
+        leave_claim(tmp_path / "exp", replace(owner.ourselves(), boot_id="another boot"))
     starters = [start(tmp_path / "exp", *flags) for _ in range(12)]
     answers = race(starters)
     for starter in starters:
@@ -103,15 +103,15 @@ def test_a_zombie_is_dead(tmp_path: Path) -> None:
 
 def test_a_reused_pid_is_dead_and_its_new_owner_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
-        ticks = holder.start_ticks(bystander.pid)
+        ticks = owner.start_ticks(bystander.pid)
         assert ticks
-        leave_claim(tmp_path / "exp", replace(holder.ourselves(), pid=bystander.pid, start_ticks=ticks - 1))
+        leave_claim(tmp_path / "exp", replace(owner.ourselves(), pid=bystander.pid, start_ticks=ticks - 1))
         guard.claim_existing(tmp_path / "exp").close()
         assert bystander.poll() is None
 
 
 def test_another_machines_claim_is_never_taken_and_says_what_to_do(tmp_path: Path) -> None:
-    leave_claim(tmp_path / "exp", replace(holder.ourselves(), host="node2", boot_id="its boot"))
+    leave_claim(tmp_path / "exp", replace(owner.ourselves(), host="node2", boot_id="its boot"))
     with pytest.raises(RunAliveError, match=f"pid {os.getpid()} on node2") as refused:
         guard.claim_existing(tmp_path / "exp")
     assert refused.value.hint.endswith(f"rm -r {tmp_path}/exp/.tsdia/held-0")
@@ -122,7 +122,7 @@ def test_another_machines_claim_is_never_taken_and_says_what_to_do(tmp_path: Pat
 def test_a_claim_without_a_lock_counts_also_where_there_are_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave_claim(tmp_path / "exp", replace(holder.ourselves(), host="node2"))
+    leave_claim(tmp_path / "exp", replace(owner.ourselves(), host="node2"))
     monkeypatch.undo()
     with pytest.raises(RunAliveError, match="node2"):
         guard.claim_existing(tmp_path / "exp")
@@ -132,7 +132,7 @@ def test_a_run_that_is_moved_aside_meanwhile_is_not_mistaken_for_the_one_in_its_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_dir = tmp_path / "exp"
-    leave_claim(run_dir, replace(holder.ourselves(), boot_id="another boot"))
+    leave_claim(run_dir, replace(owner.ourselves(), boot_id="another boot"))
     starters: list[subprocess.Popen[str]] = []
 
     def in_the_midst_of_it(_: RunLayout) -> None:
@@ -140,7 +140,7 @@ def test_a_run_that_is_moved_aside_meanwhile_is_not_mistaken_for_the_one_in_its_
         starters.append(won(run_dir))
 
     with monkeypatch.context() as patched:
-        patched.setattr(admission, "refuse_ranks", in_the_midst_of_it)
+        patched.setattr(live_check, "refuse_ranks", in_the_midst_of_it)
         with pytest.raises(RunAliveError, match="another process just started"):
             guard.claim_existing(run_dir)
     with pytest.raises(RunAliveError, match=f"pid {starters[0].pid} on"):
@@ -149,7 +149,7 @@ def test_a_run_that_is_moved_aside_meanwhile_is_not_mistaken_for_the_one_in_its_
 
 
 def test_a_claim_that_somebody_edited_is_not_taken_for_dead(tmp_path: Path) -> None:
-    leave_claim(tmp_path / "exp", holder.ourselves())
+    leave_claim(tmp_path / "exp", owner.ourselves())
     (tmp_path / "exp/.tsdia/held-0/holder.json").write_text('{"pid": "me"}')
     with pytest.raises(RunAliveError, match="does not tell who"):
         guard.claim_existing(tmp_path / "exp")

@@ -18,7 +18,7 @@ from tsdia_run.report.info_json import to_json
 from tsdia_run.report.info_page import page
 from tsdia_run.report.places import Places
 from tsdia_run.report.rows import rows
-from tsdia_run.report.sight import look
+from tsdia_run.report.status import look
 
 WRITER = """
 import json, shutil, sys

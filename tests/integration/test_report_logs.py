@@ -15,7 +15,7 @@ from tsdia_run.claim import guard
 from tsdia_run.claim.liveness import Living, living
 from tsdia_run.report.logs import seek
 from tsdia_run.report.logs.reader import Reader
-from tsdia_run.report.sight import look
+from tsdia_run.report.status import look
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import State
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tests.support.command import lines_of, record_of
 from tests.support.zygote import Ended, Zygote
-from tsdia_run.claim import admission
+from tsdia_run.claim import live_check
 from tsdia_run.errors import RunAliveError
-from tsdia_run.outcome.last_words import settled
+from tsdia_run.outcome.exit_records import settled
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import State
@@ -159,7 +159,7 @@ class Project:
         deadline = time.monotonic() + _LIMIT_S
         while True:
             try:
-                return admission.refuse(RunLayout(self.run_dir))
+                return live_check.refuse(RunLayout(self.run_dir))
             except RunAliveError:
                 assert time.monotonic() < deadline
                 time.sleep(0.005)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tsdia_run.claim.entry import Entry, enter
+from tsdia_run.claim.acquire import Entry, enter
 from tsdia_run.claim.guard import claim_existing
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.rundir.suggestions import Typed

@@ -50,8 +50,8 @@ PURE = [
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/flat", "training/model_summary",
-    "launch/accelerate_config", "supervise/ladder", "outcome/ending", "rundir/headline", "rundir/arguments",
-    "supervise/policy", "supervise/opens", "report/columns", "report/moments", "report/sparkline", "report/text",
+    "launch/accelerate_config", "supervise/ladder", "outcome/classify", "rundir/headline", "rundir/arguments",
+    "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/text",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}

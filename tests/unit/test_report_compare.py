@@ -14,7 +14,7 @@ from tsdia_run.errors import UsageError
 from tsdia_run.report.comparing import Table, compare, side
 from tsdia_run.report.configs import differing, shortened, values
 from tsdia_run.report.names import distinct
-from tsdia_run.report.sight import look
+from tsdia_run.report.status import look
 from tsdia_run.rundir.record import State
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)

@@ -18,7 +18,7 @@ from tsdia_run.checkpoints import State as Soundness
 from tsdia_run.report.info import Info, gather
 from tsdia_run.report.info_json import to_json
 from tsdia_run.report.info_page import page
-from tsdia_run.report.sight import look
+from tsdia_run.report.status import look
 from tsdia_run.report.text import aligned
 from tsdia_run.rundir.record import State
 

@@ -16,7 +16,7 @@ from tsdia_run.report.logs import seek, stream
 from tsdia_run.report.logs.parts import Parts, Position, text_of
 from tsdia_run.report.logs.reader import Reader
 from tsdia_run.report.logs.stream import Piece
-from tsdia_run.report.sight import look
+from tsdia_run.report.status import look
 from tsdia_run.rundir.record import State
 
 

@@ -24,7 +24,7 @@ from tsdia_run.report.names import find_run
 from tsdia_run.report.places import Places
 from tsdia_run.report.rows import Row, rows
 from tsdia_run.report.rows_json import to_json as rows_to_json
-from tsdia_run.report.sight import look
+from tsdia_run.report.status import look
 from tsdia_run.rundir.layout import CheckpointLayout
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tsdia_run.outcome.ending import Evidence, RankEnd, Stop, exit_status, judge
+from tsdia_run.outcome.classify import Evidence, RankEnd, Stop, exit_status, judge
 from tsdia_run.rundir.record import Outcome, State
 from tsdia_run.supervise.ladder import TERM_GRACE_S, Ladder, Rung
 

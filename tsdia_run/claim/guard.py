@@ -3,7 +3,7 @@
 A run directory is claimed by putting a folder ``.tsdia`` into it, with a claim file that is locked already, by one
 rename. The rename succeeds for exactly one of any number of starters, and no moment exists in which a claimed directory
 is without its lock. The lock ends with the process, so no unlock is ever needed. Where the file system has no locks,
-``held.py`` takes their place.
+``lockless.py`` takes their place.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tsdia_run.claim import admission, held, holder
+from tsdia_run.claim import live_check, lockless, owner
 from tsdia_run.errors import RunAliveError, RunDirectoryError
 from tsdia_run.files.atomic import write_all, write_bytes
 from tsdia_run.files.locks import Locking, lock, lock_patiently
@@ -63,7 +63,7 @@ class Claim:
         if self._claim_fd < 0:
             return
         if self._held_fd >= 0:
-            held.give_back(self._held_fd)
+            lockless.give_back(self._held_fd)
         os.close(self._claim_fd)
         self._claim_fd = self._held_fd = -1
 
@@ -85,9 +85,9 @@ class Claim:
 
     def sign(self) -> None:
         """Name this process as the holder: a fork of the one that claimed."""
-        write_bytes(self.layout.heartbeat, holder.ourselves().as_bytes())
+        write_bytes(self.layout.heartbeat, owner.ourselves().as_bytes())
         if self._held_fd >= 0:
-            held.sign(self._held_fd)
+            lockless.sign(self._held_fd)
 
     def is_standing(self) -> bool:
         """Whether the claim is in its place: somebody may have removed or replaced the directory."""
@@ -133,13 +133,13 @@ def claim_existing(run_dir: Path) -> Claim:
     layout = RunLayout(run_dir)
     if not layout.own.is_dir():
         return _claim_unclaimed(run_dir)
-    return _claim_own_folder(layout, admission.refuse_ranks)
+    return _claim_own_folder(layout, live_check.refuse_ranks)
 
 
 def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = lambda _: None) -> Claim:
     with _refusals(layout.root):
         # By its descriptor, since another start may move the run aside and have a new one in its place meanwhile.
-        own_fd = admission.open_folder(layout.own)
+        own_fd = live_check.open_folder(layout.own)
         try:
             claim_fd = os.open(_CLAIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=own_fd)
             try:
@@ -165,14 +165,14 @@ def _lock(layout: RunLayout, claim_fd: int, own_fd: int, check: Callable[[RunLay
     """Lock a claim that exists, or take what counts in the lock's place: its descriptor, -1 with a lock."""
     locking = lock_patiently(claim_fd)
     if locking is Locking.BUSY:
-        raise admission.supervised(layout)
-    newest = admission.refuse_held(layout, own_fd)
+        raise live_check.supervised(layout)
+    newest = live_check.refuse_held(layout, own_fd)
     check(layout)
     if locking is Locking.LOCKED:
         return -1
-    held_fd = held.take(own_fd, newest)
+    held_fd = lockless.take(own_fd, newest)
     if held_fd is None:
-        admission.refuse_held(layout, own_fd)  # it names who was faster, if that one still is there
+        live_check.refuse_held(layout, own_fd)  # it names who was faster, if that one still is there
         raise TakenError(layout.root)
     return held_fd
 
@@ -183,7 +183,7 @@ def refuse_living(run_dir: Path) -> None:
     Raises:
         RunAliveError: A supervisor or a rank of it lives.
     """
-    admission.refuse(RunLayout(run_dir))
+    live_check.refuse(RunLayout(run_dir))
 
 
 def _claim_unclaimed(run_dir: Path, *, must_be_free: bool = False) -> Claim:
@@ -219,12 +219,12 @@ def _fill(layout: RunLayout, token: str, dir_fd: int) -> Claim:
     try:
         claim_fd = _create(_CLAIM, fd)
         if lock(claim_fd) is Locking.UNKNOWN:
-            held_fd = held.put_first(fd)
+            held_fd = lockless.put_first(fd)
         # Now, since a disk that is full must refuse the start, not be found out in its midst.
         os.close(_create(_ALIVE, fd))
         heartbeat_fd = _create(_HEARTBEAT, fd)
         try:
-            write_all(heartbeat_fd, holder.ourselves().as_bytes())
+            write_all(heartbeat_fd, owner.ourselves().as_bytes())
         finally:
             os.close(heartbeat_fd)
     except BaseException:
@@ -253,7 +253,7 @@ def _remove(own: str, dir_fd: int) -> None:
     """Remove an own folder in which nobody has put anything else yet."""
     with suppress(OSError):
         own_fd = os.open(own, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
-        held.remove_first(own_fd)
+        lockless.remove_first(own_fd)
         for name in (_HEARTBEAT, _ALIVE, _CLAIM):
             with suppress(OSError):
                 os.unlink(name, dir_fd=own_fd)

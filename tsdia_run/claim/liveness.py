@@ -16,8 +16,8 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
 
-from tsdia_run.claim import admission, holder
-from tsdia_run.claim.holder import Life
+from tsdia_run.claim import live_check, owner
+from tsdia_run.claim.owner import Life
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
@@ -50,7 +50,7 @@ def living(layout: RunLayout) -> Living:
             return Living.RANKS_ONLY
     if _beats(layout, is_lock_known=claim is True):
         return Living.SUPERVISED
-    return Living.RANKS_ONLY if admission.tagged(layout) else Living.NOTHING
+    return Living.RANKS_ONLY if live_check.tagged(layout) else Living.NOTHING
 
 
 def _ranks_live(layout: RunLayout) -> bool:
@@ -87,10 +87,10 @@ def _locked(fd: int, kind: int) -> bool | None:
 
 
 def _beats(layout: RunLayout, *, is_lock_known: bool) -> bool:
-    who, seen = holder.last(layout), layout.last_seen()
+    who, seen = owner.last(layout), layout.last_seen()
     if who is None or seen is None:
         return False
-    here = holder.life(who)
+    here = owner.life(who)
     if here is Life.UNKNOWN:
         return datetime.now(timezone.utc) - seen <= _FRESH and not _has_ended(layout)
     return here is Life.ALIVE and not is_lock_known

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tsdia_run.claim.guard import Claim
-from tsdia_run.claim.tagged import TAG
+from tsdia_run.claim.processes import TAG
 from tsdia_run.cli.detaching import stay
 from tsdia_run.cli.screen import Screen
 from tsdia_run.config.source import MAX_CONFIG_BYTES
@@ -24,7 +24,7 @@ from tsdia_run.launch import prepare, resumption
 from tsdia_run.launch.command import entrypoint_name
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
-from tsdia_run.outcome.ending import exit_status
+from tsdia_run.outcome.classify import exit_status
 from tsdia_run.rundir import record
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.settings import HangSettings

@@ -57,7 +57,7 @@ def compare(
     from tsdia_run.report.comparing import compare as differences
     from tsdia_run.report.comparing import side
     from tsdia_run.report.names import distinct, find_run
-    from tsdia_run.report.sight import look
+    from tsdia_run.report.status import look
     from tsdia_run.rundir.suggestions import list_runs
 
     reading.prepare_output()

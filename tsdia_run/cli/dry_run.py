@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from tsdia_run.checkpoints import Verdict
-from tsdia_run.claim.contents import Contents
+from tsdia_run.claim.occupancy import Contents
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
 from tsdia_run.text import shell, shown, visible

@@ -63,7 +63,7 @@ def info(
     from tsdia_run.report.info_json import to_json
     from tsdia_run.report.info_page import page
     from tsdia_run.report.names import find_run
-    from tsdia_run.report.sight import look
+    from tsdia_run.report.status import look
 
     reading.prepare_output()
     run_dir = find_run(run, places())
@@ -94,7 +94,7 @@ def _watch(run_dir: Path) -> None:
     from tsdia_run.claim.liveness import Living
     from tsdia_run.report.info import gather
     from tsdia_run.report.info_page import page
-    from tsdia_run.report.sight import look
+    from tsdia_run.report.status import look
     from tsdia_run.supervise.signals import die_of
 
     console = Console()

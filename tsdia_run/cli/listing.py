@@ -130,8 +130,8 @@ def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
 def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[Row]:
     from datetime import datetime
 
-    from tsdia_run.report.moments import parse_since
     from tsdia_run.report.rows import in_states, rows, since_then
+    from tsdia_run.report.times import parse_since
 
     found = rows(where)
     if states:

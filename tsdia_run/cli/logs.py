@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tsdia_run.report.logs.stream import Piece, Start
-    from tsdia_run.report.sight import Sight
+    from tsdia_run.report.status import Sight
 
 _ENV = "TSDIA_RUN_OPT_"
 _SCHEMA = 1
@@ -81,7 +81,7 @@ def logs(
     from tsdia_run.cli.say import say
     from tsdia_run.report.logs import stream
     from tsdia_run.report.names import find_run
-    from tsdia_run.report.sight import look
+    from tsdia_run.report.status import look
 
     reading.prepare_output()
     pattern = _pattern(grep)
@@ -106,7 +106,7 @@ def _starts(sight: Sight, attempt: int | None, since: str | None, lines: int | N
     from tsdia_run.cli.say import say
     from tsdia_run.errors import NotFoundError, UsageError
     from tsdia_run.report.logs import stream
-    from tsdia_run.report.moments import parse_since
+    from tsdia_run.report.times import parse_since
     from tsdia_run.rundir.record import LIVE
     from tsdia_run.rundir.suggestions import Suggestions
 

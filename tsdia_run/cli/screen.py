@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tsdia_run import checkpoints
 from tsdia_run.cli.say import say
 from tsdia_run.launch.plan import Plan
-from tsdia_run.outcome.ending import hint_for
+from tsdia_run.outcome.classify import hint_for
 from tsdia_run.report.wandb import wandb_line
 from tsdia_run.rundir.record import Attempt, State
 from tsdia_run.rundir.suggestions import Suggestions

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 from tsdia_run import checkpoints, config
 from tsdia_run.checkpoints import Choice, ranks, rewinding
-from tsdia_run.claim import contents, guard
+from tsdia_run.claim import guard, occupancy
 from tsdia_run.cli import asked, start_new
 from tsdia_run.cli.attempt import finish
 from tsdia_run.cli.detaching import leave_terminal, stay
@@ -21,13 +21,13 @@ from tsdia_run.cli.wanted import Wanted
 from tsdia_run.config import Document, keys
 from tsdia_run.errors import RunAliveError, RunDirectoryError, TsdiaRunError, UsageError
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.launch import changes, plan, prepare, resumption, situation
+from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
 from tsdia_run.launch.changes import Change, Kind
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance, Recorded
 from tsdia_run.launch.request import Request
 from tsdia_run.launch.resumption import Source
-from tsdia_run.outcome.last_words import settle, settled
+from tsdia_run.outcome.exit_records import settle, settled
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
@@ -220,8 +220,8 @@ def _changes(
     path, written = choice.chosen.path, choice.chosen.manifest
     attempt = written.attempt if written and written.run_id == run.run_id else run.last.number
     return changes.compare(
-        situation.recorded(planned.layout.attempt(attempt), ranks.world_size(path, written)),
-        situation.present(planned, provenance, redactor),
+        snapshot.recorded(planned.layout.attempt(attempt), ranks.world_size(path, written)),
+        snapshot.present(planned, provenance, redactor),
         expected=_expected(planned.request.settings, planned.request.document),
         is_sharded=ranks.is_sharded(path),
     )
@@ -288,7 +288,7 @@ def examine(wanted: Wanted, beginning: Beginning) -> State | None:
     guard.refuse_living(layout.root)
     run = settled(record.read(layout.record), layout, layout.last_seen())
     changed = _config_changes(start_new.plan_new(wanted, beginning), layout)
-    if changed and contents.never_began(layout.root):
+    if changed and occupancy.never_began(layout.root):
         return None
     if changed:
         raise _of_another_config(wanted.typed, beginning, run.state, changed)
@@ -309,8 +309,8 @@ def _config_changes(planned: Plan, layout: RunLayout) -> tuple[Change, ...]:
     if planned.script_config is None or document is None:
         return ()
     return changes.compare(
-        situation.recorded_config(layout),
-        situation.config_only(planned.script_config.document),
+        snapshot.recorded_config(layout),
+        snapshot.config_only(planned.script_config.document),
         expected=_expected(planned.request.settings, document),
         is_sharded=False,
     )

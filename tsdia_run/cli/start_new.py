@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run import config
-from tsdia_run.claim import entry
+from tsdia_run.claim import acquire
 from tsdia_run.cli import asked
 from tsdia_run.cli.attempt import finish
 from tsdia_run.cli.detaching import leave_terminal, stay
@@ -87,12 +87,12 @@ def start(wanted: Wanted, beginning: Beginning, *, move_aside: bool) -> None:
     """
     planned, directory = plan_new(wanted, beginning), beginning.directory
     check(planned)
-    way_in = entry.Entry(directory, move_aside, wanted.typed)
+    way_in = acquire.Entry(directory, move_aside, wanted.typed)
     if wanted.is_dry_run:
-        show_plan(planned, entry.examine(way_in), as_json=wanted.as_json)
+        show_plan(planned, acquire.examine(way_in), as_json=wanted.as_json)
         return
     wanted.screen.warn(*planned.warnings)
-    claim, moved = entry.enter(way_in)
+    claim, moved = acquire.enter(way_in)
     if moved:
         wanted.screen.note(f"moved what was in {shown(directory)} to {shown(moved)}")
     source = beginning.document.source if beginning.document else None

@@ -7,15 +7,15 @@ import time
 from datetime import datetime, timezone
 from signal import SIGTERM
 
-from tsdia_run.claim import guard, holder
+from tsdia_run.claim import guard, owner
 from tsdia_run.claim.liveness import Living, living
 from tsdia_run.cli.screen import Screen
 from tsdia_run.errors import NotFoundError, RunAliveError, TsdiaRunError
 from tsdia_run.launch.prepare import read_attempt
 from tsdia_run.launch.resumption import Source
 from tsdia_run.outcome import stop_request
-from tsdia_run.outcome.ending import Stop
-from tsdia_run.outcome.last_words import settle, settled
+from tsdia_run.outcome.classify import Stop
+from tsdia_run.outcome.exit_records import settle, settled
 from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
@@ -66,7 +66,7 @@ def _ending(run: Run) -> str:
 
 def _wait(layout: RunLayout, run: Run, request: StopRequest, screen: Screen) -> Run:
     """Until its supervisor has recorded the end, or is gone."""
-    asked = holder.last(layout) or "its supervisor"
+    asked = owner.last(layout) or "its supervisor"
     screen.note(f"asked {asked}; waiting for the end of the training (Ctrl-C ends the waiting only)")
     was_told = False
     while True:

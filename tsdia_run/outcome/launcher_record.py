@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tsdia_run.files.fields import read_object
-from tsdia_run.outcome.ending import RankEnd
+from tsdia_run.outcome.classify import RankEnd
 from tsdia_run.rundir.layout import AttemptLayout
 
 _MAX_BYTES = 1024 * 1024

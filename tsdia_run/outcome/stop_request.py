@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import read_object
-from tsdia_run.outcome.ending import Stop
+from tsdia_run.outcome.classify import Stop
 from tsdia_run.text import visible
 
 _MAX_BYTES = 64 * 1024

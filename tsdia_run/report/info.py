@@ -11,13 +11,13 @@ from pathlib import Path
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints import Checkpoint, best, files, rewinding
 from tsdia_run.checkpoints import State as Soundness
-from tsdia_run.claim import holder
+from tsdia_run.claim import owner
 from tsdia_run.claim.liveness import Living
 from tsdia_run.files.fields import read_object
 from tsdia_run.report import configs, facts
 from tsdia_run.report.facts import Facts
 from tsdia_run.report.logs import stream
-from tsdia_run.report.sight import Sight
+from tsdia_run.report.status import Sight
 from tsdia_run.report.wandb import wandb_line
 from tsdia_run.rundir import metrics
 from tsdia_run.rundir.headline import best as best_point
@@ -178,7 +178,7 @@ def gather(sight: Sight, *, verify: OnVerify | None = None) -> Info:
 
 
 def _holder(layout: RunLayout) -> str:
-    return str(holder.last(layout) or "its holder is not known")
+    return str(owner.last(layout) or "its holder is not known")
 
 
 def _progress(path: Path) -> Progress | None:

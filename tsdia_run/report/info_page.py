@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tsdia_run.claim.liveness import Living
-from tsdia_run.outcome.ending import hint_for
+from tsdia_run.outcome.classify import hint_for
 from tsdia_run.report.facts import Code
 from tsdia_run.report.info import AttemptInfo, CheckpointInfo, Info, MetricInfo
 from tsdia_run.report.sparkline import sparklines

@@ -16,7 +16,7 @@ from tsdia_run.rundir.record import LIVE, SCHEMA, Digest, State
 from tsdia_run.text import nearest, visible
 
 if TYPE_CHECKING:
-    from tsdia_run.report.sight import Sight
+    from tsdia_run.report.status import Sight
 
 # The record is written last; what changes in the run's folder later makes the digest out of date.
 _SLACK_S = 2.0
@@ -149,7 +149,7 @@ def row(run_dir: Path, now: datetime) -> Row:
     """
     # Loaded only where a record alone does not say everything.
     from tsdia_run.outcome.digest import measure
-    from tsdia_run.report.sight import look
+    from tsdia_run.report.status import look
 
     sight = look(run_dir)
     run, digest = sight.run, measure(sight.layout, sight.run.wandb_id if sight.run else None)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tsdia_run.outcome import launcher_record, refusals
-from tsdia_run.outcome.ending import Evidence, RankEnd
-from tsdia_run.outcome.last_words import LastWords, words_of
+from tsdia_run.outcome.classify import Evidence, RankEnd
+from tsdia_run.outcome.exit_records import LastWords, words_of
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
 # A file system that refused a write still has the odds and ends that it was too large for.

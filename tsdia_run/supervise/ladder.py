@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from tsdia_run.outcome.ending import Stop
+from tsdia_run.outcome.classify import Stop
 
 # After SIGTERM was sent because the grace had run out; then SIGKILL.
 TERM_GRACE_S = 10.0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tsdia_run.claim.tagged import members
+from tsdia_run.claim.processes import members
 from tsdia_run.supervise.output import Ends
 
 # What the bootstrap has faulthandler listen to: training/attempt.py.

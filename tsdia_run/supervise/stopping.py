@@ -6,7 +6,7 @@ import signal
 from contextlib import suppress
 
 from tsdia_run.outcome import stop_request
-from tsdia_run.outcome.ending import Stop
+from tsdia_run.outcome.classify import Stop
 from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.supervise.ladder import Ladder, Rung

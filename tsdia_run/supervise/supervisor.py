@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from threading import Thread
 
-from tsdia_run.claim.tagged import members
-from tsdia_run.outcome.ending import RankEnd, Stop, judge
-from tsdia_run.outcome.last_words import LastWords
+from tsdia_run.claim.processes import members
+from tsdia_run.outcome.classify import RankEnd, Stop, judge
+from tsdia_run.outcome.exit_records import LastWords
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Outcome, State

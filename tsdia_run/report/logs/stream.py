@@ -11,7 +11,7 @@ from pathlib import Path
 from tsdia_run.report.logs import seek
 from tsdia_run.report.logs.parts import Parts, Position
 from tsdia_run.report.logs.reader import Reader
-from tsdia_run.report.sight import Sight, look
+from tsdia_run.report.status import Sight, look
 from tsdia_run.rundir.record import LIVE, State
 
 _POLL_S = 0.2

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsdia_run.claim import holder
-from tsdia_run.claim.holder import Holder, Life
+from tsdia_run.claim import owner
+from tsdia_run.claim.owner import Holder, Life
 
 HERE = Holder("node1", 4711, "2026-11-23T05:41:27+00:00", boot_id="boot-a", start_ticks=900)
 
 
 def judge(found: Holder, ticks: int | None = 900) -> Life:
-    return holder.judge(found, host="node1", boot="boot-a", ticks=ticks)
+    return owner.judge(found, host="node1", boot="boot-a", ticks=ticks)
 
 
 def test_the_same_process_of_the_same_boot_lives() -> None:
@@ -41,20 +41,20 @@ def test_nothing_is_known_of_another_machine(ticks: int | None) -> None:
 
 def test_a_holder_that_does_not_tell_its_start_is_never_called_alive() -> None:
     assert judge(replace(HERE, boot_id=None, start_ticks=None)) is Life.DEAD
-    assert holder.judge(replace(HERE, boot_id=None, start_ticks=None), host="node1", boot=None, ticks=None) is Life.DEAD
+    assert owner.judge(replace(HERE, boot_id=None, start_ticks=None), host="node1", boot=None, ticks=None) is Life.DEAD
 
 
 def test_this_process_lives_and_reads_itself_back(tmp_path: Path) -> None:
-    ourselves = holder.ourselves()
+    ourselves = owner.ourselves()
     (tmp_path / "holder.json").write_bytes(ourselves.as_bytes())
-    assert holder.read(tmp_path / "holder.json") == ourselves
-    assert holder.life(ourselves) is Life.ALIVE
-    assert holder.life(replace(ourselves, start_ticks=(ourselves.start_ticks or 0) - 1)) is Life.DEAD
-    assert holder.life(replace(ourselves, pid=os.getpid() * -1)) is Life.DEAD
+    assert owner.read(tmp_path / "holder.json") == ourselves
+    assert owner.life(ourselves) is Life.ALIVE
+    assert owner.life(replace(ourselves, start_ticks=(ourselves.start_ticks or 0) - 1)) is Life.DEAD
+    assert owner.life(replace(ourselves, pid=os.getpid() * -1)) is Life.DEAD
 
 
 @given(st.binary(max_size=60) | st.sampled_from([b"[" * 100_000, b'{"host": 1}', b'{"pid": "7"}', b"\xff", b"null"]))
 def test_a_file_that_names_no_holder_is_none(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("holder") / "holder.json"
     path.write_bytes(data)
-    assert holder.read(path) is None
+    assert owner.read(path) is None

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from tsdia_run.errors import UsageError
-from tsdia_run.report.moments import parse_since
+from tsdia_run.report.times import parse_since
 
 ZONE = timezone(timedelta(hours=2))
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=ZONE)

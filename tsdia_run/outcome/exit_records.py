@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tsdia_run.files.fields import Fields, read_object
 from tsdia_run.outcome import launcher_record, refusals, stop_request
-from tsdia_run.outcome.ending import Evidence, RankEnd, judge
+from tsdia_run.outcome.classify import Evidence, RankEnd, judge
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State

@@ -11,10 +11,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tsdia_run.claim import held, holder
-from tsdia_run.claim.held import Standing
-from tsdia_run.claim.holder import Holder, Life
-from tsdia_run.claim.tagged import members
+from tsdia_run.claim import lockless, owner
+from tsdia_run.claim.lockless import Standing
+from tsdia_run.claim.owner import Holder, Life
+from tsdia_run.claim.processes import members
 from tsdia_run.errors import DamagedRunError, RunAliveError
 from tsdia_run.files.locks import Locking, lock_patiently, open_lock
 from tsdia_run.rundir import record
@@ -54,13 +54,13 @@ def refuse(layout: RunLayout) -> None:
 
 def supervised(layout: RunLayout) -> RunAliveError:
     """The refusal where a supervisor holds the lock."""
-    who = holder.last(layout)
+    who = owner.last(layout)
     for _ in range(_TRIES):
-        if who is None or holder.life(who) is not Life.DEAD:
+        if who is None or owner.life(who) is not Life.DEAD:
             break
         # It took the lock a moment ago, and writes down next that it did.
         time.sleep(_BETWEEN_TRIES_S)
-        who = holder.last(layout)
+        who = owner.last(layout)
     return _held_by(layout, who)
 
 
@@ -92,7 +92,7 @@ def refuse_held(layout: RunLayout, own_fd: int) -> Standing:
         RunAliveError: Its holder lives, or that can't be known from here.
         OSError: The file system refused to tell.
     """
-    newest = held.look(own_fd)
+    newest = lockless.look(own_fd)
     if newest.life is Life.ALIVE:
         raise _held_by(layout, newest.holder)
     if newest.life is Life.UNKNOWN:
@@ -122,7 +122,7 @@ def refuse_ranks(layout: RunLayout) -> None:
     told = ", ".join(f"{pid} {_name(pid)}" for pid in pids[:_MAX_PIDS])
     raise RunAliveError(
         f"the training in {layout.root} still runs{f' (pid {told})' if told else ''}, though its supervisor"
-        f" ({holder.last(layout) or 'not known'}) is gone",
+        f" ({owner.last(layout) or 'not known'}) is gone",
         hint=f"Wait for it to end, or end it: {Suggestions(layout).stop()}",
     )
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tsdia_run import checkpoints
-from tsdia_run.claim import contents
-from tsdia_run.claim.contents import Contents, Verdict, judge
+from tsdia_run.claim import occupancy
+from tsdia_run.claim.occupancy import Contents, Verdict, judge
 from tsdia_run.rundir import record
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.rundir.suggestions import Typed
@@ -26,14 +26,14 @@ def make_run(run_dir: Path, state: State) -> Path:
 
 
 def survey(run_dir: Path) -> Contents:
-    found = contents.survey(run_dir)
+    found = occupancy.survey(run_dir)
     assert found is not None
     return found
 
 
 def test_nothing_and_an_empty_directory_hold_nothing(tmp_path: Path) -> None:
-    assert contents.survey(tmp_path / "absent") is None
-    assert contents.survey(tmp_path) is None
+    assert occupancy.survey(tmp_path / "absent") is None
+    assert occupancy.survey(tmp_path) is None
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.LOST, State.RUNNING])
@@ -88,7 +88,7 @@ def test_the_refusal_says_what_is_there_and_what_to_type(tmp_path: Path) -> None
     (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x" * 2048)
     (tmp_path / "exp-2").mkdir()
     found = survey(run_dir)
-    error = contents.refusal(found, typed=TYPED, now=found.changed_at + timedelta(hours=3))
+    error = occupancy.refusal(found, typed=TYPED, now=found.changed_at + timedelta(hours=3))
     assert error.exit_code == 73
     assert "a stopped run: last changed 3 h ago, 1 checkpoint (newest checkpoint-epoch1-step20), 2." in error.message
     assert f"tsdia-run resume {run_dir}" in error.hint
@@ -101,23 +101,23 @@ def test_the_offered_resume_is_one_that_is_not_refused(tmp_path: Path, state: St
     run_dir = make_run(tmp_path / "exp", state)
     (run_dir / "checkpoint-epoch1-step20").mkdir()
     (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x")
-    hint = contents.refusal(survey(run_dir), typed=TYPED, now=NOW).hint
+    hint = occupancy.refusal(survey(run_dir), typed=TYPED, now=NOW).hint
     assert hint.splitlines()[0] == f"Go on with it:        tsdia-run resume {run_dir}{flag}"
 
 
 def test_without_checkpoints_no_resume_is_offered(tmp_path: Path) -> None:
     found = survey(make_run(tmp_path / "exp", State.STOPPED))
-    assert "resume" not in contents.refusal(found, typed=TYPED, now=NOW).hint
+    assert "resume" not in occupancy.refusal(found, typed=TYPED, now=NOW).hint
 
 
 def test_runs_around_and_inside_are_found(tmp_path: Path) -> None:
     outer = tmp_path / "exp"
     (outer / ".tsdia").mkdir(parents=True)
     (outer / ".tsdia" / "claim").touch()
-    assert contents.enclosing_run(outer / "a" / "b") == outer
-    assert contents.enclosing_run(outer) is None
-    assert contents.inner_run(tmp_path) == outer
-    assert contents.inner_run(outer) is None
+    assert occupancy.enclosing_run(outer / "a" / "b") == outer
+    assert occupancy.enclosing_run(outer) is None
+    assert occupancy.inner_run(tmp_path) == outer
+    assert occupancy.inner_run(outer) is None
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.claim import holder
-from tsdia_run.claim.holder import Holder, Life
+from tsdia_run.claim import owner
+from tsdia_run.claim.owner import Holder, Life
 from tsdia_run.files.atomic import write_all
 from tsdia_run.rundir.layout import GIVEN_BACK_NAME, HOLDER_NAME, RunLayout
 
@@ -51,10 +51,10 @@ def look(own_fd: int) -> Standing:
     if number < 0:
         return Standing(number, Life.DEAD, None)
     try:
-        found = holder.read(Path(_name(number), HOLDER_NAME), own_fd)
+        found = owner.read(Path(_name(number), HOLDER_NAME), own_fd)
     except FileNotFoundError:
         return Standing(number, Life.DEAD, None)
-    return Standing(number, Life.UNKNOWN if found is None else holder.life(found), found)
+    return Standing(number, Life.UNKNOWN if found is None else owner.life(found), found)
 
 
 def take(own_fd: int, after: Standing) -> int | None:
@@ -129,7 +129,7 @@ def sign(fd: int) -> None:
     beside = f".{HOLDER_NAME}"
     file_fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644, dir_fd=fd)
     try:
-        write_all(file_fd, holder.ourselves().as_bytes())
+        write_all(file_fd, owner.ourselves().as_bytes())
         os.fsync(file_fd)
     finally:
         os.close(file_fd)
@@ -139,7 +139,7 @@ def sign(fd: int) -> None:
 def give_back(fd: int) -> None:
     """Say that the claim is free, wherever the run directory is by now; a fork may have signed it for itself."""
     with suppress(OSError):  # removed by hand: it is free as well
-        found = holder.read(Path(HOLDER_NAME), fd)
+        found = owner.read(Path(HOLDER_NAME), fd)
         if found is not None and found.pid == os.getpid():
             os.rename(HOLDER_NAME, GIVEN_BACK_NAME, src_dir_fd=fd, dst_dir_fd=fd)
     os.close(fd)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tsdia_run.claim import contents, guard
-from tsdia_run.claim.contents import Contents, Verdict
+from tsdia_run.claim import guard, occupancy
+from tsdia_run.claim.occupancy import Contents, Verdict
 from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
 from tsdia_run.rundir.layout import TRASH_DIR_NAME
 from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, RUN_DIR, Typed, free_name
@@ -46,11 +46,11 @@ def examine(entry: Entry) -> Contents | None:
     run_dir = entry.run_dir
     _refuse_odd_place(run_dir, entry.typed)
     _refuse_living(entry)
-    found = contents.survey(run_dir)
+    found = occupancy.survey(run_dir)
     if found is None:
         return None
-    if contents.judge(found, wants_move_aside=entry.wants_move_aside) is Verdict.REFUSE:
-        raise contents.refusal(found, typed=entry.typed, now=datetime.now(timezone.utc))
+    if occupancy.judge(found, wants_move_aside=entry.wants_move_aside) is Verdict.REFUSE:
+        raise occupancy.refusal(found, typed=entry.typed, now=datetime.now(timezone.utc))
     return found
 
 
@@ -80,8 +80,8 @@ def enter(entry: Entry) -> tuple[guard.Claim, Path | None]:
 def _move_aside(entry: Entry) -> Path:
     claim = guard.claim_existing(entry.run_dir)
     try:
-        examine_again = contents.survey(entry.run_dir)
-        if examine_again is None or contents.judge(examine_again, wants_move_aside=entry.wants_move_aside) is (
+        examine_again = occupancy.survey(entry.run_dir)
+        if examine_again is None or occupancy.judge(examine_again, wants_move_aside=entry.wants_move_aside) is (
             Verdict.REFUSE
         ):
             raise guard.TakenError(entry.run_dir)
@@ -142,11 +142,11 @@ def _refuse_odd_place(run_dir: Path, typed: Typed) -> None:
         )
     if run_dir.exists() and not run_dir.is_dir():
         raise RunDirectoryError(f"{run_dir} is a file", hint=_start_beside(typed, run_dir))
-    outer = contents.enclosing_run(run_dir)
+    outer = occupancy.enclosing_run(run_dir)
     if outer:
         raise RunDirectoryError(
             f"{run_dir} lies inside the run {outer}", hint=_start_in(typed, outer.parent / free_name(outer))
         )
-    inner = contents.inner_run(run_dir)
+    inner = occupancy.inner_run(run_dir)
     if inner:
         raise RunDirectoryError(f"{run_dir} has the run {inner} inside", hint=_start_beside(typed, run_dir))
