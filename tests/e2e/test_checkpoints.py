@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.checkpoints import DAMAGES
 from tests.support.command import record_of, tsdia_run
-from tsdia_run.checkpoints import State, find, judge
+from tsdia_run.checkpoints import Soundness, find, judge
 
 SCRIPT = """\
 import sys
@@ -47,7 +47,7 @@ def test_a_training_leaves_whole_checkpoints_and_damage_stops_the_next_one(proje
     found = find(project / "runs" / "exp")
     assert [checkpoint.iteration for checkpoint in found] == [1, 2]
     verdict = judge(found[-1].path, hashed=True)
-    assert (verdict.state, verdict.is_hashed) == (State.WHOLE, True)
+    assert (verdict.state, verdict.is_hashed) == (Soundness.WHOLE, True)
     assert verdict.manifest
     assert verdict.manifest.run_id == record_of(project / "runs" / "exp")["run_id"]
     assert verdict.manifest.step == 2
@@ -66,7 +66,7 @@ def test_without_hashes_and_without_hooks(project: Path) -> None:
     (project / "config.yml").write_text(CONFIG % "false")
     assert tsdia_run("new", "config.yml", cwd=project, limit_s=180).returncode == 0
     verdict = judge(find(project / "runs" / "exp")[-1].path, hashed=True)
-    assert (verdict.state, verdict.is_hashed) == (State.WHOLE, False)
+    assert (verdict.state, verdict.is_hashed) == (Soundness.WHOLE, False)
 
     assert tsdia_run("new", "config.yml", "--name", "bare", "--no-hooks", cwd=project, limit_s=180).returncode == 0
-    assert judge(find(project / "runs" / "bare")[-1].path).state is State.UNVERIFIED
+    assert judge(find(project / "runs" / "bare")[-1].path).state is Soundness.UNVERIFIED

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import checkpoints as made
-from tsdia_run.checkpoints import State, hashes, judge, manifest, marks
+from tsdia_run.checkpoints import Soundness, hashes, judge, manifest, marks
 from tsdia_run.checkpoints.marks import Phase
 from tsdia_run.rundir.layout import CheckpointLayout
 from tsdia_run.supervise.hasher import add_hashes
@@ -90,7 +90,7 @@ def test_killed_while_it_hashes_the_checkpoint_stays_whole(tmp_path: Path) -> No
         process.kill()
     assert process.returncode == -signal.SIGKILL
     verdict = judge(checkpoint, hashed=True)
-    assert (verdict.state, verdict.is_hashed) == (State.WHOLE, False)
+    assert (verdict.state, verdict.is_hashed) == (Soundness.WHOLE, False)
 
 
 def open_files(pid: int) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from tests.support.checkpoints import DAMAGES
 from tests.support.saving import Saver
 from tests.support.zygote import Zygote
-from tsdia_run.checkpoints import Manifest, State, find, judge
+from tsdia_run.checkpoints import Manifest, Soundness, find, judge
 from tsdia_run.checkpoints.best import point
 from tsdia_run.supervise.hasher import add_hashes
 
@@ -36,7 +36,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, trainings: Zygote) -> Path:
 
 def whole(checkpoint: Path) -> Manifest:
     verdict = judge(checkpoint, hashed=True)
-    assert verdict.state is State.WHOLE, verdict.reason
+    assert verdict.state is Soundness.WHOLE, verdict.reason
     assert verdict.manifest
     return verdict.manifest
 
@@ -185,7 +185,7 @@ def test_random_states_that_were_not_restored_are_told(saver: Saver, saved: Path
 
 def test_a_script_without_the_hook_leaves_nothing_of_ours(saver: Saver) -> None:
     assert saver.run("save=step_1", TSDIA_RUN_HOOKS="metrics").returncode == 0
-    assert judge(saver.root / "step_1").state is State.UNVERIFIED
+    assert judge(saver.root / "step_1").state is Soundness.UNVERIFIED
 
 
 def test_what_the_script_puts_into_the_directory_itself_may_change(saver: Saver) -> None:
@@ -207,8 +207,8 @@ def test_a_disk_that_is_full_during_the_save_leaves_a_torn_checkpoint(tmp_path: 
         done = saver.run("auto=1", "save", "save", "save", "save")
         assert done.returncode == 1
         oldest, *newer = (judge(path, hashed=True) for path in sorted((saver.root / "checkpoints").iterdir()))
-        assert oldest.state is State.WHOLE
-        assert {verdict.state for verdict in newer} == {State.TORN}
+        assert oldest.state is Soundness.WHOLE
+        assert {verdict.state for verdict in newer} == {Soundness.TORN}
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -225,10 +225,10 @@ def test_a_full_disk_does_not_leave_the_old_manifest_to_a_checkpoint_that_is_wri
     try:
         saver = Saver(disk / "exp", trainings)
         assert saver.run("save=latest").returncode == 0
-        assert judge(saver.root / "latest").state is State.WHOLE
+        assert judge(saver.root / "latest").state is Soundness.WHOLE
         done = saver.run("fill", "save=latest")
         assert done.returncode == 1
         assert "could not be sealed and does not count as whole: No space left on device" in done.stderr
-        assert judge(saver.root / "latest").state is State.TORN
+        assert judge(saver.root / "latest").state is Soundness.TORN
     finally:
         subprocess.run(["umount", str(disk)], check=True)

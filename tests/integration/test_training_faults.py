@@ -13,7 +13,7 @@ import pytest
 from tests.support.faulty_calls import DIE, Fault
 from tests.support.saving import SAVER, Saver
 from tests.support.zygote import Ended, Zygote
-from tsdia_run.checkpoints import State, find, judge
+from tsdia_run.checkpoints import Soundness, find, judge
 from tsdia_run.rundir.layout import RunLayout
 
 ERRORS = ("ENOSPC", "EIO", "EROFS")
@@ -69,7 +69,7 @@ def check(root: Path, ended: Ended, told: str) -> None:
         # Where it died later than at a save, nothing had come between that one and its seal.
         oldest = saved - 1 if ended.code else 0
         found = [one for one in find(root) if (one.iteration or 0) >= oldest]
-        assert any(judge(one.path).state is State.WHOLE for one in found), told
+        assert any(judge(one.path).state is Soundness.WHOLE for one in found), told
 
 
 def metrics(root: Path) -> list[dict[str, object] | None]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support import checkpoints as made
 from tests.support.layouts import LAYOUTS, sharded, tensors, text, torch
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, Kind, State, kinds, manifest, read_name
+from tsdia_run.checkpoints import Checkpoint, Kind, Soundness, kinds, manifest, read_name
 
 
 def below(run: Path, paths: tuple[Path, ...]) -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def test_every_layout_is_found_in_order_and_usable(name: str, tmp_path: Path) ->
     assert below(tmp_path, tuple(one.path for one in found.checkpoints)) == layout.checkpoints
     assert below(tmp_path, found.exports) == layout.exports
     assert below(tmp_path, found.unrecognised) == layout.unrecognised
-    assert {checkpoints.judge(one.path).state for one in found.checkpoints} <= {State.UNVERIFIED}
+    assert {checkpoints.judge(one.path).state for one in found.checkpoints} <= {Soundness.UNVERIFIED}
     for kind, paths in ((Kind.CHECKPOINT, layout.checkpoints), (Kind.EXPORT, layout.exports)):
         assert {checkpoints.kind_of(tmp_path / path) for path in paths} <= {kind}
 
@@ -80,8 +80,8 @@ def test_the_seal_one_folder_below_counts_for_the_numbered_folder(tmp_path: Path
         saved = made.state(tmp_path / f"step_{step}" / "state")
         made.seal(saved)
     (tmp_path / "step_10" / "state" / "optimizer.bin").write_bytes(b"")
-    assert checkpoints.judge(tmp_path / "step_9").state is State.WHOLE
-    assert checkpoints.judge(tmp_path / "step_10").state is State.TORN
+    assert checkpoints.judge(tmp_path / "step_9").state is Soundness.WHOLE
+    assert checkpoints.judge(tmp_path / "step_10").state is Soundness.TORN
     chosen = checkpoints.newest_whole(checkpoints.find(tmp_path)).chosen
     assert chosen is not None
     assert chosen.path == tmp_path / "step_9"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import checkpoints as made
-from tsdia_run.checkpoints import State, find, hashes, judge, manifest, newest_whole
+from tsdia_run.checkpoints import Soundness, find, hashes, judge, manifest, newest_whole
 from tsdia_run.checkpoints.structure import missing_file
 from tsdia_run.rundir.layout import CheckpointLayout
 
@@ -30,7 +30,7 @@ def add_hashes(path: Path) -> None:
 
 def test_a_sealed_checkpoint_is_whole(sealed: Path) -> None:
     verdict = judge(sealed)
-    assert (verdict.state, verdict.is_hashed) == (State.WHOLE, False)
+    assert (verdict.state, verdict.is_hashed) == (Soundness.WHOLE, False)
     assert verdict.reason.startswith("sealed by 1 rank: 4 files, 16.8 KiB")
     assert verdict.manifest == manifest.read(sealed)
 
@@ -42,7 +42,7 @@ def test_every_damage_is_found_once_there_are_hashes(sealed: Path, name: str, da
     assert judge(sealed, hashed=True).is_hashed
     made.DAMAGES[damage](sealed / name)
     verdict = judge(sealed, hashed=True)
-    assert verdict.state is State.TORN
+    assert verdict.state is Soundness.TORN
     assert name in verdict.reason
 
 
@@ -51,7 +51,7 @@ def test_every_damage_is_found_once_there_are_hashes(sealed: Path, name: str, da
 def test_what_changes_a_size_is_found_without_them(sealed: Path, name: str, damage: str) -> None:
     made.DAMAGES[damage](sealed / name)
     verdict = judge(sealed)
-    assert verdict.state is State.TORN
+    assert verdict.state is Soundness.TORN
     assert name in verdict.reason
 
 
@@ -59,12 +59,12 @@ def test_what_changes_a_size_is_found_without_them(sealed: Path, name: str, dama
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.bin", "random_states_0.pkl"])
 def test_and_without_a_manifest_by_structure(tmp_path: Path, name: str, damage: str) -> None:
     path = made.state(tmp_path / "checkpoint-5")
-    assert judge(path).state is State.UNVERIFIED
+    assert judge(path).state is Soundness.UNVERIFIED
     made.DAMAGES[damage](path / name)
     if (name, damage) in (("model.safetensors", "missing"), ("optimizer.bin", "missing")):
         return  # a state without a model, or without an optimizer, may have been meant
     verdict = judge(path)
-    assert verdict.state is State.TORN
+    assert verdict.state is Soundness.TORN
     assert name in verdict.reason
 
 
@@ -77,9 +77,9 @@ def test_hashes_of_another_save_and_damaged_ones_are_no_hashes(sealed: Path) -> 
     add_hashes(sealed)
     made.torch_file(sealed / "optimizer.bin", b"other" * 100)
     made.seal(sealed, manifest_id="next")
-    assert (judge(sealed, hashed=True).state, judge(sealed, hashed=True).is_hashed) == (State.WHOLE, False)
+    assert (judge(sealed, hashed=True).state, judge(sealed, hashed=True).is_hashed) == (Soundness.WHOLE, False)
     CheckpointLayout(sealed).hashes.write_bytes(b"\0" * 100)
-    assert judge(sealed, hashed=True).state is State.WHOLE
+    assert judge(sealed, hashed=True).state is Soundness.WHOLE
 
 
 def test_the_progress_of_hashing_ends_at_all_bytes(sealed: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_progress_of_hashing_ends_at_all_bytes(sealed: Path) -> None:
 
 def test_files_beside_the_sealed_ones_do_not_matter(sealed: Path) -> None:
     (sealed / "notes.txt").write_text("mine")
-    assert judge(sealed).state is State.WHOLE
+    assert judge(sealed).state is Soundness.WHOLE
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "", "."])
@@ -135,7 +135,7 @@ def test_sets_of_files(paths: list[str], why: str | None) -> None:
 def test_formats_that_cannot_be_judged_pass(tmp_path: Path, name: str, content: bytes) -> None:
     path = made.state(tmp_path / "c")
     (path / name).write_bytes(content)
-    assert judge(path).state is State.UNVERIFIED
+    assert judge(path).state is Soundness.UNVERIFIED
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_formats_that_are_known_and_damaged(tmp_path: Path, name: str, content: 
     path = made.state(tmp_path / "c")
     (path / name).write_bytes(content)
     assert name in judge(path).reason
-    assert judge(path).state is State.TORN
+    assert judge(path).state is Soundness.TORN
 
 
 def test_a_missing_directory_is_a_verdict(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_hostile_file_names_survive_the_hashes(tmp_path: Path) -> None:
     written = made.seal(path)
     add_hashes(path)
     assert set(hashes.read(path, written) or {}) == set(written.files)
-    assert judge(path, hashed=True).state is State.WHOLE
+    assert judge(path, hashed=True).state is Soundness.WHOLE
 
 
 @pytest.mark.parametrize(
@@ -189,27 +189,27 @@ def test_hostile_file_names_survive_the_hashes(tmp_path: Path) -> None:
 def test_a_single_file_is_judged_by_its_structure(tmp_path: Path, name: str, damage: str) -> None:
     path = tmp_path / name
     made.torch_file(path)
-    assert judge(path).state is State.UNVERIFIED
+    assert judge(path).state is Soundness.UNVERIFIED
     made.DAMAGES[damage](path)
-    assert judge(path).state is State.TORN
+    assert judge(path).state is Soundness.TORN
 
 
 @pytest.mark.parametrize(
     ("name", "content", "state"),
     [
-        ("ckpt.pt", b"{}", State.UNVERIFIED),
-        ("ckpt.pt", b"P", State.TORN),
-        ("ckpt.pt", b"PK\x03", State.TORN),
-        ("state_9.pkl", b"\x80\x04N.", State.UNVERIFIED),
-        ("state_9.pkl", b"\x80\x04\x95\x10\0", State.TORN),
-        ("old.pt", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02", State.UNVERIFIED),
-        ("ck-9.msgpack", b"\x81", State.UNVERIFIED),
-        ("ck-9.msgpack", b"", State.TORN),
-        ("w.h5", b"\x89HDF\r\n\x1a\n\0" + bytes(31) + (48).to_bytes(8, "little"), State.UNVERIFIED),
-        ("w.h5", b"\x89HDF\r\n\x1a\n\0" + bytes(31) + (49).to_bytes(8, "little"), State.TORN),
-        ("w.safetensors", (8).to_bytes(8, "little") + b"{}", State.TORN),
+        ("ckpt.pt", b"{}", Soundness.UNVERIFIED),
+        ("ckpt.pt", b"P", Soundness.TORN),
+        ("ckpt.pt", b"PK\x03", Soundness.TORN),
+        ("state_9.pkl", b"\x80\x04N.", Soundness.UNVERIFIED),
+        ("state_9.pkl", b"\x80\x04\x95\x10\0", Soundness.TORN),
+        ("old.pt", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02", Soundness.UNVERIFIED),
+        ("ck-9.msgpack", b"\x81", Soundness.UNVERIFIED),
+        ("ck-9.msgpack", b"", Soundness.TORN),
+        ("w.h5", b"\x89HDF\r\n\x1a\n\0" + bytes(31) + (48).to_bytes(8, "little"), Soundness.UNVERIFIED),
+        ("w.h5", b"\x89HDF\r\n\x1a\n\0" + bytes(31) + (49).to_bytes(8, "little"), Soundness.TORN),
+        ("w.safetensors", (8).to_bytes(8, "little") + b"{}", Soundness.TORN),
     ],
 )
-def test_formats_of_single_files(tmp_path: Path, name: str, content: bytes, state: State) -> None:
+def test_formats_of_single_files(tmp_path: Path, name: str, content: bytes, state: Soundness) -> None:
     (tmp_path / name).write_bytes(content)
     assert judge(tmp_path / name).state is state

@@ -8,7 +8,7 @@ import pytest
 
 from tsdia_run import checkpoints
 from tsdia_run.claim import occupancy
-from tsdia_run.claim.occupancy import Contents, Verdict, judge
+from tsdia_run.claim.occupancy import Contents, Occupancy, judge
 from tsdia_run.rundir import record
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.rundir.suggestions import Typed
@@ -40,12 +40,12 @@ def test_nothing_and_an_empty_directory_hold_nothing(tmp_path: Path) -> None:
 def test_a_start_that_left_nothing_may_be_moved(tmp_path: Path, state: State) -> None:
     found = survey(make_run(tmp_path / "exp", state))
     assert not found.from_script
-    assert judge(found, wants_move_aside=False) is Verdict.MOVE_ASIDE
+    assert judge(found, wants_move_aside=False) is Occupancy.MOVE_ASIDE
 
 
 @pytest.mark.parametrize("state", [State.COMPLETED, State.STOPPED])
 def test_a_completed_or_stopped_run_never_moves_by_itself(tmp_path: Path, state: State) -> None:
-    assert judge(survey(make_run(tmp_path / "exp", state)), wants_move_aside=False) is Verdict.REFUSE
+    assert judge(survey(make_run(tmp_path / "exp", state)), wants_move_aside=False) is Occupancy.REFUSE
 
 
 @pytest.mark.parametrize("name", ["model.bin", "checkpoint-epoch0-step1/model.safetensors", "tb/events"])
@@ -53,8 +53,8 @@ def test_a_file_of_the_script_keeps_a_failed_start(tmp_path: Path, name: str) ->
     run_dir = make_run(tmp_path / "exp", State.FAILED)
     (run_dir / name).parent.mkdir(exist_ok=True)
     (run_dir / name).write_text("x")
-    assert judge(survey(run_dir), wants_move_aside=False) is Verdict.REFUSE
-    assert judge(survey(run_dir), wants_move_aside=True) is Verdict.MOVE_ASIDE
+    assert judge(survey(run_dir), wants_move_aside=False) is Occupancy.REFUSE
+    assert judge(survey(run_dir), wants_move_aside=True) is Occupancy.MOVE_ASIDE
 
 
 def test_a_link_of_the_script_keeps_a_failed_start(tmp_path: Path) -> None:
@@ -73,13 +73,13 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
     found = survey(tmp_path)
     assert found.state is None
-    assert judge(found, wants_move_aside=False) is Verdict.REFUSE
+    assert judge(found, wants_move_aside=False) is Occupancy.REFUSE
 
 
 def test_a_broken_record_is_never_moved_by_itself(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "exp", State.FAILED)
     (run_dir / "run.json").write_text("{")
-    assert judge(survey(run_dir), wants_move_aside=False) is Verdict.REFUSE
+    assert judge(survey(run_dir), wants_move_aside=False) is Occupancy.REFUSE
 
 
 def test_the_refusal_says_what_is_there_and_what_to_type(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.checkpoints import DAMAGES, seal, state
 from tests.support.runs import Made, full_run, log_metrics, make_run, renamed
-from tsdia_run.checkpoints import State as Soundness
+from tsdia_run.checkpoints import Soundness
 from tsdia_run.report.info import Info, gather
 from tsdia_run.report.info_json import to_json
 from tsdia_run.report.info_page import page

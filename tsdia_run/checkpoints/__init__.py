@@ -9,14 +9,14 @@ from tsdia_run.checkpoints.finding import Survey, aside, find, kind_of, survey, 
 from tsdia_run.checkpoints.kinds import Kind
 from tsdia_run.checkpoints.manifest import Manifest
 from tsdia_run.checkpoints.naming import Checkpoint, parse_name, read_name
-from tsdia_run.checkpoints.verdict import Choice, State, Verdict, judge, newest_whole, unfinished
+from tsdia_run.checkpoints.verdict import Choice, Soundness, Verdict, judge, newest_whole, unfinished
 
 __all__ = [
     "Checkpoint",
     "Choice",
     "Kind",
     "Manifest",
-    "State",
+    "Soundness",
     "Survey",
     "Verdict",
     "aside",

@@ -20,7 +20,7 @@ OnProgress = Callable[[int, int], None]
 _LOOKS = 3
 
 
-class State(Enum):
+class Soundness(Enum):
     """What a checkpoint is."""
 
     WHOLE = "whole"
@@ -42,7 +42,7 @@ class Verdict:
     """
 
     path: Path
-    state: State
+    state: Soundness
     reason: str
     manifest: Manifest | None = None
     is_hashed: bool = False
@@ -50,7 +50,7 @@ class Verdict:
     @property
     def is_usable(self) -> bool:
         """Whether it may be loaded."""
-        return self.state is not State.TORN
+        return self.state is not Soundness.TORN
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,14 @@ def judge(
         _check_files(sealed, found.files)
         is_hashed = hashed and _check_hashes(sealed, found, on_progress)
     except _TornError as error:
-        return Verdict(path, State.TORN, str(error), found)
+        return Verdict(path, Soundness.TORN, str(error), found)
     except DamagedRunError as error:
-        return Verdict(path, State.TORN, error.message)
+        return Verdict(path, Soundness.TORN, error.message)
     except OSError as error:
-        return Verdict(path, State.TORN, f"{error.filename or path} can't be read: {error.strerror}", found)
+        return Verdict(path, Soundness.TORN, f"{error.filename or path} can't be read: {error.strerror}", found)
     what = f"{count(len(found.files), 'file')}, {size(found.size_bytes)}"
     reason = f"sealed by {count(len(found.ranks), 'rank')}: {what}; {'hashes' if is_hashed else 'sizes'} agree"
-    return Verdict(path, State.WHOLE, reason, found, is_hashed)
+    return Verdict(path, Soundness.WHOLE, reason, found, is_hashed)
 
 
 def newest_whole(
@@ -155,14 +155,16 @@ def _by_structure(path: Path) -> Verdict:
         raise _TornError(lacking)
     for name in names:
         _check_structure(path, name)
-    return Verdict(path, State.UNVERIFIED, f"it has no manifest; {count(len(names), 'file')} with no fault to be seen")
+    return Verdict(
+        path, Soundness.UNVERIFIED, f"it has no manifest; {count(len(names), 'file')} with no fault to be seen"
+    )
 
 
 def _file_by_structure(path: Path) -> Verdict:
     found = structure.file_fault(path)
     if found:
         raise _TornError(found)
-    return Verdict(path, State.UNVERIFIED, "it has no manifest; a single file with no fault to be seen")
+    return Verdict(path, Soundness.UNVERIFIED, "it has no manifest; a single file with no fault to be seen")
 
 
 def _check_files(path: Path, expected: Mapping[str, int]) -> None:

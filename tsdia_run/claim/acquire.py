@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run.claim import guard, occupancy
-from tsdia_run.claim.occupancy import Contents, Verdict
+from tsdia_run.claim.occupancy import Contents, Occupancy
 from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
 from tsdia_run.rundir.layout import TRASH_DIR_NAME
 from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, RUN_DIR, Typed, free_name
@@ -49,7 +49,7 @@ def examine(entry: Entry) -> Contents | None:
     found = occupancy.survey(run_dir)
     if found is None:
         return None
-    if occupancy.judge(found, wants_move_aside=entry.wants_move_aside) is Verdict.REFUSE:
+    if occupancy.judge(found, wants_move_aside=entry.wants_move_aside) is Occupancy.REFUSE:
         raise occupancy.refusal(found, typed=entry.typed, now=datetime.now(timezone.utc))
     return found
 
@@ -82,7 +82,7 @@ def _move_aside(entry: Entry) -> Path:
     try:
         examine_again = occupancy.survey(entry.run_dir)
         if examine_again is None or occupancy.judge(examine_again, wants_move_aside=entry.wants_move_aside) is (
-            Verdict.REFUSE
+            Occupancy.REFUSE
         ):
             raise guard.TakenError(entry.run_dir)
         return _moved(claim, entry.typed)

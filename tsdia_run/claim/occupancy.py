@@ -47,29 +47,29 @@ class Contents:
     from_script: bool
 
 
-class Verdict(Enum):
+class Occupancy(Enum):
     """What ``new`` does with a directory that exists."""
 
     MOVE_ASIDE = "move aside"
     REFUSE = "refuse"
 
 
-def judge(contents: Contents, *, wants_move_aside: bool) -> Verdict:
+def judge(contents: Contents, *, wants_move_aside: bool) -> Occupancy:
     """Whether a new run may take the place of what is there.
 
     It may when the user said so, or when nothing is lost: the start failed (or was killed) before the script left a
     single file.
     """
     if wants_move_aside:
-        return Verdict.MOVE_ASIDE
+        return Occupancy.MOVE_ASIDE
     never_began = contents.state in (State.FAILED, State.LOST, State.PREPARING, State.RUNNING)
-    return Verdict.MOVE_ASIDE if never_began and not contents.from_script else Verdict.REFUSE
+    return Occupancy.MOVE_ASIDE if never_began and not contents.from_script else Occupancy.REFUSE
 
 
 def never_began(run_dir: Path) -> bool:
     """Whether there is a run that ended before its script left a file, so that a new one may take its place."""
     found = survey(run_dir)
-    return found is not None and judge(found, wants_move_aside=False) is Verdict.MOVE_ASIDE
+    return found is not None and judge(found, wants_move_aside=False) is Occupancy.MOVE_ASIDE
 
 
 def survey(run_dir: Path) -> Contents | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tsdia_run.report.logs.stream import Piece, Start
-    from tsdia_run.report.status import Sight
+    from tsdia_run.report.status import RunStatus
 
 _ENV = "TSDIA_RUN_OPT_"
 _SCHEMA = 1
@@ -88,7 +88,7 @@ def logs(
     sight = look(find_run(run, places()))
     starts = _starts(sight, attempt, since, lines, follow)
 
-    def wait(sight: Sight) -> None:
+    def wait(sight: RunStatus) -> None:
         state = sight.state.value if sight.state else "state not known"
         say(f"{sight.name}: {state}: {sight.reason}; waiting for a resume (Ctrl-C ends)")
 
@@ -100,7 +100,7 @@ def logs(
     _write(stream.lines(pieces) if as_json and not pattern else pieces, as_json=as_json, is_live=follow)
 
 
-def _starts(sight: Sight, attempt: int | None, since: str | None, lines: int | None, follow: bool) -> list[Start]:
+def _starts(sight: RunStatus, attempt: int | None, since: str | None, lines: int | None, follow: bool) -> list[Start]:
     from datetime import datetime
 
     from tsdia_run.cli.say import say

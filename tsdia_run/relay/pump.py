@@ -18,8 +18,8 @@ import time
 
 from tsdia_run.relay.console import Console
 from tsdia_run.relay.journal import Clock, Journal
+from tsdia_run.relay.link import SupervisorLink
 from tsdia_run.relay.logs import Log
-from tsdia_run.relay.supervisor import Supervisor
 from tsdia_run.relay.terminal import Terminal, copy_size
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ class Pump:
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
         self._wake = _take_signals()
-        self._supervisor = Supervisor(spec.control, spec.events)
+        self._supervisor = SupervisorLink(spec.control, spec.events)
         clock = Clock(is_shown=spec.has_timestamps)
         self._log = Log(
             spec.log,

@@ -14,7 +14,7 @@ from tsdia_run.files.fields import read_bounded
 from tsdia_run.report import configs, facts
 from tsdia_run.report.facts import Facts
 from tsdia_run.report.sparkline import sparklines
-from tsdia_run.report.status import Sight
+from tsdia_run.report.status import RunStatus
 from tsdia_run.report.text import number
 from tsdia_run.rundir import metrics
 from tsdia_run.rundir.arguments import by_flag
@@ -41,7 +41,7 @@ class Side:
     """
 
     name: str
-    sight: Sight
+    sight: RunStatus
     facts: Facts
     config: Mapping[str, str] | None
     summary: Summary
@@ -64,7 +64,7 @@ class Table:
     note: str = ""
 
 
-def side(sight: Sight, name: str) -> Side:
+def side(sight: RunStatus, name: str) -> Side:
     """Look at one run. Never raises for what is in it."""
     layout, run = sight.layout, sight.run
     attempt = layout.attempt(run.last.number if run else 0)

@@ -9,15 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, best, files, rewinding
-from tsdia_run.checkpoints import State as Soundness
+from tsdia_run.checkpoints import Checkpoint, Soundness, best, files, rewinding
 from tsdia_run.claim import owner
 from tsdia_run.claim.liveness import Living
 from tsdia_run.files.fields import read_object
 from tsdia_run.report import configs, facts
 from tsdia_run.report.facts import Facts
 from tsdia_run.report.logs import stream
-from tsdia_run.report.status import Sight
+from tsdia_run.report.status import RunStatus
 from tsdia_run.report.wandb import wandb_line
 from tsdia_run.rundir import metrics
 from tsdia_run.rundir.headline import best as best_point
@@ -131,7 +130,7 @@ class Info:
         last_lines: The end of its log, where it failed.
     """
 
-    sight: Sight
+    sight: RunStatus
     facts: Facts | None
     holder: str | None
     progress: Progress | None
@@ -146,7 +145,7 @@ class Info:
     last_lines: tuple[str, ...]
 
 
-def gather(sight: Sight, *, verify: OnVerify | None = None) -> Info:
+def gather(sight: RunStatus, *, verify: OnVerify | None = None) -> Info:
     """Look at all of a run. Never raises for what is in it.
 
     Args:
@@ -194,7 +193,7 @@ def _progress(path: Path) -> Progress | None:
     return Progress(at, ", ".join(words), last_line if isinstance(last_line, str) else "")
 
 
-def _attempts(sight: Sight, summary: Summary) -> tuple[AttemptInfo, ...]:
+def _attempts(sight: RunStatus, summary: Summary) -> tuple[AttemptInfo, ...]:
     found = []
     for attempt in sight.attempts:
         named = read_object(sight.layout.attempt(attempt.number).exit_record(0), _MAX_BYTES * 16).get("step")
@@ -205,7 +204,7 @@ def _attempts(sight: Sight, summary: Summary) -> tuple[AttemptInfo, ...]:
 
 
 def _checkpoints(
-    sight: Sight, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
+    sight: RunStatus, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
 ) -> tuple[CheckpointInfo, ...]:
     root = sight.layout.root
     behind = rewinding.superseded(sight.run, sight.layout) if sight.run else frozenset()
@@ -271,7 +270,7 @@ def _lstat_size(path: Path) -> int:
         return 0
 
 
-def _last_lines(sight: Sight) -> tuple[str, ...]:
+def _last_lines(sight: RunStatus) -> tuple[str, ...]:
     logs: Sequence[stream.AttemptLog] = stream.attempt_logs(sight)[-1:]
     try:
         text = b"".join(piece.data for piece in stream.read(stream.tail(logs, _MOST_LAST_LINES)))

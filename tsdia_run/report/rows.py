@@ -16,7 +16,7 @@ from tsdia_run.rundir.record import LIVE, SCHEMA, Digest, State
 from tsdia_run.text import nearest, visible
 
 if TYPE_CHECKING:
-    from tsdia_run.report.status import Sight
+    from tsdia_run.report.status import RunStatus
 
 # The record is written last; what changes in the run's folder later makes the digest out of date.
 _SLACK_S = 2.0
@@ -170,7 +170,7 @@ def row(run_dir: Path, now: datetime) -> Row:
     )
 
 
-def _changed_at(sight: Sight) -> datetime:
+def _changed_at(sight: RunStatus) -> datetime:
     try:
         return datetime.fromtimestamp(sight.layout.root.stat().st_mtime, tz=timezone.utc)
     except OSError:

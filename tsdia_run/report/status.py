@@ -18,7 +18,7 @@ _NEVER_BEGAN = "killed before it was recorded"
 
 
 @dataclass(frozen=True)
-class Sight:
+class RunStatus:
     """What is known of a run.
 
     Attributes:
@@ -53,7 +53,7 @@ class Sight:
         return self.run.attempts if self.run else ()
 
 
-def look(run_dir: Path) -> Sight:
+def look(run_dir: Path) -> RunStatus:
     """See how a run stands. Never raises for what is in the directory."""
     layout = RunLayout(run_dir)
     alive = living(layout)
@@ -69,7 +69,7 @@ def look(run_dir: Path) -> Sight:
     reason = outcome.reason if outcome else ""
     if run.state in LIVE and alive is Living.RANKS_ONLY:
         reason = "its supervisor was killed; the ranks go on, and so does the log"
-    return Sight(layout, run, run.state, reason, alive)
+    return RunStatus(layout, run, run.state, reason, alive)
 
 
 def _again(layout: RunLayout, run: Run) -> Run:
@@ -79,15 +79,15 @@ def _again(layout: RunLayout, run: Run) -> Run:
         return run
 
 
-def _without_record(layout: RunLayout, alive: Living, trouble: str) -> Sight:
+def _without_record(layout: RunLayout, alive: Living, trouble: str) -> RunStatus:
     try:
         has_record, is_claimed = layout.record.exists(), layout.claim.exists()
     except OSError:  # the directory may not be entered
-        return Sight(layout, None, None, trouble, alive, trouble)
+        return RunStatus(layout, None, None, trouble, alive, trouble)
     if has_record:
-        return Sight(layout, None, None, f"the record can't be used: {trouble}", alive, trouble)
+        return RunStatus(layout, None, None, f"the record can't be used: {trouble}", alive, trouble)
     if not is_claimed:
-        return Sight(layout, None, None, MADE_ELSEWHERE, alive)
+        return RunStatus(layout, None, None, MADE_ELSEWHERE, alive)
     if alive is Living.NOTHING:
-        return Sight(layout, None, State.LOST, _NEVER_BEGAN, alive)
-    return Sight(layout, None, State.PREPARING, "", alive)
+        return RunStatus(layout, None, State.LOST, _NEVER_BEGAN, alive)
+    return RunStatus(layout, None, State.PREPARING, "", alive)

@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tsdia_run.checkpoints import Manifest, State, hashes, judge
+from tsdia_run.checkpoints import Manifest, Soundness, hashes, judge
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def add_hashes(checkpoint: Path) -> None:
 
 def _sealed(checkpoint: Path) -> Manifest | None:
     verdict = judge(checkpoint)
-    return verdict.manifest if verdict.state is State.WHOLE else None
+    return verdict.manifest if verdict.state is Soundness.WHOLE else None
 
 
 if __name__ == "__main__":

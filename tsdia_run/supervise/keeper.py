@@ -17,7 +17,7 @@ from tsdia_run.rundir.record import Attempt, Run
 _HEARTBEAT_S = 5.0
 
 
-class Keeper:
+class RecordKeeper:
     """Keeps the record, the heartbeat, the claim and the original config.
 
     Args:

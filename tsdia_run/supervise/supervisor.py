@@ -23,7 +23,7 @@ from tsdia_run.supervise import evidence, memory, process
 from tsdia_run.supervise.hang import HangWatch
 from tsdia_run.supervise.hashing import Hashing
 from tsdia_run.supervise.job import Ended, Job
-from tsdia_run.supervise.keeper import Keeper
+from tsdia_run.supervise.keeper import RecordKeeper
 from tsdia_run.supervise.metrics import MetricsFollower
 from tsdia_run.supervise.opens import OTHER
 from tsdia_run.supervise.output import Event, Output
@@ -45,7 +45,7 @@ class Supervisor:
         self._job = job
         self._layout = job.claim.layout
         self._attempt = self._layout.attempt(job.run.last.number)
-        self._keeper = Keeper(job.claim, job.run, job.original_config)
+        self._keeper = RecordKeeper(job.claim, job.run, job.original_config)
         self._stopping = Stopping(self._attempt, job.run.run_id, job.grace_s)
         self._hashing = Hashing(self._layout.root, is_on=job.hash_checkpoints)
         self._metrics = MetricsFollower(self._layout)

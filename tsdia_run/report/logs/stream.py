@@ -11,7 +11,7 @@ from pathlib import Path
 from tsdia_run.report.logs import seek
 from tsdia_run.report.logs.parts import Parts, Position
 from tsdia_run.report.logs.reader import Reader
-from tsdia_run.report.status import Sight, look
+from tsdia_run.report.status import RunStatus, look
 from tsdia_run.rundir.record import LIVE, State
 
 _POLL_S = 0.2
@@ -51,7 +51,7 @@ class Piece:
     data: bytes
 
 
-def attempt_logs(sight: Sight) -> tuple[AttemptLog, ...]:
+def attempt_logs(sight: RunStatus) -> tuple[AttemptLog, ...]:
     """The logs of a run, those of TS-DIA's own runs by their names; they need not exist any more."""
     root = sight.layout.root
     if sight.run:
@@ -114,7 +114,7 @@ def follow(
     starts: list[Start],
     *,
     only: int | None,
-    on_wait: Callable[[Sight], None],
+    on_wait: Callable[[RunStatus], None],
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[Piece]:
     """As ``read``, and then whatever comes, through restarts and resumes, until the run has completed.
@@ -152,7 +152,7 @@ def follow(
             yield from _for_a_while(current, None if has_ended else reader, pause)
 
 
-def _has_ended(sight: Sight, number: int) -> bool:
+def _has_ended(sight: RunStatus, number: int) -> bool:
     """Whether an attempt is known to have ended; of a run without a record nothing is known."""
     if sight.state is None:
         return False

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _READ_BYTES = 64 * 1024
 
 
-class Supervisor:
+class SupervisorLink:
     """The supervisor, as the relay sees it.
 
     Args:
