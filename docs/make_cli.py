@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from tsdia_run.cli.main import app
+from tsdia_run.cli.main import build
 
 PAGE = Path(__file__).with_name("cli.md")
 _HEAD = """\
@@ -21,7 +21,7 @@ variable; what stands on the command line wins. What an exit code means: [ending
 
 def text() -> str:
     """The whole page."""
-    commands: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
+    commands: dict[str, Any] = vars(typer.main.get_command(build()))["commands"]
     return "\n".join([_HEAD, *(_section(name, command) for name, command in commands.items())])
 
 

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from tsdia_run import errors
-from tsdia_run.cli.main import app
+from tsdia_run.cli.main import build
 from tsdia_run.launch.command import Target
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import Attempt, Digest, Outcome, Run, State
@@ -27,7 +27,7 @@ def text(name: str) -> str:
 
 def flags() -> list[tuple[str, str, str]]:
     """Command, flag and its help, of every flag."""
-    commands: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
+    commands: dict[str, Any] = vars(typer.main.get_command(build()))["commands"]
     return [
         (name, word, f"{param.envvar} {param.help}")
         for name, command in commands.items()
@@ -61,7 +61,7 @@ def test_the_list_of_files_is_what_they_say() -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for command in app.registered_commands:
+    for command in build().registered_commands:
         assert command.callback
         assert f"## `tsdia-run {command.name or command.callback.__name__}" in readme
 

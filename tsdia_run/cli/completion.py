@@ -48,6 +48,7 @@ _WHERE = {
 }
 _TAKE_RUNS = frozenset({"resume", "stop", "info", "compare", "logs"})
 
+Build = Callable[[Iterable[str]], typer.Typer]
 Shell = Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="The shell.")]
 
 
@@ -66,42 +67,42 @@ def completion(shell: Shell, debug: options.Debug = False) -> None:
     sys.stdout.write(_SCRIPTS[shell])
 
 
-def answer(app: typer.Typer, words: Sequence[str]) -> None:
+def answer(names: Sequence[str], build: Build, words: Sequence[str]) -> None:
     """Print the candidates, one a line; nothing where the shell should offer files.
 
     Args:
-        app: The commands.
+        names: The commands.
+        build: Puts some of them together.
         words: The number of the word that the cursor is in, and all words, the program first.
     """
     at = int(words[0])
     typed = words[1 + at] if len(words) > 1 + at else ""
-    for found in candidates(app, list(words[2 : 1 + at]), typed):
+    for found in candidates(names, build, list(words[2 : 1 + at]), typed):
         sys.stdout.write(f"{found}\n")
 
 
-def candidates(app: typer.Typer, before: Sequence[str], typed: str) -> list[str]:
+def candidates(names: Sequence[str], build: Build, before: Sequence[str], typed: str) -> list[str]:
     """What may stand where the cursor is.
 
     Args:
-        app: The commands.
+        names: The commands.
+        build: Puts some of them together.
         before: The words before it, without the program.
         typed: The beginning of the word.
     """
-    names = [one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands]
     name = next((word for word in before if not word.startswith("-")), None)
     if name is None:
         found: Iterable[str] = ("--help", "--version") if typed.startswith("-") else names
     elif name not in names or "--" in before:
         found = ()
     else:
-        found = _after_command(app, name, before, typed)
+        found = _after_command(build, name, before, typed)
     return [word for word in found if word.startswith(typed)]
 
 
-def _after_command(app: typer.Typer, name: str, before: Sequence[str], typed: str) -> Iterable[str]:
+def _after_command(build: Build, name: str, before: Sequence[str], typed: str) -> Iterable[str]:
     if typed.startswith("-") or before[-1].startswith("-"):
-        # Only now: Typer takes 20 ms to put all commands together.
-        command: Any = vars(typer.main.get_command(app))["commands"][name]
+        command: Any = vars(typer.main.get_command(build([name])))["commands"][name]
         option = _option(command, before[-1])
         if option is not None and not getattr(option, "is_flag", False):
             return _values(before[-1], before)

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
 from tsdia_run import __version__
-from tsdia_run.cli.compare import compare
-from tsdia_run.cli.completion import ASK, answer, completion
-from tsdia_run.cli.ensure import ensure
-from tsdia_run.cli.info import info
+from tsdia_run.cli.completion import ASK, answer
 from tsdia_run.cli.light import LightCommand, LightGroup
-from tsdia_run.cli.listing import list_runs
-from tsdia_run.cli.logs import logs
-from tsdia_run.cli.new import new
-from tsdia_run.cli.resume import resume
 from tsdia_run.cli.say import say
-from tsdia_run.cli.stop import stop
 from tsdia_run.errors import TsdiaRunError, UsageError
 
 _OVERVIEW = """\
@@ -38,30 +32,44 @@ Shell   completion
 tsdia-run COMMAND -h          how to use a command, with examples
 """
 
-app = typer.Typer(
-    name="tsdia-run",
-    cls=LightGroup,
-    add_completion=False,  # completion.py is three times as fast
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # rich would double the time that --help takes
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Run a training script and keep everything about it: config, code, environment, logs, how it ended.
+# Name, and its module and function in this folder, and its line in the overview. Imported when it is needed.
+COMMANDS = {
+    "new": ("new.new", "Start a run in a directory of its own."),
+    "resume": ("resume.resume", "Go on with a run, from a checkpoint."),
+    "ensure": ("ensure.ensure", "Start, go on, or do nothing: whatever is missing."),
+    "stop": ("stop.stop", "Ask a live run to end, from anywhere."),
+    "info": ("info.info", "Tell all about one run."),
+    "list": ("listing.list_runs", "List the runs."),
+    "compare": ("compare.compare", "Show what differs between runs."),
+    "logs": ("logs.logs", "Show what a run has said, or follow it."),
+    "completion": ("completion.completion", "Print what makes a shell complete words."),
+}
 
-    \b
-    tsdia-run new config.yml     start a run, in a directory that nothing can overwrite
-    tsdia-run resume runs/exp    go on from its newest whole checkpoint
-    tsdia-run info runs/exp      what happened, what is there, what to do next
-    """,
-)
-app.command(cls=LightCommand, short_help="Start a run in a directory of its own.")(new)
-app.command(cls=LightCommand, short_help="Go on with a run, from a checkpoint.")(resume)
-app.command(cls=LightCommand, short_help="Start, go on, or do nothing: whatever is missing.")(ensure)
-app.command(cls=LightCommand, short_help="Ask a live run to end, from anywhere.")(stop)
-app.command(cls=LightCommand, short_help="Tell all about one run.")(info)
-app.command("list", cls=LightCommand, short_help="List the runs.")(list_runs)
-app.command(cls=LightCommand, short_help="Show what differs between runs.")(compare)
-app.command(cls=LightCommand, short_help="Show what a run has said, or follow it.")(logs)
-app.command(cls=LightCommand, short_help="Print what makes a shell complete words.")(completion)
+
+def build(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
+    """The command line, with all commands or only those that are needed."""
+    app = typer.Typer(
+        name="tsdia-run",
+        cls=LightGroup,
+        add_completion=False,  # completion.py is three times as fast
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # rich would double the time that --help takes
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="""Run a training script and keep everything about it: config, code, environment, logs, how it ended.
+
+        \b
+        tsdia-run new config.yml     start a run, in a directory that nothing can overwrite
+        tsdia-run resume runs/exp    go on from its newest whole checkpoint
+        tsdia-run info runs/exp      what happened, what is there, what to do next
+        """,
+    )
+    app.callback(invoke_without_command=True)(_global)
+    for name in names:
+        place, short_help = COMMANDS[name]
+        module, _, function = place.partition(".")
+        command = getattr(importlib.import_module(f"tsdia_run.cli.{module}"), function)
+        app.command(name, cls=LightCommand, short_help=short_help)(command)
+    return app
 
 
 def _show_version(is_asked: bool) -> None:
@@ -70,7 +78,6 @@ def _show_version(is_asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def _global(
     context: typer.Context,
     version: Annotated[
@@ -89,10 +96,13 @@ def main() -> None:
     cut = words.index("--") if "--" in words else len(words)
     ours, extra = words[:cut], words[cut + 1 :]
     if ours[:2] == ["completion", ASK]:
-        answer(app, ours[2:])
+        answer(tuple(COMMANDS), build, ours[2:])
         return
     is_debug = "--debug" in ours or bool(os.environ.get("TSDIA_RUN_OPT_DEBUG"))
     try:
+        command = next((word for word in ours if not word.startswith("-")), None)
+        # All of them for the overview, and to name the one that was meant.
+        app = build([command]) if command in COMMANDS else build()
         app(args=ours, prog_name="tsdia-run", obj=tuple(extra))
     except TsdiaRunError as error:
         _show(error, is_debug)
