@@ -94,7 +94,10 @@ def test_an_argument_that_only_may_name_a_checkpoint_is_a_warning(project: Path,
     assert "warning: --load names /nonexistent/x, which does not exist" in ended.err
 
 
-@pytest.mark.parametrize("value", ["latest", "auto", "true", "org/name", "s3://a/b/c", "$SCRATCH/x"])
+@pytest.mark.parametrize(
+    "value",
+    ["latest", "auto", "true", "org/name", "s3://a/b/c", "$SCRATCH/x", "team/project/model:v3", "models:/name/1"],
+)
 def test_what_is_no_path_is_left_to_the_script(project: Path, zygote: Zygote, value: str) -> None:
     (project / "train.py").write_text("")
     (project / "odd.yml").write_text(f"checkpoint: {{save_dir: runs/exp, resume: '{value}'}}\n")

@@ -34,6 +34,8 @@ def is_missing(value: str, folders: Iterable[Path]) -> bool:
 def _is_path(value: str, folders: Sequence[Path]) -> bool:
     if value.startswith(("/", "./", "../", "~/")) or value.lower().endswith(_WEIGHTS):
         return True
+    if ":" in value:  # an artifact of W&B (``team/project/model:v3``), or MLflow's ``models:/name/1``
+        return False
     parts = value.rstrip("/").split("/")
     is_below = len(parts) > 1 and any((folder / parts[0]).is_dir() for folder in folders)
     return is_below or len(parts) > 2 or (parse_name(Path(value)) is not None and not value.isdecimal())
