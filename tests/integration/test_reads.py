@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,10 @@ import pytest
 from tests.support.reading import Done, resume
 from tsdia_run.checkpoints import judge
 from tsdia_run.checkpoints.state_files import open_unnoticed
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.record import Attempt, State
 from tsdia_run.supervise.inotify import is_local
+from tsdia_run.supervise.reads import ReadWatch
 
 CHECKPOINTS = ("checkpoint-100", "checkpoint-200", "checkpoint-300")
 # Each begins a save into FOLDER, or of FILE.
@@ -109,10 +115,42 @@ def test_a_folder_of_a_checkpoint_is_protected_as_a_whole(folders: Path, way: st
     assert contents(folders) == before
 
 
-@pytest.mark.parametrize("way", WRITES)
+@pytest.mark.parametrize("way", [way for way in WRITES if way != "rename away"])
 def test_a_checkpoint_that_is_a_file_is_not_overwritten(file: Path, way: str) -> None:
     assert_refused(resume(file, "ckpt.pt", names("ckpt.pt") + WRITES[way]), "ckpt.pt", "ckpt.pt")
     assert (file / "ckpt.pt").read_bytes() == b"old"
+
+
+def test_a_checkpoint_may_be_moved_before_it_is_read(file: Path) -> None:
+    moves = f"{names('ckpt.pt')}os.rename(FILE, OUT + '/prev.pt')\n"
+    done = resume(file, "ckpt.pt", moves + "open(OUT + '/prev.pt', 'rb').read()\nopen(FILE, 'wb').write(b'new')")
+    assert (done.code, done.answer, (file / "prev.pt").read_bytes()) == (0, "read", b"old"), done.err
+
+
+def test_a_moved_checkpoint_that_was_not_read_is_not_overwritten_under_its_new_name(file: Path) -> None:
+    moves = f"{names('ckpt.pt')}os.rename(FILE, OUT + '/prev.pt')\nopen(FILE, 'wb').write(b'new')\n"
+    done = resume(file, "ckpt.pt", moves + "os.rename(FILE, OUT + '/prev.pt')")
+    assert done.code == 1
+    assert (file / "prev.pt").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("words", [["mv", "{tmp}", "{file}"], ["rm", "{file}"], ["cp", "{tmp}", "{file}"]])
+def test_what_a_child_program_overwrote_unread_is_warned_about(file: Path, words: list[str]) -> None:
+    """Nothing can stop it, but the record does not stay silent."""
+    script = (
+        f"import subprocess\ntmp = OUT + '/tmp'\nopen(tmp, 'w').write('new, and longer')\n"
+        f"subprocess.run([one.format(tmp=tmp, file=OUT + '/ckpt.pt') for one in {words!r}], check=True)\n"
+    )
+    layout = RunLayout(file)
+    attempt = Attempt(1, State.RUNNING, datetime.now(timezone.utc), "log", "host", checkpoint="ckpt.pt")
+    with ReadWatch(layout, attempt) as watch:
+        watch.start()
+        subprocess.run([sys.executable, "-c", f"OUT = {str(file)!r}\n{script}"], check=True)
+        watch.follow()
+        watch.finish()
+        assert watch.closing_warning() == (
+            "ckpt.pt was overwritten or removed, though the script did not read it to resume from it"
+        )
 
 
 @pytest.mark.parametrize("way", READS)

@@ -136,3 +136,16 @@ def test_another_run_inside_is_not_looked_into(tmp_path: Path) -> None:
     sharded(tmp_path / "inner" / "step_3")
     text(tmp_path / "inner" / "w.h5")
     assert checkpoints.survey(tmp_path) == checkpoints.Survey((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ckpt_3_rank0.pt", Kind.CHECKPOINT),
+        ("ckpt_3_rank1.pt", Kind.COMPANION),
+        ("ckpt_rank-12_3.pt", Kind.COMPANION),
+        ("frank1_ckpt_3.pt", Kind.CHECKPOINT),
+    ],
+)
+def test_the_first_ranks_file_stands_for_the_save(name: str, kind: Kind) -> None:
+    assert kinds.of_file(name) is kind

@@ -213,3 +213,9 @@ def test_a_single_file_is_judged_by_its_structure(tmp_path: Path, name: str, dam
 def test_formats_of_single_files(tmp_path: Path, name: str, content: bytes, state: Soundness) -> None:
     (tmp_path / name).write_bytes(content)
     assert judge(tmp_path / name).state is state
+
+
+def test_an_optimizer_alone_is_any_scripts(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint-3").mkdir()
+    made.torch_file(tmp_path / "checkpoint-3" / "optimizer.pt")
+    assert judge(tmp_path / "checkpoint-3").state is Soundness.UNVERIFIED

@@ -36,6 +36,8 @@ _STATE_JSON = r"(?:train(?:ing)?_)?state\.json"
 # transformers writes it beside weights also where it saves nothing else.
 ARGUMENTS = "training_args.bin"
 _RANK = r"rank|shard"
+# The part of another rank than the first, whose part stands for the save.
+_OTHER_RANK = r"(?:^|[^a-z])rank[-_]?0*[1-9]"
 _WEIGHTS_BIN = r"(?i).*(model|weights|lora|adapter|embeds|encoder|decoder|unet|vae).*\.bin"
 _EXPORT_WORDS = (
     r"(?:^|[^a-z])(?:ema|lora|adapters?|unet|vae|transformer|controlnet|(?:text|image)_?encoder(?:_\d)?|pretrained"
@@ -188,6 +190,8 @@ def of_file(name: str) -> Kind | None:
         return Kind.COMPANION
     if re.search(_EXPORT_FILE_WORDS, base):
         return Kind.EXPORT
+    if re.search(_OTHER_RANK, base):
+        return Kind.COMPANION
     is_named = text.endswith(_BUNDLES) and not _is_result(base) and _announces_file(Path(name), base)
     return Kind.CHECKPOINT if is_named or text.endswith(_WHOLE_STATES) else None
 

@@ -37,6 +37,7 @@ _BEFORE_RANDOM_STATES = re.compile(
 )
 # transformers' Trainer writes these (Trainer._save_checkpoint), and reads the last one first.
 _TRANSFORMERS = re.compile(r"optimizer\.pt|scheduler\.pt|rng_state(_\d+)?\.pth")
+_TRANSFORMERS_MODEL = re.compile(r"(pytorch_|adapter_)?model.*\.(safetensors|bin)|training_args\.bin")
 _TRAINER_STATE = "trainer_state.json"
 # A script's own model, which transformers does not write.
 _OWN_MODEL = re.compile(r"(?!optimizer|scheduler|scaler|rng_state).*\.(pt|pth|ckpt)")
@@ -58,7 +59,10 @@ def missing_file(paths: Collection[str]) -> str | None:
     if not paths:
         return "there is nothing in it"
     tops = {PurePosixPath(path).parts[0] for path in paths}
-    if any(_TRANSFORMERS.fullmatch(top) for top in tops) and not any(_OWN_MODEL.fullmatch(top) for top in tops):
+    marks = [top for top in tops if _TRANSFORMERS.fullmatch(top)]
+    # An optimizer alone may be any script's; with weights, a scheduler or random states it is of transformers.
+    is_transformers = len(marks) > 1 or (marks and any(_TRANSFORMERS_MODEL.fullmatch(top) for top in tops))
+    if is_transformers and not any(_OWN_MODEL.fullmatch(top) for top in tops):
         return None if _TRAINER_STATE in tops else f"{_TRAINER_STATE} is missing, which transformers resumes by"
     begun = any(_BEFORE_RANDOM_STATES.fullmatch(top) or _RANDOM_STATES.fullmatch(top) for top in tops)
     if begun and _LAST_WRITTEN not in tops:

@@ -23,7 +23,9 @@ from tsdia_run.rundir.layout import ReadsLayout, RunLayout
 from tsdia_run.rundir.record import Attempt
 from tsdia_run.supervise import inotify
 from tsdia_run.supervise.inotify import Event, Inotify
-from tsdia_run.supervise.opens import OTHER, READ, UNKNOWN, Opens
+from tsdia_run.supervise.opens import NOT_READ, OTHER, READ, UNKNOWN, Opens
+
+Stamp = tuple[int, int, int, int]
 
 # Far above any sharded state; each costs the kernel a kilobyte.
 _MAX_FILES = 20_000
@@ -44,6 +46,7 @@ class ReadWatch:
         self._checkpoint = layout.root / attempt.checkpoint if attempt.checkpoint else None
         self._opens = Opens()
         self._found: list[Path] = []
+        self._own: tuple[int, int] | None = None
         self._inotify: Inotify | None = None
         # By the number of the watch: None for the checkpoint itself, else the name of another one.
         self._watched: dict[int, str | None] = {}
@@ -54,6 +57,7 @@ class ReadWatch:
         self._published: str | None = None
         self._warnings_bytes = 0
         self._ended = UNKNOWN
+        self._stamps: dict[Path, Stamp | None] = {}
 
     def __enter__(self) -> ReadWatch:
         return self
@@ -70,6 +74,7 @@ class ReadWatch:
         try:
             self._make_folder()
             self._found = [one.path for one in checkpoints.find(self._run.root)]
+            self._own = _identity(self._checkpoint)
             write_bytes(self._layout.protected, self._protected(self._checkpoint), is_durable=False)
             self._inotify = Inotify()
             self._ours = self._inotify.watch(
@@ -116,13 +121,18 @@ class ReadWatch:
         # A rank may have seen what the watch could not.
         return READ if self._layout.noticed.exists() else self._ended
 
-    @property
-    def other_text(self) -> str:
-        """That another checkpoint of the run was read, as the ranks say it too."""
-        assert self._checkpoint is not None
+    def closing_warning(self) -> str | None:
+        """What is wrong with how the attempt used its checkpoint, once the watch has ended."""
+        if self._checkpoint is None:
+            return None
         name = os.path.relpath(self._checkpoint, self._run.root)
         name = str(self._checkpoint) if name.startswith("..") else name
-        return f"the script read {self._opens.other} instead of {name}, which it was told to resume from"
+        if self._ended == OTHER:  # as the ranks say it too
+            return f"the script read {self._opens.other} instead of {name}, which it was told to resume from"
+        # By a child program, say, whose writes no rank sees.
+        if self._ended == NOT_READ and any(_stamp(path) != before for path, before in self._stamps.items()):
+            return f"{name} was overwritten or removed, though the script did not read it to resume from it"
+        return None
 
     def new_warnings(self) -> tuple[str, ...] | None:
         """What the ranks have warned about, all of it; None where nothing was added since the last call."""
@@ -159,16 +169,16 @@ class ReadWatch:
             self._opens.is_sound = False
             return
         self._left -= len(files)
+        if name is None:
+            self._stamps = {path: _stamp(path) for path in files}
         for path in files:
             # Two checkpoints may share a file; it then counts for the one that is resumed from.
             self._watched.setdefault(self._inotify.watch(path, _FILE_EVENTS), name)
 
     def _watch_others(self) -> None:
-        assert self._checkpoint is not None
-        own = _identity(self._checkpoint)
         for path in self._found:
             with suppress(FileNotFoundError):  # just removed
-                if _identity(path) != own:
+                if _identity(path) != self._own:
                     self._watch(path, os.path.relpath(path, self._run.root))
 
     def _answer(self, source: Inotify) -> None:
@@ -225,6 +235,15 @@ class ReadWatch:
         if answer != self._published:
             write_bytes(self._layout.answer, os.fsencode(answer), is_durable=False)
             self._published = answer
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """What tells a file from the one that had its name; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _identity(path: Path) -> tuple[int, int]:

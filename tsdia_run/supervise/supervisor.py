@@ -25,7 +25,6 @@ from tsdia_run.supervise.hashing import Hashing
 from tsdia_run.supervise.job import Ended, Job
 from tsdia_run.supervise.keeper import RecordKeeper
 from tsdia_run.supervise.metrics import MetricsFollower
-from tsdia_run.supervise.opens import OTHER
 from tsdia_run.supervise.output import Event, Output
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.reads import ReadWatch
@@ -221,10 +220,11 @@ class Supervisor:
     def _conclude_reads(self) -> None:
         self._record_warnings()
         last, answer = self._keeper.run.last, self._reads.finish()
-        if answer == OTHER and not any(self._reads.other_text in text for text in last.warnings):
-            # No rank has told it: none came to a save that it matters to.
-            self._warnings.append(self._reads.other_text)
-            last = replace(last, warnings=(*last.warnings, self._reads.other_text))
+        warning = self._reads.closing_warning()
+        if warning is not None and not any(warning in text for text in last.warnings):
+            # No rank has told it: none came to a save that it matters to, or none saw the save.
+            self._warnings.append(warning)
+            last = replace(last, warnings=(*last.warnings, warning))
         self._keeper.record(replace(last, checkpoint_read=answer))
 
     def _ended(self, outcome: Outcome, words: LastWords) -> Ended:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Their first function writes a file that no audit event announces: module, function, the path's name and place.
 WRITERS = {"torch.serialization": ("save", "f", 1), "safetensors": ("serialize_file", "filename", 1)}
 
+_MOVED = "moved"
 _WRITES = os.O_WRONLY | os.O_RDWR
 _CREATES = os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Loaded by path: there is no __file__.
@@ -167,7 +168,9 @@ class Guard:
 
     def _refusal(self, place: str, doing: str, *, follows: bool) -> Exception | None:
         hit = self._hit(place, follows=follows, is_removal=not follows)
-        if hit is None or self._is_read():
+        # A file that is moved is not lost, may be read next, and stays protected under its new name.
+        is_moved_file = doing == _MOVED and hit is not None and hit.kind == "file" and _key(place) in self._protected
+        if hit is None or is_moved_file or self._is_read():
             return None
         return self._refuse(hit, doing)
 
@@ -275,7 +278,7 @@ If the script takes its state from elsewhere: set `hooks.checkpoints: false`."""
 def _renamed(args: tuple[Any, ...]) -> Iterator[tuple[Any, Any, str]]:
     source, target, source_folder, target_folder = args
     yield target, target_folder, "overwritten"
-    yield source, source_folder, "moved away"
+    yield source, source_folder, _MOVED
 
 
 def _removed(args: tuple[Any, ...]) -> Iterator[tuple[Any, Any, str]]:
