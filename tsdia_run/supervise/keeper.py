@@ -72,6 +72,9 @@ class RecordKeeper:
                     stacks.unlink()
 
     def _write(self) -> None:
+        if not self._is_taken and not self._claim.is_standing():
+            self._look_after_claim()  # never into the run that is there now; it writes where that is ours
+            return
         if self._is_taken:
             return
         was_behind, self._is_behind = self._is_behind, False
