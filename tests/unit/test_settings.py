@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tsdia_run.errors import ConfigError, Place, UsageError
-from tsdia_run.launch.project import project_layer
 from tsdia_run.settings import SETTINGS, Launcher, Layer, Setting, flags_layer, read_layer, resolve
+from tsdia_run.settings.from_files import project_layer
 
 ROOT = Path(__file__).parents[2]
 

@@ -52,11 +52,11 @@ def compare(
     import sys
     from datetime import datetime, timezone
 
-    from tsdia_run.cli.places import places
     from tsdia_run.errors import UsageError
     from tsdia_run.report.comparing import compare as differences
     from tsdia_run.report.comparing import side
     from tsdia_run.report.names import distinct, find_run
+    from tsdia_run.report.places import places
     from tsdia_run.report.status import look
     from tsdia_run.rundir.suggestions import list_runs
 

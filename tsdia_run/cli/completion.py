@@ -131,9 +131,9 @@ def _values(option: str, before: Sequence[str]) -> Iterable[str]:
 
 
 def _states() -> Iterable[str]:
-    from tsdia_run.rundir.record import State
+    from tsdia_run.report.rows import STATES
 
-    return [state.value for state in State]
+    return STATES
 
 
 def _columns() -> Iterable[str]:
@@ -144,9 +144,8 @@ def _columns() -> Iterable[str]:
 
 def _runs(typed: str) -> list[str]:
     """Names of runs; where a run's own path has been typed, its checkpoints."""
-    from tsdia_run.cli.places import places
     from tsdia_run.errors import TsdiaRunError
-    from tsdia_run.report.places import is_run, run_dirs
+    from tsdia_run.report.places import is_run, places, run_dirs
 
     folder = os.path.dirname(typed)
     if folder and is_run(os.path.expanduser(folder)):
@@ -161,9 +160,9 @@ def _runs(typed: str) -> list[str]:
 
 
 def _checkpoints_of(before: Sequence[str]) -> list[str]:
-    from tsdia_run.cli.places import places
     from tsdia_run.errors import TsdiaRunError
     from tsdia_run.report.names import find_run
+    from tsdia_run.report.places import places
 
     try:
         return _checkpoints(str(find_run(before[1], places())))
@@ -172,7 +171,6 @@ def _checkpoints_of(before: Sequence[str]) -> list[str]:
 
 
 def _checkpoints(run_dir: str) -> list[str]:
-    from tsdia_run.checkpoints import find
+    from tsdia_run.report.names import checkpoint_names
 
-    root = Path(run_dir).expanduser().absolute()
-    return [os.path.relpath(one.path, root) for one in find(root)]
+    return checkpoint_names(Path(run_dir).expanduser().absolute())

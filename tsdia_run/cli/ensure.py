@@ -40,27 +40,16 @@ def ensure(
     for config in sweep/*.yml; do tsdia-run ensure $config; done
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     # Imported here, so that --help starts light.
-    from tsdia_run.cli import start_again, start_new
-    from tsdia_run.cli.wanted import Wanted
-    from tsdia_run.launch.resumption import find_source, refuse_silent_start
-    from tsdia_run.rundir.layout import RunLayout
-    from tsdia_run.rundir.record import State
-    from tsdia_run.text import shown
+    from tsdia_run.cli import starting
+    from tsdia_run.cli.console import Console
+    from tsdia_run.workflow import ensure as workflow
+    from tsdia_run.workflow.request import NewRequest
 
-    wanted = Wanted.read(context, flags)
-    beginning = start_new.describe(wanted, config_file, run_dir, name)
-    layout = RunLayout(beginning.directory)
-    state = start_again.examine(wanted, beginning) if layout.record.is_file() else None
-    if state is None:
-        start_new.start(wanted, beginning, move_aside=False)
-        return
-    if state is State.COMPLETED:
-        if not wanted.is_dry_run:
-            start_again.record_ending(layout)
-        wanted.screen.note(f"{shown(layout.root)} has completed; there is nothing to do")
-        return
-    has_saved = start_again.has_saved(layout, beginning.settings)
-    if not has_saved:
-        refuse_silent_start(layout, wanted.typed, beginning.settings.checkpoints.pattern or None)
-    wish = start_again.Wish(from_scratch=not has_saved, replaces_args=True)
-    start_again.start(wanted, find_source(str(layout.root)), wish, beginning.section)
+    starting.refuse_lone_json(dry_run=dry_run, as_json=as_json)
+    console = Console(quiet, verbose)
+    start = starting.start_request(context, flags, assignments, detach=detach)
+    request = NewRequest(start, config_file, run_dir, name)
+    if dry_run:
+        starting.show(workflow.preview(request), console, as_json=as_json)
+    else:
+        starting.finish(workflow.start(request, console), console)

@@ -57,12 +57,12 @@ def info(
     import sys
     from datetime import datetime, timezone
 
-    from tsdia_run.cli.places import places
     from tsdia_run.errors import UsageError
     from tsdia_run.report.info import gather
     from tsdia_run.report.info_json import to_json
     from tsdia_run.report.info_page import page
     from tsdia_run.report.names import find_run
+    from tsdia_run.report.places import places
     from tsdia_run.report.status import look
 
     reading.prepare_output()
@@ -91,18 +91,17 @@ def _watch(run_dir: Path) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from tsdia_run.claim.liveness import Living
+    from tsdia_run.cli.console import die_of
     from tsdia_run.report.info import gather
     from tsdia_run.report.info_page import page
     from tsdia_run.report.status import look
-    from tsdia_run.supervise.signals import die_of
 
     console = Console()
 
     def frames() -> Iterator[tuple[list[Section], bool]]:
         while True:
             found = gather(look(run_dir))
-            yield page(found, datetime.now(timezone.utc)), found.sight.living is Living.NOTHING
+            yield page(found, datetime.now(timezone.utc)), not found.sight.is_living
             time.sleep(_WATCH_S)
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # so that the terminal gets its cursor back

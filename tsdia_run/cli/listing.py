@@ -88,8 +88,8 @@ def list_runs(
     import gc
     from datetime import datetime, timezone
 
-    from tsdia_run.cli.places import places
     from tsdia_run.report import columns as known
+    from tsdia_run.report.places import places
     from tsdia_run.report.rows import with_entrypoint
     from tsdia_run.report.text import DAMAGED
 
@@ -115,7 +115,7 @@ def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
         return
     from pathlib import Path
 
-    from tsdia_run.cli.say import say
+    from tsdia_run.cli.console import say
     from tsdia_run.report.text import DAMAGED
     from tsdia_run.rundir.suggestions import list_runs
     from tsdia_run.text import shown
@@ -169,7 +169,7 @@ def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime, *, is_u
     import shutil
     import sys
 
-    from tsdia_run.cli.say import say
+    from tsdia_run.cli.console import say
     from tsdia_run.report import columns as known
 
     if not rows:

@@ -77,10 +77,10 @@ def logs(
     tsdia-run logs exp -f
     tsdia-run logs exp --since 2h --grep 'loss.*nan'
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
-    from tsdia_run.cli.places import places
-    from tsdia_run.cli.say import say
+    from tsdia_run.cli.console import say
     from tsdia_run.report.logs import stream
     from tsdia_run.report.names import find_run
+    from tsdia_run.report.places import places
     from tsdia_run.report.status import look
 
     reading.prepare_output()
@@ -103,11 +103,10 @@ def logs(
 def _starts(sight: RunStatus, attempt: int | None, since: str | None, lines: int | None, follow: bool) -> list[Start]:
     from datetime import datetime
 
-    from tsdia_run.cli.say import say
+    from tsdia_run.cli.console import say
     from tsdia_run.errors import NotFoundError, UsageError
     from tsdia_run.report.logs import stream
     from tsdia_run.report.times import parse_since
-    from tsdia_run.rundir.record import LIVE
     from tsdia_run.rundir.suggestions import Suggestions
 
     logs = [log for log in stream.attempt_logs(sight) if attempt in (None, log.number)]
@@ -116,7 +115,7 @@ def _starts(sight: RunStatus, attempt: int | None, since: str | None, lines: int
         hint = Suggestions(sight.layout).info()
         raise NotFoundError(f"{sight.name} has no {what}", hint=f"What there is: {hint}")
     for log in logs:
-        if not log.is_there and not (sight.state in LIVE and log.number == sight.attempts[-1].number):
+        if not log.is_there and not (sight.is_live and log.number == sight.attempts[-1].number):
             say(f"the log of attempt {log.number} is gone: {log.live} was deleted")
     if since is not None and lines is not None:
         raise UsageError("--since and --lines are both given", hint="Keep the one that is meant.")

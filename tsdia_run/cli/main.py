@@ -14,8 +14,8 @@ import typer
 
 from tsdia_run import __version__
 from tsdia_run.cli.completion import ASK, answer
+from tsdia_run.cli.console import say
 from tsdia_run.cli.light import LightCommand, LightGroup
-from tsdia_run.cli.say import say
 from tsdia_run.errors import TsdiaRunError, UsageError
 
 _OVERVIEW = """\

@@ -94,21 +94,23 @@ def resume(
     tsdia-run resume runs/exp/checkpoint-epoch3-step900 --set training.lr=1e-5
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     # Imported here, so that --help starts light.
-    from pathlib import Path
+    from tsdia_run.cli import starting
+    from tsdia_run.cli.console import Console
+    from tsdia_run.workflow import resume as workflow
+    from tsdia_run.workflow.request import ResumeRequest
 
-    from tsdia_run import config
-    from tsdia_run.cli import asked, start_again
-    from tsdia_run.cli.places import run_path
-    from tsdia_run.cli.wanted import Wanted
-    from tsdia_run.launch.resumption import find_source
-
-    wanted = Wanted.read(context, flags)
-    document = None if config_file is None else config.read(Path(config_file))
-    wish = start_again.Wish(
+    starting.refuse_lone_json(dry_run=dry_run, as_json=as_json)
+    console = Console(quiet, verbose)
+    request = ResumeRequest(
+        starting.start_request(context, flags, assignments, detach=detach),
+        target,
         checkpoint=from_checkpoint,
         from_scratch=from_scratch,
         again=again,
-        allow=start_again.kinds(allow or ()),
-        config=document,
+        allow=workflow.allowed(allow or ()),
+        config_file=config_file,
     )
-    start_again.start(wanted, find_source(run_path(target)), wish, [asked.section_layer(document)])
+    if dry_run:
+        starting.show(workflow.preview(request), console, as_json=as_json)
+    else:
+        starting.finish(workflow.start(request, console), console)

@@ -29,9 +29,7 @@ def stop(target: Target, now: Now = False, quiet: options.Quiet = False, debug: 
     tsdia-run stop runs/exp --now
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     # Imported here, so that --help starts light.
-    from tsdia_run.cli.places import run_path
-    from tsdia_run.cli.screen import Screen
-    from tsdia_run.cli.stopping import carry_out
-    from tsdia_run.launch.resumption import find_source
+    from tsdia_run.cli.console import Console
+    from tsdia_run.workflow import stop as workflow
 
-    carry_out(find_source(run_path(target)), Screen(quiet, is_verbose=False), is_now=now)
+    workflow.stop(target, Console(quiet), is_now=now)

@@ -48,6 +48,16 @@ class RunStatus:
         return self.state.value if self.state else DAMAGED if self.trouble else UNKNOWN
 
     @property
+    def is_living(self) -> bool:
+        """Whether any process of it lives."""
+        return self.living is not Living.NOTHING
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its state is one of a run that has not ended."""
+        return self.state in LIVE
+
+    @property
     def attempts(self) -> tuple[Attempt, ...]:
         """All that the record knows of."""
         return self.run.attempts if self.run else ()

@@ -1,4 +1,4 @@
-"""The project file: ``tsdia-run.yml`` or ``[tool.tsdia-run]`` in pyproject.toml, found upward from a directory."""
+"""Settings in files: the config's own section, and the project file that is found upward from a directory."""
 
 from __future__ import annotations
 
@@ -6,17 +6,39 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tsdia_run.errors import ConfigError, Place
-from tsdia_run.settings import SETTINGS, Layer, Locate, kinds, read_layer
+from tsdia_run.settings import SECTION, SETTINGS, Layer, Locate, kinds, read_layer
+
+if TYPE_CHECKING:
+    from tsdia_run.config.document import Document
 
 FILE_NAME = "tsdia-run.yml"
 _TABLE = "tsdia-run"
 
 
+def section_layer(document: Document | None) -> Layer:
+    """What the config's own ``tsdia_run:`` section says.
+
+    Raises:
+        ConfigError: A setting is unknown or wrong.
+    """
+    section = document.find(SECTION) if document else None
+    if document is None or section is None:
+        return Layer("the config")
+
+    def locate(key: str) -> Place | None:
+        value = document.find(f"{SECTION}.{key}" if key else SECTION)
+        return value.place if value else None
+
+    return read_layer(document.source, section.plain, locate)
+
+
 def project_layer(cwd: Path) -> Layer:
-    """What the nearest project file says; its relative paths are relative to it.
+    """What the nearest project file says: ``tsdia-run.yml``, or ``[tool.tsdia-run]`` in pyproject.toml.
+
+    Its relative paths are relative to it.
 
     Raises:
         ConfigError: It can't be read, or a setting in it is unknown or wrong.
@@ -34,12 +56,12 @@ def project_layer(cwd: Path) -> Layer:
 
 
 def _from_yaml(path: Path) -> Layer:
-    from tsdia_run import config  # YAML takes 50 ms to load; not every project has such a file
+    from tsdia_run.config.source import read  # YAML takes 50 ms to load; not every project has such a file
 
     lines = path.read_bytes().splitlines()
     if all(not line.strip() or line.lstrip().startswith(b"#") for line in lines):
         return Layer(str(path))  # every setting in it is commented out
-    document = config.read(path)
+    document = read(path)
 
     def locate(key: str) -> Place | None:
         value = document.find(key) if key else None
