@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.checkpoints import Choice, ranks, rewinding
 from tsdia_run.claim import guard
 from tsdia_run.config import Document, keys
-from tsdia_run.errors import RunAliveError, RunDirectoryError, UsageError
+from tsdia_run.errors import RunDirectoryError, UsageError
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
 from tsdia_run.launch.changes import Change, Kind
 from tsdia_run.launch.plan import Plan
-from tsdia_run.launch.prepare import Provenance, Recorded
+from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.request import Request
 from tsdia_run.launch.resumption import Source
-from tsdia_run.outcome.exit_records import settle, settled
 from tsdia_run.report.names import run_path
-from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
-from tsdia_run.rundir.suggestions import Suggestions, Typed
+from tsdia_run.rundir.record import LIVE, Run, State
+from tsdia_run.rundir.suggestions import Typed
 from tsdia_run.settings import Layer, Settings, resolve
-from tsdia_run.settings.from_files import project_layer, section_layer
+from tsdia_run.settings.from_files import section_layer
 from tsdia_run.text import nearest, shown
 from tsdia_run.workflow.attempt import Prepared
+from tsdia_run.workflow.last_attempt import LastAttempt, claimed_run, last_attempt, without_resume
 from tsdia_run.workflow.preview import Preview, preview_of
 from tsdia_run.workflow.reporter import Reporter
 from tsdia_run.workflow.request import ResumeRequest
@@ -57,21 +54,6 @@ class Found:
 
 
 @dataclass(frozen=True)
-class _Last:
-    """What the run was until now.
-
-    Attributes:
-        run: Its record, with the ending that a dead supervisor could not write; None for one left by others.
-        recorded: What its last attempt was started with.
-        document: The config of its last attempt.
-    """
-
-    run: Run | None
-    recorded: Recorded | None
-    document: Document | None
-
-
-@dataclass(frozen=True)
 class _Ready:
     """An attempt that could be started.
 
@@ -84,7 +66,7 @@ class _Ready:
     """
 
     plan: Plan
-    last: _Last
+    last: LastAttempt
     choice: Choice
     provenance: Provenance
     changes: tuple[Change, ...]
@@ -151,7 +133,7 @@ def resume(found: Found, reporter: Reporter) -> Result:
     last_seen = layout.last_seen()
     with guard.claim_existing(layout.root) as claim:
         reporter.warn(*claim.warnings)
-        run = _claimed_run(found.source, ready.last.run, last_seen)
+        run = claimed_run(found.source, ready.last.run, last_seen)
         if found.source.run and found.source.run.state in LIVE and run.last.outcome:
             # Its supervisor was killed, so nobody has told it yet.
             reporter.note(f"attempt {run.last.number}: {run.state.value}: {run.last.outcome.reason}")
@@ -166,9 +148,9 @@ def resume(found: Found, reporter: Reporter) -> Result:
 def _ready(found: Found) -> _Ready:
     request, layout = found.request, found.source.layout
     guard.refuse_living(layout.root)
-    last = _last(found)
+    last = last_attempt(found.source, found.config)
     _refuse_completed(request, last.run, layout)
-    settings = resolve([request.start.settings, *found.section, *_settings_before(last, request.start.cwd)])
+    settings = resolve([request.start.settings, *found.section, *last.settings(request.start.cwd)])
     choice = _choose(found, last.run, settings)
     planned = _plan(found, last, settings, choice)
     redactor = Redactor.from_environment({**request.start.environ, **planned.command.environment})
@@ -185,24 +167,6 @@ def _tell(ready: _Ready, environ: Mapping[str, str], reporter: Reporter) -> None
     reporter.warn(*ready.plan.warnings, *(recorded.warnings(environ) if recorded else ()))
     for change in ready.changes:
         reporter.note(f"changed {change.kind.value}: {change.text}")
-
-
-def _settings_before(last: _Last, cwd: Path) -> tuple[Layer, ...]:
-    if last.recorded:
-        return (last.recorded.settings,)
-    return section_layer(last.document), project_layer(cwd)
-
-
-def _last(found: Found) -> _Last:
-    source, layout = found.source, found.source.layout
-    if source.run is None:
-        document = found.config or (config.read(layout.config) if layout.config.is_file() else None)
-        return _Last(None, None, document)
-    run = settled(source.run, layout, layout.last_seen())
-    attempt = layout.attempt(run.last.number)
-    is_adopted = not attempt.root.exists()
-    document = found.config or (config.read(attempt.config) if attempt.config.exists() else None)
-    return _Last(run, None if is_adopted else prepare.read_attempt(attempt), document)
 
 
 def _refuse_completed(request: ResumeRequest, run: Run | None, layout: RunLayout) -> None:
@@ -232,11 +196,11 @@ def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
     return choice
 
 
-def _plan(found: Found, last: _Last, settings: Settings, choice: Choice) -> Plan:
+def _plan(found: Found, last: LastAttempt, settings: Settings, choice: Choice) -> Plan:
     common, layout = found.request.start, found.source.layout
     document = last.document
     if choice.chosen is None and document is not None and found.config is None:
-        document = _without_resume(document, layout, settings)
+        document = without_resume(document, layout, settings)
     return plan.make(
         Request(
             document=document,
@@ -253,24 +217,11 @@ def _plan(found: Found, last: _Last, settings: Settings, choice: Choice) -> Plan
     )
 
 
-def _extra_args(found: Found, last: _Last) -> tuple[str, ...]:
+def _extra_args(found: Found, last: LastAttempt) -> tuple[str, ...]:
     given = found.request.start.extra_args
     if last.recorded is None or (found.replaces_args and given):
         return given
     return (*last.recorded.arguments(), *given)
-
-
-def _without_resume(document: Document, layout: RunLayout, settings: Settings) -> Document:
-    """The config of the last attempt with what a resume had set in it as it was at first."""
-    first = layout.attempt(0).config
-    original = config.read(first) if first.is_file() else None
-    key = keys.key_in(document, settings.resume_key, keys.RESUME_KEYS)
-    edits: list[config.Set | config.Remove] = []
-    for name in [*([key] if key else []), *keys.restore_keys(document, key), *settings.resume_set]:
-        if document.find(name) is not None:
-            value = original.find(name) if original else None
-            edits.append(config.Remove(name) if value is None else config.Set(name, value.plain))
-    return config.apply(document, edits).document
 
 
 def _changes(
@@ -305,33 +256,3 @@ def _refuse_unmeant(typed: Typed, found: Sequence[Change], allowed: frozenset[Ki
     raise UsageError(
         f"the checkpoint was written under something else:{told}", hint=f"If that is meant: {allowing.text()}"
     )
-
-
-def _claimed_run(source: Source, run: Run | None, last_seen: datetime | None) -> Run:
-    """The record as it is now that nobody else can write it."""
-    layout = source.layout
-    if run is None:
-        return _adopted(layout)
-    now = settle(record.read(layout.record), layout, last_seen)
-    if now.last.number != run.last.number:
-        raise RunAliveError(
-            f"another process just resumed {layout.root}", hint=f"Check it: {Suggestions(layout).info()}"
-        )
-    return now
-
-
-def _adopted(layout: RunLayout) -> Run:
-    """A record for what a training without tsdia-run left; its attempt is all that came before."""
-    began = datetime.fromtimestamp(layout.root.stat().st_mtime, tz=timezone.utc)
-    logs = sorted(layout.logs.glob("*.log")) if layout.logs.is_dir() else []
-    attempt = Attempt(
-        number=0,
-        state=State.LOST,
-        started_at=began,
-        log=os.path.relpath(logs[-1], layout.root) if logs else "",
-        host="",
-        ended_at=began,
-        outcome=Outcome(State.LOST, "it was started without tsdia-run"),
-    )
-    source = str(layout.config) if layout.config.is_file() else None
-    return Run(os.urandom(6).hex(), layout.root.name, began, source_config=source, attempts=(attempt,))
