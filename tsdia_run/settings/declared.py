@@ -75,7 +75,7 @@ class AccelerateSettings:
         "Use this Accelerate config file.",
         flag=Flag("--accelerate-config", "FILE", "fsdp.yaml"),
         example="accelerate.yaml",
-        words="Accelerate's default",
+        words="the one that `accelerate launch` finds",
     )
     num_processes: int | None = _setting(
         kinds.COUNT, "Start this many ranks.", flag=Flag("--num-processes", "N", "2"), example="2"
