@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.relay import Relay, concatenation, no_relay_left, write_all
-from tsdia_run.relay.logs import Log
-from tsdia_run.relay.parts import Parts, member
+from tsdia_run.relay.log import Log
+from tsdia_run.relay.log_parts import Parts, member
 
 __all__ = ["no_relay_left"]
 

@@ -82,7 +82,7 @@ def compare(
 
 
 def _show(tables: Sequence[Table]) -> None:
-    from tsdia_run.report.text import Section, aligned
+    from tsdia_run.report.formatting import Section, aligned
 
     reading.show(
         [Section(one.title, (*aligned([one.columns, *one.rows]), *([one.note] if one.note else []))) for one in tables]

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from tsdia_run.report.info import OnVerify
-    from tsdia_run.report.text import Section
+    from tsdia_run.report.formatting import Section
+    from tsdia_run.report.run_info import OnVerify
 
 _ENV = "TSDIA_RUN_OPT_"
 _WATCH_S = 2.0
@@ -57,11 +57,11 @@ def info(
     from datetime import datetime, timezone
 
     from tsdia_run.errors import UsageError
-    from tsdia_run.report.info import gather
     from tsdia_run.report.info_json import to_json
     from tsdia_run.report.info_page import page
     from tsdia_run.report.names import find_run
     from tsdia_run.report.places import places
+    from tsdia_run.report.run_info import gather
     from tsdia_run.report.status import look
 
     reading.prepare_output()
@@ -93,8 +93,8 @@ def _watch(run_dir: Path) -> None:
     from rich.live import Live
 
     from tsdia_run.cli.console import die_of
-    from tsdia_run.report.info import gather
     from tsdia_run.report.info_page import page
+    from tsdia_run.report.run_info import gather
     from tsdia_run.report.status import look
 
     console = Console()

@@ -86,9 +86,9 @@ def list_runs(
     from datetime import datetime, timezone
 
     from tsdia_run.report import columns as known
+    from tsdia_run.report.formatting import DAMAGED
     from tsdia_run.report.places import places
     from tsdia_run.report.rows import with_entrypoint
-    from tsdia_run.report.text import DAMAGED
 
     reading.prepare_output()
     gc.disable()  # nothing here makes cycles, and thousands of rows wake it again and again
@@ -113,7 +113,7 @@ def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
     from pathlib import Path
 
     from tsdia_run.cli.console import say
-    from tsdia_run.report.text import DAMAGED
+    from tsdia_run.report.formatting import DAMAGED
     from tsdia_run.rundir.suggestions import list_runs
     from tsdia_run.text import shown
 

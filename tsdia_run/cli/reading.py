@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from tsdia_run.report.text import Section
+    from tsdia_run.report.formatting import Section
 
 _ENV = "TSDIA_RUN_OPT_"
 

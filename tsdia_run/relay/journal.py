@@ -6,12 +6,12 @@ import json
 import os
 import time
 
-from tsdia_run.relay import progress
+from tsdia_run.relay import progress_bar
 from tsdia_run.relay.lines import LineModel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tsdia_run.relay.logs import Log
+    from tsdia_run.relay.log import Log
 
 _PROGRESS_S = 1.0
 _LOOK_AT_LINES = 8
@@ -97,7 +97,7 @@ class Journal:
         self._is_progress_due = False
         latest_first = sorted(range(len(self._models)), key=lambda stream: stream != self._latest)
         texts = [text for stream in latest_first for text in self._models[stream].last_texts(_LOOK_AT_LINES)]
-        bars = [bar for bar in map(progress.read, texts) if bar]
+        bars = [bar for bar in map(progress_bar.read, texts) if bar]
         if bars:
             self._bar = bars[0]
         latest = {"time": time.time(), **self._bar, "last_line": texts[0].strip()[:_LONGEST_LINE] if texts else ""}

@@ -16,10 +16,10 @@ import sys
 import termios
 import time
 
-from tsdia_run.relay.console import Console
+from tsdia_run.relay.console_sink import Console
 from tsdia_run.relay.journal import Clock, Journal
 from tsdia_run.relay.link import SupervisorLink
-from tsdia_run.relay.logs import Log
+from tsdia_run.relay.log import Log
 from tsdia_run.relay.terminal import Terminal, copy_size
 
 TYPE_CHECKING = False

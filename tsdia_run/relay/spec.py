@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tsdia_run.relay.logs import DEFAULT_MAX_BYTES
+from tsdia_run.relay.log import DEFAULT_MAX_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

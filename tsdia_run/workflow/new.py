@@ -12,9 +12,9 @@ from tsdia_run.claim import acquire
 from tsdia_run.config import Document, keys
 from tsdia_run.errors import UsageError
 from tsdia_run.launch import place, plan
+from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
-from tsdia_run.launch.request import Request
 from tsdia_run.rundir import catalog
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import Layer, Settings, resolve

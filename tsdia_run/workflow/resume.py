@@ -13,10 +13,10 @@ from tsdia_run.config import Document, keys
 from tsdia_run.errors import RunDirectoryError, UsageError
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
+from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.changes import Change, Kind
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
-from tsdia_run.launch.request import Request
 from tsdia_run.launch.resumption import Source
 from tsdia_run.report.names import run_path
 from tsdia_run.rundir.layout import RunLayout

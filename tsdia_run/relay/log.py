@@ -12,7 +12,7 @@ import errno
 import os
 import time
 
-from tsdia_run.relay.parts import Parts, start_compressing
+from tsdia_run.relay.log_parts import Parts, start_compressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
