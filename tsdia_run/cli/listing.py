@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tsdia_run.report.columns import Column
     from tsdia_run.report.places import Places
-    from tsdia_run.report.rows import Row
+    from tsdia_run.report.rows import RunRow
 
 _ENV = "TSDIA_RUN_OPT_"
 _MOST_DAMAGED = 5
@@ -110,7 +110,7 @@ def list_runs(
     _tell_damaged([row for row in rows if row.state == DAMAGED], roots or ())
 
 
-def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
+def _tell_damaged(damaged: Sequence[RunRow], roots: Sequence[str]) -> None:
     if not damaged:
         return
     from pathlib import Path
@@ -127,7 +127,7 @@ def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
         say(f"… and {len(damaged) - _MOST_DAMAGED} more: {command}")
 
 
-def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[Row]:
+def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[RunRow]:
     from datetime import datetime
 
     from tsdia_run.report.rows import in_states, rows, since_then
@@ -141,7 +141,7 @@ def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> l
     return list(found)
 
 
-def _write_json(rows: Sequence[Row]) -> None:
+def _write_json(rows: Sequence[RunRow]) -> None:
     import json
     import sys
 
@@ -150,7 +150,7 @@ def _write_json(rows: Sequence[Row]) -> None:
     sys.stdout.write(json.dumps(to_json(rows), check_circular=False) + "\n")
 
 
-def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
+def _write_csv(rows: Sequence[RunRow], columns: Sequence[Column]) -> None:
     import csv
     import sys
 
@@ -164,7 +164,7 @@ def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
         writer.writerow([visible(value) if isinstance(value, str) else value for value in values])
 
 
-def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime, *, is_usual: bool) -> None:
+def _show(rows: Sequence[RunRow], columns: Sequence[Column], now: datetime, *, is_usual: bool) -> None:
     """For people. On a terminal the states have colours, and the last of the usual columns give way to its width."""
     import shutil
     import sys

@@ -56,7 +56,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ended:
+class JobResult:
     """What is left to tell.
 
     Attributes:

@@ -50,7 +50,7 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
     )
 
 
-def _until_decided(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> job.Ended:
+def _until_decided(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> job.JobResult:
     restarts = prepared.plan.request.settings.restarts
     ended = carry_out(prepared, reporter, on_started)
     if restarts.max == 0:
@@ -74,7 +74,7 @@ def _until_decided(prepared: Prepared, reporter: Reporter, on_started: Callable[
     return ended
 
 
-def _tried(plan: Plan, ended: job.Ended) -> Tried:
+def _tried(plan: Plan, ended: job.JobResult) -> Tried:
     last, words = ended.run.last, ended.words
     assert last.outcome is not None  # it has ended
     own = [one for one in checkpoints.find(plan.request.run_dir) if _is_of(one.path, last)]

@@ -14,7 +14,7 @@ from tsdia_run.errors import RunDirectoryError, UsageError
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
 from tsdia_run.launch.attempt_request import Request
-from tsdia_run.launch.changes import Change, Kind
+from tsdia_run.launch.changes import Change, ChangeKind
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.resumption import Source
@@ -72,13 +72,13 @@ class _Ready:
     changes: tuple[Change, ...]
 
 
-def allowed(words: Sequence[str]) -> frozenset[Kind]:
+def allowed(words: Sequence[str]) -> frozenset[ChangeKind]:
     """The changes that words name.
 
     Raises:
         UsageError: A word names none.
     """
-    known = {kind.value: kind for kind in Kind}
+    known = {kind.value: kind for kind in ChangeKind}
     unknown = next((word for word in words if word not in known), None)
     if unknown is not None:
         near = nearest(unknown, known)
@@ -189,7 +189,7 @@ def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
         request.checkpoint,
         superseded,
         settings.checkpoints.pattern,
-        allows_weights=Kind.WEIGHTS in request.allow,
+        allows_weights=ChangeKind.WEIGHTS in request.allow,
     )
     if choice.chosen is None:
         raise resumption.none_whole(source, choice.skipped, request.start.typed)
@@ -247,7 +247,7 @@ def expected_changes(planned: Plan) -> list[str]:
     return keys.keys_set_at_start(document, settings.run_dir_key, settings.resume_key, settings.resume_set)
 
 
-def _refuse_unmeant(typed: Typed, found: Sequence[Change], allowed: frozenset[Kind]) -> None:
+def _refuse_unmeant(typed: Typed, found: Sequence[Change], allowed: frozenset[ChangeKind]) -> None:
     unmeant = [change for change in found if change.needs_consent and change.kind not in allowed]
     if not unmeant:
         return
