@@ -17,7 +17,7 @@ from tsdia_run.checkpoints.walking import Folder, listing, walk
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.layout import OWN_NAMES
 
-__all__ = ["Checkpoint", "FoundCheckpoint", "Survey", "aside", "find", "in_order", "kind_of", "survey", "unrecognised"]
+__all__ = ["Checkpoint", "FoundCheckpoint", "Survey", "aside", "find", "in_order", "kind_of", "survey"]
 
 _ASIDE_SUFFIX = ".saving"
 _TRACKERS = frozenset({"wandb", "tensorboard", "mlruns", "mlartifacts", "__pycache__"})
@@ -148,11 +148,6 @@ def survey(run_dir: Path, patterns: Sequence[str] | None = None) -> Survey:
 def find(run_dir: Path, patterns: Sequence[str] | None = None) -> tuple[Checkpoint, ...]:
     """The checkpoints of a run, the oldest first."""
     return survey(run_dir, patterns).checkpoints
-
-
-def unrecognised(run_dir: Path, patterns: Sequence[str] | None = None) -> tuple[Path, ...]:
-    """The files with a weight suffix that are neither a checkpoint nor an export, nor a part of one."""
-    return survey(run_dir, patterns).unrecognised
 
 
 def kind_of(path: Path) -> EntryKind | None:

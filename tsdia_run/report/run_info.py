@@ -9,7 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, Soundness, best, files, rewinding
+from tsdia_run.checkpoints import Checkpoint, Soundness, best, files
+from tsdia_run.checkpoints.superseded import superseded_now
 from tsdia_run.claim import owner
 from tsdia_run.claim.liveness import Living
 from tsdia_run.files.fields import read_object
@@ -207,7 +208,7 @@ def _checkpoints(
     sight: RunStatus, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
 ) -> tuple[CheckpointInfo, ...]:
     root = sight.layout.root
-    behind = rewinding.superseded(sight.run, sight.layout) if sight.run else frozenset()
+    behind = superseded_now(sight.run, sight.layout) if sight.run else frozenset()
     target = best.target(sight.layout.best)
     return tuple(_checkpoint(root, one, metric, verify, behind, target) for one in found)
 
@@ -232,7 +233,7 @@ def _checkpoint(
         epoch=one.epoch,
         metric=(written.metrics or {}).get(metric) if written and metric else None,
         size_bytes=written.size_bytes if written and verdict.is_usable else files.size_bytes(path),
-        saved_at=written.saved_at if written else rewinding.saved_at(path),
+        saved_at=written.saved_at if written else files.saved_at(path),
         soundness=verdict.state,
         reason=verdict.reason,
         is_hashed=verdict.is_hashed,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import config
-from tsdia_run.checkpoints import Choice, ranks, rewinding
+from tsdia_run.checkpoints import Choice
+from tsdia_run.checkpoints.superseded import beyond, superseded_now
+from tsdia_run.checkpoints.verdict import is_sharded, world_size
 from tsdia_run.claim import guard
 from tsdia_run.config import Document, keys
 from tsdia_run.errors import RunDirectoryError, UsageError
@@ -138,7 +140,7 @@ def resume(found: Found, reporter: Reporter) -> Result:
             # Its supervisor was killed, so nobody has told it yet.
             reporter.note(f"attempt {run.last.number}: {run.state.value}: {run.last.outcome.reason}")
         patterns = ready.plan.request.settings.checkpoints.pattern
-        superseded = rewinding.beyond(layout, ready.plan.request.checkpoint, patterns)
+        superseded = beyond(layout, ready.plan.request.checkpoint, patterns)
         if superseded:
             reporter.note(f"kept, but no longer counted: {', '.join(superseded)}")
         prepared = Prepared(ready.plan, claim, run, ready.provenance, superseded)
@@ -181,7 +183,7 @@ def _refuse_completed(request: ResumeRequest, run: Run | None, layout: RunLayout
 
 def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
     source, request = found.source, found.request
-    superseded = rewinding.superseded(run, source.layout) if run else frozenset()
+    superseded = superseded_now(run, source.layout) if run else frozenset()
     if request.from_scratch and request.checkpoint is None and source.named is None:
         return Choice(None, ())
     choice = resumption.choose(
@@ -232,10 +234,10 @@ def _changes(
     path, written = choice.chosen.path, choice.chosen.manifest
     attempt = written.attempt if written and written.run_id == run.run_id else run.last.number
     return changes.compare(
-        snapshot.recorded(planned.layout.attempt(attempt), ranks.world_size(path, written)),
+        snapshot.recorded(planned.layout.attempt(attempt), world_size(path, written)),
         snapshot.present(planned, provenance, redactor),
         expected=expected_changes(planned),
-        is_sharded=ranks.is_sharded(path),
+        is_sharded=is_sharded(path),
     )
 
 
