@@ -19,7 +19,7 @@ from tsdia_run.text import duration
 _MOST_BETWEEN_LOOKS_S = 5.0
 
 
-class Phase(Enum):
+class Activity(Enum):
     """The phase that a training is in."""
 
     START = "start"
@@ -41,9 +41,9 @@ class Patience:
     start_s: float
     save_s: float
 
-    def limit_s(self, phase: Phase) -> float:
+    def limit_s(self, phase: Activity) -> float:
         """Return the timeout of a phase."""
-        return {Phase.START: self.start_s, Phase.TRAINING: self.training_s, Phase.SAVE: self.save_s}[phase]
+        return {Activity.START: self.start_s, Activity.TRAINING: self.training_s, Activity.SAVE: self.save_s}[phase]
 
     @property
     def least_s(self) -> float:
@@ -95,7 +95,7 @@ class HangWatch:
         phase = self._phase()
         if self._silent_s < self._patience.limit_s(phase):
             return None
-        during = {Phase.START: " since the start", Phase.TRAINING: "", Phase.SAVE: " while it saved"}[phase]
+        during = {Activity.START: " since the start", Activity.TRAINING: "", Activity.SAVE: " while it saved"}[phase]
         return f"hung: no output, metrics or checkpoint for {duration(self._silent_s)}{during}"
 
     def _look_for_signs(self) -> tuple[object, ...]:
@@ -108,16 +108,16 @@ class HangWatch:
             _stamp(layout.checkpoints),
         )
 
-    def _phase(self) -> Phase:
+    def _phase(self) -> Activity:
         has_saved = False
         since_s = self._attempt.started_at.timestamp()
         root = self._layout.root
         for path in (*(one.path for one in checkpoints.find(root)), *checkpoints.written_aside(root)):
             with suppress(OSError, DamagedRunError):
                 if any(mark.attempt == self._attempt.number for mark in checkpoints.unfinished(path)):
-                    return Phase.SAVE
+                    return Activity.SAVE
                 has_saved |= path.stat().st_mtime >= since_s
-        return Phase.TRAINING if has_saved or _stamp(self._layout.metrics) != self._metrics else Phase.START
+        return Activity.TRAINING if has_saved or _stamp(self._layout.metrics) != self._metrics else Activity.START
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

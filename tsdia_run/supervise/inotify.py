@@ -29,7 +29,7 @@ _LOCAL = {
 
 
 @dataclass(frozen=True)
-class Event:
+class FileEvent:
     """An event of a watched file or directory.
 
     Attributes:
@@ -75,7 +75,7 @@ class Inotify:
             raise OSError(number, os.strerror(number))
         return result
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[FileEvent]:
         """Return all pending events, in order."""
         while True:
             try:
@@ -86,7 +86,7 @@ class Inotify:
             while at < len(data):
                 watch, mask, _, name_bytes = _HEAD.unpack_from(data, at)
                 at += _HEAD.size
-                yield Event(watch, mask, os.fsdecode(data[at : at + name_bytes].rstrip(b"\0")))
+                yield FileEvent(watch, mask, os.fsdecode(data[at : at + name_bytes].rstrip(b"\0")))
                 at += name_bytes
 
     def close(self) -> None:

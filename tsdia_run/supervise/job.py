@@ -56,7 +56,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ended:
+class JobResult:
     """The result of an attempt.
 
     Attributes:

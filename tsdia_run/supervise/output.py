@@ -30,7 +30,7 @@ _RESTARTED = "the relay was killed and restarted; the log has a marker there"
 
 
 @dataclass(frozen=True)
-class Event:
+class RelayEvent:
     """An event from the relay."""
 
     kind: str
@@ -39,7 +39,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Ends:
+class Streams:
     """The standard streams of the training.
 
     Attributes:
@@ -115,7 +115,7 @@ class Output:
             os.close(events_write)
         self._control, self.events, self._partial = control, events, b""
 
-    def keep_alive(self) -> list[Event]:
+    def keep_alive(self) -> list[RelayEvent]:
         """Start another relay if the last one was killed.
 
         Returns:
@@ -132,9 +132,9 @@ class Output:
             return found  # no process or memory available; the next call tries again
         for fd in old:
             os.close(fd)
-        return [*found, Event("warning", _RESTARTED)]
+        return [*found, RelayEvent("warning", _RESTARTED)]
 
-    def read_events(self) -> list[Event]:
+    def read_events(self) -> list[RelayEvent]:
         """Return the relay's events since the last call."""
         try:
             data = os.read(self.events, 65536)
@@ -142,7 +142,7 @@ class Output:
             return []
         *lines, self._partial = (self._partial + data).split(b"\n")
         found = [json.loads(line) for line in lines]
-        return [Event(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
+        return [RelayEvent(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
 
     def bytes_read(self) -> int:
         """Return how much the relay has read so far; grows with all output of the training."""
@@ -152,7 +152,7 @@ class Output:
             return -1
         return int(counters.split()[1])
 
-    def suspend(self) -> list[Event]:
+    def suspend(self) -> list[RelayEvent]:
         """Give the terminal back to the shell; return when the relay has done so."""
         self._tell(suspend=True)
         return self._wait_for("suspended", _SUSPEND_S)
@@ -161,7 +161,7 @@ class Output:
         """Take the terminal again."""
         self._tell(resume=True)
 
-    def drain(self) -> list[Event]:
+    def drain(self) -> list[RelayEvent]:
         """Wait until all output is in the log, and on the console if it takes it; call it after the training ended."""
         found = self.keep_alive()
         self._tell(drain=DRAIN_S)
@@ -188,9 +188,9 @@ class Output:
         with suppress(OSError):
             os.write(self._control, json.dumps(order).encode() + b"\n")
 
-    def _wait_for(self, kind: str, limit_s: float) -> list[Event]:
+    def _wait_for(self, kind: str, limit_s: float) -> list[RelayEvent]:
         """Collect events until one of a kind, or until the relay has ended or the time limit has passed."""
-        deadline_s, found = time.monotonic() + limit_s, list[Event]()
+        deadline_s, found = time.monotonic() + limit_s, list[RelayEvent]()
         while time.monotonic() < deadline_s:
             found += self.read_events()
             if any(event.kind == kind for event in found) or self._relay.poll() is not None:
@@ -199,12 +199,12 @@ class Output:
         return found
 
 
-def _open_pipes() -> tuple[Ends, tuple[int, ...]]:
+def _open_pipes() -> tuple[Streams, tuple[int, ...]]:
     (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe()
-    return Ends(None, out_write, err_write, is_terminal=False), (out_read, err_read)
+    return Streams(None, out_write, err_write, is_terminal=False), (out_read, err_read)
 
 
-def _open_terminal() -> tuple[Ends, tuple[int, ...]]:
+def _open_terminal() -> tuple[Streams, tuple[int, ...]]:
     master, slave = os.openpty()
     with suppress(OSError):
         # Set the size before the training reads it; the relay handles later changes.
@@ -213,7 +213,7 @@ def _open_terminal() -> tuple[Ends, tuple[int, ...]]:
     modes = termios.tcgetattr(slave)
     modes[_OFLAG] &= ~termios.OPOST
     termios.tcsetattr(slave, termios.TCSANOW, modes)
-    return Ends(slave if os.isatty(0) else None, slave, slave, is_terminal=True), (master,)
+    return Streams(slave if os.isatty(0) else None, slave, slave, is_terminal=True), (master,)
 
 
 def _users_terminal() -> dict[str, object] | None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tsdia_run.claim.processes import members
-from tsdia_run.supervise.output import Ends
+from tsdia_run.supervise.output import Streams
 
 # The signal that the bootstrap registers with faulthandler.
 STACKS_SIGNAL = 40
@@ -34,7 +34,7 @@ class TrainingProcess:
 
     @classmethod
     def start(
-        cls, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], ends: Ends, keep: int
+        cls, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], ends: Streams, keep: int
     ) -> TrainingProcess:
         """Start the training in a session of its own, so that it gets a Ctrl-C only once, from the supervisor.
 

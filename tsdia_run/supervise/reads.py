@@ -22,7 +22,7 @@ from tsdia_run.outcome import refusals
 from tsdia_run.rundir.layout import ReadsLayout, RunLayout
 from tsdia_run.rundir.record import Attempt
 from tsdia_run.supervise import inotify
-from tsdia_run.supervise.inotify import Event, Inotify
+from tsdia_run.supervise.inotify import FileEvent, Inotify
 from tsdia_run.supervise.opens import NOT_READ, OTHER, READ, UNKNOWN, Opens
 
 Stamp = tuple[int, int, int, int]
@@ -192,7 +192,7 @@ class ReadWatch:
             is_open = self._wake[0] not in ready
             self._take(list(source.events()))
 
-    def _take(self, events: Sequence[Event]) -> None:
+    def _take(self, events: Sequence[FileEvent]) -> None:
         for event in events:
             self._note(event)
         try:
@@ -204,7 +204,7 @@ class ReadWatch:
                 with suppress(OSError):
                     os.unlink(self._layout.root / event.name)
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: FileEvent) -> None:
         if event.mask & inotify.OVERFLOW:
             self._opens.is_sound = False
         elif event.watch == self._ours:
@@ -212,7 +212,7 @@ class ReadWatch:
         elif event.watch in self._watched:
             self._note_file(event)
 
-    def _note_file(self, event: Event) -> None:
+    def _note_file(self, event: FileEvent) -> None:
         if event.mask & inotify.OPEN:
             self._opens.opened(event.watch, self._watched[event.watch])
         elif event.mask & (inotify.MODIFY | inotify.CLOSE_WRITE):

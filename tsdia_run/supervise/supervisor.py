@@ -22,10 +22,10 @@ from tsdia_run.rundir.record import Outcome, State
 from tsdia_run.supervise import evidence, memory, process
 from tsdia_run.supervise.hang import HangWatch
 from tsdia_run.supervise.hashing import Hashing
-from tsdia_run.supervise.job import Ended, Job
+from tsdia_run.supervise.job import Job, JobResult
 from tsdia_run.supervise.keeper import RecordKeeper
 from tsdia_run.supervise.metrics_follower import MetricsFollower
-from tsdia_run.supervise.output import Event, Output
+from tsdia_run.supervise.output import Output, RelayEvent
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.reads import ReadWatch
 from tsdia_run.supervise.signals import SignalPipe
@@ -53,7 +53,7 @@ class Supervisor:
         self._reads = ReadWatch(self._layout, job.run.last)
         self._hung: str | None = None
 
-    def supervise(self) -> Ended:
+    def supervise(self) -> JobResult:
         """Run the attempt to its end; never raises for what the training or the disk does."""
         with SignalPipe() as signals, self._reads:
             self._signals = signals
@@ -202,14 +202,14 @@ class Supervisor:
         if names:
             self._warnings.append(f"ended leftover processes of the training: {', '.join(sorted(set(names)))}")
 
-    def _listen(self, events: Iterable[Event]) -> None:
+    def _listen(self, events: Iterable[RelayEvent]) -> None:
         for event in events:
             if event.kind == "warning":
                 self._warnings.append(event.text)
             elif event.is_cut:
                 self._warnings.append("another process keeps the training's output open; later output is not logged")
 
-    def _conclude(self, end: RankEnd) -> Ended:
+    def _conclude(self, end: RankEnd) -> JobResult:
         found = evidence.gather(self._layout, self._attempt, end, self._job.is_delegated)
         found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict())
         self._warnings += self._metrics.finish()
@@ -227,7 +227,7 @@ class Supervisor:
             last = replace(last, warnings=(*last.warnings, warning))
         self._keeper.record(replace(last, checkpoint_read=answer))
 
-    def _ended(self, outcome: Outcome, words: LastWords) -> Ended:
+    def _ended(self, outcome: Outcome, words: LastWords) -> JobResult:
         now = datetime.now(timezone.utc)
         self._listen(self._output.drain())
         last = self._keeper.run.last
@@ -235,7 +235,7 @@ class Supervisor:
         self._output.finish(visible(f"[tsdia-run: {outcome.state.value} after {lasted}: {outcome.reason}]"))
         self._keeper.measure()
         self._keeper.record(record.ended(last, outcome, now))
-        return Ended(self._keeper.run, self._stopping.stop, (*self._warnings, *self._keeper.warnings), words)
+        return JobResult(self._keeper.run, self._stopping.stop, (*self._warnings, *self._keeper.warnings), words)
 
     def _header(self) -> str:
         run, last = self._job.run, self._job.run.last
