@@ -113,7 +113,8 @@ def test_a_detached_run_goes_on_without_its_terminal_and_can_be_stopped(project:
     shell.expect("follow it: tsdia-run logs -f runs/exp")
     shell.expect("stop it:   tsdia-run stop runs/exp")
     shell.expect("code 0")
-    wait_until(lambda: "ready" in log_of(project / "runs/exp"))
+    logs = project / "runs/exp/logs"
+    wait_until(lambda: any("ready" in log.read_text() for log in logs.glob("*.log")))
     shell.close(force=True)  # the terminal is gone, and SIGHUP with it
     run_dir = project / "runs/exp"
     assert record_of(run_dir)["state"] == "running"

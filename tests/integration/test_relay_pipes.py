@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.relay import MAIN, Relay, no_relay_left, read_all, write_all
 
 __all__ = ["no_relay_left"]
@@ -182,6 +184,7 @@ def test_a_process_that_holds_the_pipe_open_is_waited_for_until_the_deadline(tmp
     relay.close_sources()
 
 
+@pytest.mark.lean
 def test_memory_stays_flat_for_a_line_without_end_random_bytes_and_a_flood(tmp_path: Path) -> None:
     relay = Relay(tmp_path, console=False, settings={"max_bytes": 1 << 40})
     noise = os.urandom(1 << 20)
@@ -249,6 +252,7 @@ def test_lines_begin_with_the_time_at_which_they_began(tmp_path: Path) -> None:
     assert times[-2] - times[1] <= 1 <= times[-1] - times[-2]
 
 
+@pytest.mark.lean
 def test_it_needs_no_installed_package_and_imports_little() -> None:
     code = (
         f"import sys; sys.argv = ['x']; main = {str(MAIN)!r};"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 from typer.models import OptionInfo
@@ -108,10 +108,10 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     Args:
         command: Has a parameter ``flags``, which gets what was given as a ``Layer``.
     """
-    hints = get_type_hints(command, include_extras=True)
+    # Not get_type_hints: with a default of None, that of Python 3.10 hides what Annotated carries.
     own = [
-        parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in inspect.signature(command).parameters.values()
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in inspect.signature(command, eval_str=True).parameters.values()
         if parameter.name != "flags"
     ]
     # The command's own options, those of one run, are the last in its help.
