@@ -14,9 +14,10 @@ import pytest
 
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import git as code
-from tsdia_run.provenance.code_changes import MAX_FILE_BYTES, MAX_TRACKED_BYTES, MAX_UNTRACKED_FILES, LeftOut
+from tsdia_run.provenance.code_changes import MAX_FILE_BYTES, MAX_TRACKED_BYTES, MAX_UNTRACKED_FILES
 from tsdia_run.provenance.environment import capture_environment
-from tsdia_run.provenance.git import MAX_NAMES, CodeState, capture_code
+from tsdia_run.provenance.git import MAX_NAMES, capture_code
+from tsdia_run.rundir.code_state import CodeState, LeftOut
 
 PLAIN = Redactor(())
 WHO = ("-c", "user.name=a", "-c", "user.email=a@b")

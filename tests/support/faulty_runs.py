@@ -12,7 +12,7 @@ from tests.support.command import lines_of, record_of
 from tests.support.zygote import Ended, Zygote
 from tsdia_run.claim import live_check
 from tsdia_run.errors import RunAliveError
-from tsdia_run.outcome.exit_records import settled
+from tsdia_run.outcome.settle import settled
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import State

@@ -25,7 +25,7 @@ ALLOWED = {
     "settings": {"config", "errors", "text", "patterns"},
     "config": {"errors", "text"},
     "rundir": {"files", "errors", "text"},
-    "provenance": {"files", "text"},
+    "provenance": {"rundir", "files", "text"},
     "checkpoints": {"rundir", "files", "errors", "text", "patterns"},
     "claim": {"checkpoints", "rundir", "files", "errors", "text"},
     "outcome": {"checkpoints", "rundir", "files", "text"},

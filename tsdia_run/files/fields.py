@@ -60,6 +60,11 @@ class Fields:
         except ValueError:
             return None
 
+    def lenient_texts(self, name: str) -> tuple[str, ...] | None:
+        """A list of texts that nothing depends on; None where it is missing or no list."""
+        value = self.lenient(name, list)
+        return None if value is None else tuple(map(str, value))
+
     def lenient_time(self, name: str) -> datetime | None:
         """A time that nothing depends on; None where it is missing or not usable."""
         try:

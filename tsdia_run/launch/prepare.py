@@ -5,25 +5,27 @@ from __future__ import annotations
 import dataclasses
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsdia_run.checkpoints.patterns_file import store_patterns
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
-from tsdia_run.files.atomic import write_bytes, write_json
-from tsdia_run.files.fields import Fields, parse_json, read_bounded
+from tsdia_run.files.atomic import write_bytes
+from tsdia_run.files.fields import Fields
 from tsdia_run.files.redaction import REDACTED, Redactor
 from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
+from tsdia_run.rundir import command_record
+from tsdia_run.rundir.command_record import CommandRecord
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.settings import Layer, Settings, read_layer
 from tsdia_run.text import count, shell
 
 if TYPE_CHECKING:
-    from tsdia_run.provenance.environment import EnvironmentState
-    from tsdia_run.provenance.git import CodeState
+    from tsdia_run.rundir.code_state import CodeState
+    from tsdia_run.rundir.environment_state import EnvironmentState
 
 # Settings that are command lines, which may have a secret in them.
 _ARGUMENTS = ("args", "resume_args")
@@ -31,8 +33,6 @@ _MAX_FILTERED = 5
 # A directory without git is no fault.
 _WITHOUT_GIT = ("not in a git repository", "git is not installed")
 _DUBIOUS = re.compile(r"dubious ownership in repository at '(.*)'")
-# Linux starts no program with more arguments and variables than some 2 MiB.
-_MAX_COMMAND_BYTES = 16 * 1024 * 1024
 
 
 def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> None:
@@ -55,7 +55,7 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
         _write_config(attempt, plan)
     if plan.accelerate_config is not None:
         write_bytes(attempt.accelerate_config, plan.accelerate_config.read_bytes())
-    write_json(attempt.command, _command(plan, redactor, environment))
+    command_record.write(attempt, _command(plan, redactor, environment))
 
 
 def _write_config(attempt: AttemptLayout, plan: Plan) -> None:
@@ -72,21 +72,20 @@ def _write_config(attempt: AttemptLayout, plan: Plan) -> None:
         write_bytes(kept, plan.references[file], is_durable=False)
 
 
-def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> dict[str, object]:
+def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> CommandRecord:
     request = plan.request
-    return {
-        "schema": 1,
-        "argv": redactor.argv(list(plan.command.argv)),
-        "cwd": str(request.cwd),
-        "python": plan.interpreter.path,
-        "launcher": plan.command.how,
-        "extra_args": redactor.argv(list(request.extra_args)),
-        "overrides": redactor.argv(list(request.overrides)),
-        "environment": redactor.environment(environment),
-        "settings": _settings_json(request.settings, plan.interpreter.path, redactor),
-        "typed": request.typed.as_json(redactor) if request.typed else None,
-        "tells_checkpoint": plan.tells_checkpoint,
-    }
+    return CommandRecord(
+        argv=tuple(redactor.argv(plan.command.argv)),
+        cwd=str(request.cwd),
+        python=plan.interpreter.path,
+        launcher=plan.command.how,
+        extra_args=tuple(redactor.argv(request.extra_args)),
+        overrides=tuple(redactor.argv(request.overrides)),
+        environment=redactor.environment(environment),
+        settings=_settings_json(request.settings, plan.interpreter.path, redactor),
+        typed=request.typed.redacted(redactor) if request.typed else None,
+        tells_checkpoint=plan.tells_checkpoint,
+    )
 
 
 def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[str, object]:
@@ -156,10 +155,12 @@ def write_provenance(attempt: AttemptLayout, provenance: Provenance) -> None:
     Raises:
         OSError: The file system refused.
     """
-    write_json(attempt.git, dataclasses.asdict(provenance.code))
+    from tsdia_run.rundir import code_state, environment_state
+
+    code_state.write(attempt, provenance.code)
     if provenance.patch:
         write_bytes(attempt.patch, provenance.patch)
-    write_json(attempt.environment, dataclasses.asdict(provenance.environment))
+    environment_state.write(attempt, provenance.environment)
 
 
 def _runs(run_dir: Path, cwd: Path) -> Path:
@@ -227,14 +228,13 @@ def read_attempt(attempt: AttemptLayout) -> Recorded:
         DamagedRunError: It is missing or not ours.
     """
     try:
-        fields = Fields(parse_json(read_bounded(attempt.command, _MAX_COMMAND_BYTES)), "it")
-        settings = fields.required("settings", dict)
-        variables = Fields(settings, "`settings`").optional("env", dict) or {}
+        recorded = command_record.read_for_resume(attempt)
+        variables = Fields(recorded.settings, "`settings`").optional("env", dict) or {}
         kept = {name: value for name, value in variables.items() if REDACTED not in str(value)}
         return Recorded(
-            settings=read_layer(str(attempt.command), {**settings, "env": kept}, lambda _: None),
-            cwd=Path(fields.required("cwd", str)),
-            extra_args=_texts(fields.required("extra_args", list)),
+            settings=read_layer(str(attempt.command), {**recorded.settings, "env": kept}, lambda _: None),
+            cwd=Path(recorded.cwd or ""),
+            extra_args=recorded.extra_args or (),
             forgotten=tuple(variables.keys() - kept.keys()),
         )
     except (OSError, ValueError) as error:
@@ -243,9 +243,3 @@ def read_attempt(attempt: AttemptLayout) -> Recorded:
             f"what the last attempt was started with can't be read from {attempt.command}: {reason}",
             hint="Start a new run from the checkpoint instead.",
         ) from error
-
-
-def _texts(value: Sequence[object]) -> tuple[str, ...]:
-    if not all(isinstance(item, str) for item in value):
-        raise ValueError("the arguments are no list of texts")
-    return tuple(str(item) for item in value)

@@ -10,16 +10,16 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.config import Document
 from tsdia_run.errors import TsdiaRunError
-from tsdia_run.files.fields import read_bounded, read_object
+from tsdia_run.files.fields import read_bounded
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch.changes import CodeVersion, Situation
 from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
+from tsdia_run.rundir import code_state, command_record, environment_state
+from tsdia_run.rundir.command_record import CommandRecord
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
-# An environment with a thousand packages takes 50 KiB.
-_MAX_BYTES = 4 * 1024 * 1024
 # Far above what is kept of one.
 _MAX_PATCH_BYTES = 64 * 1024 * 1024
 
@@ -31,19 +31,16 @@ def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
         attempt: Its files.
         processes: The number of its ranks, where the checkpoint tells.
     """
-    environment, git, command = (
-        read_object(path, _MAX_BYTES) for path in (attempt.environment, attempt.git, attempt.command)
+    environment, code, command = (
+        environment_state.read(attempt),
+        code_state.read(attempt),
+        command_record.read(attempt),
     )
-    packages = environment.get("packages")
-    python = environment.get("python")
-    commit = git.get("commit")
     return Situation(
         config=_config(attempt.config),
-        code=CodeVersion(commit if isinstance(commit, str) else None, _digest(attempt.patch))
-        if _is_told(git)
-        else None,
-        python=python if isinstance(python, str) else None,
-        packages={str(name): str(version) for name, version in packages.items()} if isinstance(packages, dict) else {},
+        code=CodeVersion(code.commit, _digest(attempt.patch)) if code is not None and code.error is None else None,
+        python=environment.python,
+        packages=environment.packages,
         arguments=_arguments(command),
         processes=processes,
         references=_kept(attempt.references),
@@ -81,10 +78,6 @@ def config_only(document: Document) -> Situation:
     return Situation(config=document.plain())
 
 
-def _is_told(git: Mapping[str, object]) -> bool:
-    return bool(git) and git.get("error") is None
-
-
 def _kept(folder: Path) -> dict[str, str]:
     """Digests of the files that an attempt kept, by their paths in the folder."""
     paths = [Path(top, name) for top, _, names in os.walk(folder) for name in names]
@@ -102,12 +95,10 @@ def _digest(patch: Path) -> str:
         return ""
 
 
-def _arguments(command: Mapping[str, object]) -> tuple[str, ...] | None:
-    settings, extra = command.get("settings"), command.get("extra_args")
-    args = settings.get("args") if isinstance(settings, dict) else None
-    if not isinstance(args, list) and args is not None:
+def _arguments(command: CommandRecord | None) -> tuple[str, ...] | None:
+    if command is None or command.args is None or command.extra_args is None:
         return None
-    return (*map(str, args or ()), *map(str, extra)) if isinstance(extra, list) else None
+    return (*command.args, *command.extra_args)
 
 
 def _config(path: Path) -> Mapping[object, object] | None:

@@ -1,119 +1,58 @@
-"""What the ranks of an attempt left about their ending, read with care: they may have died while writing it."""
+"""exit-rankN.json: how a rank ended, in its own words, read with care: it may have died while writing it.
+
+``training/`` writes it, and describes its keys.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from tsdia_run.files.fields import Fields, read_object
-from tsdia_run.outcome import launcher_record, refusals, stop_request
-from tsdia_run.outcome.classify import Evidence, RankEnd, judge
-from tsdia_run.rundir import record
-from tsdia_run.rundir.layout import AttemptLayout, RunLayout
-from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
+from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.text import visible
 
 # The kernel would let a rank write gigabytes as its last words.
 _MAX_BYTES = 1024 * 1024
 _MAX_ERROR_CHARACTERS = 300
 _MAX_EXIT_CODE = 255
-_MAX_RANK_DIGITS = 6
-_LOST = "killed together with its supervisor, or the machine went down"
-_UNSEEN = "its supervisor had been killed before"
-_NEVER_BEGAN = "killed before the training had started, or while it did"
-
-
-def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
-    """Write down what a dead supervisor could not: how its attempt ended, as far as the ranks left word of it.
-
-    Args:
-        run: The record as it is.
-        layout: The files of the run; the caller holds the claim, so nothing of the run lives.
-        last_seen: When the supervisor last gave a sign of life.
-
-    Raises:
-        OSError: The record can't be written.
-    """
-    ended = settled(run, layout, last_seen)
-    if ended is not run:
-        record.write(layout.record, ended)
-    return ended
-
-
-def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
-    """The record as ``settle`` would write it; the same object where there is nothing to add.
-
-    Args:
-        run: The record as it is.
-        layout: The files of the run, which is known not to live.
-        last_seen: When the supervisor last gave a sign of life.
-    """
-    last = run.last
-    if last.state not in LIVE:
-        return run
-    attempt = layout.attempt(last.number)
-    ends = _ends(attempt)
-    times = [end.at for end in ends.values() if end.at] or [last_seen or last.started_at]
-    # The supervisor's last sign of life may be of before it had the attempt.
-    ended_at = max(*times, last.started_at)
-    if last.checkpoint is not None:
-        last = replace(last, warnings=refusals.warnings(layout) or last.warnings)
-    return run.with_attempt(record.ended(last, _without_supervisor(attempt, last, ends), ended_at))
 
 
 @dataclass(frozen=True)
-class _End:
-    """How a rank ended by its own exit record, and when."""
+class ScriptError:
+    """An exception that ended a script.
 
-    exit_code: int
-    at: datetime | None
+    Attributes:
+        kind: Its type, as Python prints it.
+        message: Its message, in one line.
+        where: The innermost line of the user's own code, ``file.py:12``; None where there is none.
+    """
 
+    kind: str
+    message: str
+    where: str | None
 
-def _ends(attempt: AttemptLayout) -> dict[int, _End]:
-    found = {}
-    for rank in _ranks(attempt, attempt.exit_record):
-        data = read_object(attempt.exit_record(rank), _MAX_BYTES)
-        code, at = data.get("exit_code"), None
-        with suppress(ValueError):
-            at = Fields(data, "the exit record").optional_time("ended_at")
-        if isinstance(code, int) and not isinstance(code, bool) and 0 <= code <= _MAX_EXIT_CODE:
-            found[rank] = _End(code, at)
-    return found
-
-
-def _ranks(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[int]:
-    """The ranks for which there is a file."""
-    before, _, behind = path_of(0).name.partition("0")
-    names = [path.name.removeprefix(before).removesuffix(behind) for path in attempt.root.glob(f"{before}*{behind}")]
-    return {int(name) for name in names if name.isdecimal() and len(name) <= _MAX_RANK_DIGITS}
+    def __str__(self) -> str:
+        text = f"{self.kind}: {self.message}" if self.message else self.kind
+        return text[:_MAX_ERROR_CHARACTERS] + (f" ({self.where})" if self.where else "")
 
 
-def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int, _End]) -> Outcome:
-    refused = refusals.refusal(attempt)
-    request = stop_request.read(attempt.stop)
-    stop = request.stop if request else None
-    said = launcher_record.read(attempt)
-    if said.ranks:
-        error = words_of(attempt, said.first or 0).error
-        outcome = judge(
-            Evidence(
-                RankEnd(exit_code=0), True, said.ranks, said.first, said.signal, error=error, stop=stop, refusal=refused
-            )
-        )
-        return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}")
-    failed = sorted(rank for rank, end in ends.items() if end.exit_code)
-    # A rank puts its file for stacks there when it begins, and takes it away when it ends.
-    has_unended = bool(_ranks(attempt, attempt.stacks) - set(ends))
-    if not ends or (has_unended and not failed):
-        return Outcome(State.LOST, _LOST if ends or has_unended or last.state is State.RUNNING else _NEVER_BEGAN)
-    shown = failed[0] if failed else min(ends)
-    error = words_of(attempt, shown).error
-    outcome = judge(Evidence(RankEnd(ends[shown].exit_code), error=error, stop=stop, refusal=refused))
-    return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}", rank=shown if len(ends) > 1 else None)
+@dataclass(frozen=True)
+class ExitRecord:
+    """How a rank ended; nothing where it left no word.
+
+    Attributes:
+        exit_code: Its exit code, 0 to 255.
+        ended_at: When.
+        step: The last step that the script named.
+        error: The exception that ended it.
+    """
+
+    exit_code: int | None = None
+    ended_at: datetime | None = None
+    step: int | None = None
+    error: ScriptError | None = None
 
 
 @dataclass(frozen=True)
@@ -133,17 +72,30 @@ class LastWords:
     refusal: str | None = None
 
 
+def read(attempt: AttemptLayout, rank: int) -> ExitRecord:
+    """The exit record of a rank, as far as it can be read."""
+    fields = Fields(read_object(attempt.exit_record(rank), _MAX_BYTES), "the exit record")
+    code, exception = fields.lenient("exit_code", int), fields.lenient("exception", dict)
+    return ExitRecord(
+        exit_code=code if code is not None and 0 <= code <= _MAX_EXIT_CODE else None,
+        ended_at=fields.lenient_time("ended_at"),
+        step=fields.lenient("step", int),
+        error=None if exception is None else _error(exception),
+    )
+
+
+def _error(exception: dict[str, object]) -> ScriptError:
+    at = exception.get("at")
+    return ScriptError(
+        kind=visible(str(exception.get("type"))),
+        message=visible(" ".join(str(exception.get("message") or "").split())),
+        where=visible(f"{os.path.basename(str(at.get('file')))}:{at.get('line')}") if isinstance(at, dict) else None,
+    )
+
+
 def words_of(attempt: AttemptLayout, rank: int) -> LastWords:
     """What a rank left about its end; nothing where it could not or did not."""
-    data = read_object(attempt.exit_record(rank), _MAX_BYTES)
-    step = data.get("step")
-    step = step if isinstance(step, int) else None
-    exception = data.get("exception")
-    if not isinstance(exception, dict):
-        return LastWords(step=step)
-    message = visible(" ".join(str(exception.get("message") or "").split()))
-    kind = visible(str(exception.get("type")))
-    at = exception.get("at")
-    where = visible(f" ({os.path.basename(str(at.get('file')))}:{at.get('line')})") if isinstance(at, dict) else ""
-    text = f"{kind}: {message}" if message else kind
-    return LastWords(text[:_MAX_ERROR_CHARACTERS] + where, kind, step)
+    found = read(attempt, rank)
+    if found.error is None:
+        return LastWords(step=found.step)
+    return LastWords(str(found.error), found.error.kind, found.step)

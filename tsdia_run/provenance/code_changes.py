@@ -15,6 +15,7 @@ from tsdia_run.provenance import patch
 from tsdia_run.provenance.git_filters import filtered
 from tsdia_run.provenance.git_process import Git, GitError, LimitError
 from tsdia_run.provenance.git_status import Status
+from tsdia_run.rundir.code_state import LeftOut
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_UNTRACKED_BYTES = 16 * 1024 * 1024
@@ -33,14 +34,6 @@ _STATUS = tuple(
     " --ignore-submodules=none".split()
 )
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A file that is not in the patch, and why."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import machine, packages
-from tsdia_run.provenance.machine import Gpu
+from tsdia_run.rundir.environment_state import EnvironmentState
 from tsdia_run.text import visible
 
 _PROBE_LIMIT_S = 30.0
@@ -22,47 +22,6 @@ _PREFIXES = tuple(
     " OPENBLAS_ PATH PL_ PYTHON PYTORCH_ RANK RCCL_ ROCM_ ROCR_ SLURM_ TF_ TOKENIZERS_ TORCH TPU_ TRANSFORMERS_"
     " TRITON_ VIRTUAL_ENV WANDB_ WORLD_SIZE XLA_".split()
 )
-
-
-@dataclass(frozen=True)
-class EnvironmentState:
-    """Where an attempt runs.
-
-    Attributes:
-        python: The interpreter's version; None where it could not be asked.
-        implementation: CPython or another; None where it could not be asked.
-        executable: Its path.
-        prefix: Its environment.
-        platform: System, release, machine, libc.
-        host: Name of the machine.
-        cpu: Model of the processor.
-        cpus: Logical processors of the machine.
-        usable_cpus: Those that this process may use.
-        cpu_limit: Processors' worth of time that the control group allows; None where it does not limit.
-        memory_bytes: Memory of the machine.
-        memory_limit_bytes: What the control group allows; None where it does not limit.
-        gpus: NVIDIA GPUs.
-        packages: Every installed package: version, and where it came from if not from an index.
-        variables: Environment variables that steer a training, without secrets.
-        error: What could not be found out.
-    """
-
-    python: str | None
-    implementation: str | None
-    executable: str
-    prefix: str | None
-    platform: str
-    host: str
-    cpu: str | None
-    cpus: int | None
-    usable_cpus: int
-    cpu_limit: float | None
-    memory_bytes: int | None
-    memory_limit_bytes: int | None
-    gpus: tuple[Gpu, ...]
-    packages: Mapping[str, str]
-    variables: Mapping[str, str]
-    error: str | None = None
 
 
 @dataclass(frozen=True)

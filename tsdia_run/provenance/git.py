@@ -8,61 +8,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import git_filters
-from tsdia_run.provenance.code_changes import CodeChanges, LeftOut, Repository
+from tsdia_run.provenance.code_changes import CodeChanges, Repository
 from tsdia_run.provenance.git_process import Git, GitError
+from tsdia_run.rundir.code_state import CodeState, LeftOut
 from tsdia_run.text import visible
 
 LIMIT_S = 20.0
 # A data set that nobody ignored has names by the hundred thousand; git.json is for people.
 MAX_NAMES = 200
-
-
-@dataclass(frozen=True)
-class CodeState:
-    """What git says about the working directory.
-
-    Paths are relative to the top of the repository, at most ``MAX_NAMES`` of a kind; the counts are of all.
-
-    Attributes:
-        commit: The commit; None before the first one.
-        branch: None where HEAD is detached.
-        remote: Address of ``origin``, else of the first remote, without credentials.
-        folder: The working directory.
-        is_dirty: Whether anything differs from the commit.
-        changed: Tracked files that differ.
-        changed_count: How many.
-        untracked: Files that git does not know and does not ignore, the runs excepted.
-        untracked_count: How many.
-        left_out: Files that are not in the patch.
-        left_out_count: How many.
-        filtered: Those among them that a git filter stands before, such as Git LFS: no filter is run.
-        submodules: Submodules with another commit, or with changes of their own, which are in the patch too.
-        redacted: Files of the patch that secrets were taken out of; where one does not apply, ``git apply --exclude``.
-        is_redacted: Whether there are any.
-        error: Why git could not tell, or not all of it; None where it could.
-    """
-
-    commit: str | None = None
-    branch: str | None = None
-    remote: str | None = None
-    folder: str | None = None
-    is_dirty: bool | None = None
-    changed: tuple[str, ...] = ()
-    changed_count: int = 0
-    untracked: tuple[str, ...] = ()
-    untracked_count: int = 0
-    left_out: tuple[LeftOut, ...] = ()
-    left_out_count: int = 0
-    filtered: tuple[str, ...] = ()
-    submodules: tuple[str, ...] = ()
-    redacted: tuple[str, ...] = ()
-    is_redacted: bool = False
-    error: str | None = None
 
 
 def capture_code(cwd: Path, redactor: Redactor, exclude: Sequence[Path]) -> tuple[CodeState, bytes]:

@@ -8,20 +8,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run.rundir.environment_state import Gpu
+
 _GPU_LIMIT_S = 10.0
 _GPU_FIELDS = ("name", "memory.total", "driver_version", "uuid")
 # A v1 limit of nearly 2**63 bytes means none.
 _NO_LIMIT_BYTES = 2**60
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU as nvidia-smi names it."""
-
-    name: str
-    memory: str
-    driver: str
-    uuid: str
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from tsdia_run.files.fields import read_object
+from tsdia_run.rundir import code_state, command_record, environment_state
+from tsdia_run.rundir.code_state import CodeState
+from tsdia_run.rundir.command_record import CommandRecord
+from tsdia_run.rundir.environment_state import Gpu
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.text import visible
 
-# An environment with a thousand packages takes 50 KiB.
-_MAX_BYTES = 4 * 1024 * 1024
 _SHORT = 10
 
 
@@ -76,63 +77,44 @@ class AttemptInfo:
 
 def read(attempt: AttemptLayout) -> AttemptInfo:
     """What there is to know about an attempt. Never raises: what can't be read is not known."""
-    git, command, environment = (
-        read_object(path, _MAX_BYTES) for path in (attempt.git, attempt.command, attempt.environment)
-    )
-    packages = environment.get("packages")
+    command = command_record.read(attempt) or CommandRecord()
+    environment = environment_state.read(attempt)
     return AttemptInfo(
-        code=_code(git, attempt),
+        code=_code(attempt),
         entrypoint=_entrypoint(command),
-        arguments=(*_texts(_settings(command).get("args")), *_texts(command.get("extra_args"))),
-        overrides=_texts(command.get("overrides")),
-        extra_args=_texts(command.get("extra_args")),
-        launcher=_text(command.get("launcher")),
-        cwd=_text(command.get("cwd")),
-        python=_text(environment.get("python")),
-        host=_text(environment.get("host")),
-        gpus=_gpus(environment.get("gpus")),
-        packages={str(name): str(version) for name, version in packages.items()} if isinstance(packages, dict) else {},
+        arguments=(*(command.args or ()), *(command.extra_args or ())),
+        overrides=command.overrides or (),
+        extra_args=command.extra_args or (),
+        launcher=command.launcher,
+        cwd=command.cwd,
+        python=environment.python,
+        host=environment.host,
+        gpus=_gpus(environment.gpus),
+        packages=environment.packages,
     )
 
 
 def entrypoint(attempt: AttemptLayout) -> str | None:
     """What an attempt ran, from its own files: the records of earlier versions don't have it."""
-    return _entrypoint(read_object(attempt.command, _MAX_BYTES))
+    return _entrypoint(command_record.read(attempt) or CommandRecord())
 
 
-def _settings(command: Mapping[str, Any]) -> Mapping[str, Any]:
-    settings = command.get("settings")
-    return settings if isinstance(settings, dict) else {}
+def _entrypoint(command: CommandRecord) -> str | None:
+    return visible(command.entrypoint or "") or None
 
 
-def _entrypoint(command: Mapping[str, Any]) -> str | None:
-    settings = _settings(command)
-    module = _text(settings.get("module"))
-    return visible(f"-m {module}" if module else _text(settings.get("entrypoint")) or "") or None
-
-
-def _code(git: Mapping[str, Any], attempt: AttemptLayout) -> CodeInfo:
+def _code(attempt: AttemptLayout) -> CodeInfo:
+    code = code_state.read(attempt) or CodeState()
     return CodeInfo(
-        _text(git.get("commit")),
-        _text(git.get("branch")),
-        git.get("is_dirty") is True,
+        code.commit,
+        code.branch,
+        code.is_dirty is True,
         os.path.isfile(attempt.patch),
-        _text(git.get("error")),
-        count if isinstance(count := git.get("left_out_count"), int) else 0,
+        code.error,
+        code.left_out_count,
     )
 
 
-def _gpus(value: object) -> str | None:
-    names = [str(one.get("name")) for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-    counts = dict.fromkeys(names, 0)
-    for name in names:
-        counts[name] += 1
+def _gpus(gpus: Sequence[Gpu]) -> str | None:
+    counts = Counter(gpu.name for gpu in gpus)
     return ", ".join(f"{number} × {name}" for name, number in counts.items()) or None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, list) else ()

@@ -14,6 +14,7 @@ from tsdia_run.checkpoints.superseded import superseded_now
 from tsdia_run.claim import owner
 from tsdia_run.claim.liveness import Living
 from tsdia_run.files.fields import read_object
+from tsdia_run.outcome import exit_records
 from tsdia_run.report import attempt_info, configs
 from tsdia_run.report.attempt_info import AttemptInfo
 from tsdia_run.report.logs import stream
@@ -197,9 +198,9 @@ def _progress(path: Path) -> ProgressInfo | None:
 def _attempts(sight: RunStatus, summary: Summary) -> tuple[AttemptSteps, ...]:
     found = []
     for attempt in sight.attempts:
-        named = read_object(sight.layout.attempt(attempt.number).exit_record(0), _MAX_BYTES * 16).get("step")
+        named = exit_records.read(sight.layout.attempt(attempt.number), 0).step
         # One that was killed left no word of its own.
-        last = named if isinstance(named, int) else summary.ends.get(attempt.number)
+        last = named if named is not None else summary.ends.get(attempt.number)
         found.append(AttemptSteps(attempt, summary.starts.get(attempt.number), last))
     return tuple(found)
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tsdia_run.files.fields import read_object
-from tsdia_run.files.redaction import REDACTED, Redactor
+from tsdia_run.files.redaction import REDACTED
+from tsdia_run.rundir import command_record
+from tsdia_run.rundir.command_record import CommandRecord
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.typed_command import TypedCommand
 from tsdia_run.text import shell, shown
 
 MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
 RESUME_ARGS, CHECKPOINT_PATTERN = "--resume-args", "--checkpoint-pattern"
-_MAX_BYTES = 16 * 1024 * 1024
 _MAX_SCRIPT_BYTES = 1024 * 1024
 # An option of a script, as argparse, click and others declare it.
 _OPTION = re.compile(r"""["'](--?[A-Za-z][\w.-]*)["'/,]""")
@@ -43,22 +43,13 @@ def free_name(run_dir: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Typed:
-    """A command that starts a training, as it was typed.
+class Typed(TypedCommand):
+    """A command as it was typed, and those that can be made of it."""
 
-    Attributes:
-        command: ``new``, ``ensure`` or ``resume``.
-        words: Its arguments: the config, or the run.
-        options: Its options in order, those given by the environment too; None as the value of a switch.
-        args: The script's own arguments, after ``--``.
-        cwd: Where it was typed.
-    """
-
-    command: str
-    words: tuple[str, ...]
-    options: tuple[tuple[str, str | None], ...]
-    args: tuple[str, ...]
-    cwd: str
+    @classmethod
+    def of(cls, recorded: TypedCommand) -> Typed:
+        """The same of a record."""
+        return cls(recorded.command, recorded.words, recorded.options, recorded.args, recorded.cwd)
 
     def having(self, flag: str, value: str | None = None) -> Typed:
         """The command with an option, in the place of the same one."""
@@ -91,20 +82,6 @@ class Typed:
         words = [f"./{word}" if word.startswith("-") else word for word in self.words]
         line = shell(["tsdia-run", self.command, *words, *options, *args])
         return line if _is_here(self.cwd) else f"cd {shell([self.cwd])} && {line}"
-
-    def as_json(self, redactor: Redactor) -> dict[str, object]:
-        """For the record."""
-        return {
-            "command": self.command,
-            "words": redactor.argv(self.words),
-            "options": [_redacted(flag, value, redactor) for flag, value in self.options],
-            "args": redactor.argv(self.args),
-            "cwd": self.cwd,
-        }
-
-
-def _redacted(flag: str, value: str | None, redactor: Redactor) -> list[str | None]:
-    return [flag, None] if value is None else [flag, redactor.argv([flag, value])[1]]
 
 
 def _is_here(cwd: str) -> bool:
@@ -143,7 +120,7 @@ class Suggestions:
             The command, and what the user must change in it; the latter may be empty.
         """
         newest = self.layout.attempt(_newest_attempt(self.layout))
-        recorded = read_object(newest.command, _MAX_BYTES)
+        recorded = command_record.read(newest)
         if newest.refused.exists():
             return self.resume(), "fix the script first: it must read its checkpoint"
         if _tells_checkpoint(recorded, self.layout):
@@ -217,57 +194,29 @@ def _newest_attempt(layout: RunLayout) -> int:
     return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
-def _tells_checkpoint(recorded: Mapping[str, object], layout: RunLayout) -> bool:
-    tells = recorded.get("tells_checkpoint")
-    if isinstance(tells, bool):
-        return tells or layout.helper.exists()
+def _tells_checkpoint(recorded: CommandRecord | None, layout: RunLayout) -> bool:
+    if recorded is not None and recorded.tells_checkpoint is not None:
+        return recorded.tells_checkpoint or layout.helper.exists()
     # Of version 0.1.0, which resumed every script without a config, whether it was told the checkpoint or not.
-    settings = recorded.get("settings")
-    has_arguments = isinstance(settings, dict) and bool(settings.get("resume_args"))
-    return layout.config.is_file() or has_arguments or layout.helper.exists() or not recorded
+    has_arguments = recorded is None or recorded.has_resume_args
+    return layout.config.is_file() or has_arguments or layout.helper.exists()
 
 
-def _script_of(recorded: Mapping[str, object]) -> Path | None:
-    settings, cwd = recorded.get("settings"), recorded.get("cwd")
-    entrypoint = settings.get("entrypoint") if isinstance(settings, dict) else None
-    return Path(cwd, entrypoint) if isinstance(entrypoint, str) and isinstance(cwd, str) else None
+def _script_of(recorded: CommandRecord | None) -> Path | None:
+    if recorded is None or recorded.script is None or recorded.cwd is None:
+        return None
+    return Path(recorded.cwd, recorded.script)
 
 
 def _made_by(layout: RunLayout) -> Typed | None:
     """The command that made a run; None where it is not known, has lost a secret, or would not lead to the run now."""
-    recorded = read_object(layout.attempt(0).command, _MAX_BYTES)
-    environment = recorded.get("environment")
-    run_dir = environment.get("TSDIA_RUN_DIR") if isinstance(environment, dict) else None
-    typed = _parsed(recorded.get("typed"))
-    if typed is None or run_dir != str(layout.root):
+    recorded = command_record.read(layout.attempt(0))
+    typed = recorded.typed if recorded else None
+    if recorded is None or typed is None or typed.command not in ("new", "ensure"):
+        return None
+    if recorded.environment.get("TSDIA_RUN_DIR") != str(layout.root):
         return None
     texts = (*typed.words, *typed.args, *(value for _, value in typed.options if value))
     is_usable = all(REDACTED not in text for text in texts) and os.path.isdir(typed.cwd)
-    return typed if is_usable and all(os.path.exists(os.path.join(typed.cwd, word)) for word in typed.words) else None
-
-
-def _parsed(value: object) -> Typed | None:
-    if not isinstance(value, dict):
-        return None
-    command, cwd, options = value.get("command"), value.get("cwd"), value.get("options")
-    words, args = _texts(value.get("words")), _texts(value.get("args"))
-    if not (isinstance(command, str) and isinstance(cwd, str) and isinstance(options, list)):
-        return None
-    pairs = [tuple(option) for option in options if _is_option(option)]
-    if words is None or args is None or len(pairs) != len(options) or command not in ("new", "ensure"):
-        return None
-    return Typed(command, words, tuple(pairs), args, cwd)
-
-
-def _is_option(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and isinstance(value[0], str)
-        and (value[1] is None or isinstance(value[1], str))
-    )
-
-
-def _texts(value: object) -> tuple[str, ...] | None:
-    is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return tuple(value) if is_list else None  # type: ignore[arg-type]
+    is_there = is_usable and all(os.path.exists(os.path.join(typed.cwd, word)) for word in typed.words)
+    return Typed.of(typed) if is_there else None

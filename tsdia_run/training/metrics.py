@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from tsdia_run.rundir import command_record
 from tsdia_run.rundir.metrics import ATTEMPT, OWN_KEYS, STEP, TIME, as_text
 from tsdia_run.text import visible
 from tsdia_run.training.behind import FirstStep
@@ -33,7 +34,8 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     """Hook the class ``accelerate.Accelerator``."""
     file = MetricsFile(session.layout.metrics, session.number)
     first = FirstStep(session)
-    patterns = validation_patterns(session.attempt.command)
+    recorded = command_record.read(session.attempt)
+    patterns = recorded.validation_metrics if recorded else ()
 
     # On every process the method is called, and does nothing but on the main one.
     def log(accelerator: Any, values: Any, step: int | None = None, log_kwargs: Any = None) -> Steps:
@@ -129,15 +131,6 @@ def _number(value: Any) -> float | None:
 
 def _json_number(value: Any) -> Any:
     return as_text(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def validation_patterns(command: Path) -> tuple[str, ...]:
-    """The patterns of the names of validation metrics, from the attempt's settings; none where they can't be read."""
-    try:
-        patterns = json.loads(command.read_bytes())["settings"]["metrics"]["validation"]
-        return tuple(str(pattern) for pattern in patterns)
-    except (OSError, ValueError, LookupError, TypeError):
-        return ()
 
 
 def confirm(step: int | None) -> None:

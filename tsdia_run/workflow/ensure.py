@@ -12,7 +12,7 @@ from tsdia_run.launch import changes, snapshot
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.resumption import find_source, refuse_silent_start
-from tsdia_run.outcome.exit_records import settle, settled
+from tsdia_run.outcome.settle import settle, settled
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, State

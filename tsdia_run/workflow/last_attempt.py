@@ -13,7 +13,7 @@ from tsdia_run.errors import RunAliveError
 from tsdia_run.launch import prepare
 from tsdia_run.launch.prepare import Recorded
 from tsdia_run.launch.resumption import Source
-from tsdia_run.outcome.exit_records import settle, settled
+from tsdia_run.outcome.settle import settle, settled
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State

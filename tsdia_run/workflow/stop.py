@@ -14,7 +14,7 @@ from tsdia_run.launch.prepare import read_attempt
 from tsdia_run.launch.resumption import find_source
 from tsdia_run.outcome import stop_request
 from tsdia_run.outcome.classify import Stop
-from tsdia_run.outcome.exit_records import settle, settled
+from tsdia_run.outcome.settle import settle, settled
 from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.report.names import run_path
 from tsdia_run.rundir import record

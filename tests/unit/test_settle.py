@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsdia_run.outcome.exit_records import settle, settled
+from tsdia_run.outcome.settle import settle, settled
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Run, State

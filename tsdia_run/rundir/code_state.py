@@ -1,0 +1,100 @@
+"""git.json: the state of the code that an attempt ran."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from tsdia_run.files.atomic import write_json
+from tsdia_run.files.fields import Fields, read_object
+from tsdia_run.rundir.layout import AttemptLayout
+
+_MAX_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not in the patch, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CodeState:
+    """What git says about the working directory.
+
+    Paths are relative to the top of the repository, at most ``provenance.git.MAX_NAMES`` of a kind; the counts are of
+    all.
+
+    Attributes:
+        commit: The commit; None before the first one.
+        branch: None where HEAD is detached.
+        remote: Address of ``origin``, else of the first remote, without credentials.
+        folder: The working directory.
+        is_dirty: Whether anything differs from the commit.
+        changed: Tracked files that differ.
+        changed_count: How many.
+        untracked: Files that git does not know and does not ignore, the runs excepted.
+        untracked_count: How many.
+        left_out: Files that are not in the patch.
+        left_out_count: How many.
+        filtered: Those among them that a git filter stands before, such as Git LFS: no filter is run.
+        submodules: Submodules with another commit, or with changes of their own, which are in the patch too.
+        redacted: Files of the patch that secrets were taken out of; where one does not apply, ``git apply --exclude``.
+        is_redacted: Whether there are any.
+        error: Why git could not tell, or not all of it; None where it could.
+    """
+
+    commit: str | None = None
+    branch: str | None = None
+    remote: str | None = None
+    folder: str | None = None
+    is_dirty: bool | None = None
+    changed: tuple[str, ...] = ()
+    changed_count: int = 0
+    untracked: tuple[str, ...] = ()
+    untracked_count: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    left_out_count: int = 0
+    filtered: tuple[str, ...] = ()
+    submodules: tuple[str, ...] = ()
+    redacted: tuple[str, ...] = ()
+    is_redacted: bool = False
+    error: str | None = None
+
+
+def write(attempt: AttemptLayout, state: CodeState) -> None:
+    """Write the state of the code of an attempt.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    write_json(attempt.git, dataclasses.asdict(state))
+
+
+def read(attempt: AttemptLayout) -> CodeState | None:
+    """The state of the code of an attempt, as far as it can be read; None where it is not recorded."""
+    data = read_object(attempt.git, _MAX_BYTES)
+    if not data:
+        return None
+    fields = Fields(data, "the state of the code")
+    left_out = (Fields(one, "it") for one in fields.lenient("left_out", list) or () if isinstance(one, dict))
+    return CodeState(
+        commit=fields.lenient("commit", str) or None,
+        branch=fields.lenient("branch", str) or None,
+        remote=fields.lenient("remote", str),
+        folder=fields.lenient("folder", str),
+        is_dirty=fields.lenient("is_dirty", bool),
+        changed=fields.lenient_texts("changed") or (),
+        changed_count=fields.lenient("changed_count", int) or 0,
+        untracked=fields.lenient_texts("untracked") or (),
+        untracked_count=fields.lenient("untracked_count", int) or 0,
+        left_out=tuple(LeftOut(one.lenient("path", str) or "", one.lenient("reason", str) or "") for one in left_out),
+        left_out_count=fields.lenient("left_out_count", int) or 0,
+        filtered=fields.lenient_texts("filtered") or (),
+        submodules=fields.lenient_texts("submodules") or (),
+        redacted=fields.lenient_texts("redacted") or (),
+        is_redacted=fields.lenient("is_redacted", bool) or False,
+        error=fields.lenient("error", str) or None,
+    )
