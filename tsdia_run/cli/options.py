@@ -10,15 +10,14 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from typer.models import OptionInfo
 
+from tsdia_run.rundir.env import OPTION_PREFIX
 from tsdia_run.settings import SETTINGS, Flag, Setting, flags_layer, shown_default
-
-_ENV = "TSDIA_RUN_OPT_"
 
 Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        envvar=f"{_ENV}SET",
+        envvar=f"{OPTION_PREFIX}SET",
         metavar="KEY=VALUE",
         help="A value for the config that the script gets; may be repeated. Example: --set training.epochs=20",
     ),
@@ -27,7 +26,7 @@ RunDir = Annotated[
     str | None,
     typer.Option(
         "--run-dir",
-        envvar=f"{_ENV}RUN_DIR",
+        envvar=f"{OPTION_PREFIX}RUN_DIR",
         metavar="PATH",
         help="The run directory. Default: the config's save_dir, else runs/CONFIG_STEM. Example: --run-dir /data/exp1",
     ),
@@ -36,7 +35,7 @@ Name = Annotated[
     str | None,
     typer.Option(
         "--name",
-        envvar=f"{_ENV}NAME",
+        envvar=f"{OPTION_PREFIX}NAME",
         metavar="NAME",
         help="Replaces the last part of the run directory. Example: --name exp-2",
     ),
@@ -45,7 +44,7 @@ MoveAside = Annotated[
     bool,
     typer.Option(
         "--move-aside",
-        envvar=f"{_ENV}MOVE_ASIDE",
+        envvar=f"{OPTION_PREFIX}MOVE_ASIDE",
         help="Move what is in the run directory into .tsdia-trash beside it. Example: new config.yml --move-aside",
     ),
 ]
@@ -53,7 +52,7 @@ Detach = Annotated[
     bool,
     typer.Option(
         "--detach",
-        envvar=f"{_ENV}DETACH",
+        envvar=f"{OPTION_PREFIX}DETACH",
         help="Come back once the training has started; it goes on without a terminal. Example: new config.yml --detach",
     ),
 ]
@@ -61,7 +60,7 @@ DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        envvar=f"{_ENV}DRY_RUN",
+        envvar=f"{OPTION_PREFIX}DRY_RUN",
         help="Show what would be started, and write nothing. Example: new config.yml --dry-run",
     ),
 ]
@@ -69,7 +68,7 @@ Json = Annotated[
     bool,
     typer.Option(
         "--json",
-        envvar=f"{_ENV}JSON",
+        envvar=f"{OPTION_PREFIX}JSON",
         help="With --dry-run: as JSON on standard output. Example: new config.yml --dry-run --json",
     ),
 ]
@@ -78,7 +77,7 @@ Quiet = Annotated[
     typer.Option(
         "-q",
         "--quiet",
-        envvar=f"{_ENV}QUIET",
+        envvar=f"{OPTION_PREFIX}QUIET",
         help="Say nothing but errors; the training's own output stays. Example: new config.yml -q",
     ),
 ]
@@ -87,7 +86,7 @@ Verbose = Annotated[
     typer.Option(
         "-v",
         "--verbose",
-        envvar=f"{_ENV}VERBOSE",
+        envvar=f"{OPTION_PREFIX}VERBOSE",
         help="Say also what was decided, and why. Example: new config.yml -v",
     ),
 ]
@@ -95,7 +94,7 @@ Debug = Annotated[
     bool,
     typer.Option(
         "--debug",
-        envvar=f"{_ENV}DEBUG",
+        envvar=f"{OPTION_PREFIX}DEBUG",
         help="Show tsdia-run's own tracebacks. Example: new config.yml --debug",
     ),
 ]
@@ -147,7 +146,7 @@ def _parameters() -> Iterator[inspect.Parameter]:
         kind: Any = bool
         if flag.metavar:
             kind = int | None if flag.metavar == "N" else str | None
-        variable = f"{_ENV}{_name(flag).upper()}"
+        variable = f"{OPTION_PREFIX}{_name(flag).upper()}"
         option = typer.Option(flag.name, envvar=variable, metavar=flag.metavar or None, help=_help(setting, flag))
         yield inspect.Parameter(
             _name(flag),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tsdia_run.files.fields import read_object
 from tsdia_run.files.redaction import REDACTED, Redactor
+from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.text import shell, shown
 
@@ -237,7 +238,7 @@ def _made_by(layout: RunLayout) -> Typed | None:
     """The command that made a run; None where it is not known, has lost a secret, or would not lead to the run now."""
     recorded = read_object(layout.attempt(0).command, _MAX_BYTES)
     environment = recorded.get("environment")
-    run_dir = environment.get("TSDIA_RUN_DIR") if isinstance(environment, dict) else None
+    run_dir = environment.get(env.RUN_DIR) if isinstance(environment, dict) else None
     typed = _parsed(recorded.get("typed"))
     if typed is None or run_dir != str(layout.root):
         return None

@@ -15,7 +15,7 @@ from pathlib import Path
 from tsdia_run.claim.processes import members
 from tsdia_run.supervise.output import Ends
 
-# What the bootstrap has faulthandler listen to: training/attempt.py.
+# What the bootstrap has faulthandler listen to: training/boot/attempt_files.py.
 STACKS_SIGNAL = 40
 
 # W&B's service and the like finish their upload in this time; then they are asked, then they are ended.

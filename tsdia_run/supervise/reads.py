@@ -153,7 +153,7 @@ class ReadWatch:
         self._layout.ours.touch()
 
     def _protected(self, checkpoint: Path) -> bytes:
-        """The checkpoint and those before it, for ``training/overwriting.py``: ``KIND=VALUE``, each ended by a NUL."""
+        """The checkpoint and those before it, for ``boot/overwriting.py``: ``KIND=VALUE``, each ended by a NUL."""
         found = [_identity(path) for path in self._found]
         own = _identity(checkpoint)
         older = self._found[: found.index(own)] if own in found else []
@@ -252,7 +252,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _kind(path: Path) -> str:
-    """How ``training/overwriting.py`` protects it: a file; a directory, all of it where its name is a checkpoint's."""
+    """How ``boot/overwriting.py`` protects it: a file; a directory, all of it where its name is a checkpoint's."""
     if path.is_file():
         return "file"
     return "numbered" if checkpoints.parse_name(path) else "folder"
