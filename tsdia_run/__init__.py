@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tsdia_run.errors import CheckpointDirectoryExistsError, TsdiaRunError
 
 if TYPE_CHECKING:
-    from tsdia_run.training.current import CurrentRun, current_run
+    from tsdia_run.training.api.current_run import CurrentRun, current_run
 
 __all__ = ["CheckpointDirectoryExistsError", "CurrentRun", "TsdiaRunError", "__version__", "current_run"]
 
@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> object:
     """The helper is loaded by the scripts that use it, and by nothing else."""
     if name in ("CurrentRun", "current_run"):
-        from tsdia_run.training import current
+        from tsdia_run.training.api import current_run
 
-        return getattr(current, name)
+        return getattr(current_run, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -89,7 +89,7 @@ def visible(text: str) -> str:
 
     Terminal escape sequences are removed. Any other character that is not printable becomes its escape: control
     characters, bidirectional overrides, line separators, lone surrogates. A byte that is not UTF-8 becomes ``\xNN``.
-    ``training/attempt.py`` has a copy, since it imports nothing of the package.
+    ``training/boot/attempt_files.py`` has a copy, since it imports nothing of the package.
     """
     if text.isprintable():
         return text

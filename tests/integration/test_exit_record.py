@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.bootstrapped import BASE, ENDINGS, HOSTILE, OURS, both, run
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.training import attempt
+from tsdia_run.training.boot import attempt_files
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,8 @@ def living(code: str, run: Run, tmp_path: Path) -> Iterator[subprocess.Popen[str
         process.stdout.close()
 
 
-def test_the_names_are_those_of_the_layout(prepared: Run) -> None:
-    assert attempt.directory(prepared.environ()) == str(prepared.layout.attempt(3).root)
-    assert attempt.exit_record_name(7) == prepared.layout.attempt(3).exit_record(7).name
-    assert prepared.layout.attempt(3).launcher_record.name == attempt.LAUNCHER_RECORD_NAME
+def test_the_directory_is_that_of_the_layout(prepared: Run) -> None:
+    assert attempt_files.attempt_directory(prepared.environ()) == str(prepared.layout.attempt(3).root)
 
 
 def test_the_lock_is_held_for_the_life_of_the_process(prepared: Run, tmp_path: Path) -> None:
@@ -101,7 +99,7 @@ def test_the_lock_is_taken_though_somebody_asks_at_this_moment_whether_the_run_l
     with prepared.layout.alive.open("r+") as asking:
         fcntl.flock(asking, fcntl.LOCK_EX)
         threading.Timer(0.02, fcntl.flock, (asking, fcntl.LOCK_UN)).start()
-        fd = attempt.hold_alive(prepared.environ())
+        fd = attempt_files.hold_alive(prepared.environ())
     assert fd is not None
     assert prepared.is_alive()
     os.close(fd)
@@ -110,7 +108,7 @@ def test_the_lock_is_taken_though_somebody_asks_at_this_moment_whether_the_run_l
 def test_a_lock_that_is_not_to_be_had_is_done_without(prepared: Run) -> None:
     with prepared.layout.alive.open("r+") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        assert attempt.hold_alive(prepared.environ()) is None
+        assert attempt_files.hold_alive(prepared.environ()) is None
 
 
 @pytest.mark.parametrize("environ", [{}, {"TSDIA_RUN_DIR": ""}, {"TSDIA_RUN_DIR": "/nonexistent/run"}])

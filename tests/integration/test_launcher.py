@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.training.launcher import Ends, Said
+from tsdia_run.training.boot.rank_ends import OwnRecord, RankEnds
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "support" / "scripts"
 TWO_RANKS = str(SCRIPTS / "two_ranks.py")
@@ -30,29 +30,29 @@ CODES = st.dictionaries(st.integers(0, 3), st.integers(-15, 3), max_size=4)
 
 
 def test_the_rank_that_ended_before_the_launcher_ended_the_others_failed_first() -> None:
-    ends = Ends(early={1: 3}, final={0: -15, 1: 3})
+    ends = RankEnds(early={1: 3}, final={0: -15, 1: 3})
     assert (ends.first(), ends.exit_code()) == (1, 3)
 
 
 def test_a_rank_that_a_signal_ended_comes_before_those_that_missed_it() -> None:
-    ends = Ends(early={0: 1, 1: -9}, final={0: 1, 1: -9}, said={0: Said(1, "2026-01-01T00:00:00.1")})
+    ends = RankEnds(early={0: 1, 1: -9}, final={0: 1, 1: -9}, said={0: OwnRecord(1, "2026-01-01T00:00:00.1")})
     assert (ends.first(), ends.exit_code()) == (1, 128 + 9)
 
 
 def test_of_two_exceptions_the_earlier_one_was_first() -> None:
-    said = {0: Said(1, "2026-01-01T00:00:00.2"), 1: Said(4, "2026-01-01T00:00:00.1")}
-    assert Ends(early={0: 1, 1: 4}, final={0: 1, 1: 4}, said=said).first() == 1
+    said = {0: OwnRecord(1, "2026-01-01T00:00:00.2"), 1: OwnRecord(4, "2026-01-01T00:00:00.1")}
+    assert RankEnds(early={0: 1, 1: 4}, final={0: 1, 1: 4}, said=said).first() == 1
 
 
 def test_a_rank_that_the_launchers_signal_met_on_its_way_out_is_told_by_its_own_words() -> None:
     # Rank 1 failed, and was still closing its trackers when rank 0, which missed it, was already gone.
-    said = {0: Said(1, "2026-01-01T00:00:00.2"), 1: Said(3, "2026-01-01T00:00:00.1")}
-    ends = Ends(early={0: 1}, final={0: 1, 1: -15}, said=said)
+    said = {0: OwnRecord(1, "2026-01-01T00:00:00.2"), 1: OwnRecord(3, "2026-01-01T00:00:00.1")}
+    ends = RankEnds(early={0: 1}, final={0: 1, 1: -15}, said=said)
     assert (ends.codes(), ends.first(), ends.exit_code()) == ({0: 1, 1: 3}, 1, 3)
 
 
 def test_ranks_that_end_as_they_were_asked_to_did_not_fail_first() -> None:
-    ends = Ends(early={}, final={0: 0, 1: 1}, said={1: Said(1, "2026")}, stopped_by=15)
+    ends = RankEnds(early={}, final={0: 0, 1: 1}, said={1: OwnRecord(1, "2026")}, stopped_by=15)
     assert (ends.first(), ends.exit_code()) == (None, 128 + 15)
 
 
@@ -61,7 +61,7 @@ def test_a_failure_is_never_told_as_success(
     early: dict[int, int], others: dict[int, int], times: dict[int, str]
 ) -> None:
     final = {**others, **early}
-    ends = Ends(early, final, {rank: Said(final.get(rank), at) for rank, at in times.items()})
+    ends = RankEnds(early, final, {rank: OwnRecord(final.get(rank), at) for rank, at in times.items()})
     assert (ends.exit_code() == 0) <= all(code == 0 for code in early.values())
     first = ends.first()
     assert first is None or ends.codes()[first] != 0

@@ -15,7 +15,7 @@ from tests.support.bootstrapped import BASE, OURS, both
 from tests.support.command import TWO_RANKS, log_of, record_of, tsdia_run
 from tsdia_run.launch.command import BOOTSTRAP
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.training.reexec import with_bootstrap
+from tsdia_run.training.boot.reexec import with_bootstrap
 
 PYTHON = os.path.realpath(sys.executable)
 BASH = "/bin/sh"

@@ -32,7 +32,10 @@ ALLOWED = {
     "report": {
         "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files", "errors", "text",
     },
-    "training": {"checkpoints", "rundir", "config", "files", "errors", "text"},
+    "training": set(),
+    "training.boot": set(),
+    "training.hooks": {"training.boot", "checkpoints", "rundir", "config", "files", "errors", "text"},
+    "training.api": {"training.hooks", "training.boot", "checkpoints", "rundir", "config", "errors"},
     "relay": set(),
     "launch": {"checkpoints", "provenance", "rundir", "config", "settings", "files", "errors", "text"},
     "supervise": {"outcome", "claim", "checkpoints", "rundir", "settings", "files", "errors", "text"},
@@ -52,7 +55,7 @@ PURE = [
     "files/redaction", "provenance/git_status", "provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress_bar", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes", "launch/secrets",
-    "training/flat", "training/model_summary",
+    "training/hooks/model_summary",
     "launch/accelerate_config", "supervise/ladder", "outcome/classify", "rundir/headline", "rundir/arguments",
     "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
     "report/info_json", "report/rows_json",
@@ -68,7 +71,9 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 def room(name: str) -> str:
-    return name.split("/", maxsplit=1)[0].split(".", maxsplit=1)[0]
+    """The room of a module, given by its path or its dotted name; training/ has rooms within."""
+    first, *rest = name.replace("/", ".").split(".")
+    return f"{first}.{rest[0]}" if first == "training" and rest and rest[0] != "__init__" else first
 
 
 def imports_of(path: Path) -> set[str]:
@@ -97,6 +102,17 @@ def test_imports_go_down_only(name: str, path: Path) -> None:
             target = room(imported.removeprefix("tsdia_run."))
             allowed = {room(name), "__version__", *ALLOWED[room(name)]}
             assert target in allowed, f"{name} imports {imported}"
+
+
+def test_training_is_started_and_not_imported() -> None:
+    """boot and hooks are started as files and by name; the package's public names come from api, when they are used."""
+    from_outside = {
+        (name, imported.removeprefix("tsdia_run."))
+        for name, path in modules()
+        for imported in imports_of(path)
+        if imported.startswith("tsdia_run.training") and not name.startswith("training/")
+    }
+    assert {(name, room(imported)) for name, imported in from_outside} == {("__init__", "training.api")}
 
 
 def test_every_allowed_edge_is_used() -> None:
@@ -170,7 +186,7 @@ def test_commands_are_suggested_by_one_module() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("room_name", ["relay", "training"])
+@pytest.mark.parametrize("room_name", ["relay", "training.boot", "training.hooks", "training.api"])
 def test_what_runs_beside_the_training_needs_the_standard_library_alone(room_name: str) -> None:
     for name, path in modules():
         if room(name) == room_name:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.text import age, count, duration, shell, size, visible, visible_lines
-from tsdia_run.training import attempt
+from tsdia_run.training.boot import attempt_files
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_clean_text_can_go_anywhere(text: str) -> None:
 
 @given(ODD)
 def test_the_copy_in_the_training_cleans_alike(text: str) -> None:
-    assert attempt.visible(text) == visible(text)
+    assert attempt_files.visible(text) == visible(text)
 
 
 def test_no_text_takes_long_to_clean() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-TAG = "TSDIA_RUN_ID"
+from tsdia_run.rundir import env
 
 
 def members(run_id: str) -> list[int]:
@@ -13,7 +13,7 @@ def members(run_id: str) -> list[int]:
 
     None are seen where there is no /proc: runs are looked at on other systems too, where none of ours can live.
     """
-    tag = f"{TAG}={run_id}".encode()
+    tag = f"{env.RUN_ID}={run_id}".encode()
     found: list[int] = []
     names: list[str] = []
     with suppress(FileNotFoundError):

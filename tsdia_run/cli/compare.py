@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsdia_run.cli import options, reading
+from tsdia_run.rundir.env import OPTION_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tsdia_run.report.comparing import ComparisonTable
 
-_ENV = "TSDIA_RUN_OPT_"
 _SCHEMA = 1
 
 Runs = Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs, by path or name.")]
@@ -21,15 +21,17 @@ Metric = Annotated[
     str | None,
     typer.Option(
         "--metric",
-        envvar=f"{_ENV}METRIC",
+        envvar=f"{OPTION_PREFIX}METRIC",
         metavar="NAME",
         help="Compare the curves of this metric. Default: the first validation loss. Example: --metric val_loss",
     ),
 ]
-AsMarkdown = Annotated[bool, typer.Option("--md", envvar=f"{_ENV}MD", help="Print Markdown. Example: --md")]
+AsMarkdown = Annotated[bool, typer.Option("--md", envvar=f"{OPTION_PREFIX}MD", help="Print Markdown. Example: --md")]
 AsCsv = Annotated[
     bool,
-    typer.Option("--csv", envvar=f"{_ENV}CSV", help="Print CSV: table, row, then one column per run. Example: --csv"),
+    typer.Option(
+        "--csv", envvar=f"{OPTION_PREFIX}CSV", help="Print CSV: table, row, then one column per run. Example: --csv"
+    ),
 ]
 
 

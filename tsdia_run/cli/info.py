@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsdia_run.cli import options, reading
+from tsdia_run.rundir.env import OPTION_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
     from tsdia_run.report.formatting import PageSection
     from tsdia_run.report.run_info import OnVerify
 
-_ENV = "TSDIA_RUN_OPT_"
 _WATCH_S = 2.0
 
 Watch = Annotated[
     bool,
     typer.Option(
         "--watch",
-        envvar=f"{_ENV}WATCH",
+        envvar=f"{OPTION_PREFIX}WATCH",
         help="Refresh every two seconds until the run ends. Example: info exp --watch",
     ),
 ]
@@ -31,7 +31,7 @@ Verify = Annotated[
     bool,
     typer.Option(
         "--verify",
-        envvar=f"{_ENV}VERIFY",
+        envvar=f"{OPTION_PREFIX}VERIFY",
         help="Verify all checkpoint hashes; exit with 65 if a checkpoint fails. Example: info exp --verify",
     ),
 ]

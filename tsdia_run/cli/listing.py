@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsdia_run.cli import options, reading
+from tsdia_run.rundir.env import OPTION_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from tsdia_run.report.places import Places
     from tsdia_run.report.rows import RunRow
 
-_ENV = "TSDIA_RUN_OPT_"
 _MOST_DAMAGED = 5
 
 Roots = Annotated[
@@ -31,7 +31,7 @@ States = Annotated[
     list[str] | None,
     typer.Option(
         "--state",
-        envvar=f"{_ENV}STATE",
+        envvar=f"{OPTION_PREFIX}STATE",
         metavar="STATE",
         help="Only show runs in this state, such as failed; repeatable. Example: --state failed",
     ),
@@ -40,7 +40,7 @@ Sort = Annotated[
     str,
     typer.Option(
         "--sort",
-        envvar=f"{_ENV}SORT",
+        envvar=f"{OPTION_PREFIX}SORT",
         metavar="COLUMN",
         help="Sort by this column; a leading - reverses the order. Default: age. Example: --sort best",
     ),
@@ -49,18 +49,20 @@ Columns = Annotated[
     str | None,
     typer.Option(
         "--columns",
-        envvar=f"{_ENV}COLUMNS",
+        envvar=f"{OPTION_PREFIX}COLUMNS",
         metavar="NAMES",
         help="Show these columns; a leading + adds them to the default ones. Example: --columns run,best,path",
     ),
 ]
 Limit = Annotated[
     int | None,
-    typer.Option("--limit", envvar=f"{_ENV}LIMIT", min=1, metavar="N", help="Show at most N rows. Example: --limit 20"),
+    typer.Option(
+        "--limit", envvar=f"{OPTION_PREFIX}LIMIT", min=1, metavar="N", help="Show at most N rows. Example: --limit 20"
+    ),
 ]
 AsCsv = Annotated[
     bool,
-    typer.Option("--csv", envvar=f"{_ENV}CSV", help="Print CSV. Example: --csv"),
+    typer.Option("--csv", envvar=f"{OPTION_PREFIX}CSV", help="Print CSV. Example: --csv"),
 ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsdia_run.cli import options, reading
+from tsdia_run.rundir.env import OPTION_PREFIX
 
 if TYPE_CHECKING:
     import re
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from tsdia_run.report.logs.stream import Piece, Start
     from tsdia_run.report.status import RunStatus
 
-_ENV = "TSDIA_RUN_OPT_"
 _SCHEMA = 1
 _LINES_BEFORE_FOLLOWING = 20
 
@@ -24,7 +24,7 @@ Follow = Annotated[
     typer.Option(
         "-f",
         "--follow",
-        envvar=f"{_ENV}FOLLOW",
+        envvar=f"{OPTION_PREFIX}FOLLOW",
         help="Keep printing new lines, across restarts, until the run completes. Example: logs exp -f",
     ),
 ]
@@ -32,7 +32,7 @@ AttemptNumber = Annotated[
     int | None,
     typer.Option(
         "--attempt",
-        envvar=f"{_ENV}ATTEMPT",
+        envvar=f"{OPTION_PREFIX}ATTEMPT",
         min=0,
         metavar="N",
         help="Only show this attempt (0 is the first, N the Nth resume). Example: --attempt 0",
@@ -43,7 +43,7 @@ Lines = Annotated[
     typer.Option(
         "-n",
         "--lines",
-        envvar=f"{_ENV}LINES",
+        envvar=f"{OPTION_PREFIX}LINES",
         min=0,
         metavar="N",
         help=f"Show the last N lines. Default: all; {_LINES_BEFORE_FOLLOWING} with -f. Example: --lines 50",
@@ -53,7 +53,7 @@ Grep = Annotated[
     str | None,
     typer.Option(
         "--grep",
-        envvar=f"{_ENV}GREP",
+        envvar=f"{OPTION_PREFIX}GREP",
         metavar="RE",
         help="Only show lines that match this Python regular expression. Example: --grep 'loss.*nan'",
     ),

@@ -17,6 +17,7 @@ from tsdia_run.cli.completion import ASK, answer
 from tsdia_run.cli.console import say
 from tsdia_run.cli.light import LightCommand, LightGroup
 from tsdia_run.errors import TsdiaRunError, UsageError
+from tsdia_run.rundir.env import OPTION_PREFIX
 
 _OVERVIEW = """\
 tsdia-run: run training scripts and record everything about each run
@@ -98,7 +99,7 @@ def main() -> None:
     if ours[:2] == ["completion", ASK]:
         answer(tuple(COMMANDS), build, ours[2:])
         return
-    is_debug = "--debug" in ours or bool(os.environ.get("TSDIA_RUN_OPT_DEBUG"))
+    is_debug = "--debug" in ours or bool(os.environ.get(f"{OPTION_PREFIX}DEBUG"))
     try:
         command = next((word for word in ours if not word.startswith("-")), None)
         # All commands for the overview, and to suggest a similar one.

@@ -10,15 +10,14 @@ from typing import Annotated, Any
 import typer
 from typer.models import OptionInfo
 
+from tsdia_run.rundir.env import OPTION_PREFIX
 from tsdia_run.settings import SETTINGS, Flag, Setting, flags_layer, shown_default
-
-_ENV = "TSDIA_RUN_OPT_"
 
 Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        envvar=f"{_ENV}SET",
+        envvar=f"{OPTION_PREFIX}SET",
         metavar="KEY=VALUE",
         help="Set a value in the script's config; repeatable. Example: --set training.epochs=20",
     ),
@@ -27,7 +26,7 @@ RunDir = Annotated[
     str | None,
     typer.Option(
         "--run-dir",
-        envvar=f"{_ENV}RUN_DIR",
+        envvar=f"{OPTION_PREFIX}RUN_DIR",
         metavar="PATH",
         help="Use this run directory. Default: the config's save_dir, else runs/CONFIG_STEM."
         " Example: --run-dir /data/exp1",
@@ -37,7 +36,7 @@ Name = Annotated[
     str | None,
     typer.Option(
         "--name",
-        envvar=f"{_ENV}NAME",
+        envvar=f"{OPTION_PREFIX}NAME",
         metavar="NAME",
         help="Replace the last part of the run directory. Example: --name exp-2",
     ),
@@ -46,7 +45,7 @@ MoveAside = Annotated[
     bool,
     typer.Option(
         "--move-aside",
-        envvar=f"{_ENV}MOVE_ASIDE",
+        envvar=f"{OPTION_PREFIX}MOVE_ASIDE",
         help="Move existing contents of the run directory to .tsdia-trash. Example: new config.yml --move-aside",
     ),
 ]
@@ -54,7 +53,7 @@ Detach = Annotated[
     bool,
     typer.Option(
         "--detach",
-        envvar=f"{_ENV}DETACH",
+        envvar=f"{OPTION_PREFIX}DETACH",
         help="Run in the background once started. Example: new config.yml --detach",
     ),
 ]
@@ -62,7 +61,7 @@ DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        envvar=f"{_ENV}DRY_RUN",
+        envvar=f"{OPTION_PREFIX}DRY_RUN",
         help="Show what would start; write nothing. Example: new config.yml --dry-run",
     ),
 ]
@@ -70,7 +69,7 @@ Json = Annotated[
     bool,
     typer.Option(
         "--json",
-        envvar=f"{_ENV}JSON",
+        envvar=f"{OPTION_PREFIX}JSON",
         help="Print the --dry-run as JSON. Example: new config.yml --dry-run --json",
     ),
 ]
@@ -79,7 +78,7 @@ Quiet = Annotated[
     typer.Option(
         "-q",
         "--quiet",
-        envvar=f"{_ENV}QUIET",
+        envvar=f"{OPTION_PREFIX}QUIET",
         help="Only print errors (script output is kept). Example: new config.yml -q",
     ),
 ]
@@ -88,7 +87,7 @@ Verbose = Annotated[
     typer.Option(
         "-v",
         "--verbose",
-        envvar=f"{_ENV}VERBOSE",
+        envvar=f"{OPTION_PREFIX}VERBOSE",
         help="Also print decisions and their reasons. Example: new config.yml -v",
     ),
 ]
@@ -96,7 +95,7 @@ Debug = Annotated[
     bool,
     typer.Option(
         "--debug",
-        envvar=f"{_ENV}DEBUG",
+        envvar=f"{OPTION_PREFIX}DEBUG",
         help="Show tsdia-run's own tracebacks. Example: new config.yml --debug",
     ),
 ]
@@ -148,7 +147,7 @@ def _parameters() -> Iterator[inspect.Parameter]:
         kind: Any = bool
         if flag.metavar:
             kind = int | None if flag.metavar == "N" else str | None
-        variable = f"{_ENV}{_name(flag).upper()}"
+        variable = f"{OPTION_PREFIX}{_name(flag).upper()}"
         option = typer.Option(flag.name, envvar=variable, metavar=flag.metavar or None, help=_help(setting, flag))
         yield inspect.Parameter(
             _name(flag),

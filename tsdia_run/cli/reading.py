@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsdia_run.rundir.env import OPTION_PREFIX
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
     from tsdia_run.report.formatting import PageSection
 
-_ENV = "TSDIA_RUN_OPT_"
 
 RunName = Annotated[
     str,
@@ -31,14 +32,14 @@ Since = Annotated[
     str | None,
     typer.Option(
         "--since",
-        envvar=f"{_ENV}SINCE",
+        envvar=f"{OPTION_PREFIX}SINCE",
         metavar="TIME",
         help="Only show what is newer than this: 10m, 2h, 7d or a date. Example: --since 2h",
     ),
 ]
 AsJson = Annotated[
     bool,
-    typer.Option("--json", envvar=f"{_ENV}JSON", help="Print JSON. Example: --json"),
+    typer.Option("--json", envvar=f"{OPTION_PREFIX}JSON", help="Print JSON. Example: --json"),
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tsdia_run.cli import options
+from tsdia_run.rundir.env import OPTION_PREFIX
 from tsdia_run.settings import Layer
 
 Target = Annotated[
@@ -23,7 +24,7 @@ From = Annotated[
     str | None,
     typer.Option(
         "--from",
-        envvar="TSDIA_RUN_OPT_FROM",
+        envvar=f"{OPTION_PREFIX}FROM",
         metavar="latest|best|NAME|STEP",
         help="Resume from this checkpoint. Default: the newest complete one. Example: --from best",
     ),
@@ -32,7 +33,7 @@ FromScratch = Annotated[
     bool,
     typer.Option(
         "--from-scratch",
-        envvar="TSDIA_RUN_OPT_FROM_SCRATCH",
+        envvar=f"{OPTION_PREFIX}FROM_SCRATCH",
         help="Start from the beginning, in the same run directory. Example: resume runs/exp --from-scratch",
     ),
 ]
@@ -40,7 +41,7 @@ Again = Annotated[
     bool,
     typer.Option(
         "--again",
-        envvar="TSDIA_RUN_OPT_AGAIN",
+        envvar=f"{OPTION_PREFIX}AGAIN",
         help="Resume even if completed. Example: resume runs/exp --again --set training.epochs=20",
     ),
 ]
@@ -48,7 +49,7 @@ Allow = Annotated[
     list[str] | None,
     typer.Option(
         "--allow",
-        envvar="TSDIA_RUN_OPT_ALLOW",
+        envvar=f"{OPTION_PREFIX}ALLOW",
         metavar="CHANGE",
         help="Allow a change: model, world-size, or weights (resume weights only). Example: --allow model",
     ),
@@ -57,7 +58,7 @@ NewConfig = Annotated[
     str | None,
     typer.Option(
         "--config",
-        envvar="TSDIA_RUN_OPT_CONFIG",
+        envvar=f"{OPTION_PREFIX}CONFIG",
         metavar="FILE",
         help="Use this config instead of the last attempt's. Example: --config lower_lr.yml",
     ),

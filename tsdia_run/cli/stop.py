@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from tsdia_run.cli import options
+from tsdia_run.rundir.env import OPTION_PREFIX
 
 Target = Annotated[str, typer.Argument(metavar="RUN", help="A run, by path or name.")]
 Now = Annotated[
     bool,
     typer.Option(
         "--now",
-        envvar="TSDIA_RUN_OPT_NOW",
+        envvar=f"{OPTION_PREFIX}NOW",
         help="Kill the run; it gets no time to save. Example: stop runs/exp --now",
     ),
 ]

@@ -13,9 +13,9 @@ from tsdia_run.errors import NotFoundError, UsageError
 from tsdia_run.launch.accelerate import Delegated, InProcess
 from tsdia_run.settings import Settings
 
-_TRAINING = Path(tsdia_run.__file__).parent / "training"
-BOOTSTRAP = _TRAINING / "bootstrap.py"
-RANKS_LAUNCHER = _TRAINING / "launcher.py"
+_BOOT = Path(tsdia_run.__file__).parent / "training" / "boot"
+BOOTSTRAP = _BOOT / "bootstrap.py"
+RANKS_LAUNCHER = _BOOT / "launcher.py"
 
 _PLACEHOLDER = re.compile(r"\{(config|run_dir|output_dir|run_name|checkpoint|checkpoint_name)\}")
 _DIRECTORY_PLACEHOLDERS = ("{run_dir}", "{output_dir}")

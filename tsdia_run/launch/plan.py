@@ -15,6 +15,7 @@ from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
 from tsdia_run.launch.secrets import secrets_in
+from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.settings import SECTION, Settings
@@ -130,13 +131,13 @@ def _variables(settings: Settings) -> dict[str, str]:
 
 
 def _own_variables(target: Target, settings: Settings) -> dict[str, str]:
-    variables = {"TSDIA_RUN_NAME": target.run_name, "TSDIA_RUN_DIR": str(target.run_dir)}
+    variables = {env.RUN_NAME: target.run_name, env.RUN_DIR: str(target.run_dir)}
     if settings.hooks.names():
-        variables["TSDIA_RUN_HOOKS"] = ",".join(settings.hooks.names())
+        variables[env.HOOKS] = ",".join(settings.hooks.names())
     if target.config:
-        variables["TSDIA_RUN_CONFIG"] = str(target.config)
+        variables[env.CONFIG] = str(target.config)
     if target.checkpoint:
-        variables[telling.VARIABLE] = str(target.checkpoint)
+        variables[env.CHECKPOINT] = str(target.checkpoint)
     return variables
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 
 from tsdia_run.launch.plan import Plan
+from tsdia_run.rundir import env
 from tsdia_run.rundir.record import Run
-
-_PREFIX = "TSDIA_RUN_"
 
 
 def users_environment(plan: Plan) -> dict[str, str]:
     """The user's environment without what an outer tsdia-run told its own script."""
-    return {name: value for name, value in plan.request.environ.items() if not name.startswith(_PREFIX)}
+    return {name: value for name, value in plan.request.environ.items() if not name.startswith(env.PREFIX)}
 
 
 def run_variables(plan: Plan, run: Run) -> dict[str, str]:
@@ -26,8 +25,8 @@ def run_variables(plan: Plan, run: Run) -> dict[str, str]:
         **_wandb(plan, run),
         **_launcher(plan),
         **plan.command.environment,
-        "TSDIA_RUN_ID": run.run_id,
-        "TSDIA_RUN_ATTEMPT": str(plan.request.number),
+        env.RUN_ID: run.run_id,
+        env.ATTEMPT: str(plan.request.number),
     }
 
 
@@ -36,7 +35,7 @@ def _wandb(plan: Plan, run: Run) -> dict[str, str]:
     identity, name = run.wandb_id or run.run_id, run.wandb_name or run.name
     if plan.command.is_hooked and "trackers" in plan.request.settings.hooks.names():
         # The hook gives them to the first `wandb.init` alone.
-        variables = {"TSDIA_RUN_WANDB_ID": identity, "TSDIA_RUN_WANDB_NAME": name}
+        variables = {env.WANDB_ID: identity, env.WANDB_NAME: name}
     else:
         variables = {"WANDB_RUN_ID": identity, "WANDB_NAME": name, "WANDB_RESUME": "allow"}
     variables["WANDB_DIR"] = str(plan.request.run_dir)

@@ -10,11 +10,10 @@ from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors import ConfigError
 from tsdia_run.launch.attempt_request import Request
+from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import RESUME_ARGS, Suggestions, resume_args, script_text
 from tsdia_run.text import shown
-
-VARIABLE = "TSDIA_RUN_CHECKPOINT"
 
 
 def tells_checkpoint(request: Request, templates: Sequence[str], *, reads_config: bool) -> bool:
@@ -31,7 +30,7 @@ def tells_checkpoint(request: Request, templates: Sequence[str], *, reads_config
         or request.settings.resume_args is not None
         or any("{checkpoint" in template for template in templates)
         or RunLayout(request.run_dir).helper.exists()
-        or VARIABLE in script_text(_script(request))
+        or env.CHECKPOINT in script_text(_script(request))
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tsdia_run.files.redaction import REDACTED
-from tsdia_run.rundir import command_record
+from tsdia_run.rundir import command_record, env
 from tsdia_run.rundir.command_record import CommandRecord
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.typed_command import TypedCommand
@@ -214,7 +214,7 @@ def _made_by(layout: RunLayout) -> Typed | None:
     typed = recorded.typed if recorded else None
     if recorded is None or typed is None or typed.command not in ("new", "ensure"):
         return None
-    if recorded.environment.get("TSDIA_RUN_DIR") != str(layout.root):
+    if recorded.environment.get(env.RUN_DIR) != str(layout.root):
         return None
     texts = (*typed.words, *typed.args, *(value for _, value in typed.options if value))
     is_usable = all(REDACTED not in text for text in texts) and os.path.isdir(typed.cwd)

@@ -153,7 +153,7 @@ class ReadWatch:
         self._layout.ours.touch()
 
     def _protected(self, checkpoint: Path) -> bytes:
-        """Return the protected checkpoints for ``training/overwriting.py``: NUL-ended ``KIND=VALUE`` entries."""
+        """Return the protected checkpoints for ``boot/overwriting.py``: NUL-ended ``KIND=VALUE`` entries."""
         found = [_identity(path) for path in self._found]
         own = _identity(checkpoint)
         older = self._found[: found.index(own)] if own in found else []

@@ -1,1 +1,1 @@
-"""What runs inside the training process; started by path, imported by nothing."""
+"""What runs inside the training process: ``boot`` is started by path, ``hooks`` by boot, ``api`` by the script."""

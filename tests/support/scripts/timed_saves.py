@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tsdia_run.checkpoints import files
-from tsdia_run.training.hooks import Steps
-from tsdia_run.training.saving import Saving
+from tsdia_run.training.hooks.save_state import Saving
+from tsdia_run.training.hooks.wrapping import Steps
 
 project_dir, count = sys.argv[1:]
 steps, make_durable = Saving.steps, files.make_durable

@@ -1,0 +1,79 @@
+"""What changes in a training process is one object; everything else at the top of a module is constant."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import tsdia_run
+
+TRAINING = Path(tsdia_run.__file__).parent / "training"
+# Functions and classes whose results don't change.
+_CONSTANT_CALLS = {
+    "frozenset", "tuple", "type", "type(sys)", "re.compile", "ModuleType", "os.path.dirname",
+    "os.path.realpath", "os.path.abspath",
+}  # fmt: skip
+_DISPLAYS = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
+
+
+def mutable_objects(tree: ast.Module) -> Iterator[str]:
+    """What a module makes at its top that may change later, and what its functions declare to change there."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            yield f"global {', '.join(node.names)}"
+    for statement in top_level(tree.body):
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            target = ast.unparse(statement.targets[0] if isinstance(statement, ast.Assign) else statement.target)
+            if target != "__all__" and statement.value and may_change(statement.value):
+                yield target
+        elif isinstance(statement, ast.FunctionDef):
+            if any("cache" in ast.unparse(decorator) for decorator in statement.decorator_list):
+                yield f"cached {statement.name}"
+        elif isinstance(statement, ast.ClassDef):
+            shared = [one for one in statement.body if isinstance(one, ast.Assign) and may_change(one.value)]
+            yield from (f"{statement.name}.{ast.unparse(one.targets[0])}" for one in shared)
+
+
+def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If):
+            yield from top_level([*statement.body, *statement.orelse])
+
+
+def may_change(value: ast.expr) -> bool:
+    if isinstance(value, _DISPLAYS):
+        return True
+    if isinstance(value, ast.Call):
+        return ast.unparse(value.func) not in _CONSTANT_CALLS
+    if isinstance(value, ast.Tuple):
+        return any(map(may_change, value.elts))
+    return False
+
+
+def test_one_object_of_a_training_process_changes() -> None:
+    found = {
+        (path.relative_to(TRAINING).as_posix(), name)
+        for path in TRAINING.rglob("*.py")
+        for name in mutable_objects(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert found == {("boot/rank_state.py", "RANK")}
+
+
+def test_the_search_finds_what_changes() -> None:
+    code = """
+A = {}
+B: list[int] = []
+C = Progress()
+if True:
+    D = defaultdict(list)
+class E:
+    shared = set()
+@cache
+def f(): ...
+def g():
+    global H
+OK = (1, "x", frozenset({1}))
+"""
+    assert set(mutable_objects(ast.parse(code))) == {"A", "B", "C", "D", "E.shared", "cached f", "global H"}

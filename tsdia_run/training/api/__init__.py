@@ -1,0 +1,1 @@
+"""What scripts import: ``tsdia_run.current_run()`` and what it returns."""

@@ -1,0 +1,1 @@
+"""What starts a rank: needs the standard library only, and imports nothing else of tsdia-run."""

@@ -1,0 +1,146 @@
+"""The attempt as its own processes know it: from the environment that the supervisor set.
+
+Loaded by path inside somebody's training, so it imports only what Python has loaded already, and nothing here may fail,
+delay or change that training.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+
+from tsdia_run.training.boot.names import (
+    ALIVE_FD,
+    ALIVE_FILE,
+    ATTEMPT,
+    ATTEMPTS_DIR,
+    EXIT_RECORD_FILE,
+    RUN_DIR,
+    STACKS_FILE,
+)
+
+TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Has a rank write the stacks of all its threads into a file of the attempt; a real-time signal of Linux.
+STACKS_SIGNAL = 40
+
+_TRIES = 20
+_BETWEEN_TRIES_S = 0.005
+
+
+def attempt_directory(environ: Mapping[str, str]) -> str | None:
+    """``RUN_DIR/attempts/N`` of this process; None outside a run."""
+    run_dir, number = environ.get(RUN_DIR), environ.get(ATTEMPT, "")
+    return os.path.join(run_dir, ATTEMPTS_DIR, number) if run_dir and number.isdecimal() else None
+
+
+def exit_record_name(rank: int) -> str:
+    """The file name of a rank's exit record."""
+    return EXIT_RECORD_FILE.format(rank)
+
+
+def stacks_name(rank: int) -> str:
+    """The file name of the stacks that a rank was asked for."""
+    return STACKS_FILE.format(rank)
+
+
+def hold_alive(environ: Mapping[str, str]) -> int | None:
+    """Take the shared lock that says that a rank of the run lives, for as long as this process and its forks live.
+
+    Returns:
+        The descriptor that holds it; None where there is no run or no lock to be had.
+    """
+    run_dir = environ.get(RUN_DIR)
+    if not run_dir:
+        return None
+    try:
+        # Programs that the script starts don't inherit it.
+        fd = os.open(os.path.join(run_dir, ALIVE_FILE), os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+    before = _handed_over(fd)
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if before is not None:
+                os.close(before)
+            return fd
+        except BlockingIOError:
+            # Somebody asks at this moment whether the run lives, by trying the exclusive lock.
+            time.sleep(_BETWEEN_TRIES_S)
+        except OSError:
+            break
+    os.close(fd)
+    return None
+
+
+def _handed_over(fd: int) -> int | None:
+    """The descriptor that held the lock before this process replaced itself; None where it did not."""
+    number = os.environ.pop(ALIVE_FD, "")
+    try:
+        before = int(number)
+        if before == fd or not os.path.sameopenfile(before, fd):
+            return None
+        os.set_inheritable(before, False)
+        return before
+    except (OSError, ValueError):
+        return None
+
+
+def visible(text: str) -> str:
+    """Foreign text in one clean line: a copy of ``text.visible``, to which a test compares it."""
+    if text.isprintable():
+        return text
+    import re
+
+    text = re.sub(
+        r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])"
+        r"[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\|\x9c)",
+        "",
+        text,
+    )
+    return "".join(one if one.isprintable() else _escape(one) for one in text)
+
+
+def _escape(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _clean(value: object) -> object:
+    """The values of a record with clean texts, which keep their line breaks."""
+    if isinstance(value, str):
+        return "\n".join(map(visible, value.split("\n")))
+    if isinstance(value, dict):
+        return {name: _clean(inner) for name, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, list) else value
+
+
+def write_record(directory: str, name: str, record: Mapping[str, object]) -> None:
+    """Write a record as JSON with clean texts, whole or not at all; where that fails, say so once on stderr."""
+    try:
+        import json
+
+        path, beside = os.path.join(directory, name), os.path.join(directory, f".{name}.{os.getpid()}")
+        with open(beside, "w", encoding="utf-8") as file:
+            json.dump(_clean(record), file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except Exception as error:  # it is somebody's training that ends here: its own ending must go on
+        say(f"could not write {name}: {error}")
+
+
+def say(message: str) -> None:
+    """Say something of ours on stderr, if there is one."""
+    try:
+        sys.stderr.write(f"tsdia-run: {_clean(message)}\n")
+        sys.stderr.flush()
+    except Exception:  # stderr is closed, gone, or an object of the script's own
+        return

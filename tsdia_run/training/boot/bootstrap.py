@@ -1,0 +1,128 @@
+"""Run a training script as Python itself would run it, and write down how it ended.
+
+    PYTHON bootstrap.py SCRIPT ARGS...
+    PYTHON bootstrap.py -m MODULE ARGS...
+
+Started by path with the user's interpreter, which need not have tsdia_run. Until the script runs, it imports only what
+Python has loaded at its start anyway: a module of the script's directory may have the name of any other, and each
+import costs start time.
+"""
+
+from __future__ import annotations
+
+# What Python put into ``__main__`` for us, before anything of ours is in it: the script gets the same.
+_PRISTINE = tuple(pair for pair in globals().items() if pair[0].startswith("__"))
+
+# The C part of ``signal``, which itself would import enum: 6 ms.
+import _signal  # type: ignore[import-not-found]  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+
+TYPE_CHECKING = False  # importing typing would cost 10 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType, TracebackType
+    from typing import Any
+
+# Modules whose frames lie above a script's first one.
+_MACHINERY = (
+    "runpy",
+    "importlib._bootstrap",
+    "importlib._bootstrap_external",
+    "_frozen_importlib",
+    "_frozen_importlib_external",
+)
+_SourceFileLoader = type(dict(_PRISTINE)["__loader__"])
+_BOOT = os.path.dirname(os.path.realpath(__file__))
+
+# A package by its path: ``import tsdia_run`` may find nothing here, or another version, and would import more.
+_boot = type(sys)("tsdia_run.training.boot")
+_boot.__path__ = [_BOOT]
+sys.modules[_boot.__name__] = _boot
+
+from tsdia_run.training.boot.rank import Rank  # noqa: E402
+
+
+def main() -> None:
+    """Prepare the process, run the script in it, and leave its exit record."""
+    rank = Rank(os.path.join(_BOOT, "bootstrap.py"))
+    if _signal.getsignal(_signal.SIGINT) is _signal.SIG_IGN:
+        # A shell starts its background jobs so; a request to stop must reach the script all the same.
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    rank.watch_exec()
+    sys.meta_path.insert(0, rank.finder())
+    try:
+        _run(sys.argv[1:])
+    except BaseException as error:
+        rank.ended(error, _users_part(error.__traceback__))
+        _hide_our_frames()
+        raise
+    rank.ended(None, None)
+
+
+def _run(arguments: list[str]) -> None:
+    main_module = type(sys)("__main__")
+    main_module.__dict__.update(_PRISTINE, __doc__=None)
+    sys.modules["__main__"] = main_module
+    # Absent with PYTHONSAFEPATH.
+    has_own_path = sys.path[:1] == [_BOOT]
+    if arguments[0] == "-m":
+        del main_module.__dict__["__file__"]
+        if has_own_path:
+            sys.path[0] = os.getcwd()
+        _run_module(arguments[1], arguments[2:])
+    else:
+        if has_own_path:
+            sys.path[0] = os.path.dirname(os.path.realpath(arguments[0]))
+        _run_script(arguments, main_module)
+
+
+def _run_module(name: str, arguments: list[str]) -> None:
+    import runpy
+
+    sys.argv = ["-m", *arguments]
+    run: Callable[[str], Any] = runpy._run_module_as_main  # type: ignore[attr-defined]  # what ``python -m`` calls
+    run(name)
+
+
+def _run_script(arguments: list[str], main_module: ModuleType) -> None:
+    # Absolute, but not normalized: as Python does it.
+    path = os.path.join(os.getcwd(), arguments[0])
+    main_module.__file__ = path
+    main_module.__loader__ = _SourceFileLoader("__main__", path)
+    sys.argv = arguments
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        sys.stderr.write(f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n")
+        raise SystemExit(2) from None
+    exec(compile(source, path, "exec", dont_inherit=True), main_module.__dict__)
+
+
+def _hide_our_frames() -> None:
+    """Let the traceback that Python is about to show start in the user's file, also for an excepthook of the user's."""
+    hook = getattr(sys, "excepthook", None)
+    if hook is None:
+        return
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.excepthook = hook
+        sys.last_traceback = trace = _users_part(trace)
+        hook(kind, error.with_traceback(trace), trace)
+
+    sys.excepthook = show
+
+
+def _users_part(trace: TracebackType | None) -> TracebackType | None:
+    """Without the frames above the script: ours, and those of ``python -m``."""
+    while trace is not None:
+        names = trace.tb_frame.f_globals
+        if names is not globals() and names.get("__name__") not in _MACHINERY:
+            break
+        trace = trace.tb_next
+    return trace
+
+
+if __name__ == "__main__":
+    main()

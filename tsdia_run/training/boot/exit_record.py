@@ -1,0 +1,118 @@
+"""The exit record of a rank: how its script ended, in its own words.
+
+``attempts/N/exit-rankR.json`` is written when the script's main code has ended, however Python can see it: normally, by
+``sys.exit``, by an exception. A process that a signal or ``os._exit`` ends leaves none. The object has these keys:
+
+    rank, pid     whole numbers
+    ended_at      ISO 8601, UTC
+    exit_code     0 to 255; null after a KeyboardInterrupt, of which Python dies by signal
+    signal        2 after a KeyboardInterrupt, else null
+    step          the last step that the script named to Accelerator.log or in a checkpoint; null where it named none
+    exception     null after a normal end and after ``sys.exit(0)``, else an object:
+        type      qualified as Python prints it: ValueError, torch.cuda.OutOfMemoryError
+        message   at most 2,000 characters
+        frames    the innermost 20 at most, the last one where it was raised; each has file, line, function, source
+        at        the innermost frame in the user's own code: not in the standard library, an installed package or a
+                  hook; null where there is none
+
+Imports only what Python has loaded at its start; the rest when there is something to write.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tsdia_run.training.boot.rank_state import RANK
+
+TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import FrameType, TracebackType
+
+_MESSAGE_CHARACTERS = 2_000
+_SOURCE_CHARACTERS = 200
+_FRAMES = 20
+_SIGINT = 2
+
+
+def exit_record(error: BaseException | None, trace: TracebackType | None, rank: int) -> dict[str, object]:
+    """Put the record together.
+
+    Args:
+        error: What ended the script; None for a normal end.
+        trace: The part of its traceback that is the user's.
+        rank: The rank of this process.
+    """
+    from datetime import datetime, timezone
+
+    interrupted = isinstance(error, KeyboardInterrupt)
+    exit_code = _exit_code(error)
+    return {
+        "rank": rank,
+        "pid": os.getpid(),
+        "ended_at": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
+        "exit_code": None if interrupted else exit_code,
+        "signal": _SIGINT if interrupted else None,
+        "step": RANK.progress.step,
+        "exception": _described(error, trace) if error is not None and exit_code != 0 else None,
+    }
+
+
+def _exit_code(error: BaseException | None) -> int:
+    """The code as the system will see it: https://docs.python.org/3/library/sys.html#sys.exit ."""
+    code = error.code if isinstance(error, SystemExit) else error
+    if code is None:
+        return 0
+    return code & 0xFF if isinstance(code, int) else 1
+
+
+def _described(error: BaseException, trace: TracebackType | None) -> dict[str, object]:
+    entries = list(_entries(trace))
+    own = [entry for entry in entries if _is_users(entry[0].f_code.co_filename)]
+    at = _frame(*own[-1]) if own else None
+    if isinstance(error, SyntaxError) and error.filename and _is_users(error.filename):
+        at = {"file": error.filename, "line": error.lineno, "function": "", "source": _short(error.text or "")}
+    return {
+        "type": _type_name(type(error)),
+        "message": _message(error),
+        "frames": [_frame(*entry) for entry in entries[-_FRAMES:]],
+        "at": at,
+    }
+
+
+def _entries(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
+    while trace is not None:
+        yield trace.tb_frame, trace.tb_lineno
+        trace = trace.tb_next
+
+
+def _frame(frame: FrameType, line: int) -> Mapping[str, object]:
+    import linecache
+
+    name = frame.f_code.co_filename
+    source = linecache.getline(name, line, frame.f_globals)
+    return {"file": name, "line": line, "function": frame.f_code.co_name, "source": _short(source)}
+
+
+def _short(source: str) -> str:
+    return source.strip()[:_SOURCE_CHARACTERS]
+
+
+def _is_users(file: str) -> bool:
+    installed = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+    standard = os.path.dirname(os.__file__) + os.sep
+    hooks = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+    return not (file.startswith(("<", standard, hooks)) or any(part in file for part in installed))
+
+
+def _type_name(kind: type[BaseException]) -> str:
+    module = kind.__module__
+    return kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # the script's own __str__ may do anything
+        return "<no message: its __str__ failed>"
+    return text if len(text) <= _MESSAGE_CHARACTERS else text[: _MESSAGE_CHARACTERS - 1] + "…"

@@ -1,0 +1,96 @@
+"""What a script does to files, as Python's audit events announce it, and which file a path leads to.
+
+``torch.save`` and safetensors write without an event; ``WRITERS`` names their functions.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    Key = tuple[int, int]
+
+# Functions that write a file without an audit event: module, function, the path's name and place.
+WRITERS = (("torch.serialization", "save", "f", 1), ("safetensors", "serialize_file", "filename", 1))
+
+MOVED = "moved"
+
+
+def _renamed(args: tuple[Any, ...]) -> Iterator[tuple[Any, Any, str]]:
+    source, target, source_folder, target_folder = args
+    yield target, target_folder, "overwritten"
+    yield source, source_folder, MOVED
+
+
+def _removed(args: tuple[Any, ...]) -> Iterator[tuple[Any, Any, str]]:
+    yield args[0], args[1] if len(args) > 1 else -1, "removed"
+
+
+def _truncated(args: tuple[Any, ...]) -> Iterator[tuple[Any, Any, str]]:
+    yield args[0], -1, "overwritten"
+
+
+def changes_by_event() -> dict[str, Callable[[tuple[Any, ...]], Iterator[tuple[Any, Any, str]]]]:
+    """What an event's arguments say is changed: path, open folder, and what happens to it.
+
+    https://docs.python.org/3/library/audit_events.html
+    """
+    return {
+        "os.rename": _renamed,
+        "os.remove": _removed,
+        "os.rmdir": _removed,
+        "shutil.rmtree": _removed,
+        "os.truncate": _truncated,
+    }
+
+
+def absolute(path: Any, folder: Any) -> Any:
+    """A path that is relative to an open folder, from that folder."""
+    if isinstance(folder, int) and folder >= 0 and not isinstance(path, int):
+        return os.path.join(f"/proc/self/fd/{folder}", os.fsdecode(path))
+    return path
+
+
+def file_key(path: str, *, follows: bool = True) -> Key | None:
+    """What tells a file, whatever leads to it."""
+    try:
+        found = os.stat(path) if follows else os.lstat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def parents(path: str) -> Iterator[str]:
+    """The directories above a path, the nearest first."""
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
+
+
+def chain(path: str) -> Iterator[str]:
+    """A path and the directories above it."""
+    yield path
+    yield from parents(path)
+
+
+def same_folder(one: str, other: str) -> bool:
+    """Whether two paths are in the same directory."""
+    return file_key(os.path.dirname(one)) == file_key(os.path.dirname(other))
+
+
+def name_shape(name: str) -> tuple[str, list[int]]:
+    """A name without its numbers, and these."""
+    shape, numbers, digits = "", [], ""
+    for letter in f"{name}\0":
+        if letter.isdecimal() and letter.isascii():
+            digits += letter
+            continue
+        if digits:
+            numbers.append(int(digits[:18]))
+            shape, digits = f"{shape}#", ""
+        shape += letter
+    return shape, numbers

@@ -1,0 +1,192 @@
+"""Start ranks through Accelerate's own launch, in this process, and write down how each of them ended.
+
+    PYTHON launcher.py ACCELERATE_LAUNCH_FLAGS... BOOTSTRAP [-m] SCRIPT ARGS...
+
+``accelerate launch`` turns every end of the script into exit code 1. Here ``attempts/N/ranks.json`` tells the truth:
+
+    ranks   how each rank ended, by its number as text: {"exit_code": 3} or {"signal": 9}
+    first   the rank that failed first, so that the launcher ended the others; null where none failed by itself
+    signal  the signal that asked the launcher to stop, which it passed on to the ranks; null where none did
+    error   why no rank could be started; null where they were
+
+The exit code is that of the first failing rank; 128+n where signal n ended that rank, or asked the launcher to stop; 78
+where nothing could be started. Dying of the rank's signal would leave a second core file.
+
+Where Accelerate would start one process, this process becomes that process, so that no launcher stands between it and
+its signals.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Protocol
+
+if __name__ == "__main__":
+    _BOOT = os.path.dirname(os.path.realpath(__file__))
+    # Nothing in this directory may be taken for a module that torch or Accelerate want.
+    sys.path[:] = [entry for entry in sys.path if entry != _BOOT]
+    # A package by its path: ``import tsdia_run`` may find nothing here, or another version.
+    _boot = ModuleType("tsdia_run.training.boot")
+    _boot.__path__ = [_BOOT]
+    sys.modules[_boot.__name__] = _boot
+
+from tsdia_run.training.boot.attempt_files import attempt_directory, exit_record_name, say, write_record
+from tsdia_run.training.boot.names import LAUNCHER_RECORD_FILE
+from tsdia_run.training.boot.rank_ends import RankEnds, own_record
+
+# As Accelerate names them in torch; those of a plug-in are there once Accelerate has looked for them.
+_BACKENDS = ("cuda", "xpu", "npu", "mlu", "musa", "sdaa", "hpu", "neuron")
+_SHUTDOWN_TIMEOUT = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"
+_TRUE = ("1", "true", "t", "yes", "y", "on")
+
+
+class _Process(Protocol):
+    def poll(self) -> int | None: ...
+
+
+class _Handler(Protocol):
+    @property
+    def proc(self) -> _Process: ...
+
+
+class _Context(Protocol):
+    """torch's ``PContext``: one group of ranks, by local rank; on one machine that is the rank."""
+
+    close: Callable[..., None]
+
+    @property
+    def subprocess_handlers(self) -> Mapping[int, _Handler]: ...
+
+
+class TooFewDevicesError(Exception):
+    """More ranks were asked for than there are devices."""
+
+
+def main() -> int:
+    """Launch, wait, record.
+
+    Returns:
+        The exit code.
+    """
+    directory = attempt_directory(os.environ)
+    ends = RankEnds()
+    error = None
+    try:
+        _launch(sys.argv[1:], ends)
+    except Exception as failure:  # Accelerate and torch refuse a launch with errors of any kind
+        error = f"{type(failure).__name__}: {failure}"
+        say(f"the ranks could not be started: {error}")
+    if directory is not None:
+        ends.said = {rank: said for rank in ends.final if (said := own_record(directory, exit_record_name(rank)))}
+    codes, first = ends.codes(), ends.first()
+    if first is not None:
+        say(f"rank {first} failed first, {_words(codes[first])}")
+    if directory is not None:
+        ranks = {str(rank): _end(code) for rank, code in codes.items()}
+        record = {"ranks": ranks, "first": first, "signal": ends.stopped_by, "error": error}
+        write_record(directory, LAUNCHER_RECORD_FILE, record)
+    return os.EX_CONFIG if error is not None else ends.exit_code()
+
+
+def _launch(arguments: list[str], ends: RankEnds) -> None:
+    from accelerate.commands import launch
+    from torch.distributed import run as torchrun
+    from torch.distributed.elastic.multiprocessing import api
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    run = torchrun.run
+
+    def run_and_look(args: Namespace) -> None:
+        _check_devices(int(args.nproc_per_node))
+        try:
+            run(args)
+        except ChildFailedError as failure:
+            if not ends.final:
+                ends.final = {rank: found.exitcode for rank, found in failure.failures.items()}
+                rank, found = failure.get_first_failure()
+                ends.early = {rank: found.exitcode}
+        except api.SignalException as stop:
+            ends.stopped_by = int(stop.sigval)
+
+    torchrun.run = run_and_look
+    _look_at_close(api.PContext, ends)
+    launch.simple_launcher = _become_the_script
+    args = launch.launch_command_parser().parse_args(arguments)
+    if args.main_process_port == 0:  # before Accelerate 1.8 it would be taken for a port
+        args.main_process_port = _free_port()
+    launch.launch_command(args)
+
+
+def _look_at_close(context_class: type[_Context], ends: RankEnds) -> None:
+    """Note the codes around torch's closing of the ranks: afterwards nobody can tell who failed and who was ended."""
+    close = context_class.close
+    seen: list[object] = []
+
+    def close_and_look(context: _Context, *args: object, **kwargs: object) -> None:
+        if context not in seen:
+            seen.append(context)
+            ends.early, ends.final = _codes(context), {}
+        if len(args) < 2 and _SHUTDOWN_TIMEOUT in os.environ:  # older torch waits 30 s, whatever the environment says
+            kwargs.setdefault("timeout", int(os.environ[_SHUTDOWN_TIMEOUT]))
+        try:
+            close(context, *args, **kwargs)
+        finally:
+            ends.final = _codes(context)
+
+    context_class.close = close_and_look
+
+
+def _codes(context: _Context) -> dict[int, int]:
+    polled = {rank: handler.proc.poll() for rank, handler in context.subprocess_handlers.items()}
+    return {rank: code for rank, code in polled.items() if code is not None}
+
+
+def _check_devices(processes: int) -> None:
+    import torch
+
+    if os.environ.get("ACCELERATE_USE_CPU", "").lower() in _TRUE:
+        return
+    devices = max(getattr(torch, name).device_count() for name in _BACKENDS if hasattr(torch, name))
+    if devices < processes:
+        raise TooFewDevicesError(
+            f"{processes} processes were asked for, but torch sees {devices} accelerator devices; ask for fewer, or set"
+            " ACCELERATE_USE_CPU=true for ranks on the CPU"
+        )
+
+
+def _become_the_script(args: Namespace) -> None:
+    from accelerate.utils import prepare_simple_launcher_cmd_env
+
+    command, environment = prepare_simple_launcher_cmd_env(args)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvpe(command[0], command, environment)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _end(code: int) -> dict[str, int]:
+    return {"signal": -code} if code < 0 else {"exit_code": code}
+
+
+def _words(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"with exit code {code}"
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)

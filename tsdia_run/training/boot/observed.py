@@ -1,0 +1,133 @@
+"""What the supervisor observed of the reads of the checkpoint, asked by a rank; and what a rank leaves about it.
+
+The other side is ``supervise/reads.py``. Loaded before the script, so it imports only what Python has loaded already.
+"""
+
+from __future__ import annotations
+
+import _thread
+import fcntl
+import os
+import time
+
+from tsdia_run.training.boot.names import (
+    ANSWER_FILE,
+    CLAIM_FILE,
+    NOTICED_FILE,
+    PROTECTED_FILE,
+    QUESTION_PREFIX,
+    READS_DIR,
+    REFUSED_FILE,
+    WARNINGS_FILE,
+)
+
+TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOT_READ, OTHER, READ, UNKNOWN = "not read", "other", "read", "unknown"
+
+# A busy supervisor answers within a second. Counted in sleeps: the machine may be suspended meanwhile.
+_POLLS = 2_000
+_POLL_S = 0.01
+
+
+class ObservedReads:
+    """The files between a rank and the supervisor of its attempt.
+
+    Args:
+        run_dir: The run directory.
+        directory: ``attempts/N`` in it.
+        say: Says a line on stderr.
+    """
+
+    def __init__(self, run_dir: str, directory: str, say: Callable[[str], None]) -> None:
+        self.run_dir, self._directory, self.say = run_dir, directory, say
+        self._reads = os.path.join(run_dir, READS_DIR)
+
+    def protected(self) -> list[tuple[str, str]]:
+        """What the supervisor wrote down before the start, as pairs of kind and value."""
+        entries = self._content(PROTECTED_FILE).split("\0")[:-1]
+        return [(kind, value) for kind, _, value in (entry.partition("=") for entry in entries)]
+
+    def answer(self) -> str:
+        """``read``, ``not read``, ``unknown`` or ``other=NAME``, with all opens until this moment."""
+        if os.path.exists(os.path.join(self._reads, NOTICED_FILE)):
+            return READ
+        answer = self._content(ANSWER_FILE)
+        if answer == NOT_READ or answer.startswith(OTHER):
+            answer = self._content(ANSWER_FILE) if self._ask() else UNKNOWN
+        return answer or UNKNOWN
+
+    def _ask(self) -> bool:
+        """Have the answer brought up to date; False where the supervisor is dead or doesn't answer."""
+        if not _is_locked(os.path.join(self.run_dir, CLAIM_FILE)):
+            return False
+        name = f"{QUESTION_PREFIX}{os.getpid()}-{_thread.get_ident()}"
+        if not self.note(name):
+            return False
+        question = os.path.join(self._reads, name)
+        for _ in range(_POLLS):
+            if not os.path.exists(question):
+                return True
+            time.sleep(_POLL_S)
+        try:
+            os.unlink(question)
+        except OSError:
+            return True
+        return False
+
+    def note(self, name: str) -> bool:
+        """Leave an empty file for the others; whether it was not there before."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            os.close(os.open(os.path.join(self._reads, name), flags, 0o644))
+        except OSError:
+            return False
+        return True
+
+    def warn_once(self, kind: str, text: str) -> None:
+        """Warn on the screen and in the record, on one rank and once in an attempt."""
+        if not self.note(f"warned-{kind}"):
+            return
+        self.say(f"warning: {text}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        _write(os.path.join(self._reads, WARNINGS_FILE), flags, text.encode("utf-8", "replace") + b"\0")
+
+    def refuse(self, text: str) -> None:
+        """Leave one sentence about a save that is refused; the first one stays."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        _write(os.path.join(self._directory, REFUSED_FILE), flags, os.fsencode(text) + b"\n")
+
+    def _content(self, name: str) -> str:
+        try:
+            with open(os.path.join(self._reads, name), "rb") as file:
+                return os.fsdecode(file.read())
+        except OSError:
+            return ""
+
+
+def _write(path: str, flags: int, data: bytes) -> None:
+    try:
+        fd = os.open(path, flags, 0o644)
+        try:
+            os.write(fd, data)
+        finally:
+            os.close(fd)
+    except OSError:  # it is on the screen, or was written before
+        return
+
+
+def _is_locked(path: str) -> bool:
+    """Whether the supervisor holds its lock; True where that can't be known."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False

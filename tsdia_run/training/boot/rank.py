@@ -1,0 +1,133 @@
+"""This process as a rank of the run: its lock, its stacks, its guard, its exit record.
+
+Imports only what Python has loaded at its start; each import costs start time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tsdia_run.training.boot.attempt_files import (
+    STACKS_SIGNAL,
+    attempt_directory,
+    exit_record_name,
+    hold_alive,
+    say,
+    stacks_name,
+    write_record,
+)
+from tsdia_run.training.boot.exit_record import exit_record
+from tsdia_run.training.boot.import_hooks import HookFinder
+from tsdia_run.training.boot.names import CHECKPOINT, HOOKS, PREFIX, RUN_DIR
+from tsdia_run.training.boot.rank_state import RANK
+from tsdia_run.training.boot.reexec import replace_process
+
+TYPE_CHECKING = False  # importing typing would cost 10 ms
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+    from tsdia_run.training.boot.overwriting import OverwriteGuard
+
+
+class Rank:
+    """This process as a rank of the run. A fork of it is none.
+
+    Args:
+        bootstrap: The path of the bootstrap.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        # Now, since the script may change its environment.
+        self._directory = attempt_directory(os.environ)
+        number = os.environ.get("RANK", "")
+        self._number = int(number) if number.isdecimal() else 0
+        self._pid = os.getpid()
+        # What the module reexec needs.
+        self.bootstrap = bootstrap
+        self.module = sys.argv[2] if sys.argv[1:2] == ["-m"] and len(sys.argv) > 2 else None
+        self.say = say
+        self.alive_fd = hold_alive(os.environ)
+        self.variables = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+        self._stacks = -1 if self._directory is None else self._show_stacks(self._directory)
+
+    def _show_stacks(self, directory: str) -> int:
+        """Tell where Python stands when the process crashes, on stderr, and whenever it is asked, in a file.
+
+        Returns:
+            The descriptor of the file, for as long as the process lives; -1 where there is none.
+        """
+        import faulthandler
+
+        fd = -1
+        try:
+            if not faulthandler.is_enabled():
+                faulthandler.enable()
+            path = os.path.join(directory, stacks_name(self._number))
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            # Not one of the signals that scripts and batch systems use.
+            faulthandler.register(STACKS_SIGNAL, fd, all_threads=True)
+        except (OSError, ValueError, AttributeError, RuntimeError):  # no stderr, no room on the disk
+            pass
+        return fd
+
+    def watch_exec(self) -> None:
+        """Keep the hooks of a script that replaces its process; ``os.execvp`` and the like come down to these two."""
+        for name in ("execv", "execve"):
+            setattr(os, name, self._watched(getattr(os, name)))
+
+    def _watched(self, original: Any) -> Any:
+        def execute(path: Any, argv: Any, env: Any = None) -> None:
+            if os.getpid() == self._pid:
+                replace_process(original, path, argv, env, self)
+            elif env is None:
+                original(path, argv)
+            else:
+                original(path, argv, env)
+
+        execute.__name__, execute.__doc__ = original.__name__, original.__doc__
+        return execute
+
+    def finder(self) -> HookFinder:
+        """What the script's imports go through first."""
+        hooks = os.environ.get(HOOKS, "")
+        if "checkpoints" in hooks.split(","):
+            RANK.guard = self._guard()
+        return HookFinder(self.say, RANK.guard, has_hooks=bool(hooks))
+
+    def _guard(self) -> OverwriteGuard | None:
+        """What keeps a script that did not read its checkpoint from overwriting it; None where it resumes from none."""
+        if self._directory is None or not os.environ.get(CHECKPOINT):
+            return None
+        try:
+            from tsdia_run.training.boot.observed import ObservedReads
+            from tsdia_run.training.boot.overwriting import guard_checkpoints
+
+            run_dir = os.environ[RUN_DIR]
+            return guard_checkpoints(ObservedReads(run_dir, self._directory, self.say))
+        except Exception as error:  # whatever is missing here, the training goes on
+            self.say(f"checkpoints are not guarded: {type(error).__name__}: {error}")
+            return None
+
+    def ended(self, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leave the exit record, if this is a rank of a run.
+
+        Args:
+            error: What ended the script; None for a normal end.
+            trace: The part of its traceback that is the user's.
+        """
+        if self._directory is None or os.getpid() != self._pid:
+            return
+        path = os.path.join(self._directory, stacks_name(self._number))
+        try:
+            if not os.stat(path).st_size:
+                os.unlink(path)
+        except OSError:  # the script may have moved its directory
+            pass
+        try:
+            record = exit_record(error, trace, self._number)
+        except Exception as failure:  # an exception of the script's own may do anything when it is looked at
+            self.say(f"could not describe how the script ended: {type(failure).__name__}")
+            return
+        write_record(self._directory, exit_record_name(self._number), record)

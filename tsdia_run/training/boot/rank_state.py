@@ -1,0 +1,97 @@
+"""What this process knows as a rank of the run: the one object of ``training/`` that changes.
+
+The bootstrap, the hooks and the API share it.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from tsdia_run.training.boot.overwriting import OverwriteGuard
+
+# Enough for every metric that anybody chooses a checkpoint by.
+_MAX_METRICS = 100
+_PLAIN = frozenset({int, float})
+
+
+class LoggedProgress:
+    """How far the training is, as far as it told: for the manifests of its checkpoints, and the exit record.
+
+    Attributes:
+        steps: The step of each kind of line, by the first metric in it: some are logged per step, others per epoch.
+        epoch: The epoch.
+        metrics: The latest logged plain numbers. Tensors are left out: looking at one may wait for the device.
+    """
+
+    def __init__(self) -> None:
+        self.steps: dict[str, int] = {}
+        self.epoch: int | None = None
+        self.metrics: dict[str, float] = {}
+
+    @property
+    def step(self) -> int | None:
+        """The step of the training: of several counts, the one that is ahead, since epochs have many steps."""
+        return max(self.steps.values(), default=None)
+
+    def logged(self, values: Mapping[str, object], step: object = None) -> None:
+        """Take note of what ``Accelerator.log`` got."""
+        if isinstance(step, int):
+            first = str(next(iter(values), ""))
+            if first in self.steps or len(self.steps) < _MAX_METRICS:
+                self.steps[first] = step
+        epoch = values.get("epoch")
+        if isinstance(epoch, (int, float)) and epoch == epoch // 1:
+            self.epoch = int(epoch)
+        if len(values) + len(self.metrics) <= _MAX_METRICS and _PLAIN.issuperset(map(type, values.values())):
+            self.metrics.update(values)  # type: ignore[arg-type]  # all of them are numbers
+            return
+        for name, value in values.items():
+            if isinstance(value, (int, float)) and (name in self.metrics or len(self.metrics) < _MAX_METRICS):
+                self.metrics[name] = value
+
+
+class RankState:
+    """What one process knows.
+
+    Attributes:
+        progress: How far the training is.
+        guard: Protects the checkpoints of a resumed run; None if there is nothing to protect.
+        hooked: The names of the hooks that are in place.
+        warned: The names of the hooks whose failure was reported.
+        unsealed: The directories that this process saved and could not seal, by device and inode.
+        is_accelerates_turn: Whether Accelerate makes its trackers at this moment, and gives them the config.
+        configured_runs: The ids of the W&B runs that have the config.
+    """
+
+    def __init__(self) -> None:
+        self.progress = LoggedProgress()
+        self.guard: OverwriteGuard | None = None
+        self.hooked: set[str] = set()
+        self.warned: set[str] = set()
+        self.unsealed: set[tuple[int, int]] = set()
+        self.is_accelerates_turn = False
+        self.configured_runs: set[str] = set()
+
+    def check(self, checkpoint: PathLike[str]) -> None:
+        """Raise before a checkpoint is written.
+
+        Raises:
+            CheckpointNotReadError: It would overwrite a protected one, and the script did not read its own.
+        """
+        if self.guard is not None:
+            self.guard.check(str(checkpoint))
+
+    def is_kept(self, checkpoint: PathLike[str]) -> bool:
+        """Whether a checkpoint may not be removed now."""
+        return self.guard is not None and self.guard.is_kept(str(checkpoint))
+
+    def loaded(self, checkpoint: PathLike[str]) -> None:
+        """Take note that ``load_state`` has loaded a checkpoint."""
+        if self.guard is not None:
+            self.guard.loaded(str(checkpoint))
+
+
+RANK = RankState()

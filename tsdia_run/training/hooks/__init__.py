@@ -1,0 +1,1 @@
+"""What hooks Accelerate, W&B and the trackers when the script imports them."""

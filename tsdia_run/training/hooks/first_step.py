@@ -1,0 +1,86 @@
+"""Whether a resumed attempt logs and saves from where its checkpoint was, or seems to train from the beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.training.boot.rank_state import RANK
+from tsdia_run.training.hooks.session import Session
+
+# A metric that was not logged before says nothing. After so many calls none will come that does.
+_MAX_CALLS = 1_000
+
+
+class FirstStep:
+    """Compares the first step that an attempt logs with the step of the checkpoint that it resumes from.
+
+    Args:
+        session: The attempt.
+
+    Attributes:
+        is_open: Whether that is still to be done.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._calls = 0
+        self.is_open = session.checkpoint is not None and RANK.guard is not None
+
+    def logged(self, values: Mapping[str, object], step: object) -> None:
+        """Look at what ``Accelerator.log`` got, before it is in metrics.jsonl."""
+        self._calls += 1
+        self.is_open = self._calls < _MAX_CALLS
+        guard, checkpoint = RANK.guard, self._session.checkpoint
+        if guard is None or checkpoint is None or type(step) is not int:
+            return
+        expected = self._expected(checkpoint, values)
+        if expected is None:
+            return
+        self.is_open = False
+        if step < expected:
+            guard.warn_first_step(step, expected)
+
+    def _expected(self, checkpoint: Path, values: Mapping[str, object]) -> int | None:
+        """Where the checkpoint was on the axis by which these metrics were logged; None where that is not known."""
+        from tsdia_run.rundir import metrics
+
+        step, epoch = place_of(checkpoint)
+        summary = metrics.load(self._session.layout.metrics_summary)
+        if summary is None or not summary.series:
+            return step
+        known = [summary.series[name].last for name in values if name in summary.series]
+        lasts = [point.step for point in known if point is not None and point.step is not None]
+        if not lasts or step is None:
+            return None
+        # An axis that never came as far as the checkpoint counts something else: epochs, most likely.
+        return step if max(lasts) >= step else epoch
+
+
+def place_of(checkpoint: Path) -> tuple[int | None, int | None]:
+    """The step and epoch of a checkpoint: by its name, else by its manifest."""
+    from tsdia_run.checkpoints import manifest, parse_name
+
+    named = parse_name(checkpoint)
+    step, epoch = (named.step, named.epoch) if named else (None, None)
+    try:
+        written = manifest.read(checkpoint) if checkpoint.is_dir() else None
+    except DamagedRunError:
+        written = None
+    if written is not None:
+        step, epoch = written.step if step is None else step, written.epoch if epoch is None else epoch
+    return step, epoch
+
+
+def resume_step(session: Session) -> int | None:
+    """The step that a resumed attempt starts from, as far as known; to be asked before it saves anything."""
+    if RANK.guard is None or session.checkpoint is None:
+        return None
+    return place_of(session.checkpoint)[0]
+
+
+def warn_if_before(checkpoint: Path, step: int | None, start: int | None) -> None:
+    """Warn once about a save whose name says nothing, and that the training's step puts before the start."""
+    if RANK.guard is not None and step is not None and start is not None and step < start:
+        RANK.guard.warn_below(f"{checkpoint.name} at step {step}", f" at step {start}")
