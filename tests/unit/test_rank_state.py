@@ -11,7 +11,7 @@ import tsdia_run
 TRAINING = Path(tsdia_run.__file__).parent / "training"
 # Functions and classes whose results don't change.
 _CONSTANT_CALLS = {
-    "frozenset", "tuple", "type", "type(sys)", "re.compile", "ModuleType", "os.path.dirname",
+    "frozenset", "tuple", "type", "re.compile", "os.path.dirname",
     "os.path.realpath", "os.path.abspath",
 }  # fmt: skip
 _DISPLAYS = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
@@ -24,9 +24,10 @@ def mutable_objects(tree: ast.Module) -> Iterator[str]:
             yield f"global {', '.join(node.names)}"
     for statement in top_level(tree.body):
         if isinstance(statement, (ast.Assign, ast.AnnAssign)):
-            target = ast.unparse(statement.targets[0] if isinstance(statement, ast.Assign) else statement.target)
-            if target != "__all__" and statement.value and may_change(statement.value):
-                yield target
+            target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+            is_new = isinstance(target, ast.Name) and target.id != "__all__"
+            if is_new and statement.value and may_change(statement.value):
+                yield ast.unparse(target)
         elif isinstance(statement, ast.FunctionDef):
             if any("cache" in ast.unparse(decorator) for decorator in statement.decorator_list):
                 yield f"cached {statement.name}"

@@ -1,15 +1,16 @@
-"""Run by path, without site-packages: ``python -S -E …/tsdia_run/relay/__main__.py "tsdia_run relay" SPEC``."""
+"""Run by path, without site-packages: ``python -S -E …/tsdia_run/relay/__main__.py "tsdia_run relay" SPEC``.
+
+The supervisor starts a second one from an archive of this folder (``supervise/relay_copy.py``).
+"""
 
 import gc
 import os
 import sys
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
-# Register the package without importing it: the relay doesn't need what it imports.
-_stub = type(sys)("tsdia_run")
-_stub.__path__ = [_PACKAGE]
-sys.modules["tsdia_run"] = _stub
+# Register the packages without importing them: the relay doesn't need what they import. The folder may be an archive.
+for _name in ("tsdia_run", "tsdia_run.relay"):
+    sys.modules[_name] = type(sys)(_name)
+sys.modules["tsdia_run.relay"].__path__ = [os.path.dirname(os.path.abspath(__file__))]
 # Modules next to this file must not hide modules of the standard library.
 del sys.path[0]
 

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tsdia_run
 from tsdia_run.settings import LogSettings
+from tsdia_run.supervise.relay_copy import RelayCopy
 
-_RELAY = Path(tsdia_run.__file__).parent / "relay" / "__main__.py"
 # After the training ended, a leftover process may keep the output open for this long.
 DRAIN_S = 5.0
 _ANSWER_S = 5.0
@@ -75,6 +74,7 @@ class Output:
     """
 
     def __init__(self, log: Path, progress: Path, header: str, settings: LogSettings, *, use_terminal: bool) -> None:
+        self.copy = RelayCopy()
         is_terminal = use_terminal and os.isatty(1) and os.isatty(2)
         self.ends, self._sources = _open_terminal() if is_terminal else _open_pipes()
         self._spec: dict[str, Any] = {
@@ -103,8 +103,13 @@ class Output:
         try:
             self._relay = subprocess.Popen(
                 # -S and -E: the relay only needs the standard library, and starts in half the time.
-                [sys.executable, "-S", "-E", str(_RELAY), "tsdia_run relay", json.dumps(spec)],
-                pass_fds=(*self._sources, control_read, events_write),
+                [sys.executable, "-S", "-E", self.copy.path, "tsdia_run relay", json.dumps(spec)],
+                pass_fds=(
+                    *self._sources,
+                    control_read,
+                    events_write,
+                    *self.copy.fds,
+                ),
             )
         except OSError:
             os.close(control)
@@ -183,6 +188,7 @@ class Output:
             self._relay.wait()
         for fd in (*self._sources, self._control, self.events):
             os.close(fd)
+        self.copy.close()
 
     def _tell(self, **order: object) -> None:
         with suppress(OSError):

@@ -19,7 +19,7 @@ from tsdia_run.outcome.exit_records import LastWords
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Outcome, State
-from tsdia_run.supervise import evidence, memory, process
+from tsdia_run.supervise import evidence, memory, preload, process
 from tsdia_run.supervise.hang import HangWatch
 from tsdia_run.supervise.hashing import Hashing
 from tsdia_run.supervise.job import Job, JobResult
@@ -72,6 +72,7 @@ class Supervisor:
             gc.enable()  # it was off during the start; from here on the process may run for weeks
             self._keeper.record(replace(self._job.run.last, state=State.RUNNING))
             beside = self._start_beside()
+            preload.start(output.copy)
             self._loop(child)
             end = RankEnd.of(child.wait())
             self._clean_up()

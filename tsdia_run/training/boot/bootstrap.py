@@ -35,10 +35,19 @@ _MACHINERY = (
 _SourceFileLoader = type(dict(_PRISTINE)["__loader__"])
 _BOOT = os.path.dirname(os.path.realpath(__file__))
 
-# A package by its path: ``import tsdia_run`` may find nothing here, or another version, and would import more.
-_boot = type(sys)("tsdia_run.training.boot")
-_boot.__path__ = [_BOOT]
-sys.modules[_boot.__name__] = _boot
+
+def _find_boot_by_path() -> None:
+    """Make the modules beside this one importable: ``import tsdia_run`` may find nothing here, or another version.
+
+    They import from each other by ``from tsdia_run.training.boot.MODULE import NAME``: any other form of the statement
+    imports tsdia_run itself.
+    """
+    package = type(sys)("tsdia_run.training.boot")
+    package.__path__ = [_BOOT]
+    sys.modules[package.__name__] = package
+
+
+_find_boot_by_path()
 
 from tsdia_run.training.boot.rank import Rank  # noqa: E402
 

@@ -27,18 +27,23 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Protocol
 
-if __name__ == "__main__":
-    _BOOT = os.path.dirname(os.path.realpath(__file__))
-    # Nothing in this directory may be taken for a module that torch or Accelerate want.
-    sys.path[:] = [entry for entry in sys.path if entry != _BOOT]
-    # A package by its path: ``import tsdia_run`` may find nothing here, or another version.
-    _boot = ModuleType("tsdia_run.training.boot")
-    _boot.__path__ = [_BOOT]
-    sys.modules[_boot.__name__] = _boot
 
-from tsdia_run.training.boot.attempt_files import attempt_directory, exit_record_name, say, write_record
-from tsdia_run.training.boot.names import LAUNCHER_RECORD_FILE
-from tsdia_run.training.boot.rank_ends import RankEnds, own_record
+def _find_boot_by_path() -> None:
+    """Make the modules beside this one importable: ``import tsdia_run`` may find nothing here, or another version."""
+    boot = os.path.dirname(os.path.realpath(__file__))
+    # Nothing in this directory may be taken for a module that torch or Accelerate want.
+    sys.path[:] = [entry for entry in sys.path if entry != boot]
+    package = ModuleType("tsdia_run.training.boot")
+    package.__path__ = [boot]
+    sys.modules[package.__name__] = package
+
+
+if __name__ == "__main__":
+    _find_boot_by_path()
+
+from tsdia_run.training.boot.attempt_files import attempt_directory, exit_record_name, say, write_record  # noqa: E402
+from tsdia_run.training.boot.names import LAUNCHER_RECORD_FILE  # noqa: E402
+from tsdia_run.training.boot.rank_ends import RankEnds, own_record  # noqa: E402
 
 # As Accelerate names them in torch; those of a plug-in are there once Accelerate has looked for them.
 _BACKENDS = ("cuda", "xpu", "npu", "mlu", "musa", "sdaa", "hpu", "neuron")

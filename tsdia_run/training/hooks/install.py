@@ -6,7 +6,7 @@ import importlib
 from types import ModuleType
 
 from tsdia_run.training.boot.rank_state import RANK
-from tsdia_run.training.hooks import session
+from tsdia_run.training.hooks import kept_modules, session
 from tsdia_run.training.hooks.wrapping import warn
 
 # The name of each hook in the settings, and its module.
@@ -28,6 +28,10 @@ def install(module: ModuleType) -> None:
     attempt = session.current()
     if attempt is None:
         return
+    try:
+        kept_modules.keep()
+    except OSError as error:  # without it they are imported from the files
+        warn("modules", error)
     is_wandb = module.__name__ == "wandb"
     for name, module_name in _OF_WANDB if is_wandb else _OF_ACCELERATE:
         if name not in attempt.hooks:

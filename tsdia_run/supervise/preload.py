@@ -1,0 +1,41 @@
+"""Imports what this process may need until its end: an upgrade may replace the package while a training runs."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+import tsdia_run
+from tsdia_run.supervise.relay_copy import RelayCopy
+
+# Run in other processes.
+_ELSEWHERE = ("__main__", "training", "relay", "examples")
+# What the closing card is drawn with.
+_FOR_THE_CARD = ("rich.console", "rich.panel", "rich.table", "rich.text")
+
+
+def start(copy: RelayCopy) -> None:
+    """Import every module of the package, and copy the relay, in the background: the training doesn't wait for it.
+
+    All of them, so that a module that is imported late in one place can't be forgotten here.
+
+    Args:
+        copy: Made first, since the training's output depends on it.
+    """
+    Thread(target=_work, args=(copy,), name="preload", daemon=True).start()
+
+
+def _work(copy: RelayCopy) -> None:
+    with suppress(OSError):
+        copy.make()
+    for name in (*_modules(), *_FOR_THE_CARD):
+        with suppress(Exception):  # one that can't be imported now can't be imported later either
+            importlib.import_module(name)
+
+
+def _modules() -> list[str]:
+    package = Path(tsdia_run.__file__).parent
+    paths = [path.relative_to(package.parent).with_suffix("") for path in sorted(package.rglob("*.py"))]
+    return [".".join(path.parts) for path in paths if path.parts[1] not in _ELSEWHERE and path.name != "__init__"]
