@@ -14,7 +14,7 @@ from tsdia_run.checkpoints.files import sync
 from tsdia_run.checkpoints.retention import best_of, to_remove
 from tsdia_run.checkpoints.superseded import superseded_now
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.training import overwriting
 from tsdia_run.training.progress import PROGRESS
 from tsdia_run.training.pruning import Metric, remove, with_manifests
@@ -107,6 +107,6 @@ def _superseded(session: Session) -> frozenset[Path]:
     if not os.path.exists(session.layout.record):
         return frozenset()
     try:
-        return superseded_now(record.read(session.layout.record), session.layout)
+        return superseded_now(record_file.read(session.layout.record), session.layout)
     except DamagedRunError:
         return frozenset()
