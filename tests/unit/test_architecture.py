@@ -54,7 +54,8 @@ PURE = [
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/flat", "training/model_summary",
     "launch/accelerate_config", "supervise/ladder", "outcome/classify", "rundir/headline", "rundir/arguments",
-    "rundir/record", "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
+    "rundir/record",
+    "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}
