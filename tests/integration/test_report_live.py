@@ -26,15 +26,15 @@ from dataclasses import replace
 from pathlib import Path
 from tests.support import checkpoints
 from tests.support.runs import log_metrics
-from tsdia_run.rundir import metrics, record
+from tsdia_run.rundir import metrics, record_file
 from tsdia_run.rundir.layout import RunLayout
 layout = RunLayout(Path(sys.argv[1]))
-run = record.read(layout.record)
+run = record_file.read(layout.record)
 print("writing", flush=True)
 step = 100
 while True:
     step += 1
-    record.write(layout.record, replace(run, name=f"exp-{step}"))
+    record_file.write(layout.record, replace(run, name=f"exp-{step}"))
     log_metrics(layout, 1, [step])
     metrics.save(metrics.read_summary(layout), layout.metrics_summary)
     path = layout.root / f"step_{step}"

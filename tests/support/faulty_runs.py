@@ -13,7 +13,7 @@ from tests.support.zygote import Ended, Zygote
 from tsdia_run.claim import live_check
 from tsdia_run.errors import RunAliveError
 from tsdia_run.outcome.settle import settled
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record, record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import State
 
@@ -123,7 +123,7 @@ class Project:
         assert ended.code == (0 if coming else 3), told
         # As every reader sees it: what a killed supervisor could not write is made up for.
         layout = RunLayout(self.run_dir)
-        run = settled(record.read(layout.record), layout, layout.last_seen())
+        run = settled(record_file.read(layout.record), layout, layout.last_seen())
         assert run.state is (State.COMPLETED if coming else State.FAILED), told
         for attempt in run.attempts:
             if f"began {attempt.number}" in self.trace():
@@ -136,7 +136,7 @@ class Project:
             assert self.attempt == 0, told
             assert self.trace() == [], told
             return
-        attempts = record.read(layout.record).attempts
+        attempts = record_file.read(layout.record).attempts
         assert len(attempts) in (self.attempt, self.attempt + 1), told
         for one in attempts:
             assert (one.outcome is None) is (one.state in record.LIVE), told

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from tests.support import checkpoints
-from tsdia_run.rundir import metrics, record
+from tsdia_run.rundir import metrics, record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.metrics import Summary, as_text
 from tsdia_run.rundir.record import LIVE, Attempt, Digest, Outcome, Run, State
@@ -55,19 +55,19 @@ def make_run(
         if state not in LIVE:
             code = None if state is State.LOST else int(state is State.FAILED)
             outcome = Outcome(state, REASONS[state], exit_code=code)
-            attempt = record.ended(attempt, outcome, started + timedelta(hours=1))
+            attempt = attempt.with_outcome(outcome, started + timedelta(hours=1))
         attempts.append(attempt)
     run = Run(run_id, run_dir.name, began, source_config="/home/u/config.yml", attempts=tuple(attempts))
     layout.logs.mkdir(parents=True)
     layout.own.mkdir()
-    record.write(layout.record, run)
+    record_file.write(layout.record, run)
     return Made(layout, run)
 
 
 def renamed(made: Made, **changes: object) -> Made:
     """The run with other values in its record."""
     run = replace(made.run, **changes)  # type: ignore[arg-type]
-    record.write(made.layout.record, run)
+    record_file.write(made.layout.record, run)
     return Made(made.layout, run)
 
 

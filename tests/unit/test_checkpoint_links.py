@@ -11,7 +11,7 @@ from tests.support import checkpoints as made
 from tests.support.layouts import text, torch
 from tsdia_run.checkpoints import find, survey
 from tsdia_run.launch.resumption import find_source
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.record import Attempt, Run, State
 
 
@@ -111,7 +111,7 @@ def test_a_run_behind_a_link(run: Path, tmp_path: Path) -> None:
 def test_a_linked_checkpoint_that_the_user_names_stays_part_of_its_run(run: Path, tmp_path: Path, suffix: str) -> None:
     at = datetime(2026, 1, 1, tzinfo=timezone.utc)
     attempt = Attempt(0, State.LOST, at, "", "")
-    record.write(run / "run.json", Run("id", "a", at, attempts=(attempt,)))
+    record_file.write(run / "run.json", Run("id", "a", at, attempts=(attempt,)))
     made.state(tmp_path / "scratch" / "checkpoint-900")
     (run / "checkpoint-900").symlink_to(tmp_path / "scratch" / "checkpoint-900")
     (run / "latest").symlink_to("checkpoint-900")

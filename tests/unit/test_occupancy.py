@@ -9,7 +9,7 @@ import pytest
 from tsdia_run import checkpoints
 from tsdia_run.claim import occupancy
 from tsdia_run.claim.occupancy import Contents, Occupancy, judge
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.rundir.suggestions import Typed
 
@@ -21,7 +21,7 @@ def make_run(run_dir: Path, state: State) -> Path:
     (run_dir / "logs").mkdir(parents=True)
     (run_dir / "logs" / "training.log").write_text("hello\n")
     attempt = Attempt(0, state, NOW, "logs/training.log", "node1")
-    record.write(run_dir / "run.json", Run("a1", "exp", NOW, attempts=(attempt,)))
+    record_file.write(run_dir / "run.json", Run("a1", "exp", NOW, attempts=(attempt,)))
     return run_dir
 
 

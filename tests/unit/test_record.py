@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
 from tsdia_run.text import visible
 
@@ -22,8 +22,8 @@ RUN = Run("a1b2c3", "exp", AT, "/project/config.yml", wandb_id="w", wandb_name="
 
 
 def test_reads_back_what_was_written(tmp_path: Path) -> None:
-    record.write(tmp_path / "run.json", RUN)
-    assert record.read(tmp_path / "run.json") == RUN
+    record_file.write(tmp_path / "run.json", RUN)
+    assert record_file.read(tmp_path / "run.json") == RUN
     assert list(tmp_path.iterdir()) == [tmp_path / "run.json"]
 
 
@@ -33,26 +33,26 @@ def test_the_state_of_a_run_is_that_of_its_newest_attempt() -> None:
 
 
 def test_with_attempt_replaces_the_one_of_its_number() -> None:
-    ended = record.ended(SECOND, Outcome(State.COMPLETED, "done", exit_code=0), AT)
+    ended = SECOND.with_outcome(Outcome(State.COMPLETED, "done", exit_code=0), AT)
     assert RUN.with_attempt(ended).attempts == (FIRST, ended)
 
 
 def test_the_file_says_its_schema_and_state_at_the_top(tmp_path: Path) -> None:
-    record.write(tmp_path / "run.json", RUN)
+    record_file.write(tmp_path / "run.json", RUN)
     assert list(json.loads((tmp_path / "run.json").read_text()))[:2] == ["schema", "state"]
 
 
 def test_a_missing_record_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DamagedRunError, match="No such file"):
-        record.read(tmp_path / "run.json")
+        record_file.read(tmp_path / "run.json")
 
 
 def test_a_newer_schema_asks_for_an_update(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    record.write(path, RUN)
+    record_file.write(path, RUN)
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
     with pytest.raises(DamagedRunError, match="update tsdia-run"):
-        record.read(path)
+        record_file.read(path)
 
 
 JSON = st.recursive(
@@ -67,13 +67,13 @@ def test_a_field_of_another_type_is_one_clear_error(
     tmp_path_factory: pytest.TempPathFactory, where: str, key_at: int, value: object
 ) -> None:
     path = tmp_path_factory.mktemp("record") / "run.json"
-    record.write(path, RUN)
+    record_file.write(path, RUN)
     data = json.loads(path.read_text())
     node = {"run": data, "attempt": data["attempts"][0], "outcome": data["attempts"][0]["outcome"]}[where]
     node[list(node)[key_at % len(node)]] = value
     path.write_text(json.dumps(data))
     try:
-        record.read(path)
+        record_file.read(path)
     except DamagedRunError as error:
         assert "run.json" in error.message
 
@@ -83,7 +83,7 @@ def test_garbage_is_one_clear_error(tmp_path_factory: pytest.TempPathFactory, da
     path = tmp_path_factory.mktemp("record") / "run.json"
     path.write_bytes(data)
     with pytest.raises(DamagedRunError):
-        record.read(path)
+        record_file.read(path)
 
 
 DAMAGE = [
@@ -105,14 +105,14 @@ def test_a_field_that_is_only_shown_does_not_make_a_record_unusable(
     tmp_path: Path, in_attempt: bool, name: str, value: object
 ) -> None:
     path = tmp_path / "run.json"
-    record.write(path, RUN)
+    record_file.write(path, RUN)
     data = json.loads(path.read_text())
     (data["attempts"][0] if in_attempt else data)[name] = value
     path.write_text(json.dumps(data))
-    run = record.read(path)
+    run = record_file.read(path)
     assert (run.run_id, run.state, run.attempts[0].state) == (RUN.run_id, RUN.state, State.FAILED)
-    record.write(path, run)
-    assert record.read(path) == run
+    record_file.write(path, run)
+    assert record_file.read(path) == run
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ def test_a_field_that_decisions_need_makes_it_unusable(
     tmp_path: Path, in_attempt: bool, name: str, value: object
 ) -> None:
     path = tmp_path / "run.json"
-    record.write(path, RUN)
+    record_file.write(path, RUN)
     data = json.loads(path.read_text())
     (data["attempts"][0] if in_attempt else data)[name] = value
     path.write_text(json.dumps(data))
     with pytest.raises(DamagedRunError):
-        record.read(path)
+        record_file.read(path)
 
 
 @given(reason=st.text(st.characters(), max_size=30), host=st.text(st.characters(), max_size=10))
@@ -140,14 +140,14 @@ def test_any_text_of_others_is_read_back_clean(
 ) -> None:
     path = tmp_path_factory.mktemp("record") / "run.json"
     attempt = replace(FIRST, host=host, outcome=replace(OUTCOME, reason=reason))
-    record.write(path, replace(RUN, name=reason or "n", attempts=(attempt,)))
+    record_file.write(path, replace(RUN, name=reason or "n", attempts=(attempt,)))
     assert path.read_text(encoding="utf-8").replace("\n", "").isprintable()
-    read = record.read(path)
+    read = record_file.read(path)
     assert read.last.outcome
     assert (read.last.outcome.reason, read.last.host) == (visible(reason), visible(host))
 
 
 def test_a_path_that_is_no_utf_8_is_read_back_exactly(tmp_path: Path) -> None:
     run = replace(RUN, source_config="/caf\udce9.yml", attempts=(replace(FIRST, checkpoint="ck-\udce9"),))
-    record.write(tmp_path / "run.json", run)
-    assert record.read(tmp_path / "run.json") == run
+    record_file.write(tmp_path / "run.json", run)
+    assert record_file.read(tmp_path / "run.json") == run

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.outcome.settle import settle, settled
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Run, State
 
@@ -97,7 +97,7 @@ def test_what_is_written_down_can_be_read_whatever_stood_there(
     leave(root, 0, exit_code=code, ended_at=ended_at)
     written = settle(run_in(), RunLayout(root), SEEN)
     assert written.state is State.LOST
-    assert record.read(root / "run.json") == written
+    assert record_file.read(root / "run.json") == written
 
 
 def test_the_launcher_tells_of_ranks_that_could_not_themselves(tmp_path: Path) -> None:

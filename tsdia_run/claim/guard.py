@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tsdia_run.claim import live_check, lockless, owner
@@ -41,11 +41,11 @@ class Claim:
 
     Args:
         layout: The files of the run.
-        claim_fd: The locked file.
+        claim_fd: The locked file; -1 where there is none yet.
         held_fd: What takes the lock's place where the file system has none; -1 where it has.
     """
 
-    def __init__(self, layout: RunLayout, claim_fd: int, held_fd: int = -1) -> None:
+    def __init__(self, layout: RunLayout, claim_fd: int = -1, held_fd: int = -1) -> None:
         self.layout = layout
         self._claim_fd = claim_fd
         self._held_fd = held_fd
@@ -137,27 +137,18 @@ def claim_existing(run_dir: Path) -> Claim:
 
 
 def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = lambda _: None) -> Claim:
-    with _refusals(layout.root):
+    with _refusals(layout.root), ExitStack() as always, ExitStack() as on_failure:
         # By its descriptor, since another start may move the run aside and have a new one in its place meanwhile.
         own_fd = live_check.open_folder(layout.own)
-        try:
-            claim_fd = os.open(_CLAIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=own_fd)
-            try:
-                held_fd = _lock(layout, claim_fd, own_fd, check)
-            except BaseException:
-                os.close(claim_fd)
-                raise
-        finally:
-            os.close(own_fd)
-        claim = Claim(layout, claim_fd, held_fd)
-        try:
-            if not claim.is_standing():
-                raise TakenError(layout.root)
-            layout.alive.touch()
-            claim.sign()
-        except BaseException:
-            claim.close()
-            raise
+        always.callback(os.close, own_fd)
+        claim_fd = os.open(_CLAIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=own_fd)
+        claim = on_failure.enter_context(Claim(layout, claim_fd))
+        claim._held_fd = _lock(layout, claim_fd, own_fd, check)
+        if not claim.is_standing():
+            raise TakenError(layout.root)
+        layout.alive.touch()
+        claim.sign()
+        on_failure.pop_all()
     return claim
 
 
@@ -188,51 +179,37 @@ def refuse_living(run_dir: Path) -> None:
 
 def _claim_unclaimed(run_dir: Path, *, must_be_free: bool = False) -> Claim:
     """Make the own folder under another name, with its claim file locked, and rename it."""
-    layout = RunLayout(run_dir)
-    with _refusals(run_dir):
+    token = f"{_TOKEN_PREFIX}{os.urandom(6).hex()}"
+    with _refusals(run_dir), ExitStack() as always, ExitStack() as on_failure:
         # Never through a link, so that nothing is created in a place that the user did not name.
         dir_fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    name = f"{_TOKEN_PREFIX}{os.urandom(6).hex()}"
-    claim: Claim | None = None
-    try:
-        with _refusals(run_dir):
-            os.mkdir(name, dir_fd=dir_fd)
-            claim = _fill(layout, name, dir_fd)
-            if not _rename(name, dir_fd):
-                raise TakenError(run_dir)
-            name = OWN_DIR_NAME
-            if must_be_free and not all(found == name or is_token(found) for found in os.listdir(dir_fd)):
-                raise TakenError(run_dir)
-    except BaseException:
-        _remove(name, dir_fd)
-        if claim:
-            claim.close()
-        raise
-    finally:
-        os.close(dir_fd)
+        always.callback(os.close, dir_fd)
+        # What is called last on a failure: the folder is removed while it is locked.
+        claim = on_failure.enter_context(Claim(RunLayout(run_dir)))
+        on_failure.callback(_remove, token, dir_fd)
+        os.mkdir(token, dir_fd=dir_fd)
+        _fill(claim, token, dir_fd)
+        if not _rename(token, dir_fd):
+            raise TakenError(run_dir)
+        on_failure.callback(_remove, OWN_DIR_NAME, dir_fd)
+        if must_be_free and not all(found == OWN_DIR_NAME or is_token(found) for found in os.listdir(dir_fd)):
+            raise TakenError(run_dir)
+        on_failure.pop_all()
     return claim
 
 
-def _fill(layout: RunLayout, token: str, dir_fd: int) -> Claim:
-    fd = os.open(token, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
-    claim_fd = held_fd = -1
-    try:
-        claim_fd = _create(_CLAIM, fd)
-        if lock(claim_fd) is Locking.UNKNOWN:
-            held_fd = lockless.put_first(fd)
+def _fill(claim: Claim, token: str, dir_fd: int) -> None:
+    with ExitStack() as opened:
+        fd = os.open(token, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+        opened.callback(os.close, fd)
+        claim._claim_fd = _create(_CLAIM, fd)
+        if lock(claim._claim_fd) is Locking.UNKNOWN:
+            claim._held_fd = lockless.put_first(fd)
         # Now, since a disk that is full must refuse the start, not be found out in its midst.
         os.close(_create(_ALIVE, fd))
         heartbeat_fd = _create(_HEARTBEAT, fd)
-        try:
-            write_all(heartbeat_fd, owner.ourselves().as_bytes())
-        finally:
-            os.close(heartbeat_fd)
-    except BaseException:
-        Claim(layout, claim_fd, held_fd).close()
-        raise
-    finally:
-        os.close(fd)
-    return Claim(layout, claim_fd, held_fd)
+        opened.callback(os.close, heartbeat_fd)
+        write_all(heartbeat_fd, owner.ourselves().as_bytes())
 
 
 def _create(name: str, dir_fd: int) -> int:

@@ -17,7 +17,7 @@ from tsdia_run.claim.owner import Holder, Life
 from tsdia_run.claim.processes import members
 from tsdia_run.errors import DamagedRunError, RunAliveError
 from tsdia_run.files.locks import Locking, lock_patiently, open_lock
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE
 from tsdia_run.rundir.suggestions import Suggestions
@@ -141,7 +141,7 @@ def _is_alive_locked(layout: RunLayout) -> bool:
 def tagged(layout: RunLayout) -> list[int]:
     """The processes of an attempt whose ending was not written down; a supervisor that did so had ended them."""
     try:
-        run = record.read(layout.record)
+        run = record_file.read(layout.record)
     except DamagedRunError:  # or none is there
         return []
     return members(run.run_id) if run.state in LIVE else []

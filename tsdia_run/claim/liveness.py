@@ -19,8 +19,9 @@ from pathlib import Path
 from tsdia_run.claim import live_check, owner
 from tsdia_run.claim.owner import Life
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.record import LIVE
 
 # A supervisor touches the heartbeat every five seconds; clocks of two hosts differ.
 _FRESH = timedelta(seconds=60)
@@ -99,6 +100,6 @@ def _beats(layout: RunLayout, *, is_lock_known: bool) -> bool:
 def _has_ended(layout: RunLayout) -> bool:
     """Whether the record says so: the last beat may be fresh all the same."""
     try:
-        return record.read(layout.record).state not in record.LIVE
+        return record_file.read(layout.record).state not in LIVE
     except DamagedRunError:
         return False

@@ -13,7 +13,7 @@ from tsdia_run import checkpoints
 from tsdia_run.claim import guard
 from tsdia_run.errors import CheckpointDirectoryExistsError, DamagedRunError
 from tsdia_run.files.atomic import meant_for
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import OWN_NAMES, RunLayout
 from tsdia_run.rundir.record import LIVE, State
 from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name
@@ -116,7 +116,7 @@ def _state(run_dir: Path) -> State | None:
         # Claimed and killed before the record was written.
         return State.LOST if layout.own.is_dir() else None
     try:
-        state = record.read(layout.record).state
+        state = record_file.read(layout.record).state
     except DamagedRunError:
         return None
     return State.LOST if state in LIVE else state

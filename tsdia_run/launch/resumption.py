@@ -10,7 +10,7 @@ from pathlib import Path
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints import Checkpoint, Choice, EntryKind, Survey, Verdict, best
 from tsdia_run.errors import DamagedRunError, NotFoundError, UnrecognisedCheckpointsError, UsageError
-from tsdia_run.rundir import metrics, record
+from tsdia_run.rundir import metrics, record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
 from tsdia_run.rundir.suggestions import CHECKPOINT_PATTERN, Suggestions, Typed, pattern_for
@@ -52,14 +52,14 @@ def find_source(target: str) -> Source:
     layout = _enclosing(typed)
     linked = _same(checkpoints.find(layout.root), typed) if layout and layout.root != typed else None
     if layout and linked:
-        return Source(layout, record.read(layout.record), linked)
+        return Source(layout, record_file.read(layout.record), linked)
     path = _unlinked(typed)
     if not os.path.lexists(path):
         raise NotFoundError(f"{target} does not exist", hint="Name a run directory, or a checkpoint in one.")
     layout = _enclosing(path)
     if layout is None:
         return _left_by_others(path, target)
-    run = record.read(layout.record)
+    run = record_file.read(layout.record)
     if path == layout.root:
         return Source(layout, run, None)
     survey = checkpoints.survey(layout.root)

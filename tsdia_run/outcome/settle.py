@@ -10,7 +10,7 @@ from pathlib import Path
 from tsdia_run.outcome import exit_records, launcher_record, refusals, stop_request
 from tsdia_run.outcome.classify import Evidence, RankEnd, judge
 from tsdia_run.outcome.exit_records import ExitRecord, words_of
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 
@@ -33,7 +33,7 @@ def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     """
     ended = settled(run, layout, last_seen)
     if ended is not run:
-        record.write(layout.record, ended)
+        record_file.write(layout.record, ended)
     return ended
 
 
@@ -55,7 +55,7 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     ended_at = max(*times, last.started_at)
     if last.checkpoint is not None:
         last = replace(last, warnings=refusals.warnings(layout) or last.warnings)
-    return run.with_attempt(record.ended(last, _without_supervisor(attempt, last, ends), ended_at))
+    return run.with_attempt(last.with_outcome(_without_supervisor(attempt, last, ends), ended_at))
 
 
 def _ends(attempt: AttemptLayout) -> dict[int, ExitRecord]:

@@ -94,18 +94,13 @@ class Git:
             GitError: It failed, took too long, or said too much.
             OSError: It could not be started.
         """
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        environ |= {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
-        environ |= _OURS
-        if index is not None:
-            environ["GIT_INDEX_FILE"] = str(index)
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
             stdin.write(given)
             stdin.seek(0)
             process = subprocess.Popen(
                 [self._program, *_OPTIONS, *self._filter_options(), *words],
                 cwd=cwd or self.cwd,
-                env=environ,
+                env=_environment(index),
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -115,10 +110,7 @@ class Git:
             answer, is_late = self._read(process, limit_bytes)
             stderr.seek(0)
             said = stderr.read(4096).decode("utf-8", "replace")
-        if is_late:
-            raise LimitError("git did not answer in time")
-        if len(answer) > limit_bytes:
-            raise LimitError(f"git {words[0]} said more than {limit_bytes} bytes")
+        _check_limits(words[0], answer, limit_bytes, is_late=is_late)
         if process.returncode and not (may_fail and answer):
             raise GitError(_reason(said))
         return answer
@@ -145,6 +137,21 @@ class Git:
         finally:
             timer.cancel()
         return answer, bool(late)
+
+
+def _environment(index: Path | None) -> dict[str, str]:
+    """That of a git command: ours without what would turn git to something else, and with our own limits."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environ |= {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
+    environ |= _OURS
+    return environ if index is None else {**environ, "GIT_INDEX_FILE": str(index)}
+
+
+def _check_limits(command: str, answer: bytes, limit_bytes: int, *, is_late: bool) -> None:
+    if is_late:
+        raise LimitError("git did not answer in time")
+    if len(answer) > limit_bytes:
+        raise LimitError(f"git {command} said more than {limit_bytes} bytes")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

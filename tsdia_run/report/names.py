@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, NotFoundError, TsdiaRunError, UsageError
-from tsdia_run.files.fields import read_object
+from tsdia_run.report import wandb
 from tsdia_run.report.places import Places, is_run, places, run_dirs
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
+from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import list_runs
 from tsdia_run.text import count, nearest, shown
 
@@ -98,10 +99,8 @@ def _see_list(places: Places) -> str:
     return f"All runs: {list_runs()}   (looked in {looked}, and among the runs that you started elsewhere)"
 
 
-def _ids(run_dir: str) -> list[object]:
-    recorded = read_object(Path(run_dir, "run.json"), record.MAX_RECORD_BYTES)
-    info = read_object(Path(run_dir, "wandb_info.json"), record.MAX_RECORD_BYTES)
-    return [recorded.get("run_id"), recorded.get("wandb_id"), info.get("run_id")]
+def _ids(run_dir: str) -> list[str | None]:
+    return [*record_file.ids(run_dir), wandb.recorded_id(Path(run_dir))]
 
 
 def distinct(paths: Sequence[Path]) -> list[str]:
@@ -133,6 +132,6 @@ def _changed_s(run_dir: str) -> float:
 
 def _started_s(run_dir: str, changed_s: float) -> float:
     try:
-        return record.read(Path(run_dir, "run.json")).last.started_at.timestamp()
+        return record_file.read(RunLayout(Path(run_dir)).record).last.started_at.timestamp()
     except DamagedRunError:
         return changed_s

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tsdia_run.errors import UsageError
 from tsdia_run.report.formatting import DAMAGED, UNKNOWN
 from tsdia_run.report.places import Places, is_run, run_dirs
-from tsdia_run.rundir.record import LIVE, SCHEMA, Digest, State
-from tsdia_run.text import nearest, visible
+from tsdia_run.rundir.record import Digest, State
+from tsdia_run.rundir.record_file import glance
+from tsdia_run.text import nearest
 
 if TYPE_CHECKING:
     from tsdia_run.report.status import RunStatus
-
-# The record is written last; what changes in the run's folder later makes the digest out of date.
-_SLACK_S = 2.0
-_ENDED = frozenset(state.value for state in State if state not in LIVE)
-_MAX_BYTES = 1024 * 1024
-
 
 STATES = (*(state.value for state in State), UNKNOWN, DAMAGED)
 
@@ -77,10 +70,10 @@ def rows(places: Places) -> Iterator[RunRow]:
 
     def is_known(path: str) -> bool:
         """Read the record at once: a run that has one need not be looked at to see that it is a run."""
-        found = _from_record(path)
-        if found is not None:
-            read[path] = found
-        return found is not None or is_run(path)
+        ended = glance(path)
+        if ended is not None:
+            read[path] = RunRow(path, path.rpartition("/")[2], ended.state.value, *ended[1:])
+        return ended is not None or is_run(path)
 
     for path in run_dirs(places, is_known):
         yield read.pop(path) if path in read else row(Path(path), now)
@@ -103,41 +96,6 @@ def in_states(found: Iterable[RunRow], states: Collection[str]) -> Iterator[RunR
 def since_then(found: Iterable[RunRow], moment: datetime) -> Iterator[RunRow]:
     """Those whose newest attempt started later."""
     return (row for row in found if row.started_at >= moment)
-
-
-def _from_record(path: str) -> RunRow | None:
-    """The row of a run that has ended and was not touched since; None for any other, and for a record that is odd."""
-    try:
-        fd = os.open(f"{path}/run.json", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            file = os.fstat(fd)
-            # A buffer of the largest size for each of them would take longer than all the rest.
-            data = os.read(fd, min(file.st_size, _MAX_BYTES))
-        finally:
-            os.close(fd)
-        run = json.loads(data.decode())
-        last = run["attempts"][-1]
-        if run["schema"] != SCHEMA or last["state"] not in _ENDED or os.stat(path).st_mtime > file.st_mtime + _SLACK_S:
-            return None
-        return _row_of(path, run, Digest(**run["digest"]))
-    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        return None  # the careful reader will say what is wrong
-
-
-def _row_of(path: str, run: dict[str, Any], digest: Digest) -> RunRow | None:
-    parse, duration_s = datetime.fromisoformat, 0.0
-    for attempt in run["attempts"]:
-        began, ended = parse(attempt["started_at"]), attempt["ended_at"]
-        ended_at = parse(ended) if ended else None
-        duration_s += (ended_at - began).total_seconds() if ended_at else 0.0
-    reason, host, run_id = attempt["outcome"]["reason"], attempt["host"], run["run_id"]
-    if not (type(reason) is type(host) is type(run_id) is str and began.tzinfo and digest.is_sound):
-        return None
-    name, number, reason, host = path.rpartition("/")[2], len(run["attempts"]), visible(reason), visible(host)
-    entrypoint = run.get("entrypoint")
-    entrypoint = visible(entrypoint) if isinstance(entrypoint, str) else None
-    state = attempt["state"]
-    return RunRow(path, name, state, reason, began, ended_at, duration_s, number, digest, host, run_id, entrypoint)
 
 
 def row(run_dir: Path, now: datetime) -> RunRow:

@@ -9,7 +9,7 @@ from tsdia_run.claim.liveness import Living, living
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.outcome.settle import settled
 from tsdia_run.report.formatting import DAMAGED, UNKNOWN
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Run, State
 
@@ -68,7 +68,7 @@ def look(run_dir: Path) -> RunStatus:
     layout = RunLayout(run_dir)
     alive = living(layout)
     try:
-        run = record.read(layout.record)
+        run = record_file.read(layout.record)
     except DamagedRunError as error:
         cause = error.__cause__
         return _without_record(layout, alive, (cause.strerror if isinstance(cause, OSError) else None) or str(cause))
@@ -84,7 +84,7 @@ def look(run_dir: Path) -> RunStatus:
 
 def _again(layout: RunLayout, run: Run) -> Run:
     try:
-        return record.read(layout.record)
+        return record_file.read(layout.record)
     except DamagedRunError:
         return run
 

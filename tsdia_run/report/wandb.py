@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from tsdia_run.files.fields import read_object
+from tsdia_run.files.fields import Fields, read_object
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.text import shell, shown
 
@@ -24,5 +24,13 @@ def wandb_line(run_dir: Path, wandb_id: str | None, users: str | None = None) ->
     offline = sorted(folder.glob(f"offline-run-*-{glob.escape(wandb_id)}")) if wandb_id else []
     if offline:
         return shell(["wandb", "sync", *map(shown, offline)])
-    url = read_object(RunLayout(run_dir).wandb_info, _MAX_BYTES).get("run_url")
-    return url if isinstance(url, str) else None
+    return _info(run_dir).lenient("run_url", str)
+
+
+def recorded_id(run_dir: Path) -> str | None:
+    """The id that the run's note about W&B has."""
+    return _info(run_dir).lenient("run_id", str)
+
+
+def _info(run_dir: Path) -> Fields:
+    return Fields(read_object(RunLayout(run_dir).wandb_info, _MAX_BYTES), "the note about W&B")

@@ -1,30 +1,13 @@
-"""run.json: what a run is and how each of its attempts went.
-
-The schema (version 1) is documented in docs/run-directory.md. Paths in it are relative to the run directory, so that
-it can be moved; times are ISO 8601 in UTC. Text that is only shown is cleaned when it is written and when it is read,
-and a damaged value of such a field does not make the record unusable.
-"""
+"""The record of a run: what the run is and how each of its attempts went (pure). ``record_file.py`` has its file."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from pathlib import Path
 
-from tsdia_run.errors import DamagedRunError
-from tsdia_run.files.atomic import write_json
-from tsdia_run.files.fields import Fields, can_be_path, parse_json, read_bounded
-from tsdia_run.text import visible
-
-SCHEMA = 1
 _NO_SIZE = 2**63
-# Fields with text of others that is only shown. Paths are not among them: they must lead to the same file again.
-_SHOWN = frozenset({"name", "host", "reason", "metric", "wandb_name", "entrypoint"})
-# A record grows by some 500 bytes an attempt; what is larger than this was not written by us.
-MAX_RECORD_BYTES = 16 * 1024 * 1024
 
 
 class State(Enum):
@@ -39,7 +22,6 @@ class State(Enum):
 
 
 LIVE = frozenset({State.PREPARING, State.RUNNING})
-_STATES = frozenset(state.value for state in State)
 
 
 @dataclass(frozen=True)
@@ -96,6 +78,10 @@ class Attempt:
         """How long it ran, in seconds: until now while it lives; 0 where nobody knows when it ended."""
         end = self.ended_at or (now if self.state in LIVE else self.started_at)
         return (end - self.started_at).total_seconds()
+
+    def with_outcome(self, outcome: Outcome, at: datetime | None) -> Attempt:
+        """The attempt with its ending."""
+        return replace(self, state=outcome.state, ended_at=at, outcome=outcome)
 
 
 @dataclass(frozen=True)
@@ -180,124 +166,3 @@ class Run:
         """The run with ``attempt`` added, or put in the place of the one with its number."""
         others = tuple(other for other in self.attempts if other.number != attempt.number)
         return replace(self, attempts=(*others, attempt))
-
-
-def ended(attempt: Attempt, outcome: Outcome, at: datetime | None) -> Attempt:
-    """The attempt with its ending."""
-    return replace(attempt, state=outcome.state, ended_at=at, outcome=outcome)
-
-
-def write(path: Path, run: Run) -> None:
-    """Put ``run`` into ``path``, whole or not at all.
-
-    Raises:
-        OSError: The file system refused; the old record stands.
-    """
-    write_json(path, {"schema": SCHEMA, "state": run.state.value} | _object(run))
-
-
-def _object(value: Run | Attempt | Outcome | Digest) -> dict[str, object]:
-    values = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    return {name: visible(one) if name in _SHOWN and isinstance(one, str) else one for name, one in values.items()}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, (Run, Attempt, Outcome, Digest)):
-        return _object(value)
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds")
-    return value
-
-
-def read(path: Path) -> Run:
-    """Read a record.
-
-    Raises:
-        DamagedRunError: It is missing, not JSON, of a newer schema, or a value that decisions depend on is not usable.
-    """
-    try:
-        return _run(parse_json(read_bounded(path, MAX_RECORD_BYTES)), path.absolute().parent.name)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise DamagedRunError(
-            f"the record {path} can't be used: {reason}",
-            hint="The logs and checkpoints beside it are untouched. Start a new run from the checkpoint that you want.",
-        ) from error
-
-
-class _Fields(Fields):
-    def state(self) -> State:
-        word = self.required("state", str)
-        try:
-            return State(word)
-        except ValueError:
-            raise ValueError(f"{self._what} has the unknown state {word!r}") from None
-
-
-def _run(data: object, directory: str) -> Run:
-    fields = _Fields(data, "the record")
-    schema = fields.required("schema", int)
-    if schema > SCHEMA:
-        raise ValueError(f"it has schema {schema}, written by a newer tsdia-run; update tsdia-run")
-    attempts = tuple(_attempt(item, at) for at, item in enumerate(fields.required("attempts", list)))
-    if not attempts:
-        raise ValueError("it has no attempt")
-    return Run(
-        run_id=fields.required("run_id", str),
-        name=fields.shown("name") or visible(directory),
-        created_at=fields.lenient_time("created_at") or attempts[0].started_at,
-        source_config=fields.lenient("source_config", str),
-        started_from=fields.lenient("started_from", str),
-        wandb_id=fields.lenient("wandb_id", str),
-        wandb_name=fields.shown("wandb_name"),
-        entrypoint=fields.shown("entrypoint"),
-        attempts=attempts,
-        digest=_digest(fields),
-    )
-
-
-def _digest(fields: Fields) -> Digest | None:
-    """None for one that can't be used: it can be measured again, so it must not keep anybody from the record."""
-    try:
-        digest = Digest(**fields.required("digest", dict))
-    except (ValueError, TypeError):
-        return None
-    if not digest.is_sound:
-        return None
-    return digest if digest.metric is None else replace(digest, metric=visible(digest.metric))
-
-
-def _attempt(data: object, position: int) -> Attempt:
-    fields = _Fields(data, f"attempt {position}")
-    if fields.required("number", int) != position:
-        raise ValueError(f"attempt {position} is out of order")
-    state, outcome = fields.state(), fields.lenient("outcome", dict)
-    return Attempt(
-        number=position,
-        state=state,
-        started_at=fields.time("started_at"),
-        log=fields.lenient("log", str) or "",
-        host=fields.shown("host") or "",
-        checkpoint=fields.lenient("checkpoint", str),
-        superseded=tuple(filter(can_be_path, map(str, fields.optional("superseded", list) or ()))),
-        checkpoint_read=fields.shown("checkpoint_read"),
-        warnings=tuple(visible(str(one)) for one in fields.lenient("warnings", list) or ()),
-        ended_at=fields.lenient_time("ended_at"),
-        outcome=None if outcome is None else _outcome(outcome, state),
-    )
-
-
-def _outcome(data: object, state: State) -> Outcome:
-    """How an attempt ended; all of it is only shown, since the attempt has its state itself."""
-    fields = _Fields(data, "the outcome")
-    return Outcome(
-        state=State(word) if (word := fields.shown("state")) in _STATES else state,
-        reason=fields.shown("reason") or "",
-        exit_code=fields.lenient("exit_code", int),
-        signal=fields.lenient("signal", int),
-        rank=fields.lenient("rank", int),
-    )

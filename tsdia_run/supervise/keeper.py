@@ -10,7 +10,7 @@ from tsdia_run.claim.guard import Claim, TakenError
 from tsdia_run.errors import DamagedRunError, TsdiaRunError
 from tsdia_run.files.atomic import write_bytes
 from tsdia_run.outcome import digest
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Attempt, Run
 
@@ -79,7 +79,7 @@ class RecordKeeper:
             return
         was_behind, self._is_behind = self._is_behind, False
         try:
-            record.write(self._layout.record, self.run)
+            record_file.write(self._layout.record, self.run)
         except OSError as error:
             self._is_behind = True
             if not was_behind:
@@ -108,7 +108,7 @@ class RecordKeeper:
 
     def _refuse_anothers(self) -> None:
         try:
-            found = record.read(self._layout.record)
+            found = record_file.read(self._layout.record)
         except DamagedRunError:  # most likely there is no record
             return
         if found.run_id != self.run.run_id:

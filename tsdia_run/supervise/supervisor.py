@@ -16,7 +16,6 @@ from threading import Thread
 from tsdia_run.claim.processes import members
 from tsdia_run.outcome.classify import RankEnd, Stop, judge
 from tsdia_run.outcome.exit_records import LastWords
-from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Outcome, State
 from tsdia_run.supervise import evidence, memory, preload, process
@@ -235,7 +234,7 @@ class Supervisor:
         lasted = duration((now - last.started_at).total_seconds())
         self._output.finish(visible(f"[tsdia-run: {outcome.state.value} after {lasted}: {outcome.reason}]"))
         self._keeper.measure()
-        self._keeper.record(record.ended(last, outcome, now))
+        self._keeper.record(last.with_outcome(outcome, now))
         return JobResult(self._keeper.run, self._stopping.stop, (*self._warnings, *self._keeper.warnings), words)
 
     def _header(self) -> str:

@@ -19,7 +19,7 @@ from tsdia_run.launch.command import entrypoint_name
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.run_variables import run_variables, users_environment
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.settings import HangSettings
 from tsdia_run.supervise.hang import Patience
@@ -87,7 +87,7 @@ def _write(plan: Plan, run: Run, ours: dict[str, str], redactor: Redactor) -> by
     prepare.write_attempt(plan, redactor, ours)
     original = _original(plan.layout.config)
     # Last, so that whatever dies before leaves no attempt that a resume could not read.
-    record.write(plan.layout.record, run)
+    record_file.write(plan.layout.record, run)
     return original
 
 

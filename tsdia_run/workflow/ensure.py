@@ -13,7 +13,7 @@ from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.resumption import find_source, refuse_silent_start
 from tsdia_run.outcome.settle import settle, settled
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, State
 from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Typed, free_name
@@ -82,7 +82,7 @@ def _examine(beginning: Beginning) -> State | None:
     """
     layout = RunLayout(beginning.directory)
     guard.refuse_living(layout.root)
-    run = settled(record.read(layout.record), layout, layout.last_seen())
+    run = settled(record_file.read(layout.record), layout, layout.last_seen())
     changed = _config_changes(new.plan_first(beginning), layout)
     if changed and occupancy.never_began(layout.root):
         return None
@@ -128,7 +128,7 @@ def _has_saved(layout: RunLayout, settings: Settings) -> bool:
 def _record_ending(layout: RunLayout) -> None:
     """Write down the ending of a run that does not live, if its supervisor was killed before it could."""
     with suppress(OSError, TsdiaRunError):  # the run has ended whether that can be written down or not
-        if record.read(layout.record).state in LIVE:
+        if record_file.read(layout.record).state in LIVE:
             last_seen = layout.last_seen()
             with guard.claim_existing(layout.root):
-                settle(record.read(layout.record), layout, last_seen)
+                settle(record_file.read(layout.record), layout, last_seen)

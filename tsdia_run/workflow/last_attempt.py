@@ -14,7 +14,7 @@ from tsdia_run.launch import prepare
 from tsdia_run.launch.prepare import Recorded
 from tsdia_run.launch.resumption import Source
 from tsdia_run.outcome.settle import settle, settled
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
 from tsdia_run.rundir.suggestions import Suggestions
@@ -91,7 +91,7 @@ def claimed_run(source: Source, run: Run | None, last_seen: datetime | None) -> 
     layout = source.layout
     if run is None:
         return _adopted(layout)
-    now = settle(record.read(layout.record), layout, last_seen)
+    now = settle(record_file.read(layout.record), layout, last_seen)
     if now.last.number != run.last.number:
         raise RunAliveError(
             f"another process just resumed {layout.root}", hint=f"Check it: {Suggestions(layout).info()}"

@@ -17,7 +17,7 @@ from tsdia_run.outcome.classify import Stop
 from tsdia_run.outcome.settle import settle, settled
 from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.report.names import run_path
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run
 from tsdia_run.settings import resolve
@@ -76,7 +76,7 @@ def _wait(layout: RunLayout, run: Run, request: StopRequest, reporter: Reporter)
     reporter.note(f"asked {asked}; waiting for the end of the training (Ctrl-C ends the waiting only)")
     was_told = False
     while True:
-        now = record.read(layout.record)
+        now = record_file.read(layout.record)
         if now.state not in LIVE:
             return now
         if now.last.number != run.last.number:  # a restart was faster than the request
@@ -85,7 +85,7 @@ def _wait(layout: RunLayout, run: Run, request: StopRequest, reporter: Reporter)
         seen = layout.last_seen()
         silent = datetime.now(timezone.utc) - seen if seen else None
         if living(layout) is Living.NOTHING:
-            return settled(record.read(layout.record), layout, seen)
+            return settled(record_file.read(layout.record), layout, seen)
         if not was_told and silent is not None and silent.total_seconds() > _SILENT_S:
             was_told = True
             reporter.warn(f"no sign of life for {age(silent)}; it ends when its supervisor sees the request")
@@ -106,4 +106,4 @@ def _end(layout: RunLayout, run: Run, reporter: Reporter, is_now: bool) -> Run:
             hint="Run the same command there.",
         )
     with guard.claim_existing(layout.root):
-        return settle(record.read(layout.record), layout, last_seen)
+        return settle(record_file.read(layout.record), layout, last_seen)

@@ -14,7 +14,7 @@ from tsdia_run.checkpoints.files import sync
 from tsdia_run.checkpoints.retention import best_of, to_remove
 from tsdia_run.checkpoints.superseded import superseded_now
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir import record
+from tsdia_run.rundir import record_file
 from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.hooks.pruning import Metric, remove, with_manifests
 from tsdia_run.training.hooks.save_state import Saving
@@ -106,6 +106,6 @@ def _superseded(session: Session) -> frozenset[Path]:
     if not os.path.exists(session.layout.record):
         return frozenset()
     try:
-        return superseded_now(record.read(session.layout.record), session.layout)
+        return superseded_now(record_file.read(session.layout.record), session.layout)
     except DamagedRunError:
         return frozenset()
