@@ -11,16 +11,21 @@
       RunDirectoryError                  73  the run directory can't be claimed
         CheckpointDirectoryExistsError   73  there is a run in it already
       RunAliveError                      75  a live run holds the directory
+        SupervisedRun                        its supervisor lives
+        OrphanedTraining                     only the training lives
+        Overtaken                            another process was faster
 
-The numbers are those of ``sysexits.h``. An error says what happened (``message``) and what to do next (``hint``);
-nothing here prints.
+The numbers are those of ``sysexits.h``; a type without one has that of the type above it. An error says what happened
+(``message``) and carries the facts about it. It names no flag and no command of tsdia-run: ``cli/hints.py`` renders
+from type and facts what to do next. Nothing here prints.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Literal
 
 
 class TsdiaRunError(Exception):
@@ -28,16 +33,21 @@ class TsdiaRunError(Exception):
 
     Attributes:
         message: What happened and where.
-        hint: What to do next, ready to be shown below the message; may be empty.
+        hint: What to change in a file or on the machine; may be empty.
         exit_code: The exit code of the command that ends with this error.
     """
 
     exit_code: ClassVar[int] = os.EX_SOFTWARE
+    message: str
+    hint: str = ""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class UsageError(TsdiaRunError):
@@ -121,6 +131,54 @@ class CheckpointDirectoryExistsError(RunDirectoryError):
 
 
 class RunAliveError(TsdiaRunError):
-    """A live run holds the directory; nothing was changed."""
+    """A live run holds the directory; nothing was changed.
+
+    Attributes:
+        wanted: The run directory that a new run was refused; None where the run itself was meant.
+    """
 
     exit_code = os.EX_TEMPFAIL
+    wanted: Path | None = None
+
+
+@dataclass(eq=False)
+class SupervisedRun(RunAliveError):
+    """The supervisor of a run lives."""
+
+    run_dir: Path
+    holder: str
+
+    def __post_init__(self) -> None:
+        self.message = f"a live run holds {self.run_dir}: {self.holder}"
+
+
+@dataclass(eq=False)
+class OrphanedTraining(RunAliveError):
+    """The training of a run lives, though its supervisor is gone.
+
+    Attributes:
+        run_dir: The run directory.
+        processes: Its processes, as pid and name; empty where they are not known.
+        supervisor: Who held the run.
+    """
+
+    run_dir: Path
+    processes: tuple[str, ...]
+    supervisor: str
+
+    def __post_init__(self) -> None:
+        told = f" (pid {', '.join(self.processes)})" if self.processes else ""
+        self.message = (
+            f"the training in {self.run_dir} still runs{told}, though its supervisor ({self.supervisor}) is gone"
+        )
+
+
+@dataclass(eq=False)
+class Overtaken(RunAliveError):
+    """Another process was faster."""
+
+    run_dir: Path
+    did: Literal["started", "resumed"] = "started"
+
+    def __post_init__(self) -> None:
+        self.message = f"another process just {self.did} {self.run_dir}"

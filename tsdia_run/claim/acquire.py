@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tsdia_run.claim import guard, occupancy
 from tsdia_run.claim.occupancy import Contents, Occupancy
-from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
+from tsdia_run.errors import CheckpointDirectoryExistsError, Overtaken, RunAliveError, RunDirectoryError
 from tsdia_run.rundir.layout import TRASH_DIR_NAME
 from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, RUN_DIR, Typed, free_name
 
@@ -70,7 +70,7 @@ def enter(entry: Entry) -> tuple[guard.Claim, Path | None]:
             if found is not None:
                 moved = _move_aside(entry)
             return guard.claim_new(entry.run_dir), moved
-        except guard.TakenError:
+        except Overtaken:
             continue
     raise CheckpointDirectoryExistsError(
         f"other starts keep taking {entry.run_dir}", hint=_start_beside(entry.typed, entry.run_dir)
@@ -84,7 +84,7 @@ def _move_aside(entry: Entry) -> Path:
         if examine_again is None or occupancy.judge(examine_again, wants_move_aside=entry.wants_move_aside) is (
             Occupancy.REFUSE
         ):
-            raise guard.TakenError(entry.run_dir)
+            raise Overtaken(entry.run_dir)
         return _moved(claim, entry.typed)
     finally:
         claim.close()
@@ -121,7 +121,7 @@ def _refuse_living(entry: Entry) -> None:
     try:
         guard.refuse_living(entry.run_dir)
     except RunAliveError as error:
-        error.hint = f"{error.hint}\n{_start_beside(entry.typed, entry.run_dir)}"
+        error.wanted = entry.run_dir
         raise
 
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from tsdia_run.claim.guard import Claim, TakenError
-from tsdia_run.errors import DamagedRunError, TsdiaRunError
+from tsdia_run.claim.guard import Claim
+from tsdia_run.errors import DamagedRunError, Overtaken, TsdiaRunError
 from tsdia_run.files.atomic import write_bytes
 from tsdia_run.outcome import digest
 from tsdia_run.rundir import record
@@ -92,7 +92,7 @@ class RecordKeeper:
             self._refuse_anothers()
             self._claim.renew()
             self._layout.attempt(self.run.last.number).root.mkdir(parents=True, exist_ok=True)
-        except TakenError:
+        except Overtaken:
             self._is_taken = True
             self.warnings.append(f"another run is in the place of {self._layout.root}; nothing more is recorded there")
         except (OSError, TsdiaRunError) as error:
@@ -111,7 +111,7 @@ class RecordKeeper:
         except DamagedRunError:  # there is none, most likely
             return
         if found.run_id != self.run.run_id:
-            raise TakenError(self._layout.root)
+            raise Overtaken(self._layout.root)
 
     def _put_back_config(self) -> None:
         """TS-DIA's Trainer copies the config that it got over the original."""
