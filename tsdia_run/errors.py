@@ -10,6 +10,12 @@
       CheckpointNotReadError             65  a save that would overwrite what the script should have resumed from
       RunDirectoryError                  73  the run directory can't be claimed
         CheckpointDirectoryExistsError   73  there is a run in it already
+          RunDirectoryOccupied               with what it holds
+          RunDirectoryContested              other starts take it again and again
+        UnusablePlace                        no run can be at that place
+        RunDirectoryBlocked                  something in its place prevents a start, a run beside it would do
+        RunDirectoryIsLink                   it leads elsewhere
+        InsideOfRun                          it lies in another run
       RunAliveError                      75  a live run holds the directory
         SupervisedRun                        its supervisor lives
         OrphanedTraining                     only the training lives
@@ -24,6 +30,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -128,6 +135,88 @@ class RunDirectoryError(TsdiaRunError):
 
 class CheckpointDirectoryExistsError(RunDirectoryError):
     """The run directory holds something already, and starting would overwrite it."""
+
+
+@dataclass(eq=False)
+class RunDirectoryOccupied(CheckpointDirectoryExistsError):
+    """The run directory holds something already.
+
+    Attributes:
+        message: What it holds, in words.
+        run_dir: The run directory.
+        state: The state of the run in it; None where it holds no run.
+        newest_checkpoint: The name of its newest checkpoint, if it has any.
+    """
+
+    message: str
+    run_dir: Path
+    state: str | None
+    newest_checkpoint: str | None
+
+
+@dataclass(eq=False)
+class RunDirectoryContested(CheckpointDirectoryExistsError):
+    """Other starts take the run directory again and again."""
+
+    run_dir: Path
+
+    def __post_init__(self) -> None:
+        self.message = f"other starts keep taking {self.run_dir}"
+
+
+class PlaceFault(Enum):
+    """Why no run can be at a place."""
+
+    NOT_CREATED = "the file system refuses it"
+    UNREACHABLE = "the folder above it is none, or can't be written"
+    DISK_FULL = "the disk is full"
+    HOLDS_OTHERS = "it holds what does not belong to the run"
+    URL = "it is a URL"
+    LONG_NAME = "its name is too long"
+    LONG_PATH = "its path is too long"
+
+
+@dataclass(eq=False)
+class UnusablePlace(RunDirectoryError):
+    """No run can be at a place."""
+
+    message: str
+    fault: PlaceFault
+
+
+@dataclass(eq=False)
+class RunDirectoryBlocked(RunDirectoryError):
+    """What is in the place of the run directory prevents a start; a run beside it would not be."""
+
+    message: str
+    run_dir: Path
+
+
+@dataclass(eq=False)
+class RunDirectoryIsLink(RunDirectoryError):
+    """The run directory is a link.
+
+    Attributes:
+        run_dir: The link.
+        target: What it holds.
+    """
+
+    run_dir: Path
+    target: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.run_dir} is a link to {self.target}; a run directory is never created through a link"
+
+
+@dataclass(eq=False)
+class InsideOfRun(RunDirectoryError):
+    """The run directory lies inside another run, ``outer``."""
+
+    run_dir: Path
+    outer: Path
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.run_dir} lies inside the run {self.outer}"
 
 
 class RunAliveError(TsdiaRunError):

@@ -12,11 +12,10 @@ from tsdia_run.claim import guard
 from tsdia_run.claim.acquire import Entry, enter, examine
 from tsdia_run.errors import CheckpointDirectoryExistsError, Overtaken, RunAliveError, RunDirectoryError
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import Typed
 
 
 def entry(run_dir: Path, *, move_aside: bool = False) -> Entry:
-    return Entry(run_dir, move_aside, Typed("new", ("config.yml",), (), (), os.getcwd()))
+    return Entry(run_dir, move_aside)
 
 
 def start(run_dir: Path) -> subprocess.Popen[str]:

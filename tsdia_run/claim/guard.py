@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tsdia_run.claim import live_check, lockless, owner
-from tsdia_run.errors import Overtaken, RunDirectoryError
+from tsdia_run.errors import Overtaken, PlaceFault, UnusablePlace
 from tsdia_run.files.atomic import write_all, write_bytes
 from tsdia_run.files.locks import Locking, lock, lock_patiently
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
@@ -277,6 +277,4 @@ def _refusals(run_dir: Path) -> Iterator[None]:
             reason = f"{wrong} is {'a link' if wrong.is_symlink() else 'not a directory'}"
         else:
             reason = f"can't create or write {run_dir}: {error.strerror}"
-        raise RunDirectoryError(
-            reason, hint="Name another place with --run-dir, or another name with --name."
-        ) from error
+        raise UnusablePlace(reason, PlaceFault.NOT_CREATED) from error

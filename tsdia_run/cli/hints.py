@@ -6,13 +6,24 @@ lines below it.
 
 from __future__ import annotations
 
+import os
 from functools import singledispatch
 from pathlib import Path
 
 from tsdia_run import errors
-from tsdia_run.errors import TsdiaRunError
+from tsdia_run.errors import PlaceFault, TsdiaRunError
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name
+from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, RUN_DIR, Suggestions, Typed, free_name
+
+_OF_PLACES = {
+    PlaceFault.NOT_CREATED: "Name another place with --run-dir, or another name with --name.",
+    PlaceFault.UNREACHABLE: "Name another place with --run-dir.",
+    PlaceFault.DISK_FULL: "Make room, or name a place on another disk with --run-dir.",
+    PlaceFault.HOLDS_OTHERS: "Name a directory of its own, say --run-dir runs/NAME.",
+    PlaceFault.URL: "Name a directory of a mounted file system with --run-dir; the script may copy results to the URL.",
+    PlaceFault.LONG_NAME: "Choose a shorter --name.",
+    PlaceFault.LONG_PATH: "Choose a shorter --run-dir.",
+}
 
 
 def hint(error: TsdiaRunError, typed: Typed) -> str:
@@ -49,9 +60,52 @@ def _(error: errors.Overtaken, typed: Typed) -> str:
     return f"Check it: {_about(error.run_dir).info()}"
 
 
+@_remedy.register
+def _(error: errors.RunDirectoryOccupied, typed: Typed) -> str:
+    run_dir, suggest = error.run_dir, _about(error.run_dir)
+    lines = [
+        f"Start beside it:      {_beside(typed, run_dir)}",
+        f"Move it aside first:  {typed.as_new().having(MOVE_ASIDE).text()}",
+    ]
+    if error.state is not None and error.newest_checkpoint is not None:
+        is_completed = error.state == "completed"
+        resume = suggest.resume("--again") if is_completed else suggest.resume_from_checkpoint()[0]
+        lines.insert(0, f"Go on with it:        {resume}")
+    return "\n".join(lines)
+
+
+@_remedy.register(errors.RunDirectoryContested)
+@_remedy.register(errors.RunDirectoryBlocked)
+def _(error: errors.RunDirectoryContested | errors.RunDirectoryBlocked, typed: Typed) -> str:
+    return _start_beside(typed, error.run_dir)
+
+
+@_remedy.register
+def _(error: errors.RunDirectoryIsLink, typed: Typed) -> str:
+    return _start_in(typed, Path(os.path.normpath(error.run_dir.parent / error.target)))
+
+
+@_remedy.register
+def _(error: errors.InsideOfRun, typed: Typed) -> str:
+    return _start_in(typed, error.outer.parent / free_name(error.outer))
+
+
+@_remedy.register
+def _(error: errors.UnusablePlace, typed: Typed) -> str:
+    return _OF_PLACES[error.fault]
+
+
 def _about(run_dir: Path) -> Suggestions:
     return Suggestions(RunLayout(run_dir))
 
 
 def _start_beside(typed: Typed, run_dir: Path) -> str:
-    return f"Start beside it: {typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)).text()}"
+    return f"Start beside it: {_beside(typed, run_dir)}"
+
+
+def _beside(typed: Typed, run_dir: Path) -> str:
+    return typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)).text()
+
+
+def _start_in(typed: Typed, run_dir: Path) -> str:
+    return f"Start elsewhere: {typed.without(NAME, MOVE_ASIDE).having(RUN_DIR, str(run_dir)).text()}"

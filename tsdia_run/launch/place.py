@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.config import Document
-from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
+from tsdia_run.errors import ConfigError, PlaceFault, RunDirectoryError, UnusablePlace, UsageError
 from tsdia_run.files.fields import can_be_path
 
 DEFAULT_ROOT = "runs"
@@ -156,9 +156,9 @@ def _refuse_odd(path: Path) -> None:
         raise RunDirectoryError(f"{text!r} has a lone surrogate", hint="Choose a name without one.")
     long_part = next((part for part in path.parts if len(os.fsencode(part)) > _MAX_NAME_BYTES), None)
     if long_part:
-        raise RunDirectoryError(
+        raise UnusablePlace(
             f"{long_part[:40]}… is {len(os.fsencode(long_part))} bytes long; {_MAX_NAME_BYTES} fit",
-            hint="Choose a shorter --name.",
+            PlaceFault.LONG_NAME,
         )
     if len(os.fsencode(text)) > _MAX_PATH_BYTES:
-        raise RunDirectoryError("the path of the run directory is too long", hint="Choose a shorter --run-dir.")
+        raise UnusablePlace("the path of the run directory is too long", PlaceFault.LONG_PATH)

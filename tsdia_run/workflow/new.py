@@ -139,7 +139,7 @@ def _checked(beginning: Beginning) -> Plan:
 
 
 def _way_in(beginning: Beginning) -> acquire.Entry:
-    return acquire.Entry(beginning.directory, beginning.request.move_aside, beginning.request.start.typed)
+    return acquire.Entry(beginning.directory, beginning.request.move_aside)
 
 
 def _fresh(planned: Plan) -> Run:
