@@ -2,8 +2,22 @@
 
     TsdiaRunError                        70  our own bug, unless a subclass says otherwise
       UsageError                          2  the command line contradicts itself
+        UnsetVariable                        a variable in the run directory that was asked for
+        NamelessRun                          neither config nor name
+        BadRunName                           a name with a slash, say
+        SettingAmongFlags                    a setting among the flags for `accelerate launch`
+        LauncherIsPython                     settings of Accelerate without it
+        ProgramOfSeveralRanks                several ranks of what is no Python script
       ConfigError                        78  the config, a setting or the launch can't be used
+        UnusableRunDirectoryKey              the run directory in the config can't be known
+        InterpreterFails                     it does not run
+        NoAccelerate                         the interpreter can't import it
+        UnusableAccelerateConfig             an Accelerate config, or flags, that start nothing here
       NotFoundError                      66  no such config, script, interpreter or run
+        NotAnEntrypoint                      no such script
+        NoInterpreter                        no such interpreter
+        NoAccelerateConfig                   no such Accelerate config
+        CheckpointMissing                    a checkpoint that a config key names
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
         TornCheckpointError              65  a checkpoint that a script wants to load
         UnrecognisedCheckpointsError     65  files that may be checkpoints, and none that is known to be one
@@ -63,6 +77,62 @@ class UsageError(TsdiaRunError):
     exit_code = 2
 
 
+@dataclass(eq=False)
+class UnsetVariable(UsageError):
+    """The run directory that was asked for needs the variable ``name``, which is not set."""
+
+    name: str
+    text: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.text}: the environment variable {self.name} is not set"
+        self.hint = "Set it, or write the path out."
+
+
+@dataclass(eq=False)
+class NamelessRun(UsageError):
+    """There is neither a config nor a name for the run."""
+
+    message: str = "nothing says where the run goes"
+
+
+@dataclass(eq=False)
+class BadRunName(UsageError):
+    """A name that no run can have."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.name!r} is no name for a run"
+
+
+@dataclass(eq=False)
+class SettingAmongFlags(UsageError):
+    """A flag for `accelerate launch`, by Accelerate's ``name``, that is a setting of tsdia-run."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.name} can't be among the flags for accelerate launch"
+
+
+@dataclass(eq=False)
+class LauncherIsPython(UsageError):
+    """Plain Python is the launcher, and settings of Accelerate are given."""
+
+    message: str = "the launcher is python, which takes no number of processes, Accelerate config or mixed precision"
+
+
+@dataclass(eq=False)
+class ProgramOfSeveralRanks(UsageError):
+    """Several ranks of a program that is no Python script."""
+
+    entrypoint: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.entrypoint} is no Python script, so tsdia-run can't start several ranks of it"
+
+
 @dataclass(frozen=True)
 class Place:
     """A position in a text file, for error messages.
@@ -95,16 +165,145 @@ class ConfigError(TsdiaRunError):
     """The config file, a setting in it, or what it asks to launch can't be used."""
 
     exit_code = os.EX_CONFIG
+    place: Place | None = None
 
     def __init__(self, message: str, *, place: Place | None = None, hint: str = "") -> None:
         super().__init__(f"{place}: {message}\n{place.pointer()}" if place else message, hint=hint)
         self.place = place
 
 
+class PlaceFault(Enum):
+    """Why no run can be at a place."""
+
+    NOT_CREATED = "the file system refuses it"
+    SCRIPT_ONLY = "only the script can resolve it"
+    UNSET_VARIABLE = "it needs a variable that is not set"
+    UNREACHABLE = "the folder above it is none, or can't be written"
+    DISK_FULL = "the disk is full"
+    HOLDS_OTHERS = "it holds what does not belong to the run"
+    URL = "it is a URL"
+    LONG_NAME = "its name is too long"
+    LONG_PATH = "its path is too long"
+
+
+class UnusableRunDirectoryKey(ConfigError):
+    """The run directory in the config can't be known.
+
+    Attributes:
+        fault: Why.
+    """
+
+    def __init__(self, message: str, *, place: Place, fault: PlaceFault) -> None:
+        super().__init__(message, place=place)
+        self.fault = fault
+
+
+@dataclass(eq=False)
+class InterpreterFails(ConfigError):
+    """The interpreter for the training does not run."""
+
+    message: str
+
+
+@dataclass(eq=False)
+class NoAccelerate(ConfigError):
+    """The interpreter for the training can't import Accelerate.
+
+    Attributes:
+        python: Its path.
+        origin: Where the choice comes from, in words.
+    """
+
+    python: str
+    origin: str
+
+    def __post_init__(self) -> None:
+        self.message = f"the interpreter {self.python} ({self.origin}) can't import accelerate"
+
+
+class AccelerateFault(Enum):
+    """Why an Accelerate config, or flags for `accelerate launch`, can't be used here."""
+
+    OTHER_MACHINE = "it is for another machine"
+    SEVERAL_MACHINES = "it is for several machines"
+    NO_NUMBER = "the number of processes is missing"
+    CONTRADICTION = "its number of processes contradicts its kind"
+    TPU = "it is for a TPU"
+
+
+@dataclass(eq=False)
+class UnusableAccelerateConfig(ConfigError):
+    """An Accelerate config, or flags for `accelerate launch`, that can't be used here."""
+
+    message: str
+    fault: AccelerateFault
+
+
 class NotFoundError(TsdiaRunError):
     """Something that the user named does not exist."""
 
     exit_code = os.EX_NOINPUT
+
+
+@dataclass(eq=False)
+class NotAnEntrypoint(NotFoundError):
+    """The training script does not exist.
+
+    Attributes:
+        entrypoint: What was named.
+        cwd: Where it was looked for.
+        is_directory: Whether it is a directory.
+        scripts: The names of the Python scripts in ``cwd``.
+    """
+
+    entrypoint: str
+    cwd: Path
+    is_directory: bool
+    scripts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        what = "is a directory" if self.is_directory else "does not exist"
+        self.message = f"the training script {self.entrypoint} {what} (looked in {self.cwd})"
+
+
+@dataclass(eq=False)
+class NoInterpreter(NotFoundError):
+    """The interpreter that was asked for does not exist."""
+
+    wanted: str
+
+    def __post_init__(self) -> None:
+        self.message = f"no interpreter {self.wanted}"
+
+
+@dataclass(eq=False)
+class NoAccelerateConfig(NotFoundError):
+    """The Accelerate config that was asked for does not exist."""
+
+    config_file: str
+
+    def __post_init__(self) -> None:
+        self.message = f"the Accelerate config {self.config_file} does not exist"
+
+
+@dataclass(eq=False)
+class CheckpointMissing(NotFoundError):
+    """A key of the config names a checkpoint that does not exist.
+
+    Attributes:
+        key: The key.
+        path: Its value.
+        place: Where the config says so; None where the value was given for this start.
+    """
+
+    key: str
+    path: str
+    place: str | None
+
+    def __post_init__(self) -> None:
+        named = self.key if self.place is None else f"{self.place}: `{self.key}`"
+        self.message = f"{named} names a checkpoint that does not exist: {self.path}"
+        self.hint = "Correct the path." if self.place is None else ""
 
 
 class DamagedRunError(TsdiaRunError):
@@ -162,18 +361,6 @@ class RunDirectoryContested(CheckpointDirectoryExistsError):
 
     def __post_init__(self) -> None:
         self.message = f"other starts keep taking {self.run_dir}"
-
-
-class PlaceFault(Enum):
-    """Why no run can be at a place."""
-
-    NOT_CREATED = "the file system refuses it"
-    UNREACHABLE = "the folder above it is none, or can't be written"
-    DISK_FULL = "the disk is full"
-    HOLDS_OTHERS = "it holds what does not belong to the run"
-    URL = "it is a URL"
-    LONG_NAME = "its name is too long"
-    LONG_PATH = "its path is too long"
 
 
 @dataclass(eq=False)

@@ -11,12 +11,14 @@ from functools import singledispatch
 from pathlib import Path
 
 from tsdia_run import errors
-from tsdia_run.errors import PlaceFault, TsdiaRunError
+from tsdia_run.errors import AccelerateFault, PlaceFault, TsdiaRunError
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, RUN_DIR, Suggestions, Typed, free_name
 
 _OF_PLACES = {
     PlaceFault.NOT_CREATED: "Name another place with --run-dir, or another name with --name.",
+    PlaceFault.SCRIPT_ONLY: "Name the directory with --run-dir; the script gets it.",
+    PlaceFault.UNSET_VARIABLE: "Set it, or name the directory with --run-dir.",
     PlaceFault.UNREACHABLE: "Name another place with --run-dir.",
     PlaceFault.DISK_FULL: "Make room, or name a place on another disk with --run-dir.",
     PlaceFault.HOLDS_OTHERS: "Name a directory of its own, say --run-dir runs/NAME.",
@@ -24,6 +26,50 @@ _OF_PLACES = {
     PlaceFault.LONG_NAME: "Choose a shorter --name.",
     PlaceFault.LONG_PATH: "Choose a shorter --run-dir.",
 }
+
+_OF_ACCELERATE = {
+    AccelerateFault.OTHER_MACHINE: "Name another file with --accelerate-config FILE.",
+    AccelerateFault.SEVERAL_MACHINES: "Set num_machines to 1, or name another Accelerate config with"
+    " --accelerate-config FILE.",
+    AccelerateFault.NO_NUMBER: "Add `num_processes: N` to it, or start with --num-processes N.",
+    AccelerateFault.CONTRADICTION: "Say MULTI_GPU or MULTI_CPU in it, or start with --num-processes N.",
+    AccelerateFault.TPU: "Let the script start its processes itself (notebook_launcher) with --launcher python.",
+}
+# Flags of `accelerate launch` by Accelerate's name, and what says the same.
+_INSTEAD = {
+    "config_file": "--accelerate-config FILE",
+    "num_processes": "--num-processes N",
+    "mixed_precision": "--mixed-precision",
+    "m": "--module",
+    "module": "--module",
+    "no_python": "--entrypoint PROGRAM",
+}
+# Of errors whose facts change nothing in it.
+_ALWAYS: dict[type[TsdiaRunError], str] = {
+    errors.NamelessRun: "Without a config, name the run: --name EXPERIMENT (or --run-dir PATH).",
+    errors.BadRunName: "--name takes one part of a path, without `/`; --run-dir takes a path.",
+    errors.NoInterpreter: "Give its path, or a name on PATH: --python /path/to/venv/bin/python",
+    errors.InterpreterFails: "Name another with --python /path/to/python.",
+    errors.NoAccelerate: "Name another with --python /path/to/python, install accelerate there, or use"
+    " --launcher python.",
+    errors.NoAccelerateConfig: "Make one with `accelerate config --config_file FILE`, or leave"
+    " --accelerate-config out.",
+    errors.LauncherIsPython: "Leave them out, or start with --launcher accelerate.",
+    errors.ProgramOfSeveralRanks: "Use --num-processes 1, or let the program start its ranks itself.",
+}
+
+
+def message(error: TsdiaRunError) -> str:
+    """What happened, with the flag that the sentence is about."""
+    return f"{_flag(error)}{error.message}"
+
+
+def _flag(error: TsdiaRunError) -> str:
+    if isinstance(error, errors.UnsetVariable):
+        return "--run-dir "
+    if isinstance(error, errors.UnusablePlace) and error.fault is PlaceFault.URL:
+        return "--run-dir "
+    return "--set " if isinstance(error, errors.CheckpointMissing) and error.place is None else ""
 
 
 def hint(error: TsdiaRunError, typed: Typed) -> str:
@@ -41,7 +87,7 @@ def hint(error: TsdiaRunError, typed: Typed) -> str:
 
 @singledispatch
 def _remedy(error: TsdiaRunError, typed: Typed) -> str:
-    return error.hint
+    return _ALWAYS.get(type(error), error.hint)
 
 
 @_remedy.register
@@ -90,9 +136,31 @@ def _(error: errors.InsideOfRun, typed: Typed) -> str:
     return _start_in(typed, error.outer.parent / free_name(error.outer))
 
 
-@_remedy.register
-def _(error: errors.UnusablePlace, typed: Typed) -> str:
+@_remedy.register(errors.UnusablePlace)
+@_remedy.register(errors.UnusableRunDirectoryKey)
+def _(error: errors.UnusablePlace | errors.UnusableRunDirectoryKey, typed: Typed) -> str:
     return _OF_PLACES[error.fault]
+
+
+@_remedy.register
+def _(error: errors.UnusableAccelerateConfig, typed: Typed) -> str:
+    return _OF_ACCELERATE[error.fault]
+
+
+@_remedy.register
+def _(error: errors.SettingAmongFlags, typed: Typed) -> str:
+    return f"Say {_INSTEAD[error.name]} instead."
+
+
+@_remedy.register
+def _(error: errors.NotAnEntrypoint, typed: Typed) -> str:
+    known = f" Scripts here: {', '.join(error.scripts)}." if error.scripts else ""
+    return f"Name it: --entrypoint path/to/script.py, or `entrypoint:` in the config's tsdia_run section.{known}"
+
+
+@_remedy.register
+def _(error: errors.CheckpointMissing, typed: Typed) -> str:
+    return error.hint or f"Correct the path, or start without it: --set {error.key}=null"
 
 
 def _about(run_dir: Path) -> Suggestions:

@@ -126,7 +126,7 @@ def _show_refusal(refused: RefusedError, is_debug: bool) -> None:
     from tsdia_run.cli import hints, typed
 
     error = refused.error
-    _show(error, error.message, hints.hint(error, typed.read(refused.context)), is_debug)
+    _show(error, hints.message(error), hints.hint(error, typed.read(refused.context)), is_debug)
 
 
 def _show(error: BaseException, message: str, hint: str, is_debug: bool) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tsdia_run.config import keys
-from tsdia_run.errors import NotFoundError, PlaceFault, UnusablePlace
+from tsdia_run.errors import CheckpointMissing, NotFoundError, PlaceFault, UnusablePlace
 from tsdia_run.launch.missing import in_arguments, is_missing
 from tsdia_run.launch.plan import Plan
 from tsdia_run.text import size
@@ -64,15 +64,10 @@ def _refuse_missing_checkpoint(plan: Plan) -> None:
     changes = plan.script_config.changes if plan.script_config else ()
     is_changed = any(change.key == key for change in changes)
     if value is not None and not is_changed and isinstance(value.plain, str) and is_missing(value.plain, folders):
-        raise NotFoundError(
-            f"{value.place}: `{key}` names a checkpoint that does not exist: {value.plain}",
-            hint=f"Correct the path, or start without it: --set {key}=null",
-        )
+        raise CheckpointMissing(str(key), value.plain, str(value.place))
     for override in map(split_override, request.overrides):
         if override[0] in (key, *keys.RESUME_KEYS) and is_missing(override[1], folders):
-            raise NotFoundError(
-                f"--set {override[0]} names a checkpoint that does not exist: {override[1]}", hint="Correct the path."
-            )
+            raise CheckpointMissing(override[0], override[1], place=None)
     for flag, path, is_resume in in_arguments(plan.arguments, folders):
         if is_resume:
             raise NotFoundError(
