@@ -6,6 +6,11 @@
         NamelessRun                          neither config nor name
         BadRunName                           a name with a slash, say
         SettingAmongFlags                    a setting among the flags for `accelerate launch`
+        NoConfigToSet                        values for a config, and no config
+        TwoCheckpointsNamed                  by path and by wish
+        WeightsAlone                         an export, without consent
+        UnknownChange                        consent to what is no change
+        UnmeantChanges                       changes without consent
         LauncherIsPython                     settings of Accelerate without it
         ProgramOfSeveralRanks                several ranks of what is no Python script
       ConfigError                        78  the config, a setting or the launch can't be used
@@ -13,14 +18,21 @@
         InterpreterFails                     it does not run
         NoAccelerate                         the interpreter can't import it
         UnusableAccelerateConfig             an Accelerate config, or flags, that start nothing here
+        CheckpointNotPassed                  the script would not learn of the checkpoint
       NotFoundError                      66  no such config, script, interpreter or run
         NotAnEntrypoint                      no such script
         NoInterpreter                        no such interpreter
         NoAccelerateConfig                   no such Accelerate config
         CheckpointMissing                    a checkpoint that a config key names
+        NothingToResume                      neither a run nor a checkpoint
+        NoBestCheckpoint                     the run has none
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
         TornCheckpointError              65  a checkpoint that a script wants to load
         UnrecognisedCheckpointsError     65  files that may be checkpoints, and none that is known to be one
+          UnrecognisedCheckpoints            their names
+          OnlyWeights                        the weights that are there instead
+        NotACheckpoint                       a path in a run
+        NoCompleteCheckpoint                 nothing to resume from
       CheckpointNotReadError             65  a save that would overwrite what the script should have resumed from
       RunDirectoryError                  73  the run directory can't be claimed
         CheckpointDirectoryExistsError   73  there is a run in it already
@@ -30,6 +42,9 @@
         RunDirectoryBlocked                  something in its place prevents a start, a run beside it would do
         RunDirectoryIsLink                   it leads elsewhere
         InsideOfRun                          it lies in another run
+        ResumeIsMeant                        a new run that names its own checkpoint
+        RunCompleted                         there is nothing left to resume
+        OtherConfig                          the run there was started with another config
       RunAliveError                      75  a live run holds the directory
         SupervisedRun                        its supervisor lives
         OrphanedTraining                     only the training lives
@@ -131,6 +146,60 @@ class ProgramOfSeveralRanks(UsageError):
 
     def __post_init__(self) -> None:
         self.message = f"{self.entrypoint} is no Python script, so tsdia-run can't start several ranks of it"
+
+
+@dataclass(eq=False)
+class NoConfigToSet(UsageError):
+    """Values for a config are given, and no config."""
+
+    message: str = "values are given for a config, but no config"
+
+
+@dataclass(eq=False)
+class TwoCheckpointsNamed(UsageError):
+    """A checkpoint is named by its path, and another by what is wished for."""
+
+    name: str
+    wish: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.name} and {self.wish} both name a checkpoint"
+
+
+@dataclass(eq=False)
+class WeightsAlone(UsageError):
+    """What is named to resume from has weights alone, and no consent was given."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.name} has weights alone: optimizer and step would start from zero"
+
+
+@dataclass(eq=False)
+class UnknownChange(UsageError):
+    """There is no change called ``word``."""
+
+    word: str
+    hint: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.word}: no such change"
+
+
+@dataclass(eq=False)
+class UnmeantChanges(UsageError):
+    """Something changed since the checkpoint was written, without consent.
+
+    Attributes:
+        message: What changed, in words.
+        run_dir: The run directory.
+        kinds: The kinds of the changes.
+    """
+
+    message: str
+    run_dir: Path
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -239,6 +308,23 @@ class UnusableAccelerateConfig(ConfigError):
     fault: AccelerateFault
 
 
+@dataclass(eq=False)
+class CheckpointNotPassed(ConfigError):
+    """Nothing tells the script which checkpoint to resume from.
+
+    Attributes:
+        message: With the checkpoint.
+        run_dir: The run directory.
+        script: The script.
+        has_config: Whether the run has a config.
+    """
+
+    message: str
+    run_dir: Path
+    script: Path
+    has_config: bool
+
+
 class NotFoundError(TsdiaRunError):
     """Something that the user named does not exist."""
 
@@ -306,6 +392,27 @@ class CheckpointMissing(NotFoundError):
         self.hint = "Correct the path." if self.place is None else ""
 
 
+@dataclass(eq=False)
+class NothingToResume(NotFoundError):
+    """What was named is neither a run nor a checkpoint."""
+
+    target: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.target} is neither a run nor a checkpoint, and has no checkpoint inside"
+
+
+@dataclass(eq=False)
+class NoBestCheckpoint(NotFoundError):
+    """The run has no best checkpoint; the hint names those that it has."""
+
+    run_dir: Path
+    hint: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.run_dir} has no best_checkpoint"
+
+
 class DamagedRunError(TsdiaRunError):
     """A run directory exists, but what it records can't be used."""
 
@@ -318,6 +425,53 @@ class TornCheckpointError(DamagedRunError):
 
 class UnrecognisedCheckpointsError(DamagedRunError):
     """The script saved files that may be checkpoints; starting from the beginning might overwrite them."""
+
+
+@dataclass(eq=False)
+class NotACheckpoint(DamagedRunError):
+    """What was named is in a run, but no checkpoint of it; the hint names those that it has."""
+
+    target: str
+    run_dir: Path
+    hint: str
+
+    def __post_init__(self) -> None:
+        self.message = f"{self.target} is not a checkpoint"
+
+
+@dataclass(eq=False)
+class NoCompleteCheckpoint(DamagedRunError):
+    """A run has no complete checkpoint.
+
+    Attributes:
+        message: With the reasons.
+        run_dir: The run directory.
+        has_record: Whether tsdia-run made it.
+        exports: What it has with weights alone.
+    """
+
+    message: str
+    run_dir: Path
+    has_record: bool
+    exports: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class UnrecognisedCheckpoints(UnrecognisedCheckpointsError):
+    """The script saved files that may be checkpoints: ``names``, as paths in the run, the newest last."""
+
+    message: str
+    run_dir: Path
+    names: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class OnlyWeights(UnrecognisedCheckpointsError):
+    """The script saved weights alone: ``names``, as paths in the run, the newest last."""
+
+    message: str
+    run_dir: Path
+    names: tuple[str, ...]
 
 
 class CheckpointNotReadError(TsdiaRunError):
@@ -406,6 +560,39 @@ class InsideOfRun(RunDirectoryError):
         self.message = f"{self.run_dir} lies inside the run {self.outer}"
 
 
+@dataclass(eq=False)
+class ResumeIsMeant(RunDirectoryError):
+    """The config of a new run names a checkpoint of that run: ``wanted``, or its directory."""
+
+    message: str
+    wanted: Path
+
+
+@dataclass(eq=False)
+class RunCompleted(RunDirectoryError):
+    """The run has completed, and nobody asked for more."""
+
+    message: str
+    has_config: bool
+
+
+@dataclass(eq=False)
+class OtherConfig(RunDirectoryError):
+    """The run was started with another config.
+
+    Attributes:
+        message: What differs, in words.
+        run_dir: The run directory.
+        resumable_with: The config that it can be resumed with; None where it has no checkpoint.
+        is_completed: Whether it has completed.
+    """
+
+    message: str
+    run_dir: Path
+    resumable_with: str | None
+    is_completed: bool
+
+
 class RunAliveError(TsdiaRunError):
     """A live run holds the directory; nothing was changed.
 
@@ -458,3 +645,19 @@ class Overtaken(RunAliveError):
 
     def __post_init__(self) -> None:
         self.message = f"another process just {self.did} {self.run_dir}"
+
+
+@dataclass(frozen=True)
+class KeyAdded:
+    """A warning: a value for a key that the config does not have.
+
+    Attributes:
+        key: The key.
+        near: The key that may be meant.
+    """
+
+    key: str
+    near: str | None
+
+    def __str__(self) -> str:
+        return f"the config has no key {self.key}, so it is added"

@@ -13,7 +13,18 @@ from pathlib import Path
 from tsdia_run import errors
 from tsdia_run.errors import AccelerateFault, PlaceFault, TsdiaRunError
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, RUN_DIR, Suggestions, Typed, free_name
+from tsdia_run.rundir.suggestions import (
+    CHECKPOINT_PATTERN,
+    MOVE_ASIDE,
+    NAME,
+    RESUME_ARGS,
+    RUN_DIR,
+    Suggestions,
+    Typed,
+    free_name,
+    pattern_for,
+    resume_args,
+)
 
 _OF_PLACES = {
     PlaceFault.NOT_CREATED: "Name another place with --run-dir, or another name with --name.",
@@ -55,21 +66,55 @@ _ALWAYS: dict[type[TsdiaRunError], str] = {
     errors.NoAccelerateConfig: "Make one with `accelerate config --config_file FILE`, or leave"
     " --accelerate-config out.",
     errors.LauncherIsPython: "Leave them out, or start with --launcher accelerate.",
+    errors.NoConfigToSet: "Pass the values to the script after `--`.",
+    errors.NothingToResume: "Name a directory that `tsdia-run new` made, a checkpoint, or a folder of checkpoints.",
+    errors.TwoCheckpointsNamed: "Name the run directory with --from, or the checkpoint without it.",
+    errors.WeightsAlone: "If that is meant, add: --allow weights",
     errors.ProgramOfSeveralRanks: "Use --num-processes 1, or let the program start its ranks itself.",
+}
+
+# What a message begins with, where it is about the value of a flag.
+_FLAGS: dict[type[TsdiaRunError], str] = {
+    errors.UnsetVariable: "--run-dir",
+    errors.UnknownChange: "--allow",
 }
 
 
 def message(error: TsdiaRunError) -> str:
     """What happened, with the flag that the sentence is about."""
-    return f"{_flag(error)}{error.message}"
+    text = _worded(error)
+    flag = _FLAGS.get(type(error))
+    return f"{flag} {text}" if flag else text
 
 
-def _flag(error: TsdiaRunError) -> str:
-    if isinstance(error, errors.UnsetVariable):
-        return "--run-dir "
-    if isinstance(error, errors.UnusablePlace) and error.fault is PlaceFault.URL:
-        return "--run-dir "
-    return "--set " if isinstance(error, errors.CheckpointMissing) and error.place is None else ""
+@singledispatch
+def _worded(error: TsdiaRunError) -> str:
+    return error.message
+
+
+@_worded.register
+def _(error: errors.UnusablePlace) -> str:
+    return f"--run-dir {error.message}" if error.fault is PlaceFault.URL else error.message
+
+
+@_worded.register
+def _(error: errors.CheckpointMissing) -> str:
+    return f"--set {error.message}" if error.place is None else error.message
+
+
+@_worded.register
+def _(error: errors.NoConfigToSet) -> str:
+    return "--set needs a CONFIG to set values in"
+
+
+@_worded.register
+def _(error: errors.TwoCheckpointsNamed) -> str:
+    return f"{error.name} and --from {error.wish} both name a checkpoint"
+
+
+@_worded.register
+def _(error: errors.NoCompleteCheckpoint) -> str:
+    return f"{error.message} (--from NAME --allow weights starts from one)" if error.exports else error.message
 
 
 def hint(error: TsdiaRunError, typed: Typed) -> str:
@@ -161,6 +206,97 @@ def _(error: errors.NotAnEntrypoint, typed: Typed) -> str:
 @_remedy.register
 def _(error: errors.CheckpointMissing, typed: Typed) -> str:
     return error.hint or f"Correct the path, or start without it: --set {error.key}=null"
+
+
+@_remedy.register
+def _(error: errors.NotACheckpoint, typed: Typed) -> str:
+    return error.hint or _from_start(error.run_dir)
+
+
+@_remedy.register
+def _(error: errors.NoBestCheckpoint, typed: Typed) -> str:
+    return error.hint or "Use --from latest."
+
+
+@_remedy.register
+def _(error: errors.NoCompleteCheckpoint, typed: Typed) -> str:
+    line = f"Start from the beginning in the same run: {_about(error.run_dir).resume('--from-scratch')}"
+    return f"{line}\n{_from_start(error.run_dir)}" if error.has_record else line
+
+
+@_remedy.register
+def _(error: errors.UnrecognisedCheckpoints, typed: Typed) -> str:
+    suggest, pattern = _about(error.run_dir), pattern_for(error.names[-1])
+    if _resumes(typed):
+        named = typed.without("--from-scratch").having(CHECKPOINT_PATTERN, pattern).text()
+    else:
+        named = suggest.resume(CHECKPOINT_PATTERN, pattern)
+    return (
+        f"If these are checkpoints: {named}   (or set `checkpoints.pattern`)\n"
+        f"If they are not, start over in the same run: {suggest.resume('--from-scratch')}"
+    )
+
+
+@_remedy.register
+def _(error: errors.OnlyWeights, typed: Typed) -> str:
+    suggest = _about(error.run_dir)
+    return (
+        f"Start from these weights: {suggest.resume('--from', error.names[-1], '--allow', 'weights')}\n"
+        f"Start over in the same run: {suggest.resume('--from-scratch')}"
+    )
+
+
+@_remedy.register
+def _(error: errors.CheckpointNotPassed, typed: Typed) -> str:
+    suggest = _about(error.run_dir)
+    template, advice = resume_args(error.script)
+
+    def resume(value: str) -> str:
+        return typed.having(RESUME_ARGS, value).text() if _resumes(typed) else suggest.resume(RESUME_ARGS, value)
+
+    lines = [
+        f"If it takes an option: {resume(template)}" + (f"   ({advice})" if advice else ""),
+        f"If it finds the checkpoint itself: {resume('')}",
+        f"Start over in the same run: {suggest.resume('--from-scratch')}",
+    ]
+    if error.has_config:
+        lines.insert(0, "If it reads a key of the config: set `resume_key: KEY` in the tsdia_run section.")
+    return "\n".join(lines)
+
+
+@_remedy.register
+def _(error: errors.ResumeIsMeant, typed: Typed) -> str:
+    return f"Resume it: {_about(error.wanted).resume()}"
+
+
+@_remedy.register
+def _(error: errors.RunCompleted, typed: Typed) -> str:
+    example = "   (say with more epochs: --set training.epochs=20)" if error.has_config else ""
+    return f"Go on all the same: {typed.having('--again').text()}{example}"
+
+
+@_remedy.register
+def _(error: errors.UnmeantChanges, typed: Typed) -> str:
+    return f"If that is meant: {typed.as_resume(error.run_dir).adding('--allow', *error.kinds).text()}"
+
+
+@_remedy.register
+def _(error: errors.OtherConfig, typed: Typed) -> str:
+    if error.resumable_with is not None:
+        resumed = typed.as_resume(error.run_dir).having("--config", error.resumable_with)
+        resumed = resumed.having("--again") if error.is_completed else resumed
+        instead = f"Go on with the change: {resumed.text()}"
+    else:
+        instead = f"Move it aside first:   {typed.as_new().having(MOVE_ASIDE).text()}"
+    return f"{instead}\nStart beside it:       {typed.having(NAME, free_name(error.run_dir)).text()}"
+
+
+def _resumes(typed: Typed) -> bool:
+    return typed.command in ("resume", "ensure")
+
+
+def _from_start(run_dir: Path) -> str:
+    return f"Start again from the beginning: {_about(run_dir).start_over()}"
 
 
 def _about(run_dir: Path) -> Suggestions:
