@@ -92,102 +92,85 @@ class UsageError(TsdiaRunError):
     exit_code = 2
 
 
-@dataclass(eq=False)
 class UnsetVariable(UsageError):
     """The run directory that was asked for needs the variable ``name``, which is not set."""
 
-    name: str
-    text: str
-
-    def __post_init__(self) -> None:
-        self.message = f"{self.text}: the environment variable {self.name} is not set"
-        self.hint = "Set it, or write the path out."
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"{text}: the environment variable {name} is not set", hint="Set it, or write the path out.")
+        self.name, self.text = name, text
 
 
-@dataclass(eq=False)
 class NamelessRun(UsageError):
     """There is neither a config nor a name for the run."""
 
-    message: str = "nothing says where the run goes"
+    def __init__(self) -> None:
+        super().__init__("nothing says where the run goes")
 
 
-@dataclass(eq=False)
 class BadRunName(UsageError):
     """A name that no run can have."""
 
-    name: str
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name!r} is no name for a run")
+        self.name = name
 
-    def __post_init__(self) -> None:
-        self.message = f"{self.name!r} is no name for a run"
 
-
-@dataclass(eq=False)
 class SettingAmongFlags(UsageError):
     """A flag for `accelerate launch`, by Accelerate's ``name``, that is a setting of tsdia-run."""
 
-    name: str
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} can't be among the flags for accelerate launch")
+        self.name = name
 
-    def __post_init__(self) -> None:
-        self.message = f"{self.name} can't be among the flags for accelerate launch"
 
-
-@dataclass(eq=False)
 class LauncherIsPython(UsageError):
     """Plain Python is the launcher, and settings of Accelerate are given."""
 
-    message: str = "the launcher is python, which takes no number of processes, Accelerate config or mixed precision"
+    def __init__(self) -> None:
+        super().__init__(
+            "the launcher is python, which takes no number of processes, Accelerate config or mixed precision"
+        )
 
 
-@dataclass(eq=False)
 class ProgramOfSeveralRanks(UsageError):
     """Several ranks of a program that is no Python script."""
 
-    entrypoint: str
+    def __init__(self, entrypoint: str) -> None:
+        super().__init__(f"{entrypoint} is no Python script, so tsdia-run can't start several ranks of it")
+        self.entrypoint = entrypoint
 
-    def __post_init__(self) -> None:
-        self.message = f"{self.entrypoint} is no Python script, so tsdia-run can't start several ranks of it"
 
-
-@dataclass(eq=False)
 class NoConfigToSet(UsageError):
     """Values for a config are given, and no config."""
 
-    message: str = "values are given for a config, but no config"
+    def __init__(self) -> None:
+        super().__init__("values are given for a config, but no config")
 
 
-@dataclass(eq=False)
 class TwoCheckpointsNamed(UsageError):
     """A checkpoint is named by its path, and another by what is wished for."""
 
-    name: str
-    wish: str
-
-    def __post_init__(self) -> None:
-        self.message = f"{self.name} and {self.wish} both name a checkpoint"
+    def __init__(self, name: str, wish: str) -> None:
+        super().__init__(f"{name} and {wish} both name a checkpoint")
+        self.name, self.wish = name, wish
 
 
-@dataclass(eq=False)
 class WeightsAlone(UsageError):
     """What is named to resume from has weights alone, and no consent was given."""
 
-    name: str
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has weights alone: optimizer and step would start from zero")
+        self.name = name
 
-    def __post_init__(self) -> None:
-        self.message = f"{self.name} has weights alone: optimizer and step would start from zero"
 
-
-@dataclass(eq=False)
 class UnknownChange(UsageError):
     """There is no change called ``word``."""
 
-    word: str
-    hint: str
-
-    def __post_init__(self) -> None:
-        self.message = f"{self.word}: no such change"
+    def __init__(self, word: str, hint: str) -> None:
+        super().__init__(f"{word}: no such change", hint=hint)
+        self.word = word
 
 
-@dataclass(eq=False)
 class UnmeantChanges(UsageError):
     """Something changed since the checkpoint was written, without consent.
 
@@ -197,9 +180,9 @@ class UnmeantChanges(UsageError):
         kinds: The kinds of the changes.
     """
 
-    message: str
-    run_dir: Path
-    kinds: tuple[str, ...]
+    def __init__(self, message: str, run_dir: Path, kinds: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.run_dir, self.kinds = run_dir, kinds
 
 
 @dataclass(frozen=True)
@@ -267,14 +250,13 @@ class UnusableRunDirectoryKey(ConfigError):
         self.fault = fault
 
 
-@dataclass(eq=False)
 class InterpreterFails(ConfigError):
     """The interpreter for the training does not run."""
 
-    message: str
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
 
 
-@dataclass(eq=False)
 class NoAccelerate(ConfigError):
     """The interpreter for the training can't import Accelerate.
 
@@ -283,11 +265,9 @@ class NoAccelerate(ConfigError):
         origin: Where the choice comes from, in words.
     """
 
-    python: str
-    origin: str
-
-    def __post_init__(self) -> None:
-        self.message = f"the interpreter {self.python} ({self.origin}) can't import accelerate"
+    def __init__(self, python: str, origin: str) -> None:
+        super().__init__(f"the interpreter {python} ({origin}) can't import accelerate")
+        self.python, self.origin = python, origin
 
 
 class AccelerateFault(Enum):
@@ -300,15 +280,14 @@ class AccelerateFault(Enum):
     TPU = "it is for a TPU"
 
 
-@dataclass(eq=False)
 class UnusableAccelerateConfig(ConfigError):
     """An Accelerate config, or flags for `accelerate launch`, that can't be used here."""
 
-    message: str
-    fault: AccelerateFault
+    def __init__(self, message: str, fault: AccelerateFault) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
-@dataclass(eq=False)
 class CheckpointNotPassed(ConfigError):
     """Nothing tells the script which checkpoint to resume from.
 
@@ -319,10 +298,9 @@ class CheckpointNotPassed(ConfigError):
         has_config: Whether the run has a config.
     """
 
-    message: str
-    run_dir: Path
-    script: Path
-    has_config: bool
+    def __init__(self, message: str, run_dir: Path, script: Path, has_config: bool) -> None:
+        super().__init__(message)
+        self.run_dir, self.script, self.has_config = run_dir, script, has_config
 
 
 class NotFoundError(TsdiaRunError):
@@ -331,7 +309,6 @@ class NotFoundError(TsdiaRunError):
     exit_code = os.EX_NOINPUT
 
 
-@dataclass(eq=False)
 class NotAnEntrypoint(NotFoundError):
     """The training script does not exist.
 
@@ -342,37 +319,31 @@ class NotAnEntrypoint(NotFoundError):
         scripts: The names of the Python scripts in ``cwd``.
     """
 
-    entrypoint: str
-    cwd: Path
-    is_directory: bool
-    scripts: tuple[str, ...]
+    def __init__(self, entrypoint: str, cwd: Path, is_directory: bool, scripts: tuple[str, ...]) -> None:
+        what = "is a directory" if is_directory else "does not exist"
+        super().__init__(f"the training script {entrypoint} {what} (looked in {cwd})")
+        self.entrypoint = entrypoint
+        self.cwd = cwd
+        self.is_directory = is_directory
+        self.scripts = scripts
 
-    def __post_init__(self) -> None:
-        what = "is a directory" if self.is_directory else "does not exist"
-        self.message = f"the training script {self.entrypoint} {what} (looked in {self.cwd})"
 
-
-@dataclass(eq=False)
 class NoInterpreter(NotFoundError):
     """The interpreter that was asked for does not exist."""
 
-    wanted: str
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"no interpreter {wanted}")
+        self.wanted = wanted
 
-    def __post_init__(self) -> None:
-        self.message = f"no interpreter {self.wanted}"
 
-
-@dataclass(eq=False)
 class NoAccelerateConfig(NotFoundError):
     """The Accelerate config that was asked for does not exist."""
 
-    config_file: str
+    def __init__(self, config_file: str) -> None:
+        super().__init__(f"the Accelerate config {config_file} does not exist")
+        self.config_file = config_file
 
-    def __post_init__(self) -> None:
-        self.message = f"the Accelerate config {self.config_file} does not exist"
 
-
-@dataclass(eq=False)
 class CheckpointMissing(NotFoundError):
     """A key of the config names a checkpoint that does not exist.
 
@@ -382,35 +353,28 @@ class CheckpointMissing(NotFoundError):
         place: Where the config says so; None where the value was given for this start.
     """
 
-    key: str
-    path: str
-    place: str | None
-
-    def __post_init__(self) -> None:
-        named = self.key if self.place is None else f"{self.place}: `{self.key}`"
-        self.message = f"{named} names a checkpoint that does not exist: {self.path}"
-        self.hint = "Correct the path." if self.place is None else ""
+    def __init__(self, key: str, path: str, place: str | None) -> None:
+        named = key if place is None else f"{place}: `{key}`"
+        super().__init__(
+            f"{named} names a checkpoint that does not exist: {path}", hint="Correct the path." if place is None else ""
+        )
+        self.key, self.path, self.place = key, path, place
 
 
-@dataclass(eq=False)
 class NothingToResume(NotFoundError):
     """What was named is neither a run nor a checkpoint."""
 
-    target: str
+    def __init__(self, target: str) -> None:
+        super().__init__(f"{target} is neither a run nor a checkpoint, and has no checkpoint inside")
+        self.target = target
 
-    def __post_init__(self) -> None:
-        self.message = f"{self.target} is neither a run nor a checkpoint, and has no checkpoint inside"
 
-
-@dataclass(eq=False)
 class NoBestCheckpoint(NotFoundError):
     """The run has no best checkpoint; the hint names those that it has."""
 
-    run_dir: Path
-    hint: str
-
-    def __post_init__(self) -> None:
-        self.message = f"{self.run_dir} has no best_checkpoint"
+    def __init__(self, run_dir: Path, hint: str) -> None:
+        super().__init__(f"{run_dir} has no best_checkpoint", hint=hint)
+        self.run_dir = run_dir
 
 
 class DamagedRunError(TsdiaRunError):
@@ -427,19 +391,14 @@ class UnrecognisedCheckpointsError(DamagedRunError):
     """The script saved files that may be checkpoints; starting from the beginning might overwrite them."""
 
 
-@dataclass(eq=False)
 class NotACheckpoint(DamagedRunError):
     """What was named is in a run, but no checkpoint of it; the hint names those that it has."""
 
-    target: str
-    run_dir: Path
-    hint: str
-
-    def __post_init__(self) -> None:
-        self.message = f"{self.target} is not a checkpoint"
+    def __init__(self, target: str, run_dir: Path, hint: str) -> None:
+        super().__init__(f"{target} is not a checkpoint", hint=hint)
+        self.target, self.run_dir = target, run_dir
 
 
-@dataclass(eq=False)
 class NoCompleteCheckpoint(DamagedRunError):
     """A run has no complete checkpoint.
 
@@ -450,28 +409,25 @@ class NoCompleteCheckpoint(DamagedRunError):
         exports: What it has with weights alone.
     """
 
-    message: str
-    run_dir: Path
-    has_record: bool
-    exports: tuple[str, ...]
+    def __init__(self, message: str, run_dir: Path, has_record: bool, exports: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.run_dir, self.has_record, self.exports = run_dir, has_record, exports
 
 
-@dataclass(eq=False)
 class UnrecognisedCheckpoints(UnrecognisedCheckpointsError):
     """The script saved files that may be checkpoints: ``names``, as paths in the run, the newest last."""
 
-    message: str
-    run_dir: Path
-    names: tuple[str, ...]
+    def __init__(self, message: str, run_dir: Path, names: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.run_dir, self.names = run_dir, names
 
 
-@dataclass(eq=False)
 class OnlyWeights(UnrecognisedCheckpointsError):
     """The script saved weights alone: ``names``, as paths in the run, the newest last."""
 
-    message: str
-    run_dir: Path
-    names: tuple[str, ...]
+    def __init__(self, message: str, run_dir: Path, names: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.run_dir, self.names = run_dir, names
 
 
 class CheckpointNotReadError(TsdiaRunError):
@@ -490,7 +446,6 @@ class CheckpointDirectoryExistsError(RunDirectoryError):
     """The run directory holds something already, and starting would overwrite it."""
 
 
-@dataclass(eq=False)
 class RunDirectoryOccupied(CheckpointDirectoryExistsError):
     """The run directory holds something already.
 
@@ -501,39 +456,35 @@ class RunDirectoryOccupied(CheckpointDirectoryExistsError):
         newest_checkpoint: The name of its newest checkpoint, if it has any.
     """
 
-    message: str
-    run_dir: Path
-    state: str | None
-    newest_checkpoint: str | None
+    def __init__(self, message: str, run_dir: Path, state: str | None, newest_checkpoint: str | None) -> None:
+        super().__init__(message)
+        self.run_dir, self.state, self.newest_checkpoint = run_dir, state, newest_checkpoint
 
 
-@dataclass(eq=False)
 class RunDirectoryContested(CheckpointDirectoryExistsError):
     """Other starts take the run directory again and again."""
 
-    run_dir: Path
+    def __init__(self, run_dir: Path) -> None:
+        super().__init__(f"other starts keep taking {run_dir}")
+        self.run_dir = run_dir
 
-    def __post_init__(self) -> None:
-        self.message = f"other starts keep taking {self.run_dir}"
 
-
-@dataclass(eq=False)
 class UnusablePlace(RunDirectoryError):
     """No run can be at a place."""
 
-    message: str
-    fault: PlaceFault
+    def __init__(self, message: str, fault: PlaceFault) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
-@dataclass(eq=False)
 class RunDirectoryBlocked(RunDirectoryError):
     """What is in the place of the run directory prevents a start; a run beside it would not be."""
 
-    message: str
-    run_dir: Path
+    def __init__(self, message: str, run_dir: Path) -> None:
+        super().__init__(message)
+        self.run_dir = run_dir
 
 
-@dataclass(eq=False)
 class RunDirectoryIsLink(RunDirectoryError):
     """The run directory is a link.
 
@@ -542,41 +493,35 @@ class RunDirectoryIsLink(RunDirectoryError):
         target: What it holds.
     """
 
-    run_dir: Path
-    target: str
-
-    def __post_init__(self) -> None:
-        self.message = f"{self.run_dir} is a link to {self.target}; a run directory is never created through a link"
+    def __init__(self, run_dir: Path, target: str) -> None:
+        super().__init__(f"{run_dir} is a link to {target}; a run directory is never created through a link")
+        self.run_dir, self.target = run_dir, target
 
 
-@dataclass(eq=False)
 class InsideOfRun(RunDirectoryError):
     """The run directory lies inside another run, ``outer``."""
 
-    run_dir: Path
-    outer: Path
-
-    def __post_init__(self) -> None:
-        self.message = f"{self.run_dir} lies inside the run {self.outer}"
+    def __init__(self, run_dir: Path, outer: Path) -> None:
+        super().__init__(f"{run_dir} lies inside the run {outer}")
+        self.run_dir, self.outer = run_dir, outer
 
 
-@dataclass(eq=False)
 class ResumeIsMeant(RunDirectoryError):
     """The config of a new run names a checkpoint of that run: ``wanted``, or its directory."""
 
-    message: str
-    wanted: Path
+    def __init__(self, message: str, wanted: Path) -> None:
+        super().__init__(message)
+        self.wanted = wanted
 
 
-@dataclass(eq=False)
 class RunCompleted(RunDirectoryError):
     """The run has completed, and nobody asked for more."""
 
-    message: str
-    has_config: bool
+    def __init__(self, message: str, has_config: bool) -> None:
+        super().__init__(message)
+        self.has_config = has_config
 
 
-@dataclass(eq=False)
 class OtherConfig(RunDirectoryError):
     """The run was started with another config.
 
@@ -587,10 +532,9 @@ class OtherConfig(RunDirectoryError):
         is_completed: Whether it has completed.
     """
 
-    message: str
-    run_dir: Path
-    resumable_with: str | None
-    is_completed: bool
+    def __init__(self, message: str, run_dir: Path, resumable_with: str | None, is_completed: bool) -> None:
+        super().__init__(message)
+        self.run_dir, self.resumable_with, self.is_completed = run_dir, resumable_with, is_completed
 
 
 class RunAliveError(TsdiaRunError):
@@ -604,18 +548,14 @@ class RunAliveError(TsdiaRunError):
     wanted: Path | None = None
 
 
-@dataclass(eq=False)
 class SupervisedRun(RunAliveError):
     """The supervisor of a run lives."""
 
-    run_dir: Path
-    holder: str
-
-    def __post_init__(self) -> None:
-        self.message = f"a live run holds {self.run_dir}: {self.holder}"
+    def __init__(self, run_dir: Path, holder: str) -> None:
+        super().__init__(f"a live run holds {run_dir}: {holder}")
+        self.run_dir, self.holder = run_dir, holder
 
 
-@dataclass(eq=False)
 class OrphanedTraining(RunAliveError):
     """The training of a run lives, though its supervisor is gone.
 
@@ -625,26 +565,18 @@ class OrphanedTraining(RunAliveError):
         supervisor: Who held the run.
     """
 
-    run_dir: Path
-    processes: tuple[str, ...]
-    supervisor: str
-
-    def __post_init__(self) -> None:
-        told = f" (pid {', '.join(self.processes)})" if self.processes else ""
-        self.message = (
-            f"the training in {self.run_dir} still runs{told}, though its supervisor ({self.supervisor}) is gone"
-        )
+    def __init__(self, run_dir: Path, processes: tuple[str, ...], supervisor: str) -> None:
+        told = f" (pid {', '.join(processes)})" if processes else ""
+        super().__init__(f"the training in {run_dir} still runs{told}, though its supervisor ({supervisor}) is gone")
+        self.run_dir, self.processes, self.supervisor = run_dir, processes, supervisor
 
 
-@dataclass(eq=False)
 class Overtaken(RunAliveError):
     """Another process was faster."""
 
-    run_dir: Path
-    did: Literal["started", "resumed"] = "started"
-
-    def __post_init__(self) -> None:
-        self.message = f"another process just {self.did} {self.run_dir}"
+    def __init__(self, run_dir: Path, did: Literal["started", "resumed"] = "started") -> None:
+        super().__init__(f"another process just {did} {run_dir}")
+        self.run_dir, self.did = run_dir, did
 
 
 @dataclass(frozen=True)
