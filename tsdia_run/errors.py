@@ -6,6 +6,11 @@
         NamelessRun                          neither config nor name
         BadRunName                           a name with a slash, say
         SettingAmongFlags                    a setting among the flags for `accelerate launch`
+        InvalidAssignment                    no KEY=VALUE
+        InvalidSetting                       a value that a setting does not take
+        TwoEntrypoints                       a script and a module
+        NotAMoment                           neither how long ago nor a date
+        UnknownState                         no state of a run
         NoConfigToSet                        values for a config, and no config
         TwoCheckpointsNamed                  by path and by wish
         WeightsAlone                         an export, without consent
@@ -14,6 +19,7 @@
         LauncherIsPython                     settings of Accelerate without it
         ProgramOfSeveralRanks                several ranks of what is no Python script
       ConfigError                        78  the config, a setting or the launch can't be used
+        ConfigIsPython                       a script in place of the config
         UnusableRunDirectoryKey              the run directory in the config can't be known
         InterpreterFails                     it does not run
         NoAccelerate                         the interpreter can't import it
@@ -24,6 +30,9 @@
         NoInterpreter                        no such interpreter
         NoAccelerateConfig                   no such Accelerate config
         CheckpointMissing                    a checkpoint that a config key names
+        NoSuchRun                            by its name
+        FolderIsNoRun                        by its path
+        NoSuchFolder                         where runs are looked for
         NothingToResume                      neither a run nor a checkpoint
         NoBestCheckpoint                     the run has none
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
@@ -74,16 +83,11 @@ class TsdiaRunError(Exception):
     """
 
     exit_code: ClassVar[int] = os.EX_SOFTWARE
-    message: str
-    hint: str = ""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-
-    def __str__(self) -> str:
-        return self.message
 
 
 class UsageError(TsdiaRunError):
@@ -185,6 +189,56 @@ class UnmeantChanges(UsageError):
         self.run_dir, self.kinds = run_dir, kinds
 
 
+class AssignmentFault(Enum):
+    """Why an assignment can't be used."""
+
+    NOT_KEY_VALUE = "this is not KEY=VALUE"
+    NOT_ONE_LINE = "the value is not plain YAML on one line"
+    NOT_YAML = "the value is not valid YAML"
+
+
+class InvalidAssignment(UsageError):
+    """An assignment to a key of the config that can't be read."""
+
+    def __init__(self, assignment: str, fault: AssignmentFault) -> None:
+        super().__init__(f"{assignment}: {fault.value}")
+        self.assignment, self.fault = assignment, fault
+
+
+class TwoEntrypoints(UsageError):
+    """A script and a module are both given for this start."""
+
+    def __init__(self) -> None:
+        super().__init__("an entrypoint and a module are both given", hint="Keep the one that is to run.")
+
+
+class InvalidSetting(UsageError):
+    """A setting was given a value that it does not take.
+
+    Attributes:
+        key: The setting.
+        problem: What it takes instead, in words.
+        flag: How the command line calls it.
+        example: A value that it takes.
+    """
+
+    def __init__(self, key: str, problem: str, flag: str, example: str) -> None:
+        super().__init__(f"`{key}` {problem}")
+        self.key, self.problem, self.flag, self.example = key, problem, flag, example
+
+
+class NotAMoment(UsageError):
+    """A text that says neither how long ago nor a date."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"neither how long ago nor a date: {text!r}")
+        self.text = text
+
+
+class UnknownState(UsageError):
+    """There is no such state of a run; the hint names those that there are."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A position in a text file, for error messages.
@@ -217,11 +271,17 @@ class ConfigError(TsdiaRunError):
     """The config file, a setting in it, or what it asks to launch can't be used."""
 
     exit_code = os.EX_CONFIG
-    place: Place | None = None
 
     def __init__(self, message: str, *, place: Place | None = None, hint: str = "") -> None:
         super().__init__(f"{place}: {message}\n{place.pointer()}" if place else message, hint=hint)
         self.place = place
+
+
+class ConfigIsPython(ConfigError):
+    """The config is a Python file."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(f"{source} is not YAML, JSON or TOML but Python")
 
 
 class PlaceFault(Enum):
@@ -252,9 +312,6 @@ class UnusableRunDirectoryKey(ConfigError):
 
 class InterpreterFails(ConfigError):
     """The interpreter for the training does not run."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
 
 
 class NoAccelerate(ConfigError):
@@ -355,9 +412,7 @@ class CheckpointMissing(NotFoundError):
 
     def __init__(self, key: str, path: str, place: str | None) -> None:
         named = key if place is None else f"{place}: `{key}`"
-        super().__init__(
-            f"{named} names a checkpoint that does not exist: {path}", hint="Correct the path." if place is None else ""
-        )
+        super().__init__(f"{named} names a checkpoint that does not exist: {path}")
         self.key, self.path, self.place = key, path, place
 
 
@@ -375,6 +430,34 @@ class NoBestCheckpoint(NotFoundError):
     def __init__(self, run_dir: Path, hint: str) -> None:
         super().__init__(f"{run_dir} has no best_checkpoint", hint=hint)
         self.run_dir = run_dir
+
+
+class NoSuchRun(NotFoundError):
+    """No run is called so.
+
+    Attributes:
+        looked_in: Where it was looked for, as shown to people.
+    """
+
+    def __init__(self, message: str, looked_in: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.looked_in = looked_in
+
+
+class FolderIsNoRun(NotFoundError):
+    """A folder was named that is no run; there may be runs in it."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"{folder} is no run")
+        self.folder = folder
+
+
+class NoSuchFolder(NotFoundError):
+    """A folder to look for runs in does not exist."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"there is no folder {folder}")
+        self.folder = folder
 
 
 class DamagedRunError(TsdiaRunError):

@@ -11,7 +11,7 @@ from functools import singledispatch
 from pathlib import Path
 
 from tsdia_run import errors
-from tsdia_run.errors import AccelerateFault, PlaceFault, TsdiaRunError
+from tsdia_run.errors import AccelerateFault, AssignmentFault, PlaceFault, TsdiaRunError
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import (
     CHECKPOINT_PATTERN,
@@ -22,6 +22,7 @@ from tsdia_run.rundir.suggestions import (
     Suggestions,
     Typed,
     free_name,
+    list_runs,
     pattern_for,
     resume_args,
 )
@@ -38,6 +39,11 @@ _OF_PLACES = {
     PlaceFault.LONG_PATH: "Choose a shorter --run-dir.",
 }
 
+_OF_ASSIGNMENTS = {
+    AssignmentFault.NOT_KEY_VALUE: "For example: --set training.epochs=20",
+    AssignmentFault.NOT_ONE_LINE: "",
+    AssignmentFault.NOT_YAML: """Quote it twice: --set 'a.b="text: text"'""",
+}
 _OF_ACCELERATE = {
     AccelerateFault.OTHER_MACHINE: "Name another file with --accelerate-config FILE.",
     AccelerateFault.SEVERAL_MACHINES: "Set num_machines to 1, or name another Accelerate config with"
@@ -59,6 +65,8 @@ _INSTEAD = {
 _ALWAYS: dict[type[TsdiaRunError], str] = {
     errors.NamelessRun: "Without a config, name the run: --name EXPERIMENT (or --run-dir PATH).",
     errors.BadRunName: "--name takes one part of a path, without `/`; --run-dir takes a path.",
+    errors.NotAMoment: "--since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
+    errors.ConfigIsPython: "Name a script with --entrypoint; a config in Python goes to the script after `--`.",
     errors.NoInterpreter: "Give its path, or a name on PATH: --python /path/to/venv/bin/python",
     errors.InterpreterFails: "Name another with --python /path/to/python.",
     errors.NoAccelerate: "Name another with --python /path/to/python, install accelerate there, or use"
@@ -77,6 +85,8 @@ _ALWAYS: dict[type[TsdiaRunError], str] = {
 _FLAGS: dict[type[TsdiaRunError], str] = {
     errors.UnsetVariable: "--run-dir",
     errors.UnknownChange: "--allow",
+    errors.UnknownState: "--state",
+    errors.InvalidAssignment: "--set",
 }
 
 
@@ -105,6 +115,21 @@ def _(error: errors.CheckpointMissing) -> str:
 @_worded.register
 def _(error: errors.NoConfigToSet) -> str:
     return "--set needs a CONFIG to set values in"
+
+
+@_worded.register
+def _(error: errors.TwoEntrypoints) -> str:
+    return "--entrypoint and --module are both given"
+
+
+@_worded.register
+def _(error: errors.InvalidSetting) -> str:
+    return f"{error.flag} {error.problem}"
+
+
+@_worded.register
+def _(error: errors.NotAMoment) -> str:
+    return f"--since takes how long ago, or a date, not {error.text!r}"
 
 
 @_worded.register
@@ -193,6 +218,32 @@ def _(error: errors.UnusableAccelerateConfig, typed: Typed) -> str:
 
 
 @_remedy.register
+def _(error: errors.InvalidAssignment, typed: Typed) -> str:
+    return _OF_ASSIGNMENTS[error.fault]
+
+
+@_remedy.register
+def _(error: errors.InvalidSetting, typed: Typed) -> str:
+    return f"For example: {error.flag} {error.example}"
+
+
+@_remedy.register
+def _(error: errors.NoSuchRun, typed: Typed) -> str:
+    looked = ", ".join(error.looked_in)
+    return f"All runs: {list_runs()}   (looked in {looked}, and among the runs that you started elsewhere)"
+
+
+@_remedy.register
+def _(error: errors.FolderIsNoRun, typed: Typed) -> str:
+    return f"The runs in it: {list_runs(error.folder)}"
+
+
+@_remedy.register
+def _(error: errors.NoSuchFolder, typed: Typed) -> str:
+    return f"All runs: {list_runs()}"
+
+
+@_remedy.register
 def _(error: errors.SettingAmongFlags, typed: Typed) -> str:
     return f"Say {_INSTEAD[error.name]} instead."
 
@@ -205,7 +256,9 @@ def _(error: errors.NotAnEntrypoint, typed: Typed) -> str:
 
 @_remedy.register
 def _(error: errors.CheckpointMissing, typed: Typed) -> str:
-    return error.hint or f"Correct the path, or start without it: --set {error.key}=null"
+    if error.place is None:
+        return "Correct the path."
+    return f"Correct the path, or start without it: --set {error.key}=null"
 
 
 @_remedy.register

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tsdia_run.errors import ConfigError, Place, UsageError
+from tsdia_run.errors import ConfigError, InvalidSetting, Place, TwoEntrypoints
 from tsdia_run.settings.declared import SETTINGS, Setting, Settings, settings_of
 from tsdia_run.text import nearest
 
@@ -104,7 +104,7 @@ def flags_layer(values: Mapping[str, Any]) -> Layer:
     """
     given = {key: _from_flag(_BY_KEY[key], value) for key, value in values.items() if value is not None}
     if "entrypoint" in given and "module" in given:
-        raise UsageError("--entrypoint and --module are both given", hint="Keep the one that is to run.")
+        raise TwoEntrypoints
     return Layer("the command line", given)
 
 
@@ -118,10 +118,8 @@ def _from_flag(setting: Setting, value: object) -> object:
             reason = f": {error}"
     checked = setting.kind.checked(value)
     if checked is None:
-        example = f"{setting.flag.name} {setting.flag.example}"
-        raise UsageError(
-            f"{setting.flag.name} takes {setting.kind.words}, not {value!r}{reason}", hint=f"For example: {example}"
-        )
+        problem = f"takes {setting.kind.words}, not {value!r}{reason}"
+        raise InvalidSetting(setting.key, problem, setting.flag.name, setting.flag.example)
     return checked
 
 
