@@ -10,13 +10,12 @@ import pytest
 from tests.support.starters import race
 from tsdia_run.claim import guard
 from tsdia_run.claim.acquire import Entry, enter, examine
-from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
+from tsdia_run.errors import CheckpointDirectoryExistsError, Overtaken, RunAliveError, RunDirectoryError
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import Typed
 
 
 def entry(run_dir: Path, *, move_aside: bool = False) -> Entry:
-    return Entry(run_dir, move_aside, Typed("new", ("config.yml",), (), (), os.getcwd()))
+    return Entry(run_dir, move_aside)
 
 
 def start(run_dir: Path) -> subprocess.Popen[str]:
@@ -80,7 +79,7 @@ def test_moving_aside_deletes_nothing(tmp_path: Path) -> None:
 
 def test_a_directory_that_fills_up_at_the_moment_of_the_claim_is_given_back(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("x")
-    with pytest.raises(guard.TakenError):
+    with pytest.raises(Overtaken):
         guard.claim_new(tmp_path)
     assert os.listdir(tmp_path) == ["data"]
 

@@ -19,9 +19,6 @@ from tsdia_run.claim.acquire import Entry, enter
 from tsdia_run.claim.owner import Holder
 from tsdia_run.errors import RunAliveError
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import Typed
-
-TYPED = Typed("new", (), (), (), "/")
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +68,7 @@ def test_of_many_simultaneous_starts_exactly_one_wins(tmp_path: Path, flags: tup
 
 
 def test_it_warns_and_gives_the_claim_back(tmp_path: Path) -> None:
-    claim, _ = enter(Entry(tmp_path / "exp", False, TYPED))
+    claim, _ = enter(Entry(tmp_path / "exp", False))
     assert "no locks" in claim.warnings[0]
     for ask in (guard.claim_existing, guard.refuse_living):
         with pytest.raises(RunAliveError, match=f"pid {os.getpid()} on"):
@@ -157,9 +154,9 @@ def test_a_claim_that_somebody_edited_is_not_taken_for_dead(tmp_path: Path) -> N
 
 def test_moving_aside_gives_the_claim_back_where_it_is_then(tmp_path: Path) -> None:
     run_dir = tmp_path / "exp"
-    enter(Entry(run_dir, False, TYPED))[0].close()
+    enter(Entry(run_dir, False))[0].close()
     (run_dir / "thesis.tex").write_text("years of work")
-    claim, moved = enter(Entry(run_dir, True, TYPED))
+    claim, moved = enter(Entry(run_dir, True))
     claim.close()
     assert moved
     guard.claim_existing(moved).close()

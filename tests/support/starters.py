@@ -11,7 +11,6 @@ from pathlib import Path
 from tsdia_run.claim.acquire import Entry, enter
 from tsdia_run.claim.guard import claim_existing
 from tsdia_run.errors import TsdiaRunError
-from tsdia_run.rundir.suggestions import Typed
 
 _NOTICE_S = 0.1
 
@@ -44,7 +43,7 @@ def main() -> None:
         if "--existing" in sys.argv:
             claim = claim_existing(run_dir)
         else:
-            claim, _ = enter(Entry(run_dir, "--move-aside" in sys.argv, Typed("new", (), (), (), "/")))
+            claim, _ = enter(Entry(run_dir, "--move-aside" in sys.argv))
     except TsdiaRunError as error:
         print(error.exit_code, flush=True)  # noqa: T201
         return

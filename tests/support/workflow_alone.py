@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.errors import KeyAdded
 from tsdia_run.settings import read_layer
 from tsdia_run.workflow import ensure, new, resume, stop
 from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart
@@ -32,8 +32,8 @@ class Recorder:
     def note(self, text: str) -> None:
         self.told.append(["note", text])
 
-    def warn(self, *texts: str) -> None:
-        self.told += [["warn", text] for text in texts]
+    def warn(self, *warnings: str | KeyAdded) -> None:
+        self.told += [["warn", str(warning)] for warning in warnings]
 
     def opening(self, start: AttemptStart) -> None:
         self.told.append(["opening", start.attempt.number, start.attempt.checkpoint])
@@ -55,7 +55,6 @@ def carry_out(what: str, recorder: Recorder) -> object:
         extra_args=(),
         cwd=Path.cwd(),
         environ=dict(os.environ),
-        typed=Typed("new", (), (), (), os.getcwd()),
         is_detached=what == "detach",
     )
     run = NewRequest(start, name="exp")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.hints import hint_of
 from tsdia_run.errors import ConfigError, TsdiaRunError, UsageError
 from tsdia_run.launch.accelerate import ConfigFile, Delegated, InProcess, config_path, decide
 from tsdia_run.settings import AccelerateSettings
@@ -179,7 +180,7 @@ def test_the_users_port_stays(flags: tuple[str, ...], file: Mapping[str, object]
 def test_flags_that_contradict_the_settings_are_refused(settings: AccelerateSettings, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         decided(settings)
-    assert hint in caught.value.hint
+    assert hint in hint_of(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_what_can_not_be_started_here_is_an_error(
     with pytest.raises(ConfigError) as caught:
         decided(settings, file)
     assert message in caught.value.message
-    assert caught.value.hint
+    assert hint_of(caught.value)
 
 
 def test_the_named_precision_wins_over_the_file() -> None:
@@ -266,7 +267,7 @@ def test_any_file_and_any_flags_are_decided_or_refused_with_a_hint(file: dict[st
     try:
         decision = decided(replace(NOTHING, flags=tuple(flags)), {"distributed_type": "NO", **file})
     except TsdiaRunError as error:
-        assert error.hint
+        assert hint_of(error)
     else:
         if flags:
             assert isinstance(decision, Delegated)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hints import hint_of
 from tsdia_run.errors import NotFoundError, UsageError
 from tsdia_run.launch import command
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER, Target
@@ -31,7 +32,7 @@ def test_a_value_with_braces_is_not_filled_in_again() -> None:
 def test_the_checkpoint_is_there_on_a_resume_only() -> None:
     with pytest.raises(UsageError, match="nothing is resumed") as caught:
         command.filled(["{checkpoint}"], TARGET)
-    assert "resume_args" in caught.value.hint
+    assert "resume_args" in hint_of(caught.value)
     target = replace(TARGET, checkpoint=Path("/r/exp/checkpoint-7"))
     assert command.filled(["{checkpoint}", "{checkpoint_name}"], target) == ("/r/exp/checkpoint-7", "checkpoint-7")
 
@@ -64,7 +65,7 @@ def test_a_missing_script_names_those_that_are_there(tmp_path: Path) -> None:
     (tmp_path / "main.py").touch()
     with pytest.raises(NotFoundError, match=r"train\.py does not exist") as caught:
         command.build(SETTINGS, "py", tmp_path, [], None)
-    assert "main.py" in caught.value.hint
+    assert "main.py" in hint_of(caught.value)
 
 
 def test_the_files_that_are_started_by_path_exist() -> None:

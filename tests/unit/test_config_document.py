@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.hints import hint_of
 from tests.unit.test_config_edits import CONFIGS
 from tsdia_run.config import parse, read, surprises
 from tsdia_run.errors import ConfigError, NotFoundError
@@ -188,7 +189,7 @@ def test_a_missing_file_names_the_near_one(tmp_path: Path) -> None:
     (tmp_path / "config.yml").touch()
     with pytest.raises(NotFoundError, match="does not exist") as caught:
         read(tmp_path / "confg.yml")
-    assert "config.yml" in caught.value.hint
+    assert "config.yml" in hint_of(caught.value)
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
@@ -217,4 +218,4 @@ def test_python_in_the_place_of_a_config_is_named(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("if x: print({'a': 1})\n")
     with pytest.raises(ConfigError, match="is not YAML, JSON or TOML but Python") as caught:
         read(tmp_path / "train.py")
-    assert "--entrypoint" in caught.value.hint
+    assert "--entrypoint" in hint_of(caught.value)

@@ -9,6 +9,7 @@ import pytest
 from tsdia_run import checkpoints
 from tsdia_run.claim import occupancy
 from tsdia_run.claim.occupancy import Contents, Occupancy, judge
+from tsdia_run.cli.hints import hint
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.rundir.suggestions import Typed
@@ -88,12 +89,13 @@ def test_the_refusal_says_what_is_there_and_what_to_type(tmp_path: Path) -> None
     (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x" * 2048)
     (tmp_path / "exp-2").mkdir()
     found = survey(run_dir)
-    error = occupancy.refusal(found, typed=TYPED, now=found.changed_at + timedelta(hours=3))
+    error = occupancy.refusal(found, now=found.changed_at + timedelta(hours=3))
     assert error.exit_code == 73
     assert "a stopped run: last changed 3 h ago, 1 checkpoint (newest checkpoint-epoch1-step20), 2." in error.message
-    assert f"tsdia-run resume {run_dir}" in error.hint
-    assert "tsdia-run new c.yml --set x=1 --name exp-3 -- --fast" in error.hint
-    assert "tsdia-run new c.yml --set x=1 --move-aside -- --fast" in error.hint
+    told = hint(error, TYPED)
+    assert f"tsdia-run resume {run_dir}" in told
+    assert "tsdia-run new c.yml --set x=1 --name exp-3 -- --fast" in told
+    assert "tsdia-run new c.yml --set x=1 --move-aside -- --fast" in told
 
 
 @pytest.mark.parametrize(("state", "flag"), [(State.STOPPED, ""), (State.COMPLETED, " --again")])
@@ -101,13 +103,13 @@ def test_the_offered_resume_is_one_that_is_not_refused(tmp_path: Path, state: St
     run_dir = make_run(tmp_path / "exp", state)
     (run_dir / "checkpoint-epoch1-step20").mkdir()
     (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x")
-    hint = occupancy.refusal(survey(run_dir), typed=TYPED, now=NOW).hint
-    assert hint.splitlines()[0] == f"Go on with it:        tsdia-run resume {run_dir}{flag}"
+    told = hint(occupancy.refusal(survey(run_dir), now=NOW), TYPED)
+    assert told.splitlines()[0] == f"Go on with it:        tsdia-run resume {run_dir}{flag}"
 
 
 def test_without_checkpoints_no_resume_is_offered(tmp_path: Path) -> None:
     found = survey(make_run(tmp_path / "exp", State.STOPPED))
-    assert "resume" not in occupancy.refusal(found, typed=TYPED, now=NOW).hint
+    assert "resume" not in hint(occupancy.refusal(found, now=NOW), TYPED)
 
 
 def test_runs_around_and_inside_are_found(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.hints import hint_of
 from tsdia_run.config import Document, parse
 from tsdia_run.config.keys import RUN_DIR_KEYS, key_in
 from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
@@ -54,7 +55,7 @@ def test_where_a_run_goes(text: str | None, run_dir: str | None, name: str | Non
 def test_without_config_and_name_it_is_asked_for() -> None:
     with pytest.raises(UsageError, match="nothing says") as caught:
         directory(None)
-    assert "--name" in caught.value.hint
+    assert "--name" in hint_of(caught.value)
 
 
 def test_a_variable_that_is_not_set_names_its_line() -> None:
@@ -110,14 +111,14 @@ def test_what_only_the_script_can_resolve_is_named(value: str, named: str) -> No
         directory(f"name: exp\nmodel: {{name: x}}\ncheckpoint: {{save_dir: '{value}'}}\n")
     assert f"contains {named}," in caught.value.message
     assert "base.yml:3:24" in caught.value.message
-    assert "--run-dir" in caught.value.hint
+    assert "--run-dir" in hint_of(caught.value)
 
 
 @pytest.mark.parametrize("value", ["${NOPE}/x", "$NOPE/x", "runs/$EMPTY", "${SCRATCH}${NOPE}"])
 def test_a_variable_without_a_value_is_named(value: str) -> None:
     with pytest.raises(ConfigError, match="NOPE|EMPTY") as caught:
         directory(f"checkpoint: {{save_dir: '{value}'}}")
-    assert "--run-dir" in caught.value.hint
+    assert "--run-dir" in hint_of(caught.value)
     with pytest.raises(UsageError, match="is not set"):
         directory("a: 1", value)
 

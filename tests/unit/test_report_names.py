@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hints import hint_of
 from tests.support.runs import BEGAN, make_run
 from tsdia_run.errors import NotFoundError, UsageError
 from tsdia_run.report.names import find_run
@@ -60,7 +61,7 @@ def test_latest_is_the_last_started_and_not_the_last_changed(places: Places, tmp
 def test_what_names_several_runs_lists_them(places: Places) -> None:
     with pytest.raises(UsageError, match="'exp' names 2 runs") as caught:
         find_run("exp", places)
-    assert caught.value.hint.split() == ["Name", "one", "of", "them:", "runs/exp-1", "runs/exp-2"]
+    assert hint_of(caught.value).split() == ["Name", "one", "of", "them:", "runs/exp-1", "runs/exp-2"]
 
 
 def test_a_whole_name_wins_over_the_beginning_of_another(places: Places, tmp_path: Path) -> None:
@@ -72,8 +73,8 @@ def test_same_names_in_two_roots_are_told_apart_by_their_paths(places: Places, t
     make_run(tmp_path / "more" / "exp-1")
     with pytest.raises(UsageError, match="names 2 runs") as caught:
         find_run("exp-1", Places((*places.roots, tmp_path / "more")))
-    assert "more/exp-1" in caught.value.hint
-    assert "runs/exp-1" in caught.value.hint
+    assert "more/exp-1" in hint_of(caught.value)
+    assert "runs/exp-1" in hint_of(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_what_is_no_run(places: Places, word: str, said: str) -> None:
     with pytest.raises(NotFoundError) as caught:
         find_run(word, places)
     assert caught.value.message == said
-    assert "tsdia-run list" in caught.value.hint
+    assert "tsdia-run list" in hint_of(caught.value)
 
 
 def test_without_any_run_latest_says_so(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from tests.support.hints import hint_of
 from tsdia_run.errors import UsageError
 from tsdia_run.report.times import parse_since
 
@@ -44,4 +45,4 @@ def test_a_date_is_local_unless_it_says_otherwise(text: str, at: datetime) -> No
 def test_anything_else_is_an_error_with_examples(text: str) -> None:
     with pytest.raises(UsageError, match="--since takes") as caught:
         parse_since(text, NOW)
-    assert "--since 10m" in caught.value.hint
+    assert "--since 10m" in hint_of(caught.value)

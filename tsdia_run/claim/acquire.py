@@ -9,9 +9,16 @@ from pathlib import Path
 
 from tsdia_run.claim import guard, occupancy
 from tsdia_run.claim.occupancy import Contents, Occupancy
-from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
+from tsdia_run.errors import (
+    InsideOfRun,
+    Overtaken,
+    RunAliveError,
+    RunDirectoryBlocked,
+    RunDirectoryContested,
+    RunDirectoryError,
+    RunDirectoryIsLink,
+)
 from tsdia_run.rundir.layout import TRASH_DIR_NAME
-from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, RUN_DIR, Typed, free_name
 
 # Two starts that move the same failed start aside meet at most once each; more means that something is wrong.
 _ROUNDS = 3
@@ -24,12 +31,10 @@ class Entry:
     Attributes:
         run_dir: The directory to be claimed.
         wants_move_aside: Whether the user asked to move aside what is there.
-        typed: The command, for messages.
     """
 
     run_dir: Path
     wants_move_aside: bool
-    typed: Typed
 
 
 def examine(entry: Entry) -> Contents | None:
@@ -44,13 +49,13 @@ def examine(entry: Entry) -> Contents | None:
         RunDirectoryError: It is no directory, or lies inside a run, or holds runs.
     """
     run_dir = entry.run_dir
-    _refuse_odd_place(run_dir, entry.typed)
+    _refuse_odd_place(run_dir)
     _refuse_living(entry)
     found = occupancy.survey(run_dir)
     if found is None:
         return None
     if occupancy.judge(found, wants_move_aside=entry.wants_move_aside) is Occupancy.REFUSE:
-        raise occupancy.refusal(found, typed=entry.typed, now=datetime.now(timezone.utc))
+        raise occupancy.refusal(found, now=datetime.now(timezone.utc))
     return found
 
 
@@ -70,11 +75,9 @@ def enter(entry: Entry) -> tuple[guard.Claim, Path | None]:
             if found is not None:
                 moved = _move_aside(entry)
             return guard.claim_new(entry.run_dir), moved
-        except guard.TakenError:
+        except Overtaken:
             continue
-    raise CheckpointDirectoryExistsError(
-        f"other starts keep taking {entry.run_dir}", hint=_start_beside(entry.typed, entry.run_dir)
-    )
+    raise RunDirectoryContested(entry.run_dir)
 
 
 def _move_aside(entry: Entry) -> Path:
@@ -84,13 +87,13 @@ def _move_aside(entry: Entry) -> Path:
         if examine_again is None or occupancy.judge(examine_again, wants_move_aside=entry.wants_move_aside) is (
             Occupancy.REFUSE
         ):
-            raise guard.TakenError(entry.run_dir)
-        return _moved(claim, entry.typed)
+            raise Overtaken(entry.run_dir)
+        return _moved(claim)
     finally:
         claim.close()
 
 
-def _moved(claim: guard.Claim, typed: Typed) -> Path:
+def _moved(claim: guard.Claim) -> Path:
     """Move a claimed directory into the trash folder beside it and give the claim up.
 
     Returns:
@@ -109,9 +112,7 @@ def _moved(claim: guard.Claim, typed: Typed) -> Path:
             raise RunDirectoryError(f"{trash} is a link; nothing is moved through it", hint="Remove the link.")
         run_dir.rename(target)
     except OSError as error:
-        raise RunDirectoryError(
-            f"can't move {run_dir} to {target}: {error.strerror}", hint=_start_beside(typed, run_dir)
-        ) from error
+        raise RunDirectoryBlocked(f"can't move {run_dir} to {target}: {error.strerror}", run_dir) from error
     finally:
         claim.close()
     return target
@@ -121,32 +122,18 @@ def _refuse_living(entry: Entry) -> None:
     try:
         guard.refuse_living(entry.run_dir)
     except RunAliveError as error:
-        error.hint = f"{error.hint}\n{_start_beside(entry.typed, entry.run_dir)}"
+        error.wanted = entry.run_dir
         raise
 
 
-def _start_beside(typed: Typed, run_dir: Path) -> str:
-    return f"Start beside it: {typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)).text()}"
-
-
-def _start_in(typed: Typed, run_dir: Path) -> str:
-    return f"Start elsewhere: {typed.without(NAME, MOVE_ASIDE).having(RUN_DIR, str(run_dir)).text()}"
-
-
-def _refuse_odd_place(run_dir: Path, typed: Typed) -> None:
+def _refuse_odd_place(run_dir: Path) -> None:
     if run_dir.is_symlink():
-        target = os.readlink(run_dir)
-        raise RunDirectoryError(
-            f"{run_dir} is a link to {target}; a run directory is never created through a link",
-            hint=_start_in(typed, Path(os.path.normpath(run_dir.parent / target))),
-        )
+        raise RunDirectoryIsLink(run_dir, os.readlink(run_dir))
     if run_dir.exists() and not run_dir.is_dir():
-        raise RunDirectoryError(f"{run_dir} is a file", hint=_start_beside(typed, run_dir))
+        raise RunDirectoryBlocked(f"{run_dir} is a file", run_dir)
     outer = occupancy.enclosing_run(run_dir)
     if outer:
-        raise RunDirectoryError(
-            f"{run_dir} lies inside the run {outer}", hint=_start_in(typed, outer.parent / free_name(outer))
-        )
+        raise InsideOfRun(run_dir, outer)
     inner = occupancy.inner_run(run_dir)
     if inner:
-        raise RunDirectoryError(f"{run_dir} has the run {inner} inside", hint=_start_beside(typed, run_dir))
+        raise RunDirectoryBlocked(f"{run_dir} has the run {inner} inside", run_dir)

@@ -15,25 +15,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tsdia_run.claim import live_check, lockless, owner
-from tsdia_run.errors import RunAliveError, RunDirectoryError
+from tsdia_run.errors import Overtaken, PlaceFault, UnusablePlace
 from tsdia_run.files.atomic import write_all, write_bytes
 from tsdia_run.files.locks import Locking, lock, lock_patiently
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
-from tsdia_run.rundir.suggestions import Suggestions
 
 _TOKEN_PREFIX = f"{OWN_DIR_NAME}."
 _CLAIM = RunLayout(Path()).claim.name
 _HEARTBEAT = RunLayout(Path()).heartbeat.name
 _ALIVE = RunLayout(Path()).alive.name
-
-
-class TakenError(RunAliveError):
-    """The directory is not empty, or another start was faster."""
-
-    def __init__(self, run_dir: Path) -> None:
-        super().__init__(
-            f"another process just started {run_dir}", hint=f"Check it: {Suggestions(RunLayout(run_dir)).info()}"
-        )
 
 
 class Claim:
@@ -113,7 +103,7 @@ def claim_new(run_dir: Path) -> Claim:
     """Create ``run_dir`` and claim it; an existing empty directory may be claimed too.
 
     Raises:
-        TakenError: Something is in there; nothing was changed.
+        Overtaken: Something is in there; nothing was changed.
         RunDirectoryError: It can't be created, or is no directory.
     """
     with _refusals(run_dir):
@@ -127,7 +117,7 @@ def claim_existing(run_dir: Path) -> Claim:
 
     Raises:
         RunAliveError: A supervisor or a rank of it lives.
-        TakenError: It was replaced or claimed by another start at this moment.
+        Overtaken: It was replaced or claimed by another start at this moment.
         RunDirectoryError: It can't be written.
     """
     layout = RunLayout(run_dir)
@@ -145,7 +135,7 @@ def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = la
         claim = on_failure.enter_context(Claim(layout, claim_fd))
         claim._held_fd = _lock(layout, claim_fd, own_fd, check)
         if not claim.is_standing():
-            raise TakenError(layout.root)
+            raise Overtaken(layout.root)
         layout.alive.touch()
         claim.sign()
         on_failure.pop_all()
@@ -164,7 +154,7 @@ def _lock(layout: RunLayout, claim_fd: int, own_fd: int, check: Callable[[RunLay
     held_fd = lockless.take(own_fd, newest)
     if held_fd is None:
         live_check.refuse_held(layout, own_fd)  # it names who was faster, if that one still is there
-        raise TakenError(layout.root)
+        raise Overtaken(layout.root)
     return held_fd
 
 
@@ -190,10 +180,10 @@ def _claim_unclaimed(run_dir: Path, *, must_be_free: bool = False) -> Claim:
         os.mkdir(token, dir_fd=dir_fd)
         _fill(claim, token, dir_fd)
         if not _rename(token, dir_fd):
-            raise TakenError(run_dir)
+            raise Overtaken(run_dir)
         on_failure.callback(_remove, OWN_DIR_NAME, dir_fd)
         if must_be_free and not all(found == OWN_DIR_NAME or is_token(found) for found in os.listdir(dir_fd)):
-            raise TakenError(run_dir)
+            raise Overtaken(run_dir)
         on_failure.pop_all()
     return claim
 
@@ -257,13 +247,11 @@ def _refusals(run_dir: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:  # it was made, or seen, a moment ago
-        raise TakenError(run_dir) from error
+        raise Overtaken(run_dir) from error
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EEXIST):
             wrong = next((path for path in (run_dir, *run_dir.parents) if os.path.lexists(path)), run_dir)
             reason = f"{wrong} is {'a link' if wrong.is_symlink() else 'not a directory'}"
         else:
             reason = f"can't create or write {run_dir}: {error.strerror}"
-        raise RunDirectoryError(
-            reason, hint="Name another place with --run-dir, or another name with --name."
-        ) from error
+        raise UnusablePlace(reason, PlaceFault.NOT_CREATED) from error

@@ -15,12 +15,11 @@ from tsdia_run.claim import lockless, owner
 from tsdia_run.claim.lockless import Standing
 from tsdia_run.claim.owner import Holder, Life
 from tsdia_run.claim.processes import members
-from tsdia_run.errors import DamagedRunError, RunAliveError
+from tsdia_run.errors import DamagedRunError, OrphanedTraining, RunAliveError, SupervisedRun
 from tsdia_run.files.locks import Locking, lock_patiently, open_lock
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE
-from tsdia_run.rundir.suggestions import Suggestions
 
 _MAX_PIDS = 16
 _TRIES = 50
@@ -65,11 +64,7 @@ def supervised(layout: RunLayout) -> RunAliveError:
 
 
 def _held_by(layout: RunLayout, who: Holder | None) -> RunAliveError:
-    suggest = Suggestions(layout)
-    return RunAliveError(
-        f"a live run holds {layout.root}: {who or 'its holder is not known'}",
-        hint=f"Follow it: {suggest.follow()}\nStop it: {suggest.stop()}",
-    )
+    return SupervisedRun(layout.root, str(who or "its holder is not known"))
 
 
 def open_folder(path: Path) -> int:
@@ -119,12 +114,8 @@ def refuse_ranks(layout: RunLayout) -> None:
     pids = tagged(layout)
     if not pids and not _is_alive_locked(layout):
         return
-    told = ", ".join(f"{pid} {_name(pid)}" for pid in pids[:_MAX_PIDS])
-    raise RunAliveError(
-        f"the training in {layout.root} still runs{f' (pid {told})' if told else ''}, though its supervisor"
-        f" ({owner.last(layout) or 'not known'}) is gone",
-        hint=f"Wait for it to end, or end it: {Suggestions(layout).stop()}",
-    )
+    processes = tuple(f"{pid} {_name(pid)}" for pid in pids[:_MAX_PIDS])
+    raise OrphanedTraining(layout.root, processes, str(owner.last(layout) or "not known"))
 
 
 def _is_alive_locked(layout: RunLayout) -> bool:

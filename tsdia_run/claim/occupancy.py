@@ -11,12 +11,11 @@ from pathlib import Path
 
 from tsdia_run import checkpoints
 from tsdia_run.claim import guard
-from tsdia_run.errors import CheckpointDirectoryExistsError, DamagedRunError
+from tsdia_run.errors import DamagedRunError, RunDirectoryOccupied
 from tsdia_run.files.atomic import meant_for
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import OWN_NAMES, RunLayout
 from tsdia_run.rundir.record import LIVE, State
-from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Suggestions, Typed, free_name
 from tsdia_run.text import age, count, shown, size
 
 # Enough to tell the size of an ordinary run; a data set in there is not walked to its end.
@@ -122,12 +121,11 @@ def _state(run_dir: Path) -> State | None:
     return State.LOST if state in LIVE else state
 
 
-def refusal(contents: Contents, *, typed: Typed, now: datetime) -> CheckpointDirectoryExistsError:
-    """The refusal of ``new``: what is there and the exact commands that go on from it.
+def refusal(contents: Contents, *, now: datetime) -> RunDirectoryOccupied:
+    """The refusal of ``new``: what is there.
 
     Args:
         contents: What is there.
-        typed: The refused command.
         now: To tell the age.
     """
     run_dir = contents.run_dir
@@ -138,16 +136,12 @@ def refusal(contents: Contents, *, typed: Typed, now: datetime) -> CheckpointDir
         count(len(contents.checkpoints), "checkpoint") + (f" (newest {newest})" if newest else ""),
         ("" if contents.is_size_complete else "more than ") + size(contents.size_bytes),
     ]
-    lines = [
-        f"Start beside it:      {typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)).text()}",
-        f"Move it aside first:  {typed.as_new().having(MOVE_ASIDE).text()}",
-    ]
-    if contents.state is not None and contents.checkpoints:
-        suggest = Suggestions(RunLayout(run_dir))
-        is_completed = contents.state is State.COMPLETED
-        resume = suggest.resume("--again") if is_completed else suggest.resume_from_checkpoint()[0]
-        lines.insert(0, f"Go on with it:        {resume}")
-    return CheckpointDirectoryExistsError(f"{shown(run_dir)} holds {what}: {', '.join(facts)}", hint="\n".join(lines))
+    return RunDirectoryOccupied(
+        f"{shown(run_dir)} holds {what}: {', '.join(facts)}",
+        run_dir,
+        contents.state.value if contents.state else None,
+        newest,
+    )
 
 
 def enclosing_run(run_dir: Path) -> Path | None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tsdia_run.errors import KeyAdded
 from tsdia_run.text import shell, shown, visible, visible_lines
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ def die_of(number: int) -> None:
     """End this process by a signal's default action, so that a shell loop around it stops too."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+
+
+def in_words(warning: str | KeyAdded) -> str:
+    """A warning, with the flag that it is about."""
+    if isinstance(warning, str):
+        return warning
+    meant = f"; did you mean `{warning.near}`?" if warning.near else ""
+    return f"--set {warning.key}: the config has no such key, so it is added{meant}"
 
 
 @dataclass(frozen=True)
@@ -57,11 +66,11 @@ class Console:
             for name, value in sorted(start.environment.items()):
                 say(f"environment {name}={value}")
 
-    def warn(self, *texts: str) -> None:
+    def warn(self, *warnings: str | KeyAdded) -> None:
         """What the user should know."""
         if not self.is_quiet:
-            for text in texts:
-                say(f"warning: {text}")
+            for warning in warnings:
+                say(f"warning: {in_words(warning)}")
 
     def note(self, text: str) -> None:
         """What was done."""

@@ -7,6 +7,7 @@ import json
 
 import typer
 
+from tsdia_run.cli.console import in_words
 from tsdia_run.text import shell, shown, visible
 from tsdia_run.workflow.preview import Preview
 
@@ -34,7 +35,7 @@ def _as_json(preview: Preview) -> dict[str, object]:
         "checkpoint": str(preview.checkpoint) if preview.checkpoint else None,
         "config_edits": [{"key": key, "old": old, "new": new} for key, old, new in preview.config_edits or ()],
         "moves_aside": preview.moves_aside,
-        "warnings": list(preview.warnings),
+        "warnings": [in_words(warning) for warning in preview.warnings],
         "settings": json.loads(json.dumps(dataclasses.asdict(preview.settings), default=lambda value: value.value)),
         "skipped": [{"checkpoint": str(path), "reason": reason} for path, reason in preview.skipped],
         "changes": [{"kind": kind, "text": text, "needs_consent": needs} for kind, text, needs in preview.changes],
@@ -61,7 +62,7 @@ def _as_text(preview: Preview) -> list[str]:
     if preview.config_edits is not None:
         lines.append("config for the script" + ("" if preview.config_edits else ": unchanged"))
         lines += [f"  {key}: {_value(old)} -> {_value(new)}" for key, old, new in preview.config_edits]
-    lines += [f"warning: {warning}" for warning in preview.warnings]
+    lines += [f"warning: {in_words(warning)}" for warning in preview.warnings]
     return [*lines, "nothing was written"]
 
 

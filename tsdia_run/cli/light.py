@@ -6,6 +6,22 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from tsdia_run.errors import TsdiaRunError
+
+
+class RefusedError(Exception):
+    """A command ended with an error.
+
+    Attributes:
+        error: What happened.
+        context: The command's, for what was typed.
+    """
+
+    def __init__(self, error: TsdiaRunError, context: Any) -> None:  # noqa: ANN401 - Typer's own class
+        super().__init__(str(error))
+        self.error = error
+        self.context = context
+
 
 class _AsItIs:
     """Stands for the conversion of one parameter; calls the real one where there is something to convert."""
@@ -41,6 +57,17 @@ class LightCommand(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
         """Its parameters, with the one for help."""
         return _lightened(super().get_params(ctx))
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Carry it out.
+
+        Raises:
+            RefusedError: It ended with an error; what it suggests needs to know what was typed.
+        """
+        try:
+            return super().invoke(ctx)
+        except TsdiaRunError as error:
+            raise RefusedError(error, ctx) from error
 
 
 class LightGroup(TyperGroup):

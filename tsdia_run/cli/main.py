@@ -15,7 +15,7 @@ import typer
 from tsdia_run import __version__
 from tsdia_run.cli.completion import ASK, answer
 from tsdia_run.cli.console import say
-from tsdia_run.cli.light import LightCommand, LightGroup
+from tsdia_run.cli.light import LightCommand, LightGroup, RefusedError
 from tsdia_run.errors import TsdiaRunError, UsageError
 from tsdia_run.rundir.env import OPTION_PREFIX
 
@@ -105,28 +105,34 @@ def main() -> None:
         # All commands for the overview, and to suggest a similar one.
         app = build([command]) if command in COMMANDS else build()
         app(args=ours, prog_name="tsdia-run", obj=tuple(extra))
-    except TsdiaRunError as error:
-        _show(error, is_debug)
-        sys.exit(error.exit_code)
+    except RefusedError as refused:
+        _show_refusal(refused, is_debug)
+        sys.exit(refused.error.exit_code)
     except KeyboardInterrupt:
         # Die of the signal, as a process without a handler: a shell loop around tsdia-run stops too.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     except OSError as error:
-        _show(TsdiaRunError(f"{error.strerror}: {error.filename}" if error.filename else str(error)), is_debug)
+        message = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        _show(error, message, "", is_debug)
         sys.exit(os.EX_IOERR)
     except Exception as error:  # Show no traceback without --debug.
-        bug = TsdiaRunError(
-            f"this is a bug in tsdia-run: {type(error).__name__}: {error}",
-            hint="Run it again with --debug for a traceback, and please report it.",
-        )
-        _show(bug, is_debug)
-        sys.exit(bug.exit_code)
+        bug = f"this is a bug in tsdia-run: {type(error).__name__}: {error}"
+        _show(error, bug, "Run it again with --debug for a traceback, and please report it.", is_debug)
+        sys.exit(TsdiaRunError.exit_code)
 
 
-def _show(error: TsdiaRunError, is_debug: bool) -> None:
+def _show_refusal(refused: RefusedError, is_debug: bool) -> None:
+    # Imported here: only what fails needs them.
+    from tsdia_run.cli import hints, typed
+
+    error = refused.error
+    _show(error, hints.message(error), hints.hint(error, typed.read(refused.context)), is_debug)
+
+
+def _show(error: BaseException, message: str, hint: str, is_debug: bool) -> None:
     if is_debug:
-        traceback.print_exc()
-    say(f"error: {error.message}")
-    for line in error.hint.splitlines():
+        traceback.print_exception(error)
+    say(f"error: {message}")
+    for line in hint.splitlines():
         say(f"  {line}", prefix="")

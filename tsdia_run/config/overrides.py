@@ -1,4 +1,4 @@
-"""``--set a.b=value``: what is meant, given what stands there (pure)."""
+"""``a.b=value``: what is meant, given what stands there (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from tsdia_run.config.document import Document, Format, parse
 from tsdia_run.config.nodes import Item, plain
 from tsdia_run.config.steps import Set
-from tsdia_run.errors import ConfigError, UsageError
+from tsdia_run.errors import AssignmentFault, ConfigError, InvalidAssignment
 
 # Numbers that YAML 1.1, and so PyYAML, reads as text: no dot, or no sign in the exponent.
 NUMBER_AS_TEXT = re.compile(r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+")
@@ -32,7 +32,7 @@ def parse_override(assignment: str, document: Document) -> Set:
     """
     key, equals, text = assignment.partition("=")
     if not equals or not all(key.strip().split(".")):
-        raise UsageError(f"--set {assignment}: this is not KEY=VALUE", hint="For example: --set training.epochs=20")
+        raise InvalidAssignment(assignment, AssignmentFault.NOT_KEY_VALUE)
     key = key.strip()
     old = document.find(key)
     before = old.plain if old else None
@@ -54,15 +54,13 @@ def _meant(text: str, before: Any, assignment: str, form: Format) -> Any:  # noq
 def _read(text: str, assignment: str, form: Format, *, numbers: bool) -> Any:  # noqa: ANN401 - whatever YAML holds
     """A value as YAML; with ``numbers``, what YAML 1.1 would read as text though it is a number becomes one."""
     if "\n" in text or text.startswith("!") or " !" in text:
-        raise UsageError(f"--set {assignment}: the value is not plain YAML on one line")
+        raise InvalidAssignment(assignment, AssignmentFault.NOT_ONE_LINE)
     try:
-        root = parse(f"value: {text}\n".encode("utf-8", "surrogateescape"), "--set", Format.YAML).root
+        root = parse(f"value: {text}\n".encode("utf-8", "surrogateescape"), "the value", Format.YAML).root
     except ConfigError as error:
         if text[:1] not in ("[", "{", '"', "'"):
             return text  # `*.txt`, `a: b`: no YAML, but a text
-        raise UsageError(
-            f"--set {assignment}: the value is not valid YAML", hint="""Quote it twice: --set 'a.b="text: text"'"""
-        ) from error
+        raise InvalidAssignment(assignment, AssignmentFault.NOT_YAML) from error
     item = root.value[0][1]
     if " #" in text and isinstance(item, ScalarNode) and item.style is None:
         return text  # nobody writes a comment on a command line

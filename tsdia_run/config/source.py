@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from tsdia_run.config.document import Document, parse
-from tsdia_run.errors import ConfigError, NotFoundError
+from tsdia_run.errors import ConfigError, ConfigIsPython, NotFoundError
 from tsdia_run.text import nearest
 
 # A config is written by hand. PyYAML needs some seconds for this much.
@@ -49,8 +49,7 @@ def read(path: Path, shown: str | None = None) -> Document:
     except ConfigError as error:
         if path.suffix != ".py":
             raise
-        hint = "Name a script with --entrypoint; a config in Python goes to the script after `--`."
-        raise ConfigError(f"{source} is not YAML, JSON or TOML but Python", hint=hint) from error
+        raise ConfigIsPython(source) from error
 
 
 def _not_found(path: Path, source: str) -> NotFoundError:

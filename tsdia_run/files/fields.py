@@ -13,6 +13,8 @@ from typing import BinaryIO, TypeVar
 
 from tsdia_run.text import visible
 
+_MAX_SCRIPT_BYTES = 1024 * 1024
+
 _T = TypeVar("_T")
 
 
@@ -151,3 +153,12 @@ def read_object(path: Path, max_bytes: int) -> dict[str, object]:
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def beginning_of(path: Path) -> str:
+    """The beginning of a script, as far as it can be read as text."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_SCRIPT_BYTES).decode("utf-8", "replace") if path.is_file() else ""
+    except OSError:
+        return ""

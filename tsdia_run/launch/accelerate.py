@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.errors import ConfigError, UsageError
+from tsdia_run.errors import AccelerateFault, ConfigError, SettingAmongFlags, UnusableAccelerateConfig, UsageError
 from tsdia_run.launch.accelerate_config import (
     CPU_PROCESSES,
     NO_TPU,
-    NO_TPU_HINT,
     ONE_PROCESS,
     AccelerateConfig,
     dynamo,
@@ -28,14 +27,7 @@ from tsdia_run.settings import AccelerateSettings
 _KNOWN_FROM, _KNOWN_BEFORE = (1, 14), (1, 16)
 
 # Flags that are settings of ours, by Accelerate's name; each is said in one place only.
-_OUR_FLAGS = {
-    "config_file": "--accelerate-config FILE",
-    "num_processes": "--num-processes N",
-    "mixed_precision": "--mixed-precision",
-    "m": "--module",
-    "module": "--module",
-    "no_python": "--entrypoint PROGRAM",
-}
+_OUR_FLAGS = ("config_file", "num_processes", "mixed_precision", "m", "module", "no_python")
 _KIND_FLAGS = ("multi_gpu", "use_deepspeed", "use_fsdp", "use_megatron_lm")
 _MPI_SIZES = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE")
 
@@ -158,37 +150,35 @@ def _refuse_flags(flags: Mapping[str, str], settings: AccelerateSettings) -> Non
             f"the flags for accelerate launch start with {settings.flags[0]!r}, which is no flag",
             hint="Write them as a list of words, such as: flags: [--num_cpu_threads_per_process, '4']",
         )
-    for name, instead in _OUR_FLAGS.items():
+    for name in _OUR_FLAGS:
         if name in flags:
-            raise UsageError(f"{name} can't be among the flags for accelerate launch", hint=f"Say {instead} instead.")
+            raise SettingAmongFlags(name)
     if "cpu" in flags and (settings.num_processes or 1) > 1:
         raise UsageError(
             f"--cpu makes accelerate launch start one process, but {settings.num_processes} are asked for",
             hint="Leave --cpu out of the flags and set ACCELERATE_USE_CPU=true in `env`.",
         )
     if "tpu" in flags:
-        raise ConfigError(NO_TPU, hint=NO_TPU_HINT)
+        raise UnusableAccelerateConfig(NO_TPU, AccelerateFault.TPU)
 
 
 def _refuse_machines(flags: Mapping[str, str], config: AccelerateConfig) -> None:
     asked = flags.get("num_machines", str(config.machines))
     if asked != "1":
-        raise ConfigError(
-            f"{asked} machines are asked for; tsdia-run starts on one",
-            hint="Set num_machines to 1, or name another Accelerate config with --accelerate-config FILE.",
+        raise UnusableAccelerateConfig(
+            f"{asked} machines are asked for; tsdia-run starts on one", AccelerateFault.SEVERAL_MACHINES
         )
 
 
 def _refuse_number(path: Path, config: AccelerateConfig, flags: Mapping[str, str]) -> None:
     if config.processes is None:
-        raise ConfigError(
-            f"{path} says distributed_type {config.kind}, but not how many processes",
-            hint="Add `num_processes: N` to it, or start with --num-processes N.",
+        raise UnusableAccelerateConfig(
+            f"{path} says distributed_type {config.kind}, but not how many processes", AccelerateFault.NO_NUMBER
         )
     if config.processes > 1 and config.kind == ONE_PROCESS and not _has_kind(flags):
-        raise ConfigError(
+        raise UnusableAccelerateConfig(
             f"{path} contradicts itself: distributed_type NO, but num_processes {config.processes}",
-            hint="Say MULTI_GPU or MULTI_CPU in it, or start with --num-processes N.",
+            AccelerateFault.CONTRADICTION,
         )
 
 

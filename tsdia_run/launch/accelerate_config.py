@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.errors import ConfigError
+from tsdia_run.errors import AccelerateFault, ConfigError, UnusableAccelerateConfig
 
 ONE_PROCESS = "NO"
 CPU_PROCESSES = "MULTI_CPU"
 NO_TPU = "Accelerate starts a function of the script on TPUs, not the script; tsdia-run can't run it so"
-NO_TPU_HINT = "Let the script start its processes itself (notebook_launcher) with --launcher python."
 
 _TPU_KINDS = ("TPU", "XLA")
 _DYNAMO_BACKENDS = ("NO", "EAGER", "AOT_EAGER", "INDUCTOR", "CUDAGRAPHS")
@@ -101,16 +100,16 @@ def read(path: Path, values: Mapping[str, object]) -> AccelerateConfig:
         ConfigError: Accelerate could not use it either, or it is for machines that are not this one, or for a TPU.
     """
     if values.get("compute_environment", "LOCAL_MACHINE") != "LOCAL_MACHINE":
-        raise ConfigError(
+        raise UnusableAccelerateConfig(
             f"{path} is for {values['compute_environment']}; tsdia-run starts on this machine only",
-            hint="Name another file with --accelerate-config FILE.",
+            AccelerateFault.OTHER_MACHINE,
         )
     kind = values.get("distributed_type")
     if not isinstance(kind, str):
         found = "has no distributed_type" if kind is None else f"has distributed_type {kind!r}"
         raise ConfigError(f"{path} {found}", hint="Write, with the quotes: distributed_type: 'NO'")
     if kind in _TPU_KINDS:
-        raise ConfigError(f"{path}: {NO_TPU}", hint=NO_TPU_HINT)
+        raise UnusableAccelerateConfig(f"{path}: {NO_TPU}", AccelerateFault.TPU)
     processes = _count(path, values, "num_processes", 1 if kind == ONE_PROCESS else -1)
     mpi = values.get("mpirun_config")
     return AccelerateConfig(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tsdia_run.config import keys
-from tsdia_run.errors import NotFoundError, RunDirectoryError
+from tsdia_run.errors import CheckpointMissing, NotFoundError, PlaceFault, UnusablePlace
 from tsdia_run.launch.missing import in_arguments, is_missing
 from tsdia_run.launch.plan import Plan
 from tsdia_run.text import size
@@ -28,17 +28,15 @@ def check(plan: Plan) -> None:
     _refuse_containing(run_dir, plan)
     parent = _existing_parent(run_dir)
     if not parent.is_dir():
-        raise RunDirectoryError(f"{parent} is not a directory", hint="Name another place with --run-dir.")
+        raise UnusablePlace(f"{parent} is not a directory", PlaceFault.UNREACHABLE)
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise RunDirectoryError(
-            f"{parent} can't be written, so {run_dir} can't be made in it", hint="Name another place with --run-dir."
-        )
+        raise UnusablePlace(f"{parent} can't be written, so {run_dir} can't be made in it", PlaceFault.UNREACHABLE)
     free = os.statvfs(parent)
     if free.f_bavail * free.f_frsize < MIN_FREE_BYTES or (free.f_files and not free.f_favail):
-        raise RunDirectoryError(
+        raise UnusablePlace(
             f"the disk of {parent} is full: {size(free.f_bavail * free.f_frsize)} and {free.f_favail} files are free,"
             f" {size(MIN_FREE_BYTES)} are needed to start",
-            hint="Make room, or name a place on another disk with --run-dir.",
+            PlaceFault.DISK_FULL,
         )
 
 
@@ -55,10 +53,7 @@ def _refuse_containing(run_dir: Path, plan: Plan) -> None:
     for what, path in places.items():
         if path == run_dir or run_dir in path.parents:
             relation = "is" if path == run_dir else "holds"
-            raise RunDirectoryError(
-                f"{run_dir} {relation} {what}, so it can't be a run directory",
-                hint="Name a directory of its own, say --run-dir runs/NAME.",
-            )
+            raise UnusablePlace(f"{run_dir} {relation} {what}, so it can't be a run directory", PlaceFault.HOLDS_OTHERS)
 
 
 def _refuse_missing_checkpoint(plan: Plan) -> None:
@@ -69,15 +64,10 @@ def _refuse_missing_checkpoint(plan: Plan) -> None:
     changes = plan.script_config.changes if plan.script_config else ()
     is_changed = any(change.key == key for change in changes)
     if value is not None and not is_changed and isinstance(value.plain, str) and is_missing(value.plain, folders):
-        raise NotFoundError(
-            f"{value.place}: `{key}` names a checkpoint that does not exist: {value.plain}",
-            hint=f"Correct the path, or start without it: --set {key}=null",
-        )
+        raise CheckpointMissing(str(key), value.plain, str(value.place))
     for override in map(split_override, request.overrides):
         if override[0] in (key, *keys.RESUME_KEYS) and is_missing(override[1], folders):
-            raise NotFoundError(
-                f"--set {override[0]} names a checkpoint that does not exist: {override[1]}", hint="Correct the path."
-            )
+            raise CheckpointMissing(override[0], override[1], place=None)
     for flag, path, is_resume in in_arguments(plan.arguments, folders):
         if is_resume:
             raise NotFoundError(

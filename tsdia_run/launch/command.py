@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tsdia_run
-from tsdia_run.errors import NotFoundError, UsageError
+from tsdia_run.errors import NotAnEntrypoint, ProgramOfSeveralRanks, UsageError
 from tsdia_run.launch.accelerate import Delegated, InProcess
 from tsdia_run.settings import Settings
 
@@ -125,18 +125,13 @@ def entrypoint_path(settings: Settings, cwd: Path) -> Path:
     """The script as a path that exists.
 
     Raises:
-        NotFoundError: There is no such file; the hint names the scripts that are there.
+        NotFoundError: There is no such file; the error names the scripts that are there.
     """
     path = cwd / os.path.expanduser(settings.entrypoint)
     if path.is_file():
         return path
-    what = "is a directory" if path.is_dir() else "does not exist"
     scripts = sorted(found.name for found in cwd.glob("*.py"))[:5]
-    known = f" Scripts here: {', '.join(scripts)}." if scripts else ""
-    raise NotFoundError(
-        f"the training script {settings.entrypoint} {what} (looked in {cwd})",
-        hint=f"Name it: --entrypoint path/to/script.py, or `entrypoint:` in the config's tsdia_run section.{known}",
-    )
+    raise NotAnEntrypoint(settings.entrypoint, cwd, path.is_dir(), tuple(scripts))
 
 
 def is_executable(path: Path) -> bool:
@@ -164,10 +159,7 @@ def build(
     environment = {} if decision is None else decision.environment
     if isinstance(decision, Delegated):
         if script.is_program:
-            raise UsageError(
-                f"{settings.entrypoint} is no Python script, so tsdia-run can't start several ranks of it",
-                hint="Use --num-processes 1, or let the program start its ranks itself.",
-            )
+            raise ProgramOfSeveralRanks(settings.entrypoint)
         argv = (python, str(RANKS_LAUNCHER), *decision.flags, *_bootstrap(settings), *script.words, *arguments)
         how = f"accelerate launch ({decision.reason})"
         return Command(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.errors import ConfigError, NotFoundError
+from tsdia_run.errors import InterpreterFails, NoInterpreter
 
 _PROBE_TIMEOUT_S = 60.0
 # Asked of another interpreter: only where the package lies, so that nothing heavy is imported.
@@ -55,9 +55,7 @@ def choose(wanted: str | None, environ: Mapping[str, str], cwd: Path) -> Interpr
             expanded if os.sep not in expanded else os.path.join(cwd, expanded), path=environ.get("PATH")
         )
         if path is None:
-            raise NotFoundError(
-                f"no interpreter {wanted}", hint="Give its path, or a name on PATH: --python /path/to/venv/bin/python"
-            )
+            raise NoInterpreter(wanted)
         return Interpreter(os.path.abspath(path), "as set")
     for variable, what in (
         ("VIRTUAL_ENV", "the active virtual environment"),
@@ -109,7 +107,6 @@ def _ask(interpreter: Interpreter, environ: Mapping[str, str], cwd: Path) -> str
     except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
         said = getattr(error, "stderr", b"") or b""
         last = said.decode("utf-8", "replace").strip().splitlines()[-1:] or [str(error)]
-        raise ConfigError(
-            f"the interpreter {interpreter.path} ({interpreter.origin}) does not run: {last[0]}",
-            hint="Name another with --python /path/to/python.",
+        raise InterpreterFails(
+            f"the interpreter {interpreter.path} ({interpreter.origin}) does not run: {last[0]}"
         ) from error

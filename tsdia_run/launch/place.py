@@ -9,11 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.config import Document
-from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
+from tsdia_run.errors import (
+    BadRunName,
+    ConfigError,
+    NamelessRun,
+    PlaceFault,
+    RunDirectoryError,
+    SourcePosition,
+    UnsetVariable,
+    UnusablePlace,
+    UnusableRunDirectoryKey,
+)
 from tsdia_run.files.fields import can_be_path
 
 DEFAULT_ROOT = "runs"
-_LOCAL = "Name a directory of a mounted file system with --run-dir; the script may copy results to the URL."
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 # What is left once the variables are gone: OmegaConf's ${model.name}, ${oc.env:X,default} and ???, a shell's $(date).
@@ -73,36 +82,32 @@ def _from_config(wish: RunPlaceRequest, document: Document | None, run_dir_key: 
         if not isinstance(value.plain, str) or not value.plain.strip():
             raise ConfigError(f"`{run_dir_key}` must be the path of a directory", place=value.place)
         assert document is not None  # it has the value
-        problem, hint = _unresolved(value.plain, document, wish.environ)
-        if problem:
-            raise ConfigError(f"`{run_dir_key}` {problem}", place=value.place, hint=hint)
+        _refuse_unresolved(f"`{run_dir_key}`", value.plain, value.place, document, wish.environ)
         text = expanded(value.plain, wish.environ)
         if _URL.match(text):
-            raise ConfigError(f"`{run_dir_key}` is a URL: {text}", place=value.place, hint=_LOCAL)
+            raise UnusableRunDirectoryKey(f"`{run_dir_key}` is a URL: {text}", place=value.place, fault=PlaceFault.URL)
         return text
     if document is not None:
         return os.path.join(DEFAULT_ROOT, Path(document.source).stem)
     if wish.name is not None:
         return os.path.join(DEFAULT_ROOT, wish.name)
-    raise UsageError(
-        "nothing says where the run goes", hint="Without a config, name the run: --name EXPERIMENT (or --run-dir PATH)."
-    )
+    raise NamelessRun
 
 
 def _from_flag(text: str, environ: Mapping[str, str]) -> str:
     unset = _unset(text, environ)
     if unset:
-        raise UsageError(
-            f"--run-dir {text}: the environment variable {unset} is not set", hint="Set it, or write the path out."
-        )
+        raise UnsetVariable(unset, text)
     found = expanded(text, environ)
     if _URL.match(found):
-        raise RunDirectoryError(f"--run-dir {found} is a URL", hint=_LOCAL)
+        raise UnusablePlace(f"{found} is a URL", PlaceFault.URL)
     return found
 
 
-def _unresolved(text: str, document: Document, environ: Mapping[str, str]) -> tuple[str, str]:
-    """What of a value in the config can't be resolved here, and what to do; empty where all of it can."""
+def _refuse_unresolved(
+    name: str, text: str, at: SourcePosition, document: Document, environ: Mapping[str, str]
+) -> None:
+    """Refuse a value in the config that can't be resolved here."""
     unset = _unset(text, environ)
     own = next(
         (match.group() for one in (_INTERPOLATION, _TEMPLATE) if (match := one.search(_VARIABLE.sub("", text)))), ""
@@ -110,14 +115,12 @@ def _unresolved(text: str, document: Document, environ: Mapping[str, str]) -> tu
     if unset and document.find(unset) is not None:
         own = f"${{{unset}}}"
     if own:
-        return (
-            f"contains {own}, which only the script can resolve",
-            "Name the directory with --run-dir; the script gets it.",
+        raise UnusableRunDirectoryKey(
+            f"{name} contains {own}, which only the script can resolve", place=at, fault=PlaceFault.SCRIPT_ONLY
         )
     if unset:
-        problem = f"needs the environment variable {unset}, which is not set"
-        return problem, "Set it, or name the directory with --run-dir."
-    return "", ""
+        problem = f"{name} needs the environment variable {unset}, which is not set"
+        raise UnusableRunDirectoryKey(problem, place=at, fault=PlaceFault.UNSET_VARIABLE)
 
 
 def _unset(text: str, environ: Mapping[str, str]) -> str | None:
@@ -141,10 +144,7 @@ def is_literal(text: str) -> bool:
 
 def _checked_name(name: str) -> str:
     if not name or name in (".", "..") or "/" in name:
-        raise UsageError(
-            f"{name!r} is no name for a run",
-            hint="--name takes one part of a path, without `/`; --run-dir takes a path.",
-        )
+        raise BadRunName(name)
     return name
 
 
@@ -156,9 +156,9 @@ def _refuse_odd(path: Path) -> None:
         raise RunDirectoryError(f"{text!r} has a lone surrogate", hint="Choose a name without one.")
     long_part = next((part for part in path.parts if len(os.fsencode(part)) > _MAX_NAME_BYTES), None)
     if long_part:
-        raise RunDirectoryError(
+        raise UnusablePlace(
             f"{long_part[:40]}… is {len(os.fsencode(long_part))} bytes long; {_MAX_NAME_BYTES} fit",
-            hint="Choose a shorter --name.",
+            PlaceFault.LONG_NAME,
         )
     if len(os.fsencode(text)) > _MAX_PATH_BYTES:
-        raise RunDirectoryError("the path of the run directory is too long", hint="Choose a shorter --run-dir.")
+        raise UnusablePlace("the path of the run directory is too long", PlaceFault.LONG_PATH)

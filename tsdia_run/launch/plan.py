@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
-from tsdia_run.errors import RunDirectoryError
+from tsdia_run.errors import KeyAdded, ResumeIsMeant
 from tsdia_run.launch import command, hydra, interpreter, missing, named_files, place, rank_launcher, telling
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.command import Command, Target
@@ -17,7 +17,6 @@ from tsdia_run.launch.interpreter import Interpreter
 from tsdia_run.launch.secrets import secrets_in
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.settings import SECTION, Settings
 from tsdia_run.text import nearest
 
@@ -50,7 +49,7 @@ class Plan:
     arguments: tuple[str, ...]
     command: Command
     accelerate_config: Path | None
-    warnings: tuple[str, ...]
+    warnings: tuple[str | KeyAdded, ...]
     notes: tuple[str, ...]
     references: Mapping[Path, bytes]
     started_from: str | None
@@ -148,13 +147,13 @@ def _folder(document: Document) -> Path:
 
 def _script_config(
     request: Request, target: Target, templates: Sequence[str], *, is_hydra: bool
-) -> tuple[Edited | None, list[str]]:
+) -> tuple[Edited | None, Sequence[str | KeyAdded]]:
     document, settings = request.document, request.settings
     tells_by_argument = command.names_directory(templates)
     if document is None:
         return None, [] if tells_by_argument else [_untold("its arguments have no {run_dir}", is_hydra=is_hydra)]
     edits: list[config.Set | config.Remove] = []
-    notes: list[str] = []
+    notes: list[str | KeyAdded] = []
     reaches_script = _reads_config(templates, is_hydra)
     if not reaches_script:
         notes.append(
@@ -205,9 +204,8 @@ def _started_from(request: Request) -> str | None:
     path = Path(os.path.abspath(os.path.join(request.cwd, place.expanded(value.plain, request.environ))))
     if path == request.run_dir or request.run_dir in path.parents:
         wanted = path if path.exists() else request.run_dir
-        raise RunDirectoryError(
-            f"{value.place}: `{key}` points into the run's own directory, so this is a resume, not a new run",
-            hint=f"Resume it: {Suggestions(RunLayout(wanted)).resume()}",
+        raise ResumeIsMeant(
+            f"{value.place}: `{key}` points into the run's own directory, so this is a resume, not a new run", wanted
         )
     return str(path) if path.exists() else None
 
@@ -236,12 +234,10 @@ def _untold(why: str, *, is_hydra: bool) -> str:
     )
 
 
-def _unknown_key_note(key: str, document: Document) -> list[str]:
+def _unknown_key_note(key: str, document: Document) -> list[KeyAdded]:
     if document.find(key) is not None:
         return []
-    near = nearest(key, [known for known, _ in document.scalars()])
-    meant = f"; did you mean `{near}`?" if near else ""
-    return [f"--set {key}: the config has no such key, so it is added{meant}"]
+    return [KeyAdded(key, nearest(key, [known for known, _ in document.scalars()]))]
 
 
 def _doubts(document: Document | None) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import config
-from tsdia_run.errors import ConfigError, NotFoundError, UsageError
+from tsdia_run.errors import LauncherIsPython, NoAccelerate, NoAccelerateConfig
 from tsdia_run.launch import accelerate, hardware, interpreter
 from tsdia_run.launch.accelerate import ConfigFile, Delegated, InProcess
 from tsdia_run.launch.interpreter import Interpreter
@@ -44,10 +44,7 @@ def decide(settings: Settings, python: Interpreter, environ: Mapping[str, str], 
         return Ranks(None, None)
     version = interpreter.accelerate_version(python, environ, cwd)
     if version is None:
-        raise ConfigError(
-            f"the interpreter {python.path} ({python.origin}) can't import accelerate",
-            hint="Name another with --python /path/to/python, install accelerate there, or use --launcher python.",
-        )
+        raise NoAccelerate(python.path, python.origin)
     environ = {**environ, **settings.env}
     file = _config_file(settings, environ, cwd)
     decision = accelerate.decide(
@@ -64,10 +61,7 @@ def decide(settings: Settings, python: Interpreter, environ: Mapping[str, str], 
 def _refuse_accelerate_settings(settings: Settings) -> None:
     asked = settings.accelerate
     if (asked.num_processes or 1) > 1 or asked.config_file or asked.mixed_precision or asked.flags:
-        raise UsageError(
-            "the launcher is python, which takes no number of processes, Accelerate config or mixed precision",
-            hint="Leave them out, or start with --launcher accelerate.",
-        )
+        raise LauncherIsPython
 
 
 def _config_file(settings: Settings, environ: Mapping[str, str], cwd: Path) -> ConfigFile | None:
@@ -78,9 +72,6 @@ def _config_file(settings: Settings, environ: Mapping[str, str], cwd: Path) -> C
     if not path.is_file():
         if settings.accelerate.config_file is None:
             return None
-        raise NotFoundError(
-            f"the Accelerate config {settings.accelerate.config_file} does not exist",
-            hint="Make one with `accelerate config --config_file FILE`, or leave --accelerate-config out.",
-        )
+        raise NoAccelerateConfig(settings.accelerate.config_file)
     values = config.read(path).plain()
     return ConfigFile(path, values)

@@ -9,11 +9,21 @@ from pathlib import Path
 
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints import Checkpoint, Choice, EntryKind, Survey, Verdict, best
-from tsdia_run.errors import DamagedRunError, NotFoundError, UnrecognisedCheckpointsError, UsageError
+from tsdia_run.errors import (
+    DamagedRunError,
+    NoBestCheckpoint,
+    NoCompleteCheckpoint,
+    NotACheckpoint,
+    NotFoundError,
+    NothingToResume,
+    OnlyWeights,
+    TwoCheckpointsNamed,
+    UnrecognisedCheckpoints,
+    WeightsAlone,
+)
 from tsdia_run.rundir import metrics, record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
-from tsdia_run.rundir.suggestions import CHECKPOINT_PATTERN, Suggestions, Typed, pattern_for
 from tsdia_run.text import count, shown
 
 LATEST, BEST = "latest", "best"
@@ -65,9 +75,7 @@ def find_source(target: str) -> Source:
     survey = checkpoints.survey(layout.root)
     found = _same(survey.checkpoints, path)
     if found is None and path not in survey.exports:
-        raise DamagedRunError(
-            f"{target} is not a checkpoint", hint=_known(survey.checkpoints, layout) or _from_start(layout)
-        )
+        raise NotACheckpoint(target, layout.root, hint=_known(survey.checkpoints, layout))
     return Source(layout, run, found or path)
 
 
@@ -84,10 +92,7 @@ def _left_by_others(path: Path, target: str) -> Source:
         return Source(RunLayout(root), None, path)
     if path.is_dir() and checkpoints.find(path):
         return Source(RunLayout(path), None, None)
-    raise NotFoundError(
-        f"{target} is neither a run nor a checkpoint, and has no checkpoint inside",
-        hint="Name a directory that `tsdia-run new` made, a checkpoint, or a folder of checkpoints.",
-    )
+    raise NothingToResume(target)
 
 
 def choose(
@@ -116,20 +121,14 @@ def choose(
     found = survey.checkpoints
     if source.named is not None:
         if wish is not None:
-            raise UsageError(
-                f"{source.named.name} and --from {wish} both name a checkpoint",
-                hint="Name the run directory with --from, or the checkpoint without it.",
-            )
+            raise TwoCheckpointsNamed(source.named.name, wish)
         path = source.named
     elif wish in (None, LATEST):
         return checkpoints.newest_whole([one for one in found if one.path not in superseded], hashed=True)
     else:
         path = _best(source.layout, found) if wish == BEST else _wished(wish or "", survey, source.layout)
     if not allows_weights and path not in (one.path for one in found) and checkpoints.kind_of(path) is EntryKind.EXPORT:
-        raise UsageError(
-            f"{os.path.relpath(path, source.layout.root)} has weights alone: optimizer and step would start from zero",
-            hint="If that is meant, add: --allow weights",
-        )
+        raise WeightsAlone(os.path.relpath(path, source.layout.root))
     return _named(path)
 
 
@@ -146,7 +145,7 @@ def _best(layout: RunLayout, found: Sequence[Checkpoint]) -> Path:
     target = best.target(layout.best)
     named = None if target is None else _same(found, target)
     if named is None:
-        raise NotFoundError(f"{layout.root} has no best_checkpoint", hint=_known(found, layout) or "Use --from latest.")
+        raise NoBestCheckpoint(layout.root, hint=_known(found, layout))
     return named
 
 
@@ -168,34 +167,30 @@ def _known(found: Sequence[Checkpoint], layout: RunLayout) -> str:
     return f"Checkpoints of this run: {names}" if found else ""
 
 
-def _from_start(layout: RunLayout) -> str:
-    return f"Start again from the beginning: {Suggestions(layout).start_over()}"
-
-
-def none_whole(source: Source, skipped: Sequence[Verdict], typed: Typed | None = None) -> DamagedRunError:
+def none_whole(source: Source, skipped: Sequence[Verdict]) -> NoCompleteCheckpoint:
     """The error for a run without any whole checkpoint."""
     root = source.layout.root
     exports = checkpoints.survey(root).exports
     reasons = "".join(f"\n  {os.path.relpath(one.path, root)}: {one.reason}" for one in skipped[:_MAX_NAMES])
     what = "no whole checkpoint" if skipped else "no checkpoint"
     if not skipped:
-        refuse_silent_start(source.layout, typed)
+        refuse_silent_start(source.layout)
     if exports:
         names = ", ".join(os.path.relpath(path, root) for path in exports[:_MAX_NAMES])
-        reasons += f"\n  with weights alone: {names} (--from NAME --allow weights starts from one)"
-    return DamagedRunError(
+        reasons += f"\n  with weights alone: {names}"
+    return NoCompleteCheckpoint(
         f"{root} has {what} to resume from{reasons}",
-        hint=f"Start from the beginning in the same run: {Suggestions(source.layout).resume('--from-scratch')}"
-        + (f"\n{_from_start(source.layout)}" if source.run else ""),
+        root,
+        has_record=source.run is not None,
+        exports=tuple(os.path.relpath(path, root) for path in exports),
     )
 
 
-def refuse_silent_start(layout: RunLayout, typed: Typed | None, patterns: Sequence[str] | None = None) -> None:
+def refuse_silent_start(layout: RunLayout, patterns: Sequence[str] | None = None) -> None:
     """Refuse to start from the beginning where the script left weights, or files that may be checkpoints.
 
     Args:
         layout: The files of the run.
-        typed: The command that asks for it, for suggestions.
         patterns: ``checkpoints.pattern``; None for that of the run's newest attempt.
 
     Raises:
@@ -208,27 +203,19 @@ def refuse_silent_start(layout: RunLayout, typed: Typed | None, patterns: Sequen
     if not found:
         return
     names = ", ".join(found[-_MAX_NAMES:]) + (", …" if len(found) > _MAX_NAMES else "")
-    suggest, pattern = Suggestions(layout), pattern_for(found[-1])
-    is_typed = typed is not None and typed.command in ("resume", "ensure")
-    named = (
-        typed.without("--from-scratch").having(CHECKPOINT_PATTERN, pattern).text()
-        if is_typed and typed is not None
-        else suggest.resume(CHECKPOINT_PATTERN, pattern)
-    )
-    raise UnrecognisedCheckpointsError(
+    raise UnrecognisedCheckpoints(
         f"{shown(layout.root)} has no checkpoint that tsdia-run recognises, but its script saved {names}",
-        hint=f"If these are checkpoints: {named}   (or set `checkpoints.pattern`)\n"
-        f"If they are not, start over in the same run: {suggest.resume('--from-scratch')}",
+        layout.root,
+        tuple(found),
     )
 
 
-def _only_weights(layout: RunLayout, exports: Sequence[Path]) -> UnrecognisedCheckpointsError:
+def _only_weights(layout: RunLayout, exports: Sequence[Path]) -> OnlyWeights:
     names = [os.path.relpath(path, layout.root) for path in exports]
-    suggest = Suggestions(layout)
-    return UnrecognisedCheckpointsError(
+    return OnlyWeights(
         f"{shown(layout.root)} has no checkpoint, its script saved only weights: {', '.join(names[-_MAX_NAMES:])}",
-        hint=f"Start from these weights: {suggest.resume('--from', names[-1], '--allow', 'weights')}\n"
-        f"Start over in the same run: {suggest.resume('--from-scratch')}",
+        layout.root,
+        tuple(names),
     )
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
-from tsdia_run.errors import ConfigError
+from tsdia_run.errors import CheckpointNotPassed
+from tsdia_run.files.fields import beginning_of
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import RESUME_ARGS, Suggestions, resume_args, script_text
 from tsdia_run.text import shown
 
 
@@ -30,28 +30,17 @@ def tells_checkpoint(request: Request, templates: Sequence[str], *, reads_config
         or request.settings.resume_args is not None
         or any("{checkpoint" in template for template in templates)
         or RunLayout(request.run_dir).helper.exists()
-        or env.CHECKPOINT in script_text(_script(request))
+        or env.CHECKPOINT in beginning_of(_script(request))
     )
 
 
-def untold(request: Request, checkpoint: Path) -> ConfigError:
+def untold(request: Request, checkpoint: Path) -> CheckpointNotPassed:
     """The error for a resume whose script would not learn of the checkpoint."""
-    suggest = Suggestions(RunLayout(request.run_dir))
-    template, advice = resume_args(_script(request))
-    typed = request.typed if request.typed and request.typed.command in ("resume", "ensure") else None
-
-    def resume(value: str) -> str:
-        return typed.having(RESUME_ARGS, value).text() if typed else suggest.resume(RESUME_ARGS, value)
-
-    lines = [
-        f"If it takes an option: {resume(template)}" + (f"   ({advice})" if advice else ""),
-        f"If it finds the checkpoint itself: {resume('')}",
-        f"Start over in the same run: {suggest.resume('--from-scratch')}",
-    ]
-    if request.document is not None:
-        lines.insert(0, "If it reads a key of the config: set `resume_key: KEY` in the tsdia_run section.")
-    return ConfigError(
-        f"nothing tells the script which checkpoint to resume from ({shown(checkpoint)})", hint="\n".join(lines)
+    return CheckpointNotPassed(
+        f"nothing tells the script which checkpoint to resume from ({shown(checkpoint)})",
+        request.run_dir,
+        _script(request),
+        has_config=request.document is not None,
     )
 
 

@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tsdia_run.errors import DamagedRunError, NotFoundError, TsdiaRunError, UsageError
+from tsdia_run.errors import DamagedRunError, FolderIsNoRun, NoSuchRun, UsageError
 from tsdia_run.report import wandb
 from tsdia_run.report.places import Places, is_run, places, run_dirs
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import list_runs
 from tsdia_run.text import count, nearest, shown
 
 LATEST = "latest"
@@ -41,8 +40,9 @@ def find_run(word: str, places: Places) -> Path:
         return Path(newest)
     if os.sep in word:
         exists = os.path.isdir(os.path.expanduser(word))
-        hint = f"The runs in it: {list_runs(word)}" if exists else ""
-        raise NotFoundError(f"{word} {'is no run' if exists else 'does not exist'}", hint=hint or _see_list(places))
+        if exists:
+            raise FolderIsNoRun(word)
+        raise _not_found(f"{word} does not exist", places)
     by_name = [path for path in found if os.path.basename(path) == word]
     by_id = [] if by_name else [path for path in found if word in _ids(path)]
     by_prefix = [] if by_name or by_id else [path for path in found if os.path.basename(path).startswith(word)]
@@ -90,13 +90,8 @@ def _only(word: str, matches: list[str], found: Iterable[str], places: Places) -
     )
 
 
-def _not_found(message: str, places: Places) -> TsdiaRunError:
-    return NotFoundError(message, hint=_see_list(places))
-
-
-def _see_list(places: Places) -> str:
-    looked = ", ".join(shown(root) for root in places.roots)
-    return f"All runs: {list_runs()}   (looked in {looked}, and among the runs that you started elsewhere)"
+def _not_found(message: str, places: Places) -> NoSuchRun:
+    return NoSuchRun(message, tuple(shown(root) for root in places.roots))
 
 
 def _ids(run_dir: str) -> list[str | None]:

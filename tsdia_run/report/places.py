@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.errors import NotFoundError
+from tsdia_run.errors import NoSuchFolder
 from tsdia_run.rundir import catalog
-from tsdia_run.rundir.suggestions import list_runs
 
 # runs/exp, runs/project/exp and runs/project/group/exp are found.
 _DEPTH = 2
@@ -40,7 +39,7 @@ def places(named: Sequence[str] | None = None) -> Places:
         roots = tuple(cwd / os.path.expanduser(root) for root in named)
         for root in roots:
             if not os.path.isdir(root):
-                raise NotFoundError(f"there is no folder {root}", hint=f"All runs: {list_runs()}")
+                raise NoSuchFolder(root)
         return Places(roots)
     # Not for those who name the roots: `list` over thousands of runs starts in half of the time.
     from tsdia_run.settings import resolve

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tsdia_run.errors import UsageError
+from tsdia_run.errors import UnknownState
 from tsdia_run.report.formatting import DAMAGED, UNKNOWN
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir.record import Digest, State
@@ -89,7 +89,7 @@ def in_states(found: Iterable[RunRow], states: Collection[str]) -> Iterator[RunR
         if word not in STATES:
             near = nearest(word, STATES)
             meant = f"; did you mean {near}?" if near else ""
-            raise UsageError(f"--state {word}: no such state{meant}", hint=f"There are: {', '.join(STATES)}")
+            raise UnknownState(f"{word}: no such state{meant}", hint=f"There are: {', '.join(STATES)}")
     return (row for row in found if row.state in states)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from tsdia_run.errors import UsageError
+from tsdia_run.errors import NotAMoment
 
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PART = r"(\d+(?:\.\d+)?) *(min|[smhdw])"
@@ -20,7 +20,7 @@ def parse_since(text: str, now: datetime) -> datetime:
         now: The present, with its time zone.
 
     Raises:
-        UsageError: It is neither.
+        NotAMoment: It is neither.
     """
     text = text.strip()
     try:
@@ -29,8 +29,5 @@ def parse_since(text: str, now: datetime) -> datetime:
             return now - sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
         at = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise UsageError(
-            f"--since takes how long ago, or a date, not {text!r}",
-            hint="--since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
-        ) from None
+        raise NotAMoment(text) from None
     return at if at.tzinfo else at.replace(tzinfo=now.tzinfo)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tsdia_run.files.fields import beginning_of
 from tsdia_run.files.redaction import REDACTED
 from tsdia_run.rundir import command_record, env
 from tsdia_run.rundir.command_record import CommandRecord
@@ -21,7 +22,6 @@ from tsdia_run.text import shell, shown
 
 MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
 RESUME_ARGS, CHECKPOINT_PATTERN = "--resume-args", "--checkpoint-pattern"
-_MAX_SCRIPT_BYTES = 1024 * 1024
 # An option of a script, as argparse, click and others declare it.
 _OPTION = re.compile(r"""["'](--?[A-Za-z][\w.-]*)["'/,]""")
 _UNKNOWN_OPTION = "--OPTION"
@@ -172,18 +172,9 @@ def resume_args(script: Path | None) -> tuple[str, str]:
 
 def _checkpoint_option(script: Path) -> str | None:
     """The option of a script that takes a checkpoint, by its name; None where no option is named like that."""
-    options = [str(option) for option in _OPTION.findall(script_text(script))]
+    options = [str(option) for option in _OPTION.findall(beginning_of(script))]
     named = (option for pattern in _CHECKPOINT_OPTIONS for option in options if pattern.fullmatch(option))
     return next(named, None)
-
-
-def script_text(script: Path) -> str:
-    """The beginning of a script, as far as it can be read as text."""
-    try:
-        with script.open("rb") as file:
-            return file.read(_MAX_SCRIPT_BYTES).decode("utf-8", "replace") if script.is_file() else ""
-    except OSError:
-        return ""
 
 
 def _newest_attempt(layout: RunLayout) -> int:

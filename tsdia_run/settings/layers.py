@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tsdia_run.errors import ConfigError, SourcePosition, UsageError
+from tsdia_run.errors import ConfigError, InvalidSetting, SourcePosition, TwoEntrypoints
 from tsdia_run.settings.declared import SETTINGS, Setting, Settings, settings_of
 from tsdia_run.text import nearest
 
@@ -102,7 +102,7 @@ def flags_layer(values: Mapping[str, Any]) -> Layer:
     """
     given = {key: _from_flag(_BY_KEY[key], value) for key, value in values.items() if value is not None}
     if "entrypoint" in given and "module" in given:
-        raise UsageError("--entrypoint cannot be combined with --module", hint="Keep only one of them.")
+        raise TwoEntrypoints
     return Layer("the command line", given)
 
 
@@ -116,10 +116,8 @@ def _from_flag(setting: Setting, value: object) -> object:
             reason = f": {error}"
     checked = setting.kind.checked(value)
     if checked is None:
-        example = f"{setting.flag.name} {setting.flag.example}"
-        raise UsageError(
-            f"{setting.flag.name} must be {setting.kind.words}, not {value!r}{reason}", hint=f"For example: {example}"
-        )
+        problem = f"must be {setting.kind.words}, not {value!r}{reason}"
+        raise InvalidSetting(setting.key, problem, setting.flag.name, setting.flag.example)
     return checked
 
 

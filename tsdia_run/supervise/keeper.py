@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from tsdia_run.claim.guard import Claim, TakenError
-from tsdia_run.errors import DamagedRunError, TsdiaRunError
+from tsdia_run.claim.guard import Claim
+from tsdia_run.errors import DamagedRunError, Overtaken, TsdiaRunError
 from tsdia_run.files.atomic import write_bytes
 from tsdia_run.outcome import digest
 from tsdia_run.rundir import record_file
@@ -92,7 +92,7 @@ class RecordKeeper:
             self._refuse_anothers()
             self._claim.renew()
             self._layout.attempt(self.run.last.number).root.mkdir(parents=True, exist_ok=True)
-        except TakenError:
+        except Overtaken:
             self._is_taken = True
             self.warnings.append(f"another run has replaced {self._layout.root}; this run records nothing more there")
         except (OSError, TsdiaRunError) as error:
@@ -112,7 +112,7 @@ class RecordKeeper:
         except DamagedRunError:  # most likely there is no record
             return
         if found.run_id != self.run.run_id:
-            raise TakenError(self._layout.root)
+            raise Overtaken(self._layout.root)
 
     def _put_back_config(self) -> None:
         """Restore the config: TS-DIA's Trainer overwrites it with its own copy."""

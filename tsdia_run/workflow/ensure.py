@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from tsdia_run import checkpoints
 from tsdia_run.claim import guard, occupancy
-from tsdia_run.errors import RunDirectoryError, TsdiaRunError
+from tsdia_run.errors import OtherConfig, TsdiaRunError
 from tsdia_run.launch import changes, snapshot
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
@@ -16,7 +16,6 @@ from tsdia_run.outcome.settle import settle, settled
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, State
-from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Typed, free_name
 from tsdia_run.settings import Settings
 from tsdia_run.text import shown
 from tsdia_run.workflow import new
@@ -64,7 +63,7 @@ def _missing(request: NewRequest) -> Beginning | Found | AlreadyCompleted:
         return AlreadyCompleted(layout.root)
     has_saved = _has_saved(layout, beginning.settings)
     if not has_saved:
-        refuse_silent_start(layout, request.start.typed, beginning.settings.checkpoints.pattern or None)
+        refuse_silent_start(layout, beginning.settings.checkpoints.pattern or None)
     asked = ResumeRequest(request.start, str(layout.root), from_scratch=not has_saved)
     return Found(asked, find_source(asked.target), None, beginning.section, replaces_args=True)
 
@@ -87,7 +86,7 @@ def _examine(beginning: Beginning) -> State | None:
     if changed and occupancy.never_began(layout.root):
         return None
     if changed:
-        raise _of_another_config(beginning.request.start.typed, beginning, run.state, changed)
+        raise _of_another_config(beginning, run.state, changed)
     return run.state
 
 
@@ -103,20 +102,15 @@ def _config_changes(planned: Plan, layout: RunLayout) -> tuple[Change, ...]:
     )
 
 
-def _of_another_config(
-    typed: Typed, beginning: Beginning, state: State, changed: Sequence[Change]
-) -> RunDirectoryError:
+def _of_another_config(beginning: Beginning, state: State, changed: Sequence[Change]) -> OtherConfig:
     layout, document = RunLayout(beginning.directory), beginning.document
     told = "".join(f"\n  {change.text}" for change in changed)
-    if _has_saved(layout, beginning.settings) and document is not None:
-        resumed = typed.as_resume(layout.root).having("--config", document.source)
-        resumed = resumed.having("--again") if state is State.COMPLETED else resumed
-        instead = f"Go on with the change: {resumed.text()}"
-    else:
-        instead = f"Move it aside first:   {typed.as_new().having(MOVE_ASIDE).text()}"
-    beside = typed.having(NAME, free_name(layout.root)).text()
-    return RunDirectoryError(
-        f"{shown(layout.root)} was made of another config:{told}", hint=f"{instead}\nStart beside it:       {beside}"
+    has_saved = _has_saved(layout, beginning.settings)
+    return OtherConfig(
+        f"{shown(layout.root)} was made of another config:{told}",
+        layout.root,
+        resumable_with=document.source if has_saved and document is not None else None,
+        is_completed=state is State.COMPLETED,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.config import Document, keys
-from tsdia_run.errors import RunAliveError
+from tsdia_run.errors import Overtaken
 from tsdia_run.launch import prepare
 from tsdia_run.launch.prepare import Recorded
 from tsdia_run.launch.resumption import Source
@@ -17,7 +17,6 @@ from tsdia_run.outcome.settle import settle, settled
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
-from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.settings import Layer, Settings
 from tsdia_run.settings.from_files import project_layer, section_layer
 
@@ -93,9 +92,7 @@ def claimed_run(source: Source, run: Run | None, last_seen: datetime | None) -> 
         return _adopted(layout)
     now = settle(record_file.read(layout.record), layout, last_seen)
     if now.last.number != run.last.number:
-        raise RunAliveError(
-            f"another process just resumed {layout.root}", hint=f"Check it: {Suggestions(layout).info()}"
-        )
+        raise Overtaken(layout.root, "resumed")
     return now
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.claim import acquire
 from tsdia_run.config import Document, keys
-from tsdia_run.errors import UsageError
+from tsdia_run.errors import NoConfigToSet
 from tsdia_run.launch import place, plan
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.checks import check
@@ -74,7 +74,7 @@ def describe(request: NewRequest) -> Beginning:
     common = request.start
     document = None if request.config_file is None else config.read(Path(request.config_file))
     if document is None and common.overrides:
-        raise UsageError("--set needs a CONFIG to set values in", hint="Pass the values to the script after `--`.")
+        raise NoConfigToSet
     section = (section_layer(document), project_layer(common.cwd))
     settings = resolve([common.settings, *section])
     key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
@@ -139,7 +139,7 @@ def _checked(beginning: Beginning) -> Plan:
 
 
 def _way_in(beginning: Beginning) -> acquire.Entry:
-    return acquire.Entry(beginning.directory, beginning.request.move_aside, beginning.request.start.typed)
+    return acquire.Entry(beginning.directory, beginning.request.move_aside)
 
 
 def _fresh(planned: Plan) -> Run:

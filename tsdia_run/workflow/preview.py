@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.checkpoints import Verdict
+from tsdia_run.errors import KeyAdded
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
 from tsdia_run.settings import Settings
@@ -43,7 +44,7 @@ class Preview:
     checkpoint: Path | None
     config_edits: tuple[tuple[str, str | None, str | None], ...] | None
     moves_aside: bool
-    warnings: tuple[str, ...]
+    warnings: tuple[str | KeyAdded, ...]
     settings: Settings
     skipped: tuple[tuple[Path, str], ...]
     changes: tuple[tuple[str, str, bool], ...]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tsdia_run.errors import KeyAdded
 from tsdia_run.rundir.record import Attempt, Run
 
 
@@ -56,7 +57,7 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """Something was done or decided."""
 
-    def warn(self, *texts: str) -> None:
+    def warn(self, *warnings: str | KeyAdded) -> None:
         """The user should know this."""
 
     def opening(self, start: AttemptStart) -> None:

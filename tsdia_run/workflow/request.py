@@ -21,7 +21,7 @@ class StartRequest:
         extra_args: Further arguments of the script.
         cwd: The working directory of the script, and the folder that relative paths are relative to.
         environ: The user's environment.
-        typed: The command that asks for it, which the record keeps.
+        typed: The command that asks for it, which the record keeps; None where no command was typed.
         is_detached: Whether the run continues in a process of its own, without a terminal.
     """
 
@@ -30,7 +30,7 @@ class StartRequest:
     extra_args: tuple[str, ...]
     cwd: Path
     environ: Mapping[str, str]
-    typed: Typed
+    typed: Typed | None = None
     is_detached: bool = False
 
 

@@ -96,7 +96,7 @@ def _again(plan: Plan, run: Run) -> Plan:
     if choice.chosen is None and choice.skipped:
         raise DamagedRunError(f"no checkpoint of {shown(run_dir)} is whole")
     if choice.chosen is None:
-        resumption.refuse_silent_start(plan.layout, None)
+        resumption.refuse_silent_start(plan.layout)
     checkpoint = choice.chosen.path if choice.chosen else None
     return plans.make(replace(plan.request, number=run.last.number + 1, checkpoint=checkpoint, is_restart=True))
 

@@ -12,7 +12,7 @@ from tsdia_run.checkpoints.superseded import beyond, superseded_now
 from tsdia_run.checkpoints.verdict import is_sharded, world_size
 from tsdia_run.claim import guard
 from tsdia_run.config import Document, keys
-from tsdia_run.errors import RunDirectoryError, UsageError
+from tsdia_run.errors import RunCompleted, UnknownChange, UnmeantChanges
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
 from tsdia_run.launch.attempt_request import Request
@@ -23,7 +23,6 @@ from tsdia_run.launch.resumption import Source
 from tsdia_run.report.names import run_path
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run, State
-from tsdia_run.rundir.suggestions import Typed
 from tsdia_run.settings import Layer, Settings, resolve
 from tsdia_run.settings.from_files import section_layer
 from tsdia_run.text import nearest, shown
@@ -85,7 +84,7 @@ def allowed(words: Sequence[str]) -> frozenset[ChangeKind]:
     if unknown is not None:
         near = nearest(unknown, known)
         meant = f"Did you mean {near}? " if near else ""
-        raise UsageError(f"--allow {unknown}: no such change", hint=f"{meant}There are: {', '.join(known)}.")
+        raise UnknownChange(unknown, hint=f"{meant}There are: {', '.join(known)}.")
     return frozenset(known[word] for word in words)
 
 
@@ -130,7 +129,7 @@ def resume(found: Found, reporter: Reporter) -> Result:
         TsdiaRunError: It can't be started; nothing was changed.
     """
     ready, layout, common = _ready(found), found.source.layout, found.request.start
-    _refuse_unmeant(common.typed.as_resume(layout.root), ready.changes, found.request.allow)
+    _refuse_unmeant(layout.root, ready.changes, found.request.allow)
     _tell(ready, common.environ, reporter)
     last_seen = layout.last_seen()
     with guard.claim_existing(layout.root) as claim:
@@ -174,11 +173,7 @@ def _tell(ready: _Ready, environ: Mapping[str, str], reporter: Reporter) -> None
 def _refuse_completed(request: ResumeRequest, run: Run | None, layout: RunLayout) -> None:
     if run is None or run.state is not State.COMPLETED or request.again:
         return
-    example = "   (say with more epochs: --set training.epochs=20)" if layout.config.is_file() else ""
-    raise RunDirectoryError(
-        f"{shown(layout.root)} has completed",
-        hint=f"Go on all the same: {request.start.typed.having('--again').text()}{example}",
-    )
+    raise RunCompleted(f"{shown(layout.root)} has completed", has_config=layout.config.is_file())
 
 
 def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
@@ -194,7 +189,7 @@ def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
         allows_weights=ChangeKind.WEIGHTS in request.allow,
     )
     if choice.chosen is None:
-        raise resumption.none_whole(source, choice.skipped, request.start.typed)
+        raise resumption.none_whole(source, choice.skipped)
     return choice
 
 
@@ -249,12 +244,13 @@ def expected_changes(planned: Plan) -> list[str]:
     return keys.keys_set_at_start(document, settings.run_dir_key, settings.resume_key, settings.resume_set)
 
 
-def _refuse_unmeant(typed: Typed, found: Sequence[Change], allowed: frozenset[ChangeKind]) -> None:
+def _refuse_unmeant(run_dir: Path, found: Sequence[Change], allowed: frozenset[ChangeKind]) -> None:
     unmeant = [change for change in found if change.needs_consent and change.kind not in allowed]
     if not unmeant:
         return
     told = "".join(f"\n  {change.kind.value}: {change.text}" for change in unmeant)
-    allowing = typed.adding("--allow", *sorted({change.kind.value for change in unmeant}))
-    raise UsageError(
-        f"the checkpoint was written under something else:{told}", hint=f"If that is meant: {allowing.text()}"
+    raise UnmeantChanges(
+        f"the checkpoint was written under something else:{told}",
+        run_dir,
+        tuple(sorted({change.kind.value for change in unmeant})),
     )

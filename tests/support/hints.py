@@ -1,0 +1,13 @@
+"""What the command line says below an error."""
+
+from __future__ import annotations
+
+import os
+
+from tsdia_run.cli import hints
+from tsdia_run.errors import TsdiaRunError
+from tsdia_run.rundir.suggestions import Typed
+
+
+def hint_of(error: TsdiaRunError) -> str:
+    return hints.hint(error, Typed("new", (), (), (), os.getcwd()))
