@@ -46,7 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # What every start loads of tsdia-run; each module costs start time.
 BOOT = "tsdia_run.training.boot"
 BOOT_MODULES = {
-    "", ".attempt_files", ".exit_record", ".import_hooks", ".names", ".rank", ".rank_state", ".reexec",
+    "", ".attempt_files", ".exit_record", ".import_hooks", ".repeated_names", ".rank", ".rank_state", ".reexec",
 }  # fmt: skip
 
 STARTS: dict[str, tuple[list[str], dict[str, str]]] = {

@@ -9,14 +9,14 @@ import tsdia_run
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import CheckpointLayout, ReadsLayout, RunLayout
 from tsdia_run.supervise.process import STACKS_SIGNAL
-from tsdia_run.training.boot import attempt_files, names
+from tsdia_run.training.boot import attempt_files, repeated_names
 
 PACKAGE = Path(tsdia_run.__file__).parent
 RUN = RunLayout(Path("run"))
 ATTEMPT = RUN.attempt(7)
 READS = ReadsLayout(RUN.reads)
 
-# Every name in boot/names.py, and what it repeats.
+# Every name in boot/repeated_names.py, and what it repeats.
 REPEATED = {
     "PREFIX": env.PREFIX,
     "RUN_DIR": env.RUN_DIR,
@@ -51,16 +51,16 @@ def strings(path: Path) -> list[str]:
 
 
 def test_what_the_training_process_repeats_is_the_same() -> None:
-    repeated = {name: value for name, value in vars(names).items() if name.isupper()}
+    repeated = {name: value for name, value in vars(repeated_names).items() if name.isupper()}
     assert repeated == REPEATED
     assert attempt_files.STACKS_SIGNAL == STACKS_SIGNAL
 
 
 def test_the_prefixes_are_those_of_the_layout() -> None:
-    assert ReadsLayout.is_question(f"{names.QUESTION_PREFIX}1")
-    assert not ReadsLayout.is_question(names.QUESTION_PREFIX[:-1])
+    assert ReadsLayout.is_question(f"{repeated_names.QUESTION_PREFIX}1")
+    assert not ReadsLayout.is_question(repeated_names.QUESTION_PREFIX[:-1])
     own = (CheckpointLayout(RUN.root).manifest, CheckpointLayout(RUN.root).hashes, CheckpointLayout(RUN.root).mark(0))
-    assert all(path.name.lstrip(".").startswith(names.OWN_PREFIX) for path in own)
+    assert all(path.name.lstrip(".").startswith(repeated_names.OWN_PREFIX) for path in own)
 
 
 def test_every_variable_is_spelled_in_one_module() -> None:
@@ -69,7 +69,7 @@ def test_every_variable_is_spelled_in_one_module() -> None:
         for path in PACKAGE.rglob("*.py")
         if any(text.startswith("TSDIA_RUN_") for text in strings(path))
     }
-    assert spelled == {"rundir/env.py", "training/boot/names.py"}
+    assert spelled == {"rundir/env.py", "training/boot/repeated_names.py"}
 
 
 def test_every_variable_has_the_prefix_and_its_own_name() -> None:

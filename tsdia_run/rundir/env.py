@@ -1,6 +1,6 @@
 """Every environment variable of tsdia-run, spelled once (pure).
 
-The supervisor sets the variables of an attempt for its script; ``training/boot/names.py`` repeats those that it reads.
+The supervisor sets those of an attempt for its script; ``training/boot/repeated_names.py`` repeats what it reads.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class CheckpointLayout:
 class ReadsLayout:
     """``RUN_DIR/.tsdia/reads/``: whether the running attempt read the checkpoint that it resumes from.
 
-    Made anew for each attempt. ``training/boot/names.py`` has the same names.
+    Made anew for each attempt. ``training/boot/repeated_names.py`` has the same names.
     """
 
     root: Path

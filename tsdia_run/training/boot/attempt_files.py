@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from tsdia_run.training.boot.names import (
+from tsdia_run.training.boot.repeated_names import (
     ALIVE_FD,
     ALIVE_FILE,
     ATTEMPT,

@@ -42,8 +42,8 @@ if __name__ == "__main__":
     _find_boot_by_path()
 
 from tsdia_run.training.boot.attempt_files import attempt_directory, exit_record_name, say, write_record  # noqa: E402
-from tsdia_run.training.boot.names import LAUNCHER_RECORD_FILE  # noqa: E402
 from tsdia_run.training.boot.rank_ends import RankEnds, own_record  # noqa: E402
+from tsdia_run.training.boot.repeated_names import LAUNCHER_RECORD_FILE  # noqa: E402
 
 # As Accelerate names them in torch; those of a plug-in are there once Accelerate has looked for them.
 _BACKENDS = ("cuda", "xpu", "npu", "mlu", "musa", "sdaa", "hpu", "neuron")

@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 
-from tsdia_run.training.boot.names import (
+from tsdia_run.training.boot.repeated_names import (
     ANSWER_FILE,
     CLAIM_FILE,
     NOTICED_FILE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from tsdia_run.training.boot.file_changes import chain, file_key, parents
-from tsdia_run.training.boot.names import OWN_PREFIX
+from tsdia_run.training.boot.repeated_names import OWN_PREFIX
 
 TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from tsdia_run.training.boot.attempt_files import (
 )
 from tsdia_run.training.boot.exit_record import exit_record
 from tsdia_run.training.boot.import_hooks import HookFinder
-from tsdia_run.training.boot.names import CHECKPOINT, HOOKS, PREFIX, RUN_DIR
 from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.boot.reexec import replace_process
+from tsdia_run.training.boot.repeated_names import CHECKPOINT, HOOKS, PREFIX, RUN_DIR
 
 TYPE_CHECKING = False  # importing typing would cost 10 ms
 if TYPE_CHECKING:

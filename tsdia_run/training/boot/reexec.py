@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tsdia_run.training.boot.names import ALIVE_FD
+from tsdia_run.training.boot.repeated_names import ALIVE_FD
 
 TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
 if TYPE_CHECKING:
