@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.checkpoints import seal, state
 from tests.support.runs import make_run, renamed
-from tsdia_run.relay.parts import member
+from tsdia_run.relay.log_parts import member
 from tsdia_run.report.logs.parts import Parts
 from tsdia_run.rundir import metrics
 from tsdia_run.rundir.layout import RunLayout

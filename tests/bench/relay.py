@@ -23,8 +23,8 @@ from pathlib import Path
 
 import tsdia_run
 from tests.bench.measure import Result, alternate
-from tsdia_run.relay.logs import DEFAULT_MAX_BYTES
-from tsdia_run.relay.parts import Parts, start_compressing
+from tsdia_run.relay.log import DEFAULT_MAX_BYTES
+from tsdia_run.relay.log_parts import Parts, start_compressing
 
 MAIN = Path(tsdia_run.__file__).parent / "relay" / "__main__.py"
 MIB = 1 << 20

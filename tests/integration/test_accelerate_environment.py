@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tsdia_run.launch import machine
+from tsdia_run.launch import hardware
 from tsdia_run.launch.accelerate import ConfigFile, Delegated, InProcess, config_path, decide
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
 from tsdia_run.settings import AccelerateSettings
@@ -121,7 +121,7 @@ def dumped(path: Path) -> dict[str, Any]:
 
 
 def decided(settings: AccelerateSettings, file: ConfigFile | None, environ: Mapping[str, str]) -> InProcess | Delegated:
-    devices, cores = machine.accelerator_devices(environ), machine.physical_cores()
+    devices, cores = hardware.accelerator_devices(environ), hardware.physical_cores()
     return decide(settings, file, environ, devices=devices, physical_cores=cores, version=VERSION)
 
 

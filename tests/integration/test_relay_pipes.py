@@ -18,7 +18,7 @@ from tests.support.relay import MAIN, Relay, no_relay_left, read_all, write_all
 
 __all__ = ["no_relay_left"]
 
-GONE = "[tsdia-run: the end of the output; the supervising process was gone before]"
+GONE = "[tsdia-run: end of output; the supervisor had died before]"
 
 
 def test_streams_stay_apart_on_the_console_and_come_in_order_in_the_log(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_stalled_console_never_holds_up_the_training_and_tells_what_it_skipped
 
 def around_mark(shown: bytes, data: bytes) -> tuple[int, int, bytes]:
     """How much of ``data`` a console got before the mark, how much was skipped there, and what it got after it."""
-    head, mark, tail = re.split(rb"(\[tsdia-run: \d+ bytes are not shown here[^\n]*\n)", shown)
+    head, mark, tail = re.split(rb"(\[tsdia-run: \d+ bytes skipped here[^\n]*\n)", shown)
     if not data.startswith(head):  # the line was cut short, and ended before the mark
         head = head.removesuffix(b"\n")
     assert data.startswith(head)
@@ -180,7 +180,7 @@ def test_a_process_that_holds_the_pipe_open_is_waited_for_until_the_deadline(tmp
     assert events == [{"event": "drained", "is_cut": True}]
     lines = relay.lines()
     assert lines[0] == "last words"
-    assert "another process holds its output open" in lines[1]
+    assert "another process keeps its output open" in lines[1]
     relay.close_sources()
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support import checkpoints as made
 from tests.support.layouts import LAYOUTS, sharded, tensors, text, torch
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, Kind, Soundness, kinds, manifest, read_name
+from tsdia_run.checkpoints import Checkpoint, Kind, Soundness, manifest, read_name, recognition
 
 
 def below(run: Path, paths: tuple[Path, ...]) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def test_names_that_announce_no_number(name: str) -> None:
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40))
 def test_no_name_is_a_traceback(name: str) -> None:
     read_name(Path(name))
-    kinds.of_file(name)
+    recognition.of_file(name)
 
 
 def test_a_sealed_directory_is_a_checkpoint_whatever_its_name_and_files(tmp_path: Path) -> None:
@@ -148,4 +148,4 @@ def test_another_run_inside_is_not_looked_into(tmp_path: Path) -> None:
     ],
 )
 def test_the_first_ranks_file_stands_for_the_save(name: str, kind: Kind) -> None:
-    assert kinds.of_file(name) is kind
+    assert recognition.of_file(name) is kind

@@ -15,11 +15,11 @@ import pytest
 from tests.support.checkpoints import DAMAGES, seal, state
 from tests.support.runs import Made, full_run, log_metrics, make_run, renamed
 from tsdia_run.checkpoints import Soundness
-from tsdia_run.report.info import Info, gather
+from tsdia_run.report.formatting import aligned
 from tsdia_run.report.info_json import to_json
 from tsdia_run.report.info_page import page
+from tsdia_run.report.run_info import Info, gather
 from tsdia_run.report.status import look
-from tsdia_run.report.text import aligned
 from tsdia_run.rundir.record import State
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)

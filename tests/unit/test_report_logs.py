@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.runs import make_run
-from tsdia_run.relay.parts import member
+from tsdia_run.relay.log_parts import member
 from tsdia_run.report.logs import seek, stream
 from tsdia_run.report.logs.parts import Parts, Position, text_of
 from tsdia_run.report.logs.reader import Reader

@@ -15,10 +15,10 @@ from tests.support.checkpoints import seal, state
 from tests.support.runs import BEGAN, REASONS, full_run, log_metrics, make_run, renamed
 from tsdia_run.errors import UsageError
 from tsdia_run.report.columns import COLUMNS, DEFAULT, aligned, cells, chosen, sort
+from tsdia_run.report.formatting import DAMAGED, UNKNOWN
 from tsdia_run.report.places import Places
 from tsdia_run.report.rows import Row, in_states, rows, since_then
 from tsdia_run.report.rows_json import to_json
-from tsdia_run.report.text import DAMAGED, UNKNOWN
 from tsdia_run.rundir.record import Digest, State
 
 DIGEST = Digest(step=9, metric="val_loss", best=0.5, best_step=7, checkpoints=3, size_bytes=2048, wandb_id="wb42")

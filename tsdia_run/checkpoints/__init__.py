@@ -6,9 +6,9 @@ Nothing here imports torch, unpickles, or deletes.
 from __future__ import annotations
 
 from tsdia_run.checkpoints.finding import Survey, aside, find, kind_of, survey, unrecognised, written_aside
-from tsdia_run.checkpoints.kinds import Kind
 from tsdia_run.checkpoints.manifest import Manifest
 from tsdia_run.checkpoints.naming import Checkpoint, parse_name, read_name
+from tsdia_run.checkpoints.recognition import Kind
 from tsdia_run.checkpoints.verdict import Choice, Soundness, Verdict, judge, newest_whole, unfinished
 
 __all__ = [

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import patterns as globs
-from tsdia_run.checkpoints import files, kinds, manifest, naming
-from tsdia_run.checkpoints.kinds import Kind
+from tsdia_run.checkpoints import files, manifest, naming, recognition
 from tsdia_run.checkpoints.naming import Checkpoint, read_name
 from tsdia_run.checkpoints.order import Found, in_order
 from tsdia_run.checkpoints.patterns_file import stored_patterns
+from tsdia_run.checkpoints.recognition import Kind
 from tsdia_run.checkpoints.walking import Folder, listing, walk
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.layout import OWN_NAMES
@@ -67,7 +67,7 @@ class _Surveyor:
         is_empty = not (folder.here.files | folder.here.folders | folder.links)
         if self._take_by_pattern(path) or (is_empty and self._is_log(path)):
             return False
-        kind = kinds.of_folder(
+        kind = recognition.of_folder(
             _telling_name(path, folder.real), folder.here, lambda below: listing(f"{folder.real}/{below}")
         )
         if kind is Kind.CHECKPOINT:
@@ -81,7 +81,7 @@ class _Surveyor:
         if self._take_by_pattern(path):
             return
         name = _telling_name(path, real)
-        kind = kinds.of_file(name)
+        kind = recognition.of_file(name)
         if kind is Kind.CHECKPOINT:
             self._take_file(_named(path, real))
         elif kind is Kind.EXPORT:
@@ -122,7 +122,7 @@ class _Surveyor:
     def result(self) -> Survey:
         """Everything that was met, in order."""
         folders = {one.path.parent for one in self.checkpoints}
-        lone = [path for path in self.companions if path.parent not in folders and path.name != kinds.ARGUMENTS]
+        lone = [path for path in self.companions if path.parent not in folders and path.name != recognition.ARGUMENTS]
         return Survey(
             in_order(_told(self.checkpoints, self.named_by)),
             tuple(sorted(self.exports)),
@@ -159,8 +159,8 @@ def kind_of(path: Path) -> Kind | None:
     """What a directory or a file is, wherever it lies; None for neither a checkpoint nor an export."""
     name = _telling_name(path, os.path.realpath(path))
     if path.is_dir():
-        return kinds.of_folder(name, listing(path), lambda below: listing(path / below))
-    return kinds.of_file(name) if path.is_file() else None
+        return recognition.of_folder(name, listing(path), lambda below: listing(path / below))
+    return recognition.of_file(name) if path.is_file() else None
 
 
 def _telling_name(path: Path, real: str) -> str:

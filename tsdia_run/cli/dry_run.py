@@ -4,90 +4,64 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 
 import typer
 
-from tsdia_run.checkpoints import Verdict
-from tsdia_run.claim.occupancy import Contents
-from tsdia_run.launch.changes import Change
-from tsdia_run.launch.plan import Plan
 from tsdia_run.text import shell, shown, visible
+from tsdia_run.workflow.preview import Preview
 
 _SCHEMA = 1
 
 
-def show_plan(
-    plan: Plan,
-    in_the_way: Contents | None,
-    *,
-    as_json: bool,
-    skipped: Sequence[Verdict] = (),
-    changes: Sequence[Change] = (),
-) -> None:
-    """Print the plan to standard output.
-
-    Args:
-        plan: What would be started.
-        in_the_way: What would be moved aside first.
-        as_json: One JSON object instead of text.
-        skipped: Newer checkpoints that can't be used.
-        changes: What changed since the checkpoint was written.
-    """
+def show_preview(preview: Preview, *, as_json: bool) -> None:
+    """Print a preview to standard output: as text, or as one JSON object."""
     if as_json:
-        resumed = {
-            "skipped": [{"checkpoint": str(one.path), "reason": one.reason} for one in skipped],
-            "changes": [
-                {"kind": one.kind.value, "text": one.text, "needs_consent": one.needs_consent} for one in changes
-            ],
-        }
-        typer.echo(json.dumps(_as_json(plan, in_the_way) | resumed, indent=2))
-        return
-    told = [f"skipped        {shown(one.path)}: {one.reason}" for one in skipped]
-    told += [f"changed        {one.kind.value}: {one.text}" for one in changes]
-    typer.echo("\n".join(map(visible, [*told, *_as_text(plan, in_the_way)])))
+        typer.echo(json.dumps(_as_json(preview), indent=2))
+    else:
+        typer.echo("\n".join(map(visible, _as_text(preview))))
 
 
-def _as_json(plan: Plan, in_the_way: Contents | None) -> dict[str, object]:
-    edits = plan.script_config.changes if plan.script_config else ()
+def _as_json(preview: Preview) -> dict[str, object]:
     return {
         "schema": _SCHEMA,
-        "run_dir": str(plan.request.run_dir),
-        "attempt": plan.request.number,
-        "argv": list(plan.command.argv),
-        "cwd": str(plan.request.cwd),
-        "python": plan.interpreter.path,
-        "launcher": plan.command.how,
-        "environment": dict(plan.command.environment),
-        "checkpoint": str(plan.request.checkpoint) if plan.request.checkpoint else None,
-        "config_edits": [{"key": edit.key, "old": edit.old, "new": edit.new} for edit in edits],
-        "moves_aside": in_the_way is not None,
-        "warnings": list(plan.warnings),
-        "settings": json.loads(
-            json.dumps(dataclasses.asdict(plan.request.settings), default=lambda value: value.value)
-        ),
+        "run_dir": str(preview.run_dir),
+        "attempt": preview.number,
+        "argv": list(preview.argv),
+        "cwd": str(preview.cwd),
+        "python": preview.python[0],
+        "launcher": preview.launcher,
+        "environment": dict(preview.environment),
+        "checkpoint": str(preview.checkpoint) if preview.checkpoint else None,
+        "config_edits": [{"key": key, "old": old, "new": new} for key, old, new in preview.config_edits or ()],
+        "moves_aside": preview.moves_aside,
+        "warnings": list(preview.warnings),
+        "settings": json.loads(json.dumps(dataclasses.asdict(preview.settings), default=lambda value: value.value)),
+        "skipped": [{"checkpoint": str(path), "reason": reason} for path, reason in preview.skipped],
+        "changes": [{"kind": kind, "text": text, "needs_consent": needs} for kind, text, needs in preview.changes],
     }
 
 
-def _as_text(plan: Plan, in_the_way: Contents | None) -> list[str]:
-    lines = [f"run directory  {plan.request.run_dir}"]
-    if in_the_way is not None:
-        lines.append(f"moved aside    what is in {shown(plan.request.run_dir)} now")
-    if plan.request.checkpoint:
-        lines.append(f"checkpoint     {plan.request.checkpoint}")
+def _as_text(preview: Preview) -> list[str]:
+    lines = [f"skipped        {shown(path)}: {reason}" for path, reason in preview.skipped]
+    lines += [f"changed        {kind}: {text}" for kind, text, _ in preview.changes]
+    lines.append(f"run directory  {preview.run_dir}")
+    if preview.moves_aside:
+        lines.append(f"moved aside    the current contents of {shown(preview.run_dir)}")
+    if preview.checkpoint:
+        lines.append(f"checkpoint     {preview.checkpoint}")
+    path, origin = preview.python
     lines += [
-        f"interpreter    {plan.interpreter.path} ({plan.interpreter.origin})",
-        f"launcher       {plan.command.how}",
-        f"directory      {plan.request.cwd}",
-        f"command        {shell(plan.command.argv)}",
+        f"interpreter    {path} ({origin})",
+        f"launcher       {preview.launcher}",
+        f"directory      {preview.cwd}",
+        f"command        {shell(preview.argv)}",
         "environment",
-        *(f"  {name}={shell([value])}" for name, value in sorted(plan.command.environment.items())),
+        *(f"  {name}={shell([value])}" for name, value in sorted(preview.environment.items())),
     ]
-    if plan.script_config is not None:
-        changes = plan.script_config.changes
-        lines.append("config for the script" + ("" if changes else ": as it is"))
-        lines += [f"  {change.key}: {_value(change.old)} -> {_value(change.new)}" for change in changes]
-    lines += [f"warning: {warning}" for warning in plan.warnings]
+    if preview.config_edits is not None:
+        lines.append("config for the script" + ("" if preview.config_edits else ": unchanged"))
+        lines += [f"  {key}: {_value(old)} -> {_value(new)}" for key, old, new in preview.config_edits]
+    lines += [f"warning: {warning}" for warning in preview.warnings]
     return [*lines, "nothing was written"]
 
 

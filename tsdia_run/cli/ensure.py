@@ -1,4 +1,4 @@
-"""`tsdia-run ensure`: whatever is missing of a run: all of it, the rest of it, or nothing."""
+"""`tsdia-run ensure`: start, resume or skip a run, as needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tsdia_run.settings import Layer
 
 Config = Annotated[
     str | None,
-    typer.Argument(metavar="CONFIG", help="The config of the run; may be left out for scripts that take none."),
+    typer.Argument(metavar="CONFIG", help="The config of the run; optional for scripts that take none."),
 ]
 
 
@@ -30,37 +30,26 @@ def ensure(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Start the run if it is not there, go on with it if it is unfinished, do nothing if it has completed.
+    """Start, resume or skip a run, as needed.
 
-    Run it again and again, in a shell loop over configs, a requeued job or a restarted container: it finishes only what
-    is missing.
+    It starts a run that does not exist, resumes one that is unfinished, and skips one that has completed. Use it in a
+    shell loop over configs, in a requeued job or in a restarted container.
 
     \b
     tsdia-run ensure config.yml
     for config in sweep/*.yml; do tsdia-run ensure $config; done
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     # Imported here, so that --help starts light.
-    from tsdia_run.cli import start_again, start_new
-    from tsdia_run.cli.wanted import Wanted
-    from tsdia_run.launch.resumption import find_source, refuse_silent_start
-    from tsdia_run.rundir.layout import RunLayout
-    from tsdia_run.rundir.record import State
-    from tsdia_run.text import shown
+    from tsdia_run.cli import starting
+    from tsdia_run.cli.console import Console
+    from tsdia_run.workflow import ensure as workflow
+    from tsdia_run.workflow.request import NewRequest
 
-    wanted = Wanted.read(context, flags)
-    beginning = start_new.describe(wanted, config_file, run_dir, name)
-    layout = RunLayout(beginning.directory)
-    state = start_again.examine(wanted, beginning) if layout.record.is_file() else None
-    if state is None:
-        start_new.start(wanted, beginning, move_aside=False)
-        return
-    if state is State.COMPLETED:
-        if not wanted.is_dry_run:
-            start_again.record_ending(layout)
-        wanted.screen.note(f"{shown(layout.root)} has completed; there is nothing to do")
-        return
-    has_saved = start_again.has_saved(layout, beginning.settings)
-    if not has_saved:
-        refuse_silent_start(layout, wanted.typed, beginning.settings.checkpoints.pattern or None)
-    wish = start_again.Wish(from_scratch=not has_saved, replaces_args=True)
-    start_again.start(wanted, find_source(str(layout.root)), wish, beginning.section)
+    starting.refuse_lone_json(dry_run=dry_run, as_json=as_json)
+    console = Console(quiet, verbose)
+    start = starting.start_request(context, flags, assignments, detach=detach)
+    request = NewRequest(start, config_file, run_dir, name)
+    if dry_run:
+        starting.show(workflow.preview(request), console, as_json=as_json)
+    else:
+        starting.finish(workflow.start(request, console), console)

@@ -11,7 +11,7 @@ from tsdia_run.settings import Layer
 
 Config = Annotated[
     str | None,
-    typer.Argument(metavar="CONFIG", help="The config of the run; may be left out for scripts that take none."),
+    typer.Argument(metavar="CONFIG", help="The config of the run; optional for scripts that take none."),
 ]
 
 
@@ -31,7 +31,7 @@ def new(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Start a run in a directory of its own. What follows `--` goes to the script.
+    """Start a run in its own directory. Arguments after `--` go to the script.
 
     \b
     tsdia-run new config.yml
@@ -39,8 +39,16 @@ def new(
     tsdia-run new --entrypoint train.py --name exp -- --lr 1e-3
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     # Imported here, so that --help starts light.
-    from tsdia_run.cli import start_new
-    from tsdia_run.cli.wanted import Wanted
+    from tsdia_run.cli import starting
+    from tsdia_run.cli.console import Console
+    from tsdia_run.workflow import new as workflow
+    from tsdia_run.workflow.request import NewRequest
 
-    wanted = Wanted.read(context, flags)
-    start_new.start(wanted, start_new.describe(wanted, config_file, run_dir, name), move_aside=move_aside)
+    starting.refuse_lone_json(dry_run=dry_run, as_json=as_json)
+    console = Console(quiet, verbose)
+    start = starting.start_request(context, flags, assignments, detach=detach)
+    request = NewRequest(start, config_file, run_dir, name, move_aside)
+    if dry_run:
+        starting.show(workflow.preview(request), console, as_json=as_json)
+    else:
+        starting.finish(workflow.start(request, console), console)

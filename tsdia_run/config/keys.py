@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tsdia_run.config.document import Document
 
 RUN_DIR_KEYS = ("training.checkpoint.save_dir", "checkpoint.save_dir")
@@ -21,3 +23,23 @@ def restore_keys(document: Document, resume_key: str | None) -> list[str]:
     sections = (resume_key.rpartition(".")[0],) if resume_key else CHECKPOINT_SECTIONS
     names = [f"{section}.{name}" if section else name for section in sections for name in _RESTORE_NAMES]
     return [name for name in names if document.find(name) is not None]
+
+
+def keys_set_at_start(
+    document: Document, run_dir_key: str | None, resume_key: str | None, resume_set: Iterable[str]
+) -> list[str]:
+    """The keys that a start or a resume sets itself.
+
+    Args:
+        document: The config.
+        run_dir_key: The setting ``run_dir_key``.
+        resume_key: The setting ``resume_key``.
+        resume_set: The keys of the setting ``resume_set``.
+    """
+    found = key_in(document, resume_key, RESUME_KEYS)
+    usual = (
+        key_in(document, run_dir_key, RUN_DIR_KEYS),
+        *((found,) if found else RESUME_KEYS),
+        *restore_keys(document, found),
+    )
+    return [key for key in (*usual, *resume_set) if key]

@@ -13,9 +13,9 @@ from tsdia_run.errors import TsdiaRunError
 from tsdia_run.files.fields import read_bounded, read_object
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch.changes import Code, Situation
+from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
-from tsdia_run.launch.references import kept_as
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
 # An environment with a thousand packages takes 50 KiB.

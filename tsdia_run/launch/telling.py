@@ -9,7 +9,7 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors import ConfigError
-from tsdia_run.launch.request import Request
+from tsdia_run.launch.attempt_request import Request
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.suggestions import RESUME_ARGS, Suggestions, resume_args, script_text
 from tsdia_run.text import shown

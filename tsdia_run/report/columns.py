@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tsdia_run.errors import UsageError
+from tsdia_run.report.formatting import number
 from tsdia_run.report.rows import Row
-from tsdia_run.report.text import number
 from tsdia_run.text import age, duration, nearest, size, visible
 
 Value = str | int | float | datetime | None

@@ -13,9 +13,9 @@ from tsdia_run.errors import UsageError
 from tsdia_run.files.fields import read_bounded
 from tsdia_run.report import configs, facts
 from tsdia_run.report.facts import Facts
+from tsdia_run.report.formatting import number
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.status import RunStatus
-from tsdia_run.report.text import number
 from tsdia_run.rundir import metrics
 from tsdia_run.rundir.arguments import by_flag
 from tsdia_run.rundir.headline import best, headline

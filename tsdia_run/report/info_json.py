@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from tsdia_run.report.info import Info
+from tsdia_run.report.run_info import Info
 from tsdia_run.rundir.metrics import as_text
 
 SCHEMA = 1

@@ -7,9 +7,9 @@ from datetime import datetime
 from tsdia_run.claim.liveness import Living
 from tsdia_run.outcome.classify import hint_for
 from tsdia_run.report.facts import Code
-from tsdia_run.report.info import AttemptInfo, CheckpointInfo, Info, MetricInfo
+from tsdia_run.report.formatting import MARKS, Section, aligned, number
+from tsdia_run.report.run_info import AttemptInfo, CheckpointInfo, Info, MetricInfo
 from tsdia_run.report.sparkline import sparklines
-from tsdia_run.report.text import MARKS, Section, aligned, number
 from tsdia_run.rundir.metrics import Point, as_text
 from tsdia_run.rundir.record import LIVE, State
 from tsdia_run.rundir.suggestions import Suggestions

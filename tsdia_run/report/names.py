@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, NotFoundError, TsdiaRunError, UsageError
 from tsdia_run.files.fields import read_object
-from tsdia_run.report.places import Places, is_run, run_dirs
+from tsdia_run.report.places import Places, is_run, places, run_dirs
 from tsdia_run.rundir import record
 from tsdia_run.rundir.suggestions import list_runs
 from tsdia_run.text import count, nearest, shown
@@ -46,6 +46,24 @@ def find_run(word: str, places: Places) -> Path:
     by_id = [] if by_name else [path for path in found if word in _ids(path)]
     by_prefix = [] if by_name or by_id else [path for path in found if os.path.basename(path).startswith(word)]
     return _only(word, by_name or by_id or by_prefix, found, places)
+
+
+def run_path(word: str) -> str:
+    """The path of a run that may have been named; a word that is a path already stays.
+
+    Raises:
+        NotFoundError, UsageError: It names no run, or several.
+    """
+    if os.sep in word or os.path.lexists(os.path.expanduser(word)):
+        return word
+    return str(find_run(word, places()))
+
+
+def checkpoint_names(run_dir: Path) -> list[str]:
+    """The checkpoints of a run, as paths in it."""
+    from tsdia_run.checkpoints import find  # `list` needs no checkpoint
+
+    return [os.path.relpath(one.path, run_dir) for one in find(run_dir)]
 
 
 def _enclosing(path: Path) -> Path | None:

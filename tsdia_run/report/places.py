@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tsdia_run.errors import NotFoundError
+from tsdia_run.rundir import catalog
+from tsdia_run.rundir.suggestions import list_runs
 
 # runs/exp, runs/project/exp and runs/project/group/exp are found.
 _DEPTH = 2
@@ -22,6 +26,28 @@ class Places:
 
     roots: tuple[Path, ...]
     listed: tuple[Path, ...] = ()
+
+
+def places(named: Sequence[str] | None = None) -> Places:
+    """The roots that were named, and nothing else; else those of the settings, and the user's own list.
+
+    Raises:
+        NotFoundError: A root that was named is not there.
+        ConfigError: The project file can't be used.
+    """
+    cwd = Path.cwd()
+    if named:
+        roots = tuple(cwd / os.path.expanduser(root) for root in named)
+        for root in roots:
+            if not os.path.isdir(root):
+                raise NotFoundError(f"there is no folder {root}", hint=f"All runs: {list_runs()}")
+        return Places(roots)
+    # Not for those who name the roots: `list` over thousands of runs starts in half of the time.
+    from tsdia_run.settings import resolve
+    from tsdia_run.settings.from_files import project_layer
+
+    settings = resolve([project_layer(cwd)])
+    return Places(tuple(cwd / os.path.expanduser(root) for root in settings.roots), catalog.listed(os.environ))
 
 
 def run_dirs(places: Places, is_known: Callable[[str], bool] | None = None) -> Iterator[str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tsdia_run.errors import UsageError
+from tsdia_run.report.formatting import DAMAGED, UNKNOWN
 from tsdia_run.report.places import Places, is_run, run_dirs
-from tsdia_run.report.text import DAMAGED, UNKNOWN
 from tsdia_run.rundir.record import LIVE, SCHEMA, Digest, State
 from tsdia_run.text import nearest, visible
 

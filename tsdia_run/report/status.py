@@ -8,7 +8,7 @@ from pathlib import Path
 from tsdia_run.claim.liveness import Living, living
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.outcome.exit_records import settled
-from tsdia_run.report.text import DAMAGED, UNKNOWN
+from tsdia_run.report.formatting import DAMAGED, UNKNOWN
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Run, State
@@ -46,6 +46,16 @@ class RunStatus:
     def word(self) -> str:
         """The state in a word, or why nobody knows it."""
         return self.state.value if self.state else DAMAGED if self.trouble else UNKNOWN
+
+    @property
+    def is_living(self) -> bool:
+        """Whether any process of it lives."""
+        return self.living is not Living.NOTHING
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its state is one of a run that has not ended."""
+        return self.state in LIVE
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:

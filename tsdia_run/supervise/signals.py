@@ -39,9 +39,3 @@ class SignalPipe:
 
 def _noticed(number: int, frame: FrameType | None) -> None:
     """The number is in the pipe already."""
-
-
-def die_of(number: int) -> None:
-    """End this process by a signal's default action, so that a shell loop around it stops too."""
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)

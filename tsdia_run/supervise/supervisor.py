@@ -24,7 +24,7 @@ from tsdia_run.supervise.hang import HangWatch
 from tsdia_run.supervise.hashing import Hashing
 from tsdia_run.supervise.job import Ended, Job
 from tsdia_run.supervise.keeper import RecordKeeper
-from tsdia_run.supervise.metrics import MetricsFollower
+from tsdia_run.supervise.metrics_follower import MetricsFollower
 from tsdia_run.supervise.output import Event, Output
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.reads import ReadWatch

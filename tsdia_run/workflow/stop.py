@@ -1,4 +1,4 @@
-"""What `stop` does: leaves the request, and stays until the run has ended."""
+"""Stopping a run from outside: leave the request, and stay until the run has ended."""
 
 from __future__ import annotations
 
@@ -9,38 +9,43 @@ from signal import SIGTERM
 
 from tsdia_run.claim import guard, owner
 from tsdia_run.claim.liveness import Living, living
-from tsdia_run.cli.screen import Screen
 from tsdia_run.errors import NotFoundError, RunAliveError, TsdiaRunError
 from tsdia_run.launch.prepare import read_attempt
-from tsdia_run.launch.resumption import Source
+from tsdia_run.launch.resumption import find_source
 from tsdia_run.outcome import stop_request
 from tsdia_run.outcome.classify import Stop
 from tsdia_run.outcome.exit_records import settle, settled
 from tsdia_run.outcome.stop_request import StopRequest
+from tsdia_run.report.names import run_path
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run
 from tsdia_run.settings import resolve
 from tsdia_run.supervise.process import end_orphans
 from tsdia_run.text import age, shown
+from tsdia_run.workflow.reporter import Reporter
 
 _LOOK_S = 0.2
 # A supervisor beats every five seconds.
 _SILENT_S = 30.0
 
 
-def carry_out(source: Source, screen: Screen, *, is_now: bool) -> None:
-    """Ask, wait, and tell the ending.
+def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
+    """Ask a run to stop, wait until it has, and tell its ending.
 
     Args:
-        source: The run.
-        screen: How much is said.
-        is_now: Whether it gets no time to end by itself.
+        target: The run, by path or name.
+        reporter: Told what happens.
+        is_now: Whether the training is killed, and gets no time to save.
+
+    Returns:
+        The record of the run, which has ended.
 
     Raises:
         NotFoundError: A training without tsdia-run made the directory.
         RunAliveError: It can't be ended from here.
     """
+    source = find_source(run_path(target))
     layout, run = source.layout, source.run
     if run is None:
         raise NotFoundError(
@@ -50,13 +55,14 @@ def carry_out(source: Source, screen: Screen, *, is_now: bool) -> None:
     alive = living(layout)
     if alive is Living.NOTHING:
         run = settled(run, layout, layout.last_seen())
-        screen.note(f"{shown(layout.root)} does not run: {_ending(run)}")
-        return
+        reporter.note(f"{shown(layout.root)} does not run: {_ending(run)}")
+        return run
     host = socket.gethostname()
     request = StopRequest(Stop(SIGTERM, f"asked to stop by `tsdia-run stop` on {host}"), is_now)
     stop_request.write(layout.attempt(run.last.number).stop, request)
-    run = _wait(layout, run, request, screen) if alive is Living.SUPERVISED else _end(layout, run, screen, is_now)
-    screen.note(f"{shown(layout.root)}: {_ending(run)}")
+    run = _wait(layout, run, request, reporter) if alive is Living.SUPERVISED else _end(layout, run, reporter, is_now)
+    reporter.note(f"{shown(layout.root)}: {_ending(run)}")
+    return run
 
 
 def _ending(run: Run) -> str:
@@ -64,10 +70,10 @@ def _ending(run: Run) -> str:
     return f"{run.state.value}: {outcome.reason}" if outcome else run.state.value
 
 
-def _wait(layout: RunLayout, run: Run, request: StopRequest, screen: Screen) -> Run:
+def _wait(layout: RunLayout, run: Run, request: StopRequest, reporter: Reporter) -> Run:
     """Until its supervisor has recorded the end, or is gone."""
     asked = owner.last(layout) or "its supervisor"
-    screen.note(f"asked {asked}; waiting for the end of the training (Ctrl-C ends the waiting only)")
+    reporter.note(f"asked {asked}; waiting for the end of the training (Ctrl-C ends the waiting only)")
     was_told = False
     while True:
         now = record.read(layout.record)
@@ -82,13 +88,13 @@ def _wait(layout: RunLayout, run: Run, request: StopRequest, screen: Screen) -> 
             return settled(record.read(layout.record), layout, seen)
         if not was_told and silent is not None and silent.total_seconds() > _SILENT_S:
             was_told = True
-            screen.warn(f"no sign of life for {age(silent)}; it ends when its supervisor sees the request")
+            reporter.warn(f"no sign of life for {age(silent)}; it ends when its supervisor sees the request")
         time.sleep(_LOOK_S)
 
 
-def _end(layout: RunLayout, run: Run, screen: Screen, is_now: bool) -> Run:
+def _end(layout: RunLayout, run: Run, reporter: Reporter, is_now: bool) -> Run:
     """Do what its supervisor would have done, had it not been killed."""
-    screen.note("its supervisor is gone; ending the training itself")
+    reporter.note("its supervisor is gone; ending the training itself")
     try:
         grace_s = resolve([read_attempt(layout.attempt(run.last.number)).settings]).stop_grace_s
     except TsdiaRunError:

@@ -1,75 +1,80 @@
-"""An attempt, and those that follow it by themselves after a failure."""
+"""An attempt, and those that follow it automatically after a failure."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints import rewinding
-from tsdia_run.claim.guard import Claim
-from tsdia_run.cli.attempt import carry_out
-from tsdia_run.cli.detaching import stay
-from tsdia_run.cli.screen import Screen
 from tsdia_run.errors import DamagedRunError, TsdiaRunError, UnrecognisedCheckpointsError
 from tsdia_run.launch import plan as plans
 from tsdia_run.launch import resumption
 from tsdia_run.launch.plan import Plan
-from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.resumption import Source
+from tsdia_run.outcome.classify import exit_status
 from tsdia_run.rundir.record import Attempt, Run
-from tsdia_run.supervise.job import Ended
+from tsdia_run.supervise import job
 from tsdia_run.supervise.policy import End, Restart, Tried, decide
 from tsdia_run.text import duration, shown
+from tsdia_run.workflow.attempt import Prepared, carry_out
+from tsdia_run.workflow.detach import leave_terminal, stay
+from tsdia_run.workflow.reporter import Reporter
+from tsdia_run.workflow.results import Ended, Result
 
 
-def carry_through(
-    plan: Plan,
-    claim: Claim,
-    run: Run,
-    screen: Screen,
-    provenance: Provenance | None = None,
-    superseded: tuple[str, ...] = (),
-    on_started: Callable[[], None] = stay,
-) -> Ended:
-    """Carry an attempt out; while it fails and the settings allow it, go on from the newest whole checkpoint.
+def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) -> Result:
+    """Carry an attempt out; while it fails and the settings allow it, resume from the newest whole checkpoint.
 
     Args:
-        plan: The first attempt.
-        claim: The right to the run directory.
-        run: The record so far, without the new attempt.
-        screen: Where to say what happens.
-        provenance: Where the attempt comes from, if that is known already.
-        superseded: The checkpoints that the attempt goes back behind.
-        on_started: Called once the training runs.
+        prepared: The first attempt.
+        reporter: Told what happens.
+        is_detached: Whether the run goes on in a process of its own.
 
     Returns:
-        The ending of the last one.
+        The ending of the last attempt; what became of the other process, where there is one.
     """
-    restarts = plan.request.settings.restarts
-    ended = carry_out(plan, claim, run, screen, provenance, superseded, on_started)
+    on_started = leave_terminal(prepared.claim, reporter) if is_detached else stay
+    if not callable(on_started):
+        return on_started
+    ended = _until_decided(prepared, reporter, on_started)
+    outcome = ended.run.last.outcome
+    is_asked = ended.stop is not None and not ended.stop.is_hang
+    return Ended(
+        run_dir=prepared.plan.request.run_dir,
+        run=ended.run,
+        exit_code=exit_status(outcome) if outcome else os.EX_SOFTWARE,
+        stopped_by=ended.stop.signal if ended.stop and is_asked else None,
+    )
+
+
+def _until_decided(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> job.Ended:
+    restarts = prepared.plan.request.settings.restarts
+    ended = carry_out(prepared, reporter, on_started)
     if restarts.max == 0:
         return ended
-    tried = [_tried(plan, ended)]
+    plan, tried = prepared.plan, [_tried(prepared.plan, ended)]
     while isinstance(decision := decide(tried, restarts.max, restarts.backoff_s), Restart):
         try:
             plan = _again(plan, ended.run)
         except UnrecognisedCheckpointsError:
             raise
         except TsdiaRunError as error:
-            screen.warn(f"no restart: {error.message}")
+            reporter.warn(f"no restart: {error.message}")
             return ended
-        _announce(screen, plan, decision)
+        _announce(reporter, plan, decision)
         superseded = rewinding.beyond(plan.layout, plan.request.checkpoint)
-        ended = carry_out(plan, claim, ended.run, screen, superseded=superseded, delay_s=decision.delay_s)
+        again = Prepared(plan, prepared.claim, ended.run, superseded=superseded, delay_s=decision.delay_s)
+        ended = carry_out(again, reporter, stay)
         tried.append(_tried(plan, ended))
     if isinstance(decision, End) and decision.reason:
-        screen.warn(f"no restart: {decision.reason}")
+        reporter.warn(f"no restart: {decision.reason}")
     return ended
 
 
-def _tried(plan: Plan, ended: Ended) -> Tried:
+def _tried(plan: Plan, ended: job.Ended) -> Tried:
     last, words = ended.run.last, ended.words
     assert last.outcome is not None  # it has ended
     own = [one for one in checkpoints.find(plan.request.run_dir) if _is_of(one.path, last)]
@@ -99,11 +104,11 @@ def _beginning(run_dir: Path) -> str:
     return "the beginning" if checkpoints.find(run_dir) else "the beginning: nothing was saved"
 
 
-def _announce(screen: Screen, plan: Plan, decision: Restart) -> None:
+def _announce(reporter: Reporter, plan: Plan, decision: Restart) -> None:
     most = plan.request.settings.restarts.max
     which = f"restart {decision.number} of {most}" if decision.number else "restart, since it had got on"
     start = plan.request.checkpoint
     where = shown(start) if start else _beginning(plan.request.run_dir)
-    screen.note(f"{which} in {duration(decision.delay_s)}, from {where}")
+    reporter.note(f"{which} in {duration(decision.delay_s)}, from {where}")
     for note in plan.notes:
-        screen.note(note)
+        reporter.note(note)

@@ -1,0 +1,114 @@
+"""The one way in which tsdia-run itself speaks: standard error, since standard output belongs to the training."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tsdia_run.text import shell, shown, visible, visible_lines
+
+if TYPE_CHECKING:
+    from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart
+
+_MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "stopped": ("■", "yellow")}
+
+
+def say(text: str, *, prefix: str = "tsdia-run: ") -> None:
+    """Write a line to standard error, without control characters; a terminal that is gone is no error."""
+    with suppress(OSError, ValueError):
+        print(f"{prefix}{visible_lines(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints
+
+
+def die_of(number: int) -> None:
+    """End this process by a signal's default action, so that a shell loop around it stops too."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+@dataclass(frozen=True)
+class Console:
+    """Tells the user of a terminal, or of a file in its place, what happens around a training.
+
+    Attributes:
+        is_quiet: Nothing but errors.
+        is_verbose: Also what was decided.
+    """
+
+    is_quiet: bool
+    is_verbose: bool = False
+
+    def opening(self, start: AttemptStart) -> None:
+        """Before the training starts: what, where, under which interpreter."""
+        if self.is_quiet:
+            return
+        attempt = start.attempt
+        begin = attempt.checkpoint or "the beginning"
+        kind = "new run" if attempt.number == 0 else f"attempt {attempt.number}, from {begin}"
+        say(f"{shown(start.run_dir)}: {kind}")
+        path, origin = start.python
+        say(f"python {path} ({origin}); {start.launcher}")
+        say(f"log {shown(start.run_dir / attempt.log)}")
+        if self.is_verbose:
+            say(f"command {shell(start.argv)}")
+            for name, value in sorted(start.environment.items()):
+                say(f"environment {name}={value}")
+
+    def warn(self, *texts: str) -> None:
+        """What the user should know."""
+        if not self.is_quiet:
+            for text in texts:
+                say(f"warning: {text}")
+
+    def note(self, text: str) -> None:
+        """What was done."""
+        if not self.is_quiet:
+            say(text)
+
+    def closing(self, end: AttemptEnd) -> None:
+        """The closing card."""
+        self.warn(*end.warnings)
+        if self.is_quiet:
+            return
+        from tsdia_run.report.card import card
+
+        lines = card(end.run_dir, end.run, end.error, end.wandb_dir)
+        state = end.run.state.value
+        mark, colour = _MARKS.get(state, ("?", "yellow"))
+        title = visible(f"{mark} {end.run.name}: {state}")
+        if sys.stderr.isatty():
+            _show_card(title, colour, lines)
+        else:
+            say(title)
+            for name, text in lines:
+                say(f"  {name:<12}{text}", prefix="")
+
+    def keep_own_stream(self) -> None:
+        """Speak through a descriptor that no child inherits."""
+        sys.stderr = os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace")
+
+    def release(self) -> None:
+        """Let the terminal go."""
+        sys.stderr.close()
+        sys.stderr = sys.__stderr__
+
+
+def _show_card(title: str, colour: str, lines: list[tuple[str, str]]) -> None:
+    # Imported late: the training should not wait for it.
+    from rich.console import Console as RichConsole
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, text in lines:
+        table.add_row(name, Text(text))
+    with suppress(OSError, ValueError):
+        RichConsole(stderr=True).print(
+            Panel(table, title=Text(title), title_align="left", border_style=colour, expand=False)
+        )

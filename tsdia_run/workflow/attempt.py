@@ -1,0 +1,183 @@
+"""From a plan and a claimed directory to the end of one attempt: what every start has in common."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tsdia_run.claim.guard import Claim
+from tsdia_run.config.source import MAX_CONFIG_BYTES
+from tsdia_run.files.atomic import write_bytes
+from tsdia_run.files.fields import read_bounded
+from tsdia_run.files.redaction import Redactor
+from tsdia_run.launch import prepare, resumption
+from tsdia_run.launch.command import entrypoint_name
+from tsdia_run.launch.plan import Plan
+from tsdia_run.launch.prepare import Provenance
+from tsdia_run.launch.run_variables import run_variables, users_environment
+from tsdia_run.rundir import record
+from tsdia_run.rundir.record import Attempt, Run, State
+from tsdia_run.settings import HangSettings
+from tsdia_run.supervise.hang import Patience
+from tsdia_run.supervise.job import Ended, Job
+from tsdia_run.supervise.supervisor import Supervisor
+from tsdia_run.text import shell, visible
+from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart, Reporter
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An attempt that only waits for its start.
+
+    Attributes:
+        plan: What to start.
+        claim: The right to the run directory.
+        run: The record so far, without the new attempt.
+        provenance: Where the attempt comes from; None to find it out beside the training.
+        superseded: The checkpoints that the attempt goes back behind.
+        delay_s: How long to wait before the start.
+    """
+
+    plan: Plan
+    claim: Claim
+    run: Run
+    provenance: Provenance | None = None
+    superseded: tuple[str, ...] = ()
+    delay_s: float = 0.0
+
+
+def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> Ended:
+    """Record the attempt, start it, and stay until it has ended.
+
+    Args:
+        prepared: The attempt.
+        reporter: Told what happens.
+        on_started: Called once the training runs.
+    """
+    plan, request = prepared.plan, prepared.plan.request
+    attempt = _attempt(plan, prepared.superseded)
+    run = replace(prepared.run.with_attempt(attempt), entrypoint=entrypoint_name(request.settings))
+    ours = run_variables(plan, run)
+    redactor = Redactor.from_environment({**request.environ, **ours})
+    original = _write(plan, run, ours, redactor)
+    reporter.opening(_start_of(plan, attempt))
+    _warn(prepared, reporter)
+    ended = Supervisor(_job(prepared, run, ours, redactor, on_started, original)).supervise()
+    reporter.closing(
+        AttemptEnd(
+            run_dir=request.run_dir,
+            run=ended.run,
+            error=ended.words.error,
+            wandb_dir={**request.environ, **request.settings.env}.get("WANDB_DIR"),
+            warnings=ended.warnings,
+        )
+    )
+    return ended
+
+
+def _write(plan: Plan, run: Run, ours: dict[str, str], redactor: Redactor) -> bytes | None:
+    """Write down what is going to start; returns the user's config as it is in the run."""
+    request = plan.request
+    if request.number == 0 and request.document is not None:
+        write_bytes(plan.layout.config_named(request.document.name), request.document.data)
+    prepare.write_attempt(plan, redactor, ours)
+    original = _original(plan.layout.config)
+    # Last, so that whatever dies before leaves no attempt that a resume could not read.
+    record.write(plan.layout.record, run)
+    return original
+
+
+def _original(path: Path) -> bytes | None:
+    """The user's config as it is in the run; None where there is none, or something else in its place."""
+    try:
+        return read_bounded(path, MAX_CONFIG_BYTES)
+    except (OSError, ValueError):
+        return None
+
+
+def _start_of(plan: Plan, attempt: Attempt) -> AttemptStart:
+    return AttemptStart(
+        run_dir=plan.request.run_dir,
+        attempt=attempt,
+        python=(plan.interpreter.path, plan.interpreter.origin),
+        launcher=plan.command.how,
+        argv=plan.command.argv,
+        environment=plan.command.environment,
+    )
+
+
+def _warn(prepared: Prepared, reporter: Reporter) -> None:
+    request = prepared.plan.request
+    dropped = resumption.dropped_by_wandb(prepared.plan.layout, request.checkpoint) if request.number else None
+    if dropped:
+        reporter.warn(dropped)
+    if prepared.provenance:
+        reporter.warn(*prepared.provenance.warnings())
+
+
+def _job(
+    prepared: Prepared,
+    run: Run,
+    ours: dict[str, str],
+    redactor: Redactor,
+    on_started: Callable[[], None],
+    original: bytes | None,
+) -> Job:
+    plan, request = prepared.plan, prepared.plan.request
+
+    def beside() -> list[str]:
+        on_started()
+        found = prepared.provenance or prepare.capture_provenance(plan, redactor)
+        prepare.write_provenance(plan.layout.attempt(request.number), found)
+        return [] if prepared.provenance else found.warnings()
+
+    return Job(
+        claim=prepared.claim,
+        run=run,
+        argv=plan.command.argv,
+        cwd=request.cwd,
+        environment={**users_environment(plan), **ours},
+        is_delegated=plan.command.is_delegated,
+        grace_s=request.settings.stop_grace_s,
+        shown_command=shell(redactor.argv(plan.command.argv)),
+        logs=request.settings.logs,
+        use_terminal=request.settings.pty,
+        beside=beside,
+        hash_checkpoints=request.settings.checkpoints.hash,
+        original_config=original,
+        delay_s=prepared.delay_s,
+        time_limit_s=request.settings.time_limit,
+        patience=_patience(request.settings.hang),
+    )
+
+
+def _patience(hang: HangSettings) -> Patience | None:
+    if hang.timeout is None:
+        return None
+    longer_s = 3 * hang.timeout
+    return Patience(hang.timeout, hang.start_timeout or longer_s, hang.save_timeout or longer_s)
+
+
+def _attempt(plan: Plan, superseded: tuple[str, ...]) -> Attempt:
+    request = plan.request
+    log = plan.layout.log(request.number, datetime.now())
+    return Attempt(
+        number=request.number,
+        state=State.PREPARING,
+        started_at=datetime.now(timezone.utc),
+        log=os.path.relpath(log, request.run_dir),
+        host=visible(socket.gethostname()),
+        checkpoint=_from_run(plan),
+        superseded=superseded,
+    )
+
+
+def _from_run(plan: Plan) -> str | None:
+    checkpoint, run_dir = plan.request.checkpoint, plan.request.run_dir
+    if checkpoint is None:
+        return None
+    return os.path.relpath(checkpoint, run_dir) if run_dir in checkpoint.parents else str(checkpoint)

@@ -1,0 +1,134 @@
+"""Whatever is missing of a run: all of it, the rest of it, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from tsdia_run import checkpoints
+from tsdia_run.claim import guard, occupancy
+from tsdia_run.errors import RunDirectoryError, TsdiaRunError
+from tsdia_run.launch import changes, snapshot
+from tsdia_run.launch.changes import Change
+from tsdia_run.launch.plan import Plan
+from tsdia_run.launch.resumption import find_source, refuse_silent_start
+from tsdia_run.outcome.exit_records import settle, settled
+from tsdia_run.rundir import record
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.record import LIVE, State
+from tsdia_run.rundir.suggestions import MOVE_ASIDE, NAME, Typed, free_name
+from tsdia_run.settings import Settings
+from tsdia_run.text import shown
+from tsdia_run.workflow import new
+from tsdia_run.workflow.new import Beginning
+from tsdia_run.workflow.preview import Preview
+from tsdia_run.workflow.reporter import Reporter
+from tsdia_run.workflow.request import NewRequest, ResumeRequest
+from tsdia_run.workflow.results import AlreadyCompleted, Result
+from tsdia_run.workflow.resume import Found, expected_changes, preview_found, resume
+
+
+def start(request: NewRequest, reporter: Reporter) -> Result:
+    """Start the run if it is not there, resume it if it is unfinished, do nothing if it has completed.
+
+    Raises:
+        TsdiaRunError: It can't be started; nothing was changed.
+    """
+    missing = _missing(request)
+    if isinstance(missing, AlreadyCompleted):
+        _record_ending(RunLayout(missing.run_dir))
+        return missing
+    return new.begin(missing, reporter) if isinstance(missing, Beginning) else resume(missing, reporter)
+
+
+def preview(request: NewRequest) -> Preview | AlreadyCompleted:
+    """What ``start`` would start. Nothing is changed.
+
+    Raises:
+        TsdiaRunError: It can't be started.
+    """
+    missing = _missing(request)
+    if isinstance(missing, AlreadyCompleted):
+        return missing
+    return new.preview_beginning(missing) if isinstance(missing, Beginning) else preview_found(missing)
+
+
+def _missing(request: NewRequest) -> Beginning | Found | AlreadyCompleted:
+    """What is to be started, resumed, or is there already."""
+    beginning = new.describe(request)
+    layout = RunLayout(beginning.directory)
+    state = _examine(beginning) if layout.record.is_file() else None
+    if state is None:
+        return beginning
+    if state is State.COMPLETED:
+        return AlreadyCompleted(layout.root)
+    has_saved = _has_saved(layout, beginning.settings)
+    if not has_saved:
+        refuse_silent_start(layout, request.start.typed, beginning.settings.checkpoints.pattern or None)
+    asked = ResumeRequest(request.start, str(layout.root), from_scratch=not has_saved)
+    return Found(asked, find_source(asked.target), None, beginning.section, replaces_args=True)
+
+
+def _examine(beginning: Beginning) -> State | None:
+    """Where a run stands that somebody wants to be there, made of this config.
+
+    Returns:
+        The state of the run; None where it never began and its config has changed: it is to be started anew.
+
+    Raises:
+        RunAliveError: It lives.
+        DamagedRunError: Its record can't be read.
+        RunDirectoryError: It was made of another config.
+    """
+    layout = RunLayout(beginning.directory)
+    guard.refuse_living(layout.root)
+    run = settled(record.read(layout.record), layout, layout.last_seen())
+    changed = _config_changes(new.plan_first(beginning), layout)
+    if changed and occupancy.never_began(layout.root):
+        return None
+    if changed:
+        raise _of_another_config(beginning.request.start.typed, beginning, run.state, changed)
+    return run.state
+
+
+def _config_changes(planned: Plan, layout: RunLayout) -> tuple[Change, ...]:
+    document = planned.request.document
+    if planned.script_config is None or document is None:
+        return ()
+    return changes.compare(
+        snapshot.recorded_config(layout),
+        snapshot.config_only(planned.script_config.document),
+        expected=expected_changes(planned),
+        is_sharded=False,
+    )
+
+
+def _of_another_config(
+    typed: Typed, beginning: Beginning, state: State, changed: Sequence[Change]
+) -> RunDirectoryError:
+    layout, document = RunLayout(beginning.directory), beginning.document
+    told = "".join(f"\n  {change.text}" for change in changed)
+    if _has_saved(layout, beginning.settings) and document is not None:
+        resumed = typed.as_resume(layout.root).having("--config", document.source)
+        resumed = resumed.having("--again") if state is State.COMPLETED else resumed
+        instead = f"Go on with the change: {resumed.text()}"
+    else:
+        instead = f"Move it aside first:   {typed.as_new().having(MOVE_ASIDE).text()}"
+    beside = typed.having(NAME, free_name(layout.root)).text()
+    return RunDirectoryError(
+        f"{shown(layout.root)} was made of another config:{told}", hint=f"{instead}\nStart beside it:       {beside}"
+    )
+
+
+def _has_saved(layout: RunLayout, settings: Settings) -> bool:
+    """Whether the run has any checkpoint, complete or not."""
+    return bool(checkpoints.find(layout.root, settings.checkpoints.pattern or None))
+
+
+def _record_ending(layout: RunLayout) -> None:
+    """Write down the ending of a run that does not live, if its supervisor was killed before it could."""
+    with suppress(OSError, TsdiaRunError):  # the run has ended whether that can be written down or not
+        if record.read(layout.record).state in LIVE:
+            last_seen = layout.last_seen()
+            with guard.claim_existing(layout.root):
+                settle(record.read(layout.record), layout, last_seen)

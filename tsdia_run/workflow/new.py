@@ -1,0 +1,157 @@
+"""A new run in a directory of its own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tsdia_run import config
+from tsdia_run.claim import acquire
+from tsdia_run.config import Document, keys
+from tsdia_run.errors import UsageError
+from tsdia_run.launch import place, plan
+from tsdia_run.launch.attempt_request import Request
+from tsdia_run.launch.checks import check
+from tsdia_run.launch.plan import Plan
+from tsdia_run.rundir import catalog
+from tsdia_run.rundir.record import Run
+from tsdia_run.settings import Layer, Settings, resolve
+from tsdia_run.settings.from_files import project_layer, section_layer
+from tsdia_run.text import shown
+from tsdia_run.workflow.attempt import Prepared
+from tsdia_run.workflow.preview import Preview, preview_of
+from tsdia_run.workflow.reporter import Reporter
+from tsdia_run.workflow.request import NewRequest
+from tsdia_run.workflow.restarts import carry_through
+from tsdia_run.workflow.results import Result
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A run as it is asked for, with its config read.
+
+    Attributes:
+        request: What is asked for.
+        document: The config; None for a script that takes none.
+        section: What the config's own section and the project file say.
+        settings: Every setting.
+        directory: The run directory.
+    """
+
+    request: NewRequest
+    document: Document | None
+    section: tuple[Layer, ...]
+    settings: Settings
+    directory: Path
+
+
+def start(request: NewRequest, reporter: Reporter) -> Result:
+    """Claim the directory, launch, and stay until the training has ended.
+
+    Raises:
+        TsdiaRunError: It can't be started; nothing was changed.
+    """
+    return begin(describe(request), reporter)
+
+
+def preview(request: NewRequest) -> Preview:
+    """What ``start`` would start. Nothing is changed.
+
+    Raises:
+        TsdiaRunError: It can't be started.
+    """
+    return preview_beginning(describe(request))
+
+
+def describe(request: NewRequest) -> Beginning:
+    """Read the config, and find out where the run goes.
+
+    Raises:
+        TsdiaRunError: The config or a setting can't be used, or nothing says where the run goes.
+    """
+    common = request.start
+    document = None if request.config_file is None else config.read(Path(request.config_file))
+    if document is None and common.overrides:
+        raise UsageError("--set needs a CONFIG to set values in", hint="Pass the values to the script after `--`.")
+    section = (section_layer(document), project_layer(common.cwd))
+    settings = resolve([common.settings, *section])
+    key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
+    wanted = place.Wish(request.run_dir, request.name, common.cwd, common.environ)
+    return Beginning(request, document, section, settings, place.run_directory(wanted, document, key))
+
+
+def plan_first(beginning: Beginning) -> Plan:
+    """What the first attempt would be.
+
+    Raises:
+        TsdiaRunError: It can't be started.
+    """
+    common = beginning.request.start
+    return plan.make(
+        Request(
+            document=beginning.document,
+            settings=beginning.settings,
+            run_dir=beginning.directory,
+            number=0,
+            cwd=common.cwd,
+            environ=common.environ,
+            overrides=common.overrides,
+            extra_args=common.extra_args,
+            typed=common.typed,
+        )
+    )
+
+
+def preview_beginning(beginning: Beginning) -> Preview:
+    """What ``begin`` would start.
+
+    Raises:
+        TsdiaRunError: It can't be started.
+    """
+    planned = _checked(beginning)
+    return preview_of(planned, moves_aside=acquire.examine(_way_in(beginning)) is not None)
+
+
+def begin(beginning: Beginning, reporter: Reporter) -> Result:
+    """Start a run that ``describe`` has read.
+
+    Raises:
+        TsdiaRunError: It can't be started; nothing was changed.
+    """
+    planned, directory = _checked(beginning), beginning.directory
+    reporter.warn(*planned.warnings)
+    claim, moved = acquire.enter(_way_in(beginning))
+    if moved:
+        reporter.note(f"moved what was in {shown(directory)} to {shown(moved)}")
+    common = beginning.request.start
+    catalog.note(directory, common.environ)
+    reporter.warn(*claim.warnings)
+    with claim:
+        return carry_through(Prepared(planned, claim, _fresh(planned)), reporter, is_detached=common.is_detached)
+
+
+def _checked(beginning: Beginning) -> Plan:
+    planned = plan_first(beginning)
+    check(planned)
+    return planned
+
+
+def _way_in(beginning: Beginning) -> acquire.Entry:
+    return acquire.Entry(beginning.directory, beginning.request.move_aside, beginning.request.start.typed)
+
+
+def _fresh(planned: Plan) -> Run:
+    """The record of a run that has no attempt yet."""
+    request, run_id = planned.request, os.urandom(6).hex()
+    name, source = request.run_dir.name, request.document.source if request.document else None
+    return Run(
+        run_id=run_id,
+        name=name,
+        created_at=datetime.now(timezone.utc),
+        source_config=os.path.abspath(source) if source else None,
+        started_from=planned.started_from,
+        wandb_id=request.environ.get("WANDB_RUN_ID", run_id),
+        wandb_name=request.environ.get("WANDB_NAME", name),
+    )

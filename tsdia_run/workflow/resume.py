@@ -1,0 +1,258 @@
+"""A new attempt of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdia_run import config
+from tsdia_run.checkpoints import Choice, ranks, rewinding
+from tsdia_run.claim import guard
+from tsdia_run.config import Document, keys
+from tsdia_run.errors import RunDirectoryError, UsageError
+from tsdia_run.files.redaction import Redactor
+from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
+from tsdia_run.launch.attempt_request import Request
+from tsdia_run.launch.changes import Change, Kind
+from tsdia_run.launch.plan import Plan
+from tsdia_run.launch.prepare import Provenance
+from tsdia_run.launch.resumption import Source
+from tsdia_run.report.names import run_path
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.record import LIVE, Run, State
+from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.settings import Layer, Settings, resolve
+from tsdia_run.settings.from_files import section_layer
+from tsdia_run.text import nearest, shown
+from tsdia_run.workflow.attempt import Prepared
+from tsdia_run.workflow.last_attempt import LastAttempt, claimed_run, last_attempt, without_resume
+from tsdia_run.workflow.preview import Preview, preview_of
+from tsdia_run.workflow.reporter import Reporter
+from tsdia_run.workflow.request import ResumeRequest
+from tsdia_run.workflow.restarts import carry_through
+from tsdia_run.workflow.results import Result
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run that is to be resumed.
+
+    Attributes:
+        request: What is asked for.
+        source: The run.
+        config: Another config than the last attempt's.
+        section: Settings of a config that the user named now; they win over those of the last attempt.
+        replaces_args: Whether the script's arguments that are given now replace the recorded ones.
+    """
+
+    request: ResumeRequest
+    source: Source
+    config: Document | None
+    section: tuple[Layer, ...]
+    replaces_args: bool = False
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """An attempt that could be started.
+
+    Attributes:
+        plan: The attempt.
+        last: What the run was until now.
+        choice: The checkpoint.
+        provenance: Where the attempt comes from.
+        changes: What changed since the checkpoint was written.
+    """
+
+    plan: Plan
+    last: LastAttempt
+    choice: Choice
+    provenance: Provenance
+    changes: tuple[Change, ...]
+
+
+def allowed(words: Sequence[str]) -> frozenset[Kind]:
+    """The changes that words name.
+
+    Raises:
+        UsageError: A word names none.
+    """
+    known = {kind.value: kind for kind in Kind}
+    unknown = next((word for word in words if word not in known), None)
+    if unknown is not None:
+        near = nearest(unknown, known)
+        meant = f"Did you mean {near}? " if near else ""
+        raise UsageError(f"--allow {unknown}: no such change", hint=f"{meant}There are: {', '.join(known)}.")
+    return frozenset(known[word] for word in words)
+
+
+def start(request: ResumeRequest, reporter: Reporter) -> Result:
+    """Choose a checkpoint, compare, launch, and stay until the training has ended.
+
+    Raises:
+        TsdiaRunError: It can't be started; nothing was changed.
+    """
+    return resume(_find(request), reporter)
+
+
+def preview(request: ResumeRequest) -> Preview:
+    """What ``start`` would start. Nothing is changed.
+
+    Raises:
+        TsdiaRunError: It can't be started.
+    """
+    return preview_found(_find(request))
+
+
+def _find(request: ResumeRequest) -> Found:
+    document = None if request.config_file is None else config.read(Path(request.config_file))
+    source = resumption.find_source(run_path(request.target))
+    return Found(request, source, document, (section_layer(document),))
+
+
+def preview_found(found: Found) -> Preview:
+    """What ``resume`` would start.
+
+    Raises:
+        TsdiaRunError: It can't be started.
+    """
+    ready = _ready(found)
+    return preview_of(ready.plan, skipped=ready.choice.skipped, changes=ready.changes)
+
+
+def resume(found: Found, reporter: Reporter) -> Result:
+    """Resume a run that was found.
+
+    Raises:
+        TsdiaRunError: It can't be started; nothing was changed.
+    """
+    ready, layout, common = _ready(found), found.source.layout, found.request.start
+    _refuse_unmeant(common.typed.as_resume(layout.root), ready.changes, found.request.allow)
+    _tell(ready, common.environ, reporter)
+    last_seen = layout.last_seen()
+    with guard.claim_existing(layout.root) as claim:
+        reporter.warn(*claim.warnings)
+        run = claimed_run(found.source, ready.last.run, last_seen)
+        if found.source.run and found.source.run.state in LIVE and run.last.outcome:
+            # Its supervisor was killed, so nobody has told it yet.
+            reporter.note(f"attempt {run.last.number}: {run.state.value}: {run.last.outcome.reason}")
+        patterns = ready.plan.request.settings.checkpoints.pattern
+        superseded = rewinding.beyond(layout, ready.plan.request.checkpoint, patterns)
+        if superseded:
+            reporter.note(f"kept, but no longer counted: {', '.join(superseded)}")
+        prepared = Prepared(ready.plan, claim, run, ready.provenance, superseded)
+        return carry_through(prepared, reporter, is_detached=common.is_detached)
+
+
+def _ready(found: Found) -> _Ready:
+    request, layout = found.request, found.source.layout
+    guard.refuse_living(layout.root)
+    last = last_attempt(found.source, found.config)
+    _refuse_completed(request, last.run, layout)
+    settings = resolve([request.start.settings, *found.section, *last.settings(request.start.cwd)])
+    choice = _choose(found, last.run, settings)
+    planned = _plan(found, last, settings, choice)
+    redactor = Redactor.from_environment({**request.start.environ, **planned.command.environment})
+    provenance = prepare.capture_provenance(planned, redactor)
+    changed = _changes(planned, provenance, redactor, last.run, choice)
+    return _Ready(planned, last, choice, provenance, changed)
+
+
+def _tell(ready: _Ready, environ: Mapping[str, str], reporter: Reporter) -> None:
+    recorded = ready.last.recorded
+    reporter.warn(*(f"skipped {shown(one.path)}: {one.reason}" for one in ready.choice.skipped))
+    for note in ready.plan.notes:
+        reporter.note(note)
+    reporter.warn(*ready.plan.warnings, *(recorded.warnings(environ) if recorded else ()))
+    for change in ready.changes:
+        reporter.note(f"changed {change.kind.value}: {change.text}")
+
+
+def _refuse_completed(request: ResumeRequest, run: Run | None, layout: RunLayout) -> None:
+    if run is None or run.state is not State.COMPLETED or request.again:
+        return
+    example = "   (say with more epochs: --set training.epochs=20)" if layout.config.is_file() else ""
+    raise RunDirectoryError(
+        f"{shown(layout.root)} has completed",
+        hint=f"Go on all the same: {request.start.typed.having('--again').text()}{example}",
+    )
+
+
+def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
+    source, request = found.source, found.request
+    superseded = rewinding.superseded(run, source.layout) if run else frozenset()
+    if request.from_scratch and request.checkpoint is None and source.named is None:
+        return Choice(None, ())
+    choice = resumption.choose(
+        source,
+        request.checkpoint,
+        superseded,
+        settings.checkpoints.pattern,
+        allows_weights=Kind.WEIGHTS in request.allow,
+    )
+    if choice.chosen is None:
+        raise resumption.none_whole(source, choice.skipped, request.start.typed)
+    return choice
+
+
+def _plan(found: Found, last: LastAttempt, settings: Settings, choice: Choice) -> Plan:
+    common, layout = found.request.start, found.source.layout
+    document = last.document
+    if choice.chosen is None and document is not None and found.config is None:
+        document = without_resume(document, layout, settings)
+    return plan.make(
+        Request(
+            document=document,
+            settings=settings,
+            run_dir=layout.root,
+            number=last.run.last.number + 1 if last.run else 1,
+            cwd=last.recorded.working_directory() if last.recorded else common.cwd,
+            environ=common.environ,
+            overrides=common.overrides,
+            extra_args=_extra_args(found, last),
+            checkpoint=choice.chosen.path if choice.chosen else None,
+            typed=common.typed,
+        )
+    )
+
+
+def _extra_args(found: Found, last: LastAttempt) -> tuple[str, ...]:
+    given = found.request.start.extra_args
+    if last.recorded is None or (found.replaces_args and given):
+        return given
+    return (*last.recorded.arguments(), *given)
+
+
+def _changes(
+    planned: Plan, provenance: Provenance, redactor: Redactor, run: Run | None, choice: Choice
+) -> tuple[Change, ...]:
+    if run is None or choice.chosen is None:
+        return ()
+    path, written = choice.chosen.path, choice.chosen.manifest
+    attempt = written.attempt if written and written.run_id == run.run_id else run.last.number
+    return changes.compare(
+        snapshot.recorded(planned.layout.attempt(attempt), ranks.world_size(path, written)),
+        snapshot.present(planned, provenance, redactor),
+        expected=expected_changes(planned),
+        is_sharded=ranks.is_sharded(path),
+    )
+
+
+def expected_changes(planned: Plan) -> list[str]:
+    """The config keys that a start or a resume sets itself."""
+    document, settings = planned.request.document, planned.request.settings
+    if document is None:
+        return []
+    return keys.keys_set_at_start(document, settings.run_dir_key, settings.resume_key, settings.resume_set)
+
+
+def _refuse_unmeant(typed: Typed, found: Sequence[Change], allowed: frozenset[Kind]) -> None:
+    unmeant = [change for change in found if change.needs_consent and change.kind not in allowed]
+    if not unmeant:
+        return
+    told = "".join(f"\n  {change.kind.value}: {change.text}" for change in unmeant)
+    allowing = typed.adding("--allow", *sorted({change.kind.value for change in unmeant}))
+    raise UsageError(
+        f"the checkpoint was written under something else:{told}", hint=f"If that is meant: {allowing.text()}"
+    )
