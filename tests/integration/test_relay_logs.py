@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.relay import Relay, concatenation, no_relay_left, write_all
 from tsdia_run.relay.log import Log
-from tsdia_run.relay.log_parts import Parts, member
+from tsdia_run.relay.log_parts import RotatedParts, member
 
 __all__ = ["no_relay_left"]
 
@@ -203,7 +203,7 @@ def test_a_log_that_was_deleted_on_another_machine_begins_anew(tmp_path: Path, m
 
 
 def test_two_compressors_at_once_pack_a_part_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts_of_log = Parts(str(tmp_path / "training_x.log"))
+    parts_of_log = RotatedParts(str(tmp_path / "training_x.log"))
     part = Path(parts_of_log.path(1))
     part.write_bytes(b"text\n")
     listdir, looks = os.listdir, list[str]()

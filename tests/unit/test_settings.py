@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tsdia_run.errors import ConfigError, Place, UsageError
+from tsdia_run.errors import ConfigError, SourcePosition, UsageError
 from tsdia_run.settings import SETTINGS, Launcher, Layer, Setting, flags_layer, read_layer, resolve
 from tsdia_run.settings.from_files import project_layer
 
 ROOT = Path(__file__).parents[2]
 
 
-def at(key: str) -> Place:
-    return Place("config.yml", 3, 3, f"  {key}: x")
+def at(key: str) -> SourcePosition:
+    return SourcePosition("config.yml", 3, 3, f"  {key}: x")
 
 
 def layer(**values: Any) -> Layer:

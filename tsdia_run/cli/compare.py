@@ -11,7 +11,7 @@ from tsdia_run.cli import options, reading
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tsdia_run.report.comparing import Table
+    from tsdia_run.report.comparing import ComparisonTable
 
 _ENV = "TSDIA_RUN_OPT_"
 _SCHEMA = 1
@@ -81,15 +81,18 @@ def compare(
         _show(tables)
 
 
-def _show(tables: Sequence[Table]) -> None:
-    from tsdia_run.report.formatting import Section, aligned
+def _show(tables: Sequence[ComparisonTable]) -> None:
+    from tsdia_run.report.formatting import PageSection, aligned
 
     reading.show(
-        [Section(one.title, (*aligned([one.columns, *one.rows]), *([one.note] if one.note else []))) for one in tables]
+        [
+            PageSection(one.title, (*aligned([one.columns, *one.rows]), *([one.note] if one.note else [])))
+            for one in tables
+        ]
     )
 
 
-def _write_csv(tables: Sequence[Table]) -> None:
+def _write_csv(tables: Sequence[ComparisonTable]) -> None:
     import csv
     import sys
 
@@ -98,7 +101,7 @@ def _write_csv(tables: Sequence[Table]) -> None:
         writer.writerows([one.title, *row] for row in (one.columns, *one.rows))
 
 
-def _write_markdown(tables: Sequence[Table]) -> None:
+def _write_markdown(tables: Sequence[ComparisonTable]) -> None:
     import sys
 
     for one in tables:

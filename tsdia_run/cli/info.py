@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from tsdia_run.report.formatting import Section
+    from tsdia_run.report.formatting import PageSection
     from tsdia_run.report.run_info import OnVerify
 
 _ENV = "TSDIA_RUN_OPT_"
@@ -99,7 +99,7 @@ def _watch(run_dir: Path) -> None:
 
     console = Console()
 
-    def frames() -> Iterator[tuple[list[Section], bool]]:
+    def frames() -> Iterator[tuple[list[PageSection], bool]]:
         while True:
             found = gather(look(run_dir))
             yield page(found, datetime.now(timezone.utc)), not found.sight.is_living

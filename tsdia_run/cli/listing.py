@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tsdia_run.report.columns import Column
     from tsdia_run.report.places import Places
-    from tsdia_run.report.rows import Row
+    from tsdia_run.report.rows import RunRow
 
 _ENV = "TSDIA_RUN_OPT_"
 _MOST_DAMAGED = 5
@@ -107,7 +107,7 @@ def list_runs(
     _tell_damaged([row for row in rows if row.state == DAMAGED], roots or ())
 
 
-def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
+def _tell_damaged(damaged: Sequence[RunRow], roots: Sequence[str]) -> None:
     if not damaged:
         return
     from pathlib import Path
@@ -124,7 +124,7 @@ def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
         say(f"… and {len(damaged) - _MOST_DAMAGED} more: {command}")
 
 
-def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[Row]:
+def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[RunRow]:
     from datetime import datetime
 
     from tsdia_run.report.rows import in_states, rows, since_then
@@ -138,7 +138,7 @@ def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> l
     return list(found)
 
 
-def _write_json(rows: Sequence[Row]) -> None:
+def _write_json(rows: Sequence[RunRow]) -> None:
     import json
     import sys
 
@@ -147,7 +147,7 @@ def _write_json(rows: Sequence[Row]) -> None:
     sys.stdout.write(json.dumps(to_json(rows), check_circular=False) + "\n")
 
 
-def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
+def _write_csv(rows: Sequence[RunRow], columns: Sequence[Column]) -> None:
     import csv
     import sys
 
@@ -161,7 +161,7 @@ def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
         writer.writerow([visible(value) if isinstance(value, str) else value for value in values])
 
 
-def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime, *, is_usual: bool) -> None:
+def _show(rows: Sequence[RunRow], columns: Sequence[Column], now: datetime, *, is_usual: bool) -> None:
     """Print a table. On a terminal, colour the states and hide the last default columns that do not fit."""
     import shutil
     import sys

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from tsdia_run.report.formatting import Section
+    from tsdia_run.report.formatting import PageSection
 
 _ENV = "TSDIA_RUN_OPT_"
 
@@ -51,7 +51,7 @@ def prepare_output() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def show(sections: Sequence[Section]) -> None:
+def show(sections: Sequence[PageSection]) -> None:
     """Print a page. The terminal wraps long lines, so that commands can be copied."""
     is_coloured = has_colours()
     for at, section in enumerate(sections):
@@ -61,7 +61,7 @@ def show(sections: Sequence[Section]) -> None:
         sys.stdout.write("\n" * bool(at) + "".join(f"{line}\n" for line in lines))
 
 
-def as_rich(sections: Sequence[Section]) -> Text:
+def as_rich(sections: Sequence[PageSection]) -> Text:
     """Return a page for repeated display; lines that are too long are cut off."""
     from rich.text import Text
 
@@ -75,7 +75,7 @@ def as_rich(sections: Sequence[Section]) -> Text:
     return page
 
 
-def _state(section: Section) -> str:
+def _state(section: PageSection) -> str:
     return section.title.rpartition(": ")[2]
 
 

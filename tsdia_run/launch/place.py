@@ -27,7 +27,7 @@ _MAX_PATH_BYTES = 3500
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunPlaceRequest:
     """Where the user wants the run.
 
     Attributes:
@@ -43,7 +43,7 @@ class Wish:
     environ: Mapping[str, str]
 
 
-def run_directory(wish: Wish, document: Document | None, run_dir_key: str | None) -> Path:
+def run_directory(wish: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> Path:
     """The absolute path of the run directory.
 
     Args:
@@ -67,7 +67,7 @@ def run_directory(wish: Wish, document: Document | None, run_dir_key: str | None
     return path
 
 
-def _from_config(wish: Wish, document: Document | None, run_dir_key: str | None) -> str:
+def _from_config(wish: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> str:
     value = document.find(run_dir_key) if document and run_dir_key else None
     if value is not None and value.plain is not None:
         if not isinstance(value.plain, str) or not value.plain.strip():

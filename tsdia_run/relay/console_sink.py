@@ -25,7 +25,7 @@ _PIPE_BYTES = 1024 * 1024
 _PASS_BYTES = 64 * 1024
 
 
-class Console:
+class ConsoleSink:
     """One output of tsdia-run. Its descriptor is not changed, since other processes share it.
 
     Args:

@@ -16,7 +16,7 @@ import re
 
 from tsdia_run.relay import cells, escapes
 from tsdia_run.relay.outlet import Outlet
-from tsdia_run.relay.row import DRAWINGS_KEPT, LONG_LINE, Row
+from tsdia_run.relay.row import DRAWINGS_KEPT, LONG_LINE, ScreenRow
 from tsdia_run.relay.screen import END, Screen
 
 TYPE_CHECKING = False
@@ -137,8 +137,8 @@ class LineModel:
             if end - first > _BLOCK_BYTES:
                 first = self._pass_through(data, first, end)
             if first < end:
-                screen.push(Row(screen.now, data[first : end - 1], data.count(b"\n", first, end)))
-            screen.push(Row(screen.now))
+                screen.push(ScreenRow(screen.now, data[first : end - 1], data.count(b"\n", first, end)))
+            screen.push(ScreenRow(screen.now))
         if end < len(data):
             self._append(data[end:], is_last=True)
 
@@ -254,7 +254,7 @@ class LineModel:
             self._carry = piece[used:] + self._carry
         return text
 
-    def _overwrite(self, row: Row, text: str) -> None:
+    def _overwrite(self, row: ScreenRow, text: str) -> None:
         """Write text from the cursor on; a line that grows too long is logged, and a new one starts."""
         screen = self._screen
         widest = 1 if "\t" not in text and cells.is_even(text) else _WIDEST_CELLS

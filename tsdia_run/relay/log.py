@@ -12,7 +12,7 @@ import errno
 import os
 import time
 
-from tsdia_run.relay.log_parts import Parts, start_compressing
+from tsdia_run.relay.log_parts import RotatedParts, start_compressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Log:
         self._warn = warn
         self._stamp = stamp
         self._warned: set[str] = set()
-        self._parts = Parts(path)
+        self._parts = RotatedParts(path)
         self._part = 0
         self._rotate_at = max_bytes
         self._fd: int | None = None

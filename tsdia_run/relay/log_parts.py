@@ -36,7 +36,7 @@ _CUT_TEXT = "[tsdia-run: parts 2 to {last} of this log, {size} bytes, were delet
 _CUT_PATTERN = re.compile(r"parts 2 to (\d+) of this log, (\d+) bytes")
 
 
-class Parts:
+class RotatedParts:
     """The rotated parts of one log.
 
     Args:
@@ -170,7 +170,7 @@ def text_bytes(path: str) -> int:
         return size or os.fstat(part.fileno()).st_size
 
 
-def start_compressing(parts: Parts) -> int:
+def start_compressing(parts: RotatedParts) -> int:
     """Compress in a child process with the lowest priority. It may be killed at any moment, and may outlive the relay.
 
     Returns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsdia_run.relay.row import Row, repaired
+from tsdia_run.relay.row import ScreenRow, repaired
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ class Outlet:
         self._stamp = stamp
         self._pieces: list[bytes | memoryview] = []
         # The log ends with the start of this row, without a newline.
-        self._unfinished: Row | None = None
+        self._unfinished: ScreenRow | None = None
 
     def take(self) -> list[bytes | memoryview]:
         """Return the pieces since the last call."""
         pieces, self._pieces = self._pieces, []
         return pieces
 
-    def emit(self, rows: Iterable[Row], now: float) -> None:
+    def emit(self, rows: Iterable[ScreenRow], now: float) -> None:
         """Add rows to the log, except those that it already has."""
         for row in rows:
             if not row.is_in_log:
@@ -35,7 +35,7 @@ class Outlet:
                 row.is_in_log = True
                 row.shown = now
 
-    def emit_beginning(self, row: Row) -> None:
+    def emit_beginning(self, row: ScreenRow) -> None:
         """Add the start of a line that is not complete."""
         text = repaired(row.raw) if row.cells is None else "".join(row.cells).encode()
         self._emit(text, row.began, row)
@@ -49,7 +49,7 @@ class Outlet:
         else:
             self._emit(repaired(data[start:end]), began, None)
 
-    def _emit(self, text: bytes, began: float, row: Row | None) -> None:
+    def _emit(self, text: bytes, began: float, row: ScreenRow | None) -> None:
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is not None:
             unfinished.is_continued = False

@@ -16,7 +16,7 @@ import sys
 import termios
 import time
 
-from tsdia_run.relay.console_sink import Console
+from tsdia_run.relay.console_sink import ConsoleSink
 from tsdia_run.relay.journal import Clock, Journal
 from tsdia_run.relay.link import SupervisorLink
 from tsdia_run.relay.log import Log
@@ -72,7 +72,7 @@ class Pump:
         self._journal = Journal(
             self._log, len(spec.sources), interval_s=spec.interval_s, progress_path=spec.progress, clock=clock
         )
-        self._consoles = [Console(fd) for fd in spec.consoles]
+        self._consoles = [ConsoleSink(fd) for fd in spec.consoles]
         self._terminal = Terminal(spec.terminal, spec.sources[0]) if spec.terminal else None
         self._is_suspended = False
         self._open = dict(enumerate(spec.sources))
@@ -246,7 +246,7 @@ class Pump:
         self._supervisor.tell("drained", is_cut=is_cut)
 
 
-def _end_console(console: Console, deadline_s: float) -> None:
+def _end_console(console: ConsoleSink, deadline_s: float) -> None:
     """Write the backlog until the console takes no more or the deadline passes."""
     console.finish()
     while console.waiting_fd is not None and _takes_some(console.waiting_fd):

@@ -11,7 +11,7 @@ _LONGEST_CHARACTER = 4
 DRAWINGS_KEPT = 256
 
 
-class Row:
+class ScreenRow:
     """One line, or several complete plain lines that have not changed yet.
 
     Attributes:
@@ -128,13 +128,13 @@ class Row:
             at = next((place for place in range(end, end - _LONGEST_CHARACTER, -1) if raw[place] & 0xC0 != 0x80), end)
         return at
 
-    def split(self) -> list[Row]:
+    def split(self) -> list[ScreenRow]:
         """Return the lines of a block, each as a separate row."""
         if self.lines == 1:
             return [self]
         rows = []
         for raw in self.raw.split(b"\n"):
-            row = Row(self.began, raw)
+            row = ScreenRow(self.began, raw)
             row.touched, row.shown = self.touched, self.shown
             row.is_in_log, row.is_hasty = self.is_in_log, self.is_hasty
             rows.append(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tsdia_run.relay import cells
 from tsdia_run.relay.outlet import Outlet
-from tsdia_run.relay.row import LONG_LINE, Row
+from tsdia_run.relay.row import LONG_LINE, ScreenRow
 
 # A line above the cursor that is unchanged for this long counts as final; bars are redrawn ten times per second.
 PATIENCE_S = 0.5
@@ -41,12 +41,12 @@ class Screen:
         self._calm_lines = 0
         self.now = 0.0
         self.patience_s = PATIENCE_S
-        self.rows = [Row(0.0)]
+        self.rows = [ScreenRow(0.0)]
         self.at = 0
         self.column = END
 
     @property
-    def row(self) -> Row:
+    def row(self) -> ScreenRow:
         """The row with the cursor."""
         return self.rows[self.at]
 
@@ -60,7 +60,7 @@ class Screen:
         """The number of rows above the cursor, which seem final; 0 on the alternate screen."""
         return 0 if self._is_alternate else self.at
 
-    def touch(self, row: Row) -> None:
+    def touch(self, row: ScreenRow) -> None:
         """Mark a row as about to change."""
         row.touched = self.now
         if row.is_hasty:  # it was not final after all
@@ -68,7 +68,7 @@ class Screen:
             self._calm_lines = 0
         row.is_in_log = row.is_hasty = False
 
-    def push(self, row: Row) -> None:
+    def push(self, row: ScreenRow) -> None:
         """Add a row below all others, and move the cursor to its end."""
         self.rows.append(row)
         self._lines += row.lines
@@ -89,7 +89,7 @@ class Screen:
         while len(self.rows) > self.above and not self.rows[-1].is_continued and not self.rows[-1].text():
             self.rows.pop()
         self._outlet.emit(self.rows, self.now)
-        self.rows = [Row(self.now)]
+        self.rows = [ScreenRow(self.now)]
         self._lines = 1
         self.at = 0
         self.column = END
@@ -105,7 +105,7 @@ class Screen:
         """Move to the start of the next row."""
         self.row.fold()
         if self.at == len(self.rows) - 1:
-            self.push(Row(self.now))
+            self.push(ScreenRow(self.now))
         else:
             self.at += 1
             self.column = 0
@@ -177,10 +177,10 @@ class Screen:
             self._scroll()
         self.at = min(max(0, self.at + steps), self._height - 1)
         while len(self.rows) <= self.at:
-            self.rows.append(Row(self.now))
+            self.rows.append(ScreenRow(self.now))
             self._lines += 1
 
-    def cut(self, row: Row) -> None:
+    def cut(self, row: ScreenRow) -> None:
         """Log a very long raw line, except its last bytes."""
         end = 0 if row.is_in_log else row.cut_at()
         if end:
@@ -189,7 +189,7 @@ class Screen:
             self.let_begin(row)
             row.raw = rest
 
-    def let_begin(self, row: Row) -> None:
+    def let_begin(self, row: ScreenRow) -> None:
         """Log the start of a line that continues, and all rows above it."""
         self._outlet.emit(self.rows[: self.rows.index(row)], self.now)
         self._outlet.emit_beginning(row)

@@ -30,7 +30,7 @@ def to_json(info: Info) -> dict[str, object]:
         "attempts": [
             {**_object(one.attempt), "first_step": one.first_step, "last_step": one.last_step} for one in info.attempts
         ],
-        "facts": plain(info.facts),
+        "facts": plain(info.newest),
         "config": dict(info.highlights),
         "headline": info.headline,
         "metrics": {

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tsdia_run.settings import kinds
-from tsdia_run.settings.kinds import Kind, Launcher
+from tsdia_run.settings.kinds import Launcher, ValueKind
 
 _METADATA = "setting"
 
@@ -51,7 +51,7 @@ class Setting:
     """
 
     key: str
-    kind: Kind
+    kind: ValueKind
     help: str
     default: Any = None
     flag: Flag | None = None
@@ -60,7 +60,7 @@ class Setting:
 
 
 def _setting(
-    kind: Kind, text: str, default: object = None, *, flag: Flag | None = None, example: str = "", words: str = ""
+    kind: ValueKind, text: str, default: object = None, *, flag: Flag | None = None, example: str = "", words: str = ""
 ) -> Any:  # noqa: ANN401 - the field has the type that its annotation says
     declared = Setting("", kind, text, default, flag, example, words)
     return field(default_factory=lambda: default, metadata={_METADATA: declared})

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tsdia_run.errors import ConfigError, Place
+from tsdia_run.errors import ConfigError, SourcePosition
 from tsdia_run.settings import SECTION, SETTINGS, Layer, Locate, kinds, read_layer
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def section_layer(document: Document | None) -> Layer:
     if document is None or section is None:
         return Layer("the config")
 
-    def locate(key: str) -> Place | None:
+    def locate(key: str) -> SourcePosition | None:
         value = document.find(f"{SECTION}.{key}" if key else SECTION)
         return value.place if value else None
 
@@ -63,7 +63,7 @@ def _from_yaml(path: Path) -> Layer:
         return Layer(str(path))  # every setting in it is commented out
     document = read(path)
 
-    def locate(key: str) -> Place | None:
+    def locate(key: str) -> SourcePosition | None:
         value = document.find(key) if key else None
         return value.place if value else None
 
@@ -91,12 +91,12 @@ def _from_toml(path: Path) -> Layer | None:
 def _locator(source: str, text: str) -> Locate:
     """Return a function that finds the first line that sets a key: TOML parsers give no positions."""
 
-    def locate(key: str) -> Place | None:
+    def locate(key: str) -> SourcePosition | None:
         name = re.escape(key.rpartition(".")[2])
         for number, line in enumerate(text.splitlines(), start=1):
             match = re.match(rf"\s*(?:[\w.-]*\.)?[\"']?({name})[\"']?\s*=", line)
             if match:
-                return Place(source, number, match.start(1) + 1, line)
+                return SourcePosition(source, number, match.start(1) + 1, line)
         return None
 
     return locate

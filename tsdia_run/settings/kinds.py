@@ -24,7 +24,7 @@ class Launcher(Enum):
 
 
 @dataclass(frozen=True)
-class Kind:
+class ValueKind:
     """The type of a setting.
 
     Attributes:
@@ -119,19 +119,19 @@ def _variable(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-TEXT = Kind("a string", _text)
-PATH = Kind("a path", _text)
-TEXTS = Kind("a list of strings", _texts, shlex.split)
-PATHS = Kind("a list of paths", _paths)
-PATTERNS = Kind("a glob in the run directory ({step} and {epoch} match numbers), or a list of globs", _patterns)
-COUNT = Kind("an integer >= 1", _integer_from(1))
-NUMBER = Kind("an integer >= 0", _integer_from(0))
-SECONDS = Kind("a number of seconds >= 0", _seconds)
-TIME = Kind("a time such as 90s, 30m, 12h or 2d, or a number of seconds", _time)
-VARIABLES = Kind("a mapping of variable names to strings", _variables)
-VALUES = Kind("a mapping of config keys to values", _values)
-SIZE = Kind("a size such as 64 MiB, or a number of bytes", _size)
-SWITCH = Kind("true or false", _switch)
-WANDB_CONSOLE = Kind("off, auto, wrap or redirect", _one_of("off", "auto", "wrap", "redirect", false="off"))
-LAUNCHER = Kind("accelerate or python", _launcher)
-PRECISION = Kind("no, fp16, bf16 or fp8", _one_of("no", "fp16", "bf16", "fp8", false="no"))
+TEXT = ValueKind("a string", _text)
+PATH = ValueKind("a path", _text)
+TEXTS = ValueKind("a list of strings", _texts, shlex.split)
+PATHS = ValueKind("a list of paths", _paths)
+PATTERNS = ValueKind("a glob in the run directory ({step} and {epoch} match numbers), or a list of globs", _patterns)
+COUNT = ValueKind("an integer >= 1", _integer_from(1))
+NUMBER = ValueKind("an integer >= 0", _integer_from(0))
+SECONDS = ValueKind("a number of seconds >= 0", _seconds)
+TIME = ValueKind("a time such as 90s, 30m, 12h or 2d, or a number of seconds", _time)
+VARIABLES = ValueKind("a mapping of variable names to strings", _variables)
+VALUES = ValueKind("a mapping of config keys to values", _values)
+SIZE = ValueKind("a size such as 64 MiB, or a number of bytes", _size)
+SWITCH = ValueKind("true or false", _switch)
+WANDB_CONSOLE = ValueKind("off, auto, wrap or redirect", _one_of("off", "auto", "wrap", "redirect", false="off"))
+LAUNCHER = ValueKind("accelerate or python", _launcher)
+PRECISION = ValueKind("no, fp16, bf16 or fp8", _one_of("no", "fp16", "bf16", "fp8", false="no"))

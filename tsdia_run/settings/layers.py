@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tsdia_run.errors import ConfigError, Place, UsageError
+from tsdia_run.errors import ConfigError, SourcePosition, UsageError
 from tsdia_run.settings.declared import SETTINGS, Setting, Settings, settings_of
 from tsdia_run.text import nearest
 
 SECTION = "tsdia_run"
-Locate = Callable[[str], "Place | None"]
+Locate = Callable[[str], "SourcePosition | None"]
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _GROUPS = {setting.key.split(".", 1)[0] for setting in SETTINGS if "." in setting.key}
 
@@ -38,7 +38,7 @@ def read_layer(source: str, section: object, locate: Locate) -> Layer:
     Args:
         source: The file, for messages.
         section: The plain data of the section; None if it is empty.
-        locate: Returns the ``Place`` of a dotted key in the section, or None.
+        locate: Returns the ``SourcePosition`` of a dotted key in the section, or None.
 
     Raises:
         ConfigError: A key is unknown, or a value has the wrong type.
@@ -77,13 +77,13 @@ def _dotted(section: Mapping[object, object]) -> list[tuple[str, object]]:
     return found
 
 
-def _unknown(key: str, place: Place | None) -> ConfigError:
+def _unknown(key: str, place: SourcePosition | None) -> ConfigError:
     near = nearest(key, _BY_KEY)
     meant = f"Did you mean `{near}`? " if near else ""
     return ConfigError(f"unknown setting `{key}`", place=place, hint=f"{meant}docs/settings.md lists every setting.")
 
 
-def _checked(setting: Setting, value: object, place: Place | None) -> object:
+def _checked(setting: Setting, value: object, place: SourcePosition | None) -> object:
     """Return the value as ``Settings`` stores it, or raise an error that names its position."""
     checked = setting.kind.checked(value)
     if checked is None:

@@ -78,7 +78,7 @@ def describe(request: NewRequest) -> Beginning:
     section = (section_layer(document), project_layer(common.cwd))
     settings = resolve([common.settings, *section])
     key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
-    wanted = place.Wish(request.run_dir, request.name, common.cwd, common.environ)
+    wanted = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ)
     return Beginning(request, document, section, settings, place.run_directory(wanted, document, key))
 
 
