@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -164,7 +165,10 @@ def assert_same_end(one: Finished, other: Finished) -> None:
 
 def test_two_ranks_share_the_steps_and_speak_with_one_voice(tmp_path: Path, environment: dict[str, str]) -> None:
     launch = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1")
-    extra = ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0")
+    with socket.socket() as free:  # torch 2.0 does not take 0 for any free port
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    extra = ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port)
     finished = run(tmp_path / "run", environment, *launch, *extra, str(SCRIPT))
 
     assert finished.out.splitlines()[0] == "75 steps on 2 x cpu"

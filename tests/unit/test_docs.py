@@ -106,7 +106,7 @@ def test_every_placeholder_is_in_the_docs() -> None:
 
 
 def test_links_between_docs_lead_somewhere() -> None:
-    for page in (*DOCS.rglob("*.md"), ROOT / "README.md"):
+    for page in (*DOCS.rglob("*.md"), *ROOT.glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
@@ -126,3 +126,11 @@ def test_help_lines_are_short_and_start_with_a_verb() -> None:
     assert {
         where: line for where, line in lines.items() if len(line) > 70 or line.split()[0].strip(",") not in verbs
     } == {}
+
+
+def test_every_file_that_the_contribution_guide_names_exists() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:tsdia_run|tests|docs|configs)/[^`]*)`", text)
+    assert len(paths) > 15
+    for path in paths:
+        assert list(ROOT.glob(path)), path
