@@ -181,7 +181,7 @@ def test_a_deleted_log_begins_anew_and_says_so(tmp_path: Path) -> None:
     relay.log.unlink()
     write_all(relay.out, b"after\n")
     events = relay.end()
-    assert relay.lines() == ["[tsdia-run: the log file was deleted; 7 bytes went with it]", "after", "footer"]
+    assert relay.lines() == ["[tsdia-run: the log file was deleted; 7 bytes are lost]", "after", "footer"]
     assert [event["event"] for event in events] == ["warning", "drained"]
 
 
@@ -198,7 +198,7 @@ def test_a_log_that_was_deleted_on_another_machine_begins_anew(tmp_path: Path, m
     monkeypatch.setattr(os, "fstat", stale)
     log.line("after")
     log.close()
-    assert concatenation(tmp_path) == b"[tsdia-run: the log file was deleted; 7 bytes went with it]\nafter\n"
+    assert concatenation(tmp_path) == b"[tsdia-run: the log file was deleted; 7 bytes are lost]\nafter\n"
     assert len(warnings) == 1
 
 

@@ -49,7 +49,7 @@ def test_the_head(full: Made) -> None:
     head = parts["✗ exp: failed"].splitlines()
     told = {line.split()[0]: " ".join(line.split()[1:]) for line in head}
     assert told["where"] == "runs/exp"
-    assert told["why"] == "ValueError: boom (train.py:7) (the script ended with exit code 1)"
+    assert told["why"] == "ValueError: boom (train.py:7) (the script exited with code 1)"
     assert told["duration"] == "2 h 0 min in 2 attempts"
     assert told["code"] == "0123456789 on main, with changes"
     patch = full.layout.attempt(1).patch

@@ -31,7 +31,7 @@ def test_attempts_without_progress_are_counted_and_waited_for_longer_and_longer(
     assert decide([KILLED], 3, 10.0) == Restart(1, 10.0)
     assert decide([KILLED] * 2, 3, 10.0) == Restart(2, 20.0)
     assert decide([KILLED] * 3, 3, 10.0) == Restart(3, 40.0)
-    assert decide([KILLED] * 4, 3, 10.0) == End("4 attempts in a row left no new checkpoint")
+    assert decide([KILLED] * 4, 3, 10.0) == End("4 consecutive attempts saved no new checkpoint")
     assert decide([KILLED] * 30, 99, 10.0) == Restart(30, 600.0)
 
 

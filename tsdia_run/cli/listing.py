@@ -1,4 +1,4 @@
-"""`tsdia-run list`: every run in one table."""
+"""`tsdia-run list`: all runs in one table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Roots = Annotated[
     typer.Argument(
         metavar="[ROOT]...",
         show_default=False,
-        help="Folders that hold runs. Default: those of the setting `roots`, and all runs that you started elsewhere.",
+        help="Folders that contain runs. Default: the setting `roots`, and all runs that you started elsewhere.",
     ),
 ]
 States = Annotated[
@@ -33,7 +33,7 @@ States = Annotated[
         "--state",
         envvar=f"{_ENV}STATE",
         metavar="STATE",
-        help="Only runs in this state: running, failed, completed, …; may be repeated. Example: --state failed",
+        help="Only show runs in this state, such as failed; repeatable. Example: --state failed",
     ),
 ]
 Sort = Annotated[
@@ -42,7 +42,7 @@ Sort = Annotated[
         "--sort",
         envvar=f"{_ENV}SORT",
         metavar="COLUMN",
-        help="The column to sort by; a - before it turns the order round. Default: age. Example: --sort best",
+        help="Sort by this column; a leading - reverses the order. Default: age. Example: --sort best",
     ),
 ]
 Columns = Annotated[
@@ -51,19 +51,16 @@ Columns = Annotated[
         "--columns",
         envvar=f"{_ENV}COLUMNS",
         metavar="NAMES",
-        help="Which columns, in which order; + before the names adds them to the usual ones."
-        " Example: --columns run,best,path",
+        help="Show these columns; a leading + adds them to the default ones. Example: --columns run,best,path",
     ),
 ]
 Limit = Annotated[
     int | None,
-    typer.Option(
-        "--limit", envvar=f"{_ENV}LIMIT", min=1, metavar="N", help="The first N rows alone. Example: --limit 20"
-    ),
+    typer.Option("--limit", envvar=f"{_ENV}LIMIT", min=1, metavar="N", help="Show at most N rows. Example: --limit 20"),
 ]
 AsCsv = Annotated[
     bool,
-    typer.Option("--csv", envvar=f"{_ENV}CSV", help="For spreadsheets: CSV on standard output. Example: --csv"),
+    typer.Option("--csv", envvar=f"{_ENV}CSV", help="Print CSV. Example: --csv"),
 ]
 
 
@@ -78,7 +75,7 @@ def list_runs(
     as_json: reading.AsJson = False,
     debug: options.Debug = False,
 ) -> None:
-    """List the runs, the newest first: state, age, duration, step, best metric, checkpoints, size, W&B run.
+    """List runs, newest first: state, age, duration, step, best metric, checkpoints, size and W&B run.
 
     \b
     tsdia-run list
@@ -165,7 +162,7 @@ def _write_csv(rows: Sequence[RunRow], columns: Sequence[Column]) -> None:
 
 
 def _show(rows: Sequence[RunRow], columns: Sequence[Column], now: datetime, *, is_usual: bool) -> None:
-    """For people. On a terminal the states have colours, and the last of the usual columns give way to its width."""
+    """Print a table. On a terminal, colour the states and hide the last default columns that do not fit."""
     import shutil
     import sys
 
@@ -173,7 +170,7 @@ def _show(rows: Sequence[RunRow], columns: Sequence[Column], now: datetime, *, i
     from tsdia_run.report import columns as known
 
     if not rows:
-        say("no runs here; start one: tsdia-run new CONFIG")
+        say("no runs found; start one: tsdia-run new CONFIG")
         return
     table = known.cells(known.distinct(rows), columns, now)
     hidden: Sequence[Column] = ()
@@ -185,7 +182,7 @@ def _show(rows: Sequence[RunRow], columns: Sequence[Column], now: datetime, *, i
         lines = _coloured(lines, known.span(table, columns, "state"))
     sys.stdout.write("\n".join(lines) + "\n")
     if hidden:
-        say(f"no room for {', '.join(column.name for column in hidden)}; --columns shows what you name")
+        say(f"columns hidden for lack of space: {', '.join(column.name for column in hidden)}; choose with --columns")
 
 
 def _coloured(lines: Sequence[str], state: slice | None) -> list[str]:
