@@ -19,6 +19,7 @@ from tsdia_run.report.places import Places
 from tsdia_run.report.rows import rows
 from tsdia_run.report.run_info import gather
 from tsdia_run.report.status import look
+from tsdia_run.rundir.record import State
 
 WRITER = """
 import json, shutil, sys
@@ -61,7 +62,7 @@ def test_a_run_that_is_written_at_this_moment_is_told_as_it_stands(written: Path
     make_run(written.with_name("sound"))
     for _ in range(LOOKS):
         found = {row.name: row.state for row in rows(Places((written.parent,)))}
-        assert found == {"exp": "failed", "sound": "completed"}
+        assert found == {"exp": State.FAILED, "sound": State.COMPLETED}
         told = gather(look(written), verify=lambda _path, _done, _total: None)
         json.dumps(to_json(told), allow_nan=False)
         assert page(told, datetime.now(timezone.utc))[0].title == "✗ exp: failed"

@@ -15,7 +15,7 @@ from tests.support.checkpoints import seal, state
 from tests.support.runs import BEGAN, REASONS, full_run, log_metrics, make_run, renamed
 from tsdia_run.errors import UsageError
 from tsdia_run.report.columns import COLUMNS, DEFAULT, aligned, cells, chosen, sort
-from tsdia_run.report.formatting import DAMAGED, UNKNOWN
+from tsdia_run.report.formatting import NoState
 from tsdia_run.report.places import Places
 from tsdia_run.report.rows import RunRow, in_states, rows, since_then
 from tsdia_run.report.rows_json import to_json
@@ -35,7 +35,7 @@ def test_the_row_of_a_run_that_ended_is_read_from_its_record_alone(tmp_path: Pat
     os.utime(made.layout.root, (os.stat(made.layout.record).st_mtime,) * 2)
     row = found(tmp_path)["exp"]
     assert row.digest == DIGEST
-    assert (row.state, row.reason, row.attempts, row.host) == ("completed", REASONS[State.COMPLETED], 2, "node1")
+    assert (row.state, row.reason, row.attempts, row.host) == (State.COMPLETED, REASONS[State.COMPLETED], 2, "node1")
     assert row.started_at == BEGAN + timedelta(hours=2)
     assert row.ended_at == BEGAN + timedelta(hours=3)
     assert row.duration_s == 2 * 3600
@@ -57,7 +57,7 @@ def test_a_record_without_a_digest_is_measured(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.STOPPED)
     (made.layout.root / "step_6").mkdir()
     row = found(tmp_path)["exp"]
-    assert (row.state, row.digest.step, row.digest.checkpoints) == ("stopped", 6, 1)
+    assert (row.state, row.digest.step, row.digest.checkpoints) == (State.STOPPED, 6, 1)
 
 
 def test_what_was_superseded_does_not_count(tmp_path: Path) -> None:
@@ -70,11 +70,11 @@ def test_what_was_superseded_does_not_count(tmp_path: Path) -> None:
 
 def test_a_run_that_says_running_and_is_held_by_nobody_is_lost(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.RUNNING)
-    assert found(tmp_path)["exp"].state == "lost"
+    assert found(tmp_path)["exp"].state is State.LOST
     with made.layout.claim.open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
         row = found(tmp_path)["exp"]
-    assert (row.state, row.ended_at) == ("running", None)
+    assert (row.state, row.ended_at) == (State.RUNNING, None)
     assert row.duration_s
     assert row.duration_s > 0
 
@@ -85,7 +85,7 @@ def test_ranks_that_outlive_their_supervisor_are_a_running_run(tmp_path: Path) -
     with made.layout.alive.open("w") as alive:
         fcntl.flock(alive, fcntl.LOCK_SH)
         row = found(tmp_path)["exp"]
-    assert row.state == "running"
+    assert row.state is State.RUNNING
     assert "its supervisor was killed" in row.reason
 
 
@@ -103,9 +103,9 @@ def test_a_damaged_record_is_a_row_that_says_so(tmp_path: Path, text: str, why: 
     make_run(tmp_path / "broken").layout.record.write_text(text)
     make_run(tmp_path / "sound")
     by_name = found(tmp_path)
-    assert by_name["broken"].state == DAMAGED
+    assert by_name["broken"].state is NoState.DAMAGED
     assert why in by_name["broken"].reason
-    assert by_name["sound"].state == "completed"
+    assert by_name["sound"].state is State.COMPLETED
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder"])
@@ -116,7 +116,7 @@ def test_something_else_in_the_place_of_a_file(tmp_path: Path, kind: str) -> Non
         path.unlink()
         os.mkfifo(path) if kind == "pipe" else path.mkdir()
         row = found(tmp_path)["exp"]
-    assert row.state == DAMAGED
+    assert row.state is NoState.DAMAGED
 
 
 def test_tsdias_own_run(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_tsdias_own_run(tmp_path: Path) -> None:
     (own / "config.yml").write_text("model: {}\n")
     state(own / "checkpoints" / "checkpoint-epoch1-step50")
     row = found(tmp_path)["ami"]
-    assert (row.state, row.digest.step, row.digest.checkpoints) == (UNKNOWN, 50, 1)
+    assert (row.state, row.digest.step, row.digest.checkpoints) == (NoState.UNKNOWN, 50, 1)
     assert "made without tsdia-run" in row.reason
 
 
@@ -133,8 +133,8 @@ def test_a_run_that_is_being_made_at_this_moment(tmp_path: Path) -> None:
     (tmp_path / "exp" / ".tsdia").mkdir(parents=True)
     with (tmp_path / "exp" / ".tsdia" / "claim").open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
-        assert found(tmp_path)["exp"].state == "preparing"
-    assert found(tmp_path)["exp"].state == "lost"
+        assert found(tmp_path)["exp"].state is State.PREPARING
+    assert found(tmp_path)["exp"].state is State.LOST
 
 
 def some_rows(tmp_path: Path) -> list[RunRow]:

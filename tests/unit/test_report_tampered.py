@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.support.runs import full_run, make_run
 from tsdia_run.report.columns import COLUMNS, aligned, cells, sort
 from tsdia_run.report.comparing import compare, side
+from tsdia_run.report.formatting import NoState
 from tsdia_run.report.info_json import to_json
 from tsdia_run.report.info_page import page
 from tsdia_run.report.names import find_run
@@ -26,6 +27,7 @@ from tsdia_run.report.rows_json import to_json as rows_to_json
 from tsdia_run.report.run_info import gather
 from tsdia_run.report.status import look
 from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.rundir.record import State
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 NASTY: list[Any] = [
@@ -142,5 +144,5 @@ def test_files_that_are_gone(tmp_path: Path) -> None:
         look_everywhere(run_dir)
     (run_dir / "run.json").unlink()
     by_name = {row.name: row for row in look_everywhere(run_dir)}
-    assert by_name["exp"].state == "unknown"
-    assert by_name["sound"].state == "completed"
+    assert by_name["exp"].state is NoState.UNKNOWN
+    assert by_name["sound"].state is State.COMPLETED

@@ -88,7 +88,7 @@ def list_runs(
     from datetime import datetime, timezone
 
     from tsdia_run.report import columns as known
-    from tsdia_run.report.formatting import DAMAGED
+    from tsdia_run.report.formatting import NoState
     from tsdia_run.report.places import places
     from tsdia_run.report.rows import with_entrypoint
 
@@ -106,7 +106,7 @@ def list_runs(
         _write_csv(rows, chosen)
     else:
         _show(rows, chosen, now, is_usual=columns is None)
-    _tell_damaged([row for row in rows if row.state == DAMAGED], roots or ())
+    _tell_damaged([row for row in rows if row.state is NoState.DAMAGED], roots or ())
 
 
 def _tell_damaged(damaged: Sequence[RunRow], roots: Sequence[str]) -> None:
@@ -115,14 +115,14 @@ def _tell_damaged(damaged: Sequence[RunRow], roots: Sequence[str]) -> None:
     from pathlib import Path
 
     from tsdia_run.cli.console import say
-    from tsdia_run.report.formatting import DAMAGED
+    from tsdia_run.report.formatting import NoState
     from tsdia_run.rundir.suggestions import list_runs
     from tsdia_run.text import shown
 
     for row in damaged[:_MOST_DAMAGED]:
         say(f"{shown(Path(row.path))}: {row.reason}")
     if len(damaged) > _MOST_DAMAGED:
-        command = list_runs(*roots, "--state", DAMAGED, "--columns", "path,reason")
+        command = list_runs(*roots, "--state", NoState.DAMAGED.value, "--columns", "path,reason")
         say(f"… and {len(damaged) - _MOST_DAMAGED} more: {command}")
 
 

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from tsdia_run.files.fields import Fields, read_object
 from tsdia_run.rundir.layout import AttemptLayout
@@ -17,6 +19,7 @@ from tsdia_run.text import visible
 _MAX_BYTES = 1024 * 1024
 _MAX_ERROR_CHARACTERS = 300
 _MAX_EXIT_CODE = 255
+_MAX_RANK_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,19 @@ def read(attempt: AttemptLayout, rank: int) -> ExitRecord:
         step=fields.lenient("step", int),
         error=None if exception is None else _error(exception),
     )
+
+
+def read_all(attempt: AttemptLayout) -> dict[int, ExitRecord]:
+    """The exit records that tell how a rank ended, by its number."""
+    found = {rank: read(attempt, rank) for rank in ranks_with(attempt, attempt.exit_record)}
+    return {rank: end for rank, end in found.items() if end.exit_code is not None}
+
+
+def ranks_with(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[int]:
+    """The ranks for which there is a file."""
+    before, _, behind = path_of(0).name.partition("0")
+    names = [path.name.removeprefix(before).removesuffix(behind) for path in attempt.root.glob(f"{before}*{behind}")]
+    return {int(name) for name in names if name.isdecimal() and len(name) <= _MAX_RANK_DIGITS}
 
 
 def _error(exception: dict[str, object]) -> ScriptError:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from tsdia_run.outcome import exit_records, launcher_record, refusals, stop_request
 from tsdia_run.outcome.classify import Evidence, RankEnd, judge
-from tsdia_run.outcome.exit_records import ExitRecord, words_of
+from tsdia_run.outcome.exit_records import ExitRecord, ranks_with, words_of
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 
-_MAX_RANK_DIGITS = 6
 _LOST = "killed together with its supervisor, or the machine went down"
 _UNSEEN = "its supervisor had been killed before"
 _NEVER_BEGAN = "killed before the training had started, or while it did"
@@ -49,7 +47,7 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     if last.state not in LIVE:
         return run
     attempt = layout.attempt(last.number)
-    ends = _ends(attempt)
+    ends = exit_records.read_all(attempt)
     times = [end.ended_at for end in ends.values() if end.ended_at] or [last_seen or last.started_at]
     # The supervisor's last sign of life may be of before it had the attempt.
     ended_at = max(*times, last.started_at)
@@ -58,22 +56,9 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     return run.with_attempt(last.with_outcome(_without_supervisor(attempt, last, ends), ended_at))
 
 
-def _ends(attempt: AttemptLayout) -> dict[int, ExitRecord]:
-    """The exit records that tell how a rank ended, by its number."""
-    found = {rank: exit_records.read(attempt, rank) for rank in _ranks(attempt, attempt.exit_record)}
-    return {rank: end for rank, end in found.items() if end.exit_code is not None}
-
-
-def _ranks(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[int]:
-    """The ranks for which there is a file."""
-    before, _, behind = path_of(0).name.partition("0")
-    names = [path.name.removeprefix(before).removesuffix(behind) for path in attempt.root.glob(f"{before}*{behind}")]
-    return {int(name) for name in names if name.isdecimal() and len(name) <= _MAX_RANK_DIGITS}
-
-
 def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int, ExitRecord]) -> Outcome:
     refused = refusals.refusal(attempt)
-    request = stop_request.read(attempt.stop)
+    request = stop_request.read(attempt)
     stop = request.stop if request else None
     said = launcher_record.read(attempt)
     if said.ranks:
@@ -86,7 +71,7 @@ def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int
         return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}")
     failed = sorted(rank for rank, end in ends.items() if end.exit_code)
     # A rank puts its file for stacks there when it begins, and takes it away when it ends.
-    has_unended = bool(_ranks(attempt, attempt.stacks) - set(ends))
+    has_unended = bool(ranks_with(attempt, attempt.stacks) - set(ends))
     if not ends or (has_unended and not failed):
         return Outcome(State.LOST, _LOST if ends or has_unended or last.state is State.RUNNING else _NEVER_BEGAN)
     shown = failed[0] if failed else min(ends)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import read_object
 from tsdia_run.outcome.classify import Stop
+from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.text import visible
 
 _MAX_BYTES = 64 * 1024
@@ -33,14 +33,14 @@ class StopRequest:
     is_now: bool = False
 
 
-def write(path: Path, request: StopRequest) -> None:
+def write(attempt: AttemptLayout, request: StopRequest) -> None:
     """Ask.
 
     Raises:
         OSError: The file system refused.
     """
     write_json(
-        path,
+        attempt.stop,
         {
             "requested_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "signal": request.stop.signal.name,
@@ -50,11 +50,11 @@ def write(path: Path, request: StopRequest) -> None:
     )
 
 
-def read(path: Path) -> StopRequest | None:
+def read(attempt: AttemptLayout) -> StopRequest | None:
     """The request, if there is one."""
-    if not path.exists():
+    if not attempt.stop.exists():
         return None
-    data = read_object(path, _MAX_BYTES)
+    data = read_object(attempt.stop, _MAX_BYTES)
     name, why = data.get("signal"), data.get("why")
     known = {one.name: one for one in (signal.SIGINT, signal.SIGTERM)}
     stop = Stop(

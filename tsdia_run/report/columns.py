@@ -72,7 +72,7 @@ def _column(name: str, told: str, value: Callable[[RunRow], Value], *, is_number
 
 COLUMNS = (
     _column("run", "its name; its path where two have the same name", lambda row: row.name),
-    _column("state", "where it stands", lambda row: row.state),
+    _column("state", "where it stands", lambda row: row.state.value),
     Column("age", "since its newest attempt started", lambda row: row.started_at, _age, True, True),
     Column("duration", "how long its attempts ran, all together", lambda row: row.duration_s, _duration, True, True),
     _column("step", "the step that it has reached", lambda row: row.digest.step, is_number=True),

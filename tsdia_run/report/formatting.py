@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from tsdia_run.rundir.record import State
 from tsdia_run.text import visible
@@ -17,8 +18,12 @@ MARKS = {
     State.PREPARING: "▶",
 }
 
-# What is said in the place of a state: of a run without a record, and of one whose record can't be used.
-UNKNOWN, DAMAGED = "unknown", "damaged"
+
+class NoState(Enum):
+    """What takes the place of a state: of a run without a record, and of one whose record can't be used."""
+
+    UNKNOWN = "unknown"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)

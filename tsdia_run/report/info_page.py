@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tsdia_run.checkpoints import Soundness
 from tsdia_run.claim.liveness import Living
 from tsdia_run.outcome.classify import hint_for
 from tsdia_run.report.attempt_info import CodeInfo
@@ -170,7 +171,7 @@ def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_
         if is_so
     ]
     soundness = f"{one.soundness.value}{', hashes agree' if one.is_hashed else ''}"
-    is_whole = one.soundness.value == "whole"
+    is_whole = one.soundness is Soundness.WHOLE
     return (
         one.name,
         "" if one.epoch is None else f"epoch {one.epoch}",
@@ -188,7 +189,7 @@ def commands(info: Info) -> list[tuple[str, str]]:
     sight, suggest = info.sight, Suggestions(info.sight.layout)
     if sight.state in LIVE or sight.living is not Living.NOTHING:
         return [(suggest.follow(), "follow it"), (suggest.stop(), "ask it to end")]
-    has_whole = any(one.soundness.value != "torn" and not one.is_superseded for one in info.checkpoints)
+    has_whole = any(not one.is_torn and not one.is_superseded for one in info.checkpoints)
     logs = (suggest.logs(), "all that it said")
     if sight.state is State.COMPLETED:
         return [*([(suggest.resume("--again"), "go on with it all the same")] if has_whole else []), logs]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tsdia_run.errors import UnknownState
-from tsdia_run.report.formatting import DAMAGED, UNKNOWN
+from tsdia_run.report.formatting import NoState
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir.record import Digest, State
 from tsdia_run.rundir.record_file import glance
@@ -17,7 +17,8 @@ from tsdia_run.text import nearest
 if TYPE_CHECKING:
     from tsdia_run.report.status import RunStatus
 
-STATES = (*(state.value for state in State), UNKNOWN, DAMAGED)
+# By their words.
+STATES: Mapping[str, State | NoState] = {state.value: state for state in (*State, *NoState)}
 
 
 # A tuple, since there may be tens of thousands of them.
@@ -27,7 +28,7 @@ class RunRow(NamedTuple):
     Attributes:
         path: The run directory.
         name: Its last part.
-        state: One of ``STATES``.
+        state: Where it stands, or why nobody knows.
         reason: Why, or what is wrong with the record.
         started_at: When the newest attempt started; the newest change for a run without a record.
         ended_at: When it ended; None while it lives, and where nobody knows.
@@ -41,7 +42,7 @@ class RunRow(NamedTuple):
 
     path: str
     name: str
-    state: str
+    state: State | NoState
     reason: str
     started_at: datetime
     ended_at: datetime | None
@@ -72,7 +73,7 @@ def rows(places: Places) -> Iterator[RunRow]:
         """Read the record at once: a run that has one need not be looked at to see that it is a run."""
         ended = glance(path)
         if ended is not None:
-            read[path] = RunRow(path, path.rpartition("/")[2], ended.state.value, *ended[1:])
+            read[path] = RunRow(path, path.rpartition("/")[2], *ended)
         return ended is not None or is_run(path)
 
     for path in run_dirs(places, is_known):
@@ -90,7 +91,8 @@ def in_states(found: Iterable[RunRow], states: Collection[str]) -> Iterator[RunR
             near = nearest(word, STATES)
             meant = f"; did you mean {near}?" if near else ""
             raise UnknownState(f"{word}: no such state{meant}", hint=f"There are: {', '.join(STATES)}")
-    return (row for row in found if row.state in states)
+    wanted = {STATES[word] for word in states}
+    return (row for row in found if row.state in wanted)
 
 
 def since_then(found: Iterable[RunRow], moment: datetime) -> Iterator[RunRow]:
@@ -115,7 +117,7 @@ def row(run_dir: Path, now: datetime) -> RunRow:
     return RunRow(
         path=str(run_dir),
         name=sight.name,
-        state=sight.word,
+        state=sight.standing,
         reason=sight.reason,
         started_at=last.started_at if last else _changed_at(sight),
         ended_at=last.ended_at if last else None,

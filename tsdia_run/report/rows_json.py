@@ -21,7 +21,7 @@ def _object(row: RunRow) -> dict[str, object]:
         "name": row.name,
         "path": row.path,
         "run_id": row.run_id,
-        "state": row.state,
+        "state": row.state.value,
         "reason": row.reason,
         "started_at": _text(row.started_at),
         "ended_at": row.ended_at and _text(row.ended_at),

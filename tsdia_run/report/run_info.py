@@ -96,6 +96,11 @@ class CheckpointInfo:
     is_best: bool
     is_superseded: bool
 
+    @property
+    def is_torn(self) -> bool:
+        """Whether it can't be used."""
+        return self.soundness is Soundness.TORN
+
 
 @dataclass(frozen=True)
 class MetricInfo:

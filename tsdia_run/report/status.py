@@ -8,7 +8,7 @@ from pathlib import Path
 from tsdia_run.claim.liveness import Living, living
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.outcome.settle import settled
-from tsdia_run.report.formatting import DAMAGED, UNKNOWN
+from tsdia_run.report.formatting import NoState
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Run, State
@@ -43,9 +43,15 @@ class RunStatus:
         return self.layout.root.name
 
     @property
+    def standing(self) -> State | NoState:
+        """The state, or why nobody knows it."""
+        return self.state or (NoState.DAMAGED if self.trouble else NoState.UNKNOWN)
+
+    @property
     def word(self) -> str:
-        """The state in a word, or why nobody knows it."""
-        return self.state.value if self.state else DAMAGED if self.trouble else UNKNOWN
+        """The same in a word."""
+        word: str = self.standing.value
+        return word
 
     @property
     def is_living(self) -> bool:

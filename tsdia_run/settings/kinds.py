@@ -100,7 +100,10 @@ def _one_of(*words: str, false: str) -> Callable[[object], object]:
 
 
 def _launcher(value: object) -> object:
-    return next((launcher for launcher in Launcher if launcher.value == value), None)
+    try:
+        return Launcher(value)
+    except ValueError:
+        return None
 
 
 def _values(value: object) -> object:

@@ -28,7 +28,7 @@ class Stopping:
     """
 
     def __init__(self, attempt: AttemptLayout, run_id: str, grace_s: float) -> None:
-        self._file = attempt.stop
+        self._attempt = attempt
         self._run_id = run_id
         self._ladder = Ladder(grace_s)
         self._seen: tuple[int, int] | None = None
@@ -71,14 +71,14 @@ class Stopping:
 
     def _read_request(self, now_s: float) -> None:
         try:
-            found = self._file.stat()
+            found = self._attempt.stop.stat()
         except OSError:
             return
         seen = (found.st_ino, found.st_mtime_ns)
         if seen == self._seen:
             return
         self._seen = seen
-        request = stop_request.read(self._file)
+        request = stop_request.read(self._attempt)
         if request is None:
             return
         if request.is_now:
@@ -89,8 +89,8 @@ class Stopping:
     def _write_request(self, stop: Stop) -> None:
         """Write the request file, for scripts that check it from any container."""
         with suppress(OSError):
-            if not self._file.exists():
-                stop_request.write(self._file, StopRequest(stop))
+            if not self._attempt.stop.exists():
+                stop_request.write(self._attempt, StopRequest(stop))
 
     def _climb(self, ladder: Ladder) -> None:
         if ladder == self._ladder:

@@ -59,7 +59,7 @@ def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
         return run
     host = socket.gethostname()
     request = StopRequest(Stop(SIGTERM, f"stopped by `tsdia-run stop` on {host}"), is_now)
-    stop_request.write(layout.attempt(run.last.number).stop, request)
+    stop_request.write(layout.attempt(run.last.number), request)
     run = _wait(layout, run, request, reporter) if alive is Living.SUPERVISED else _end(layout, run, reporter, is_now)
     reporter.note(f"{shown(layout.root)}: {_ending(run)}")
     return run
@@ -81,7 +81,7 @@ def _wait(layout: RunLayout, run: Run, request: StopRequest, reporter: Reporter)
             return now
         if now.last.number != run.last.number:  # a restart was faster than the request
             run = now
-            stop_request.write(layout.attempt(run.last.number).stop, request)
+            stop_request.write(layout.attempt(run.last.number), request)
         seen = layout.last_seen()
         silent = datetime.now(timezone.utc) - seen if seen else None
         if living(layout) is Living.NOTHING:

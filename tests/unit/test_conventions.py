@@ -1,0 +1,115 @@
+"""Names and sizes in the package; and that each file of an attempt is read and written by one module."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import tsdia_run
+
+PACKAGE = Path(tsdia_run.__file__).parent
+MODULES = {
+    path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+# The files of an attempt, as AttemptLayout calls them, and who reads and writes them.
+OWNERS = {
+    "command": "rundir/command_record",
+    "git": "rundir/code_state",
+    "environment": "rundir/environment_state",
+    "exit_record": "outcome/exit_records",
+    "launcher_record": "outcome/launcher_record",
+    "refused": "outcome/refusals",
+    "stop": "outcome/stop_request",
+}
+_FILE_OF_AN_ATTEMPT = re.compile(rf"(?:attempt|attempt\(.*\)|newest)\.({'|'.join(OWNERS)})(?:\(\w*\))?$")
+# What reads JSON: its own files, or those of others, who are not ours.
+JSON_READERS = {
+    "files/fields",
+    *(set(OWNERS.values()) - {"outcome/refusals"}),  # that one is a plain text
+    "rundir/record_file", "rundir/metrics",
+    "checkpoints/manifest", "checkpoints/marks", "checkpoints/patterns_file", "checkpoints/structure",
+    "claim/owner",
+    "report/run_info",  # progress.json, which the relay writes
+    "report/wandb",  # wandb_info.json, which the training writes
+    "report/configs", "config/json_text", "cli/dry_run",
+    "relay/link", "relay/spec", "supervise/output",  # what supervisor and relay tell each other
+    "launch/interpreter", "provenance/environment", "provenance/packages",  # the answers of another interpreter
+}  # fmt: skip
+_PARSERS = {"read_object", "parse_json", "loads", "load"}
+
+
+# training/ has some names twice until it is split into rooms of its own.
+NAMED = [module for module in MODULES if not module.startswith("training/")]
+
+
+def public_classes() -> list[tuple[str, str]]:
+    return [
+        (node.name, module)
+        for module in NAMED
+        for node in MODULES[module].body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    found = public_classes()
+    twice = {name for name, number in Counter(name for name, _ in found).items() if number > 1}
+    assert [one for one in found if one[0] in twice] == []
+
+
+def test_few_file_names_are_used_twice() -> None:
+    """One name a command: cli/ has its options, workflow/ what it does."""
+    names = Counter(module.rpartition("/")[2] for module in NAMED)
+    del names["__init__"]
+    assert len([name for name, number in names.items() if number > 1]) <= 6
+
+
+def test_files_and_functions_are_short() -> None:
+    lines = {module: len((PACKAGE / f"{module}.py").read_text(encoding="utf-8").splitlines()) for module in MODULES}
+    assert [module for module, number in lines.items() if number > 400] == []
+    assert sum(number < 250 for number in lines.values()) >= 0.9 * len(lines)
+    long = [
+        (module, node.name)
+        for module, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (node.end_lineno or node.lineno) - node.lineno >= 50
+    ]
+    assert long == []
+
+
+def test_each_file_of_an_attempt_has_one_module() -> None:
+    """Others may ask whether it exists and when it changed, and name it in a message."""
+    assert [
+        (module, ast.unparse(node))
+        for module, tree in MODULES.items()
+        for node in ast.walk(tree)
+        for name in (_files_used(node) if isinstance(node, ast.Call) else ())
+        if module != OWNERS[name] and not module.startswith("training/")
+    ] == []
+
+
+def _files_used(node: ast.Call) -> list[str]:
+    """The files of an attempt that a call is given, or whose methods are called."""
+    if isinstance(node.func, ast.Name) and node.func.id == "str":
+        return []
+    is_look = isinstance(node.func, ast.Attribute) and node.func.attr in ("exists", "stat")
+    used = [*node.args, *(word.value for word in node.keywords)]
+    if isinstance(node.func, ast.Attribute) and not is_look:
+        used.append(node.func.value)
+    return [match[1] for one in used if (match := _FILE_OF_AN_ATTEMPT.search(ast.unparse(one)))]
+
+
+def test_json_is_parsed_where_its_keys_are_known() -> None:
+    readers = set()
+    for module, tree in MODULES.items():
+        for node in ast.walk(tree):
+            name = node.func if isinstance(node, ast.Call) else None
+            is_bare = isinstance(name, ast.Name) and name.id in _PARSERS
+            is_json = isinstance(name, ast.Attribute) and name.attr in _PARSERS and ast.unparse(name.value) == "json"
+            if (is_bare or is_json) and module.partition("/")[0] not in ("training", "examples"):
+                readers.add(module)
+    assert readers == JSON_READERS
