@@ -6,7 +6,11 @@ import os
 
 from tsdia_run.cli import hints
 from tsdia_run.errors import TsdiaRunError
-from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.rundir.typed import Typed
+
+
+def message_of(error: TsdiaRunError) -> str:
+    return hints.message(error)
 
 
 def hint_of(error: TsdiaRunError) -> str:

@@ -40,7 +40,7 @@ ALLOWED = {
         "supervise", "launch", "report", "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files",
         "errors", "text",
     },
-    "cli": {"workflow", "report", "rundir", "settings", "errors", "text"},
+    "cli": {"workflow", "report", "settings", "errors", "text"},
     "examples": set(),
 }  # fmt: skip
 PURE = [
@@ -149,7 +149,7 @@ def test_pure_modules_import_nothing_of_the_world(name: str) -> None:
 
 
 def test_commands_are_suggested_by_one_module() -> None:
-    """A help text may name commands too; a message takes them from rundir/suggestions.py, where they are built."""
+    """A help text may name commands too; a message takes them from report/suggestions.py, where they are built."""
     command = re.compile(r"tsdia-run (new|resume|ensure|stop|info|logs|list|compare) ")
     found = []
     for name, path in modules():
@@ -165,7 +165,7 @@ def test_commands_are_suggested_by_one_module() -> None:
             is_argv = isinstance(node, ast.List) and text == "tsdia-run"
             is_line = isinstance(text, str) and bool(command.search(f"{text} ")) and text not in docstrings
             is_for_people = isinstance(text, str) and any(mark in text for mark in ("\n", "`", "CONFIG"))
-            if name != "rundir/suggestions" and (is_argv or (is_line and not is_for_people)):
+            if name != "report/suggestions" and (is_argv or (is_line and not is_for_people)):
                 found.append((name, text))
     assert found == []
 

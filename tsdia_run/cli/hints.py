@@ -12,8 +12,7 @@ from pathlib import Path
 
 from tsdia_run import errors
 from tsdia_run.errors import AccelerateFault, AssignmentFault, PlaceFault, TsdiaRunError
-from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import (
+from tsdia_run.report.suggestions import (
     CHECKPOINT_PATTERN,
     MOVE_ASIDE,
     NAME,
@@ -21,7 +20,9 @@ from tsdia_run.rundir.suggestions import (
     RUN_DIR,
     Suggestions,
     Typed,
+    as_resume,
     free_name,
+    line,
     list_runs,
     pattern_for,
     resume_args,
@@ -181,7 +182,7 @@ def _(error: errors.RunDirectoryOccupied, typed: Typed) -> str:
     run_dir, suggest = error.run_dir, _about(error.run_dir)
     lines = [
         f"Start beside it:      {_beside(typed, run_dir)}",
-        f"Move it aside first:  {typed.as_new().having(MOVE_ASIDE).text()}",
+        f"Move it aside first:  {line(typed.as_new().having(MOVE_ASIDE))}",
     ]
     if error.state is not None and error.newest_checkpoint is not None:
         is_completed = error.state == "completed"
@@ -273,15 +274,15 @@ def _(error: errors.NoBestCheckpoint, typed: Typed) -> str:
 
 @_remedy.register
 def _(error: errors.NoCompleteCheckpoint, typed: Typed) -> str:
-    line = f"Start from the beginning in the same run: {_about(error.run_dir).resume('--from-scratch')}"
-    return f"{line}\n{_from_start(error.run_dir)}" if error.has_record else line
+    first = f"Start from the beginning in the same run: {_about(error.run_dir).resume('--from-scratch')}"
+    return f"{first}\n{_from_start(error.run_dir)}" if error.has_record else first
 
 
 @_remedy.register
 def _(error: errors.UnrecognisedCheckpoints, typed: Typed) -> str:
     suggest, pattern = _about(error.run_dir), pattern_for(error.names[-1])
     if _resumes(typed):
-        named = typed.without("--from-scratch").having(CHECKPOINT_PATTERN, pattern).text()
+        named = line(typed.without("--from-scratch").having(CHECKPOINT_PATTERN, pattern))
     else:
         named = suggest.resume(CHECKPOINT_PATTERN, pattern)
     return (
@@ -305,7 +306,7 @@ def _(error: errors.CheckpointNotPassed, typed: Typed) -> str:
     template, advice = resume_args(error.script)
 
     def resume(value: str) -> str:
-        return typed.having(RESUME_ARGS, value).text() if _resumes(typed) else suggest.resume(RESUME_ARGS, value)
+        return line(typed.having(RESUME_ARGS, value)) if _resumes(typed) else suggest.resume(RESUME_ARGS, value)
 
     lines = [
         f"If it takes an option: {resume(template)}" + (f"   ({advice})" if advice else ""),
@@ -325,23 +326,23 @@ def _(error: errors.ResumeIsMeant, typed: Typed) -> str:
 @_remedy.register
 def _(error: errors.RunCompleted, typed: Typed) -> str:
     example = "   (say with more epochs: --set training.epochs=20)" if error.has_config else ""
-    return f"Go on all the same: {typed.having('--again').text()}{example}"
+    return f"Go on all the same: {line(typed.having('--again'))}{example}"
 
 
 @_remedy.register
 def _(error: errors.UnmeantChanges, typed: Typed) -> str:
-    return f"If that is meant: {typed.as_resume(error.run_dir).adding('--allow', *error.kinds).text()}"
+    return f"If that is meant: {line(as_resume(typed, error.run_dir).adding('--allow', *error.kinds))}"
 
 
 @_remedy.register
 def _(error: errors.OtherConfig, typed: Typed) -> str:
     if error.resumable_with is not None:
-        resumed = typed.as_resume(error.run_dir).having("--config", error.resumable_with)
+        resumed = as_resume(typed, error.run_dir).having("--config", error.resumable_with)
         resumed = resumed.having("--again") if error.is_completed else resumed
-        instead = f"Go on with the change: {resumed.text()}"
+        instead = f"Go on with the change: {line(resumed)}"
     else:
-        instead = f"Move it aside first:   {typed.as_new().having(MOVE_ASIDE).text()}"
-    return f"{instead}\nStart beside it:       {typed.having(NAME, free_name(error.run_dir)).text()}"
+        instead = f"Move it aside first:   {line(typed.as_new().having(MOVE_ASIDE))}"
+    return f"{instead}\nStart beside it:       {line(typed.having(NAME, free_name(error.run_dir)))}"
 
 
 def _resumes(typed: Typed) -> bool:
@@ -353,7 +354,7 @@ def _from_start(run_dir: Path) -> str:
 
 
 def _about(run_dir: Path) -> Suggestions:
-    return Suggestions(RunLayout(run_dir))
+    return Suggestions(run_dir)
 
 
 def _start_beside(typed: Typed, run_dir: Path) -> str:
@@ -361,8 +362,8 @@ def _start_beside(typed: Typed, run_dir: Path) -> str:
 
 
 def _beside(typed: Typed, run_dir: Path) -> str:
-    return typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)).text()
+    return line(typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)))
 
 
 def _start_in(typed: Typed, run_dir: Path) -> str:
-    return f"Start elsewhere: {typed.without(NAME, MOVE_ASIDE).having(RUN_DIR, str(run_dir)).text()}"
+    return f"Start elsewhere: {line(typed.without(NAME, MOVE_ASIDE).having(RUN_DIR, str(run_dir)))}"

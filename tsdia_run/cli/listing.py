@@ -116,8 +116,8 @@ def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
     from pathlib import Path
 
     from tsdia_run.cli.console import say
+    from tsdia_run.report.suggestions import list_runs
     from tsdia_run.report.text import DAMAGED
-    from tsdia_run.rundir.suggestions import list_runs
     from tsdia_run.text import shown
 
     for row in damaged[:_MOST_DAMAGED]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.report.suggestions import Typed
 
 _GIVEN = ("COMMANDLINE", "ENVIRONMENT")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.config import Document
-from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.rundir.typed import Typed
 from tsdia_run.settings import Settings
 
 

@@ -9,10 +9,10 @@ from tsdia_run.outcome.classify import hint_for
 from tsdia_run.report.facts import Code
 from tsdia_run.report.info import AttemptInfo, CheckpointInfo, Info, MetricInfo
 from tsdia_run.report.sparkline import sparklines
+from tsdia_run.report.suggestions import Suggestions
 from tsdia_run.report.text import MARKS, Section, aligned, number
 from tsdia_run.rundir.metrics import Point, as_text
 from tsdia_run.rundir.record import LIVE, State
-from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.text import age, count, duration, shell, shown, size, visible
 
 _CURVE_WIDTH = 30
@@ -128,7 +128,7 @@ def _metrics(info: Info) -> tuple[str, ...]:
     shown_ = sorted(info.metrics, key=lambda one: one.name != info.headline)[:_MOST_METRICS]
     lines = aligned([_metric(one) for one in shown_])
     more = len(info.metrics) - len(shown_)
-    everything = Suggestions(info.sight.layout).info("--json")
+    everything = Suggestions(info.sight.layout.root).info("--json")
     return (*lines, f"… and {more} more: {everything}") if more else lines
 
 
@@ -185,7 +185,7 @@ def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_
 
 def commands(info: Info) -> list[tuple[str, str]]:
     """What can be done next: a command, and what it does."""
-    sight, suggest = info.sight, Suggestions(info.sight.layout)
+    sight, suggest = info.sight, Suggestions(info.sight.layout.root)
     if sight.state in LIVE or sight.living is not Living.NOTHING:
         return [(suggest.follow(), "follow it"), (suggest.stop(), "ask it to end")]
     has_whole = any(one.soundness.value != "torn" and not one.is_superseded for one in info.checkpoints)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.launch.changes import Kind
-from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.rundir.typed import Typed
 from tsdia_run.settings import Layer
 
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tsdia_run.files.fields import beginning_of, read_object
-from tsdia_run.files.redaction import REDACTED, Redactor
+from tsdia_run.files.redaction import REDACTED
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.typed import Typed as Typed  # noqa: PLC0414 - for the command line, which reads what was typed
+from tsdia_run.rundir.typed import parsed
 from tsdia_run.text import shell, shown
 
 MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
@@ -41,69 +43,20 @@ def free_name(run_dir: Path) -> str:
     return f"{run_dir.name}-{number}"
 
 
-@dataclass(frozen=True)
-class Typed:
-    """A command that starts a training, as it was typed.
-
-    Attributes:
-        command: ``new``, ``ensure`` or ``resume``.
-        words: Its arguments: the config, or the run.
-        options: Its options in order, those given by the environment too; None as the value of a switch.
-        args: The script's own arguments, after ``--``.
-        cwd: Where it was typed.
-    """
-
-    command: str
-    words: tuple[str, ...]
-    options: tuple[tuple[str, str | None], ...]
-    args: tuple[str, ...]
-    cwd: str
-
-    def having(self, flag: str, value: str | None = None) -> Typed:
-        """The command with an option, in the place of the same one."""
-        kept = self.without(flag)
-        return replace(kept, options=(*kept.options, (flag, value)))
-
-    def adding(self, flag: str, *values: str) -> Typed:
-        """The command with one more of an option that may be repeated, for each value that it does not have."""
-        new = tuple((flag, value) for value in values if (flag, value) not in self.options)
-        return replace(self, options=(*self.options, *new))
-
-    def without(self, *flags: str) -> Typed:
-        """The command without some options."""
-        return replace(self, options=tuple(option for option in self.options if option[0] not in flags))
-
-    def as_new(self) -> Typed:
-        """The same as ``new``, which takes every option that ``ensure`` takes."""
-        return replace(self, command="new")
-
-    def as_resume(self, run_dir: Path) -> Typed:
-        """A resume of the run that ``ensure`` found, which has the script's arguments already."""
-        if self.command == "resume":
-            return self
-        return replace(self.without(NAME, RUN_DIR), command="resume", words=(shown(run_dir),), args=())
-
-    def text(self) -> str:
-        """The command line, for the shell where it is shown."""
-        options = [word for option in self.options for word in option if word is not None]
-        args = ["--", *self.args] if self.args else []
-        words = [f"./{word}" if word.startswith("-") else word for word in self.words]
-        line = shell(["tsdia-run", self.command, *words, *options, *args])
-        return line if _is_here(self.cwd) else f"cd {shell([self.cwd])} && {line}"
-
-    def as_json(self, redactor: Redactor) -> dict[str, object]:
-        """For the record."""
-        return {
-            "command": self.command,
-            "words": redactor.argv(self.words),
-            "options": [_redacted(flag, value, redactor) for flag, value in self.options],
-            "args": redactor.argv(self.args),
-            "cwd": self.cwd,
-        }
+def as_resume(typed: Typed, run_dir: Path) -> Typed:
+    """A resume of the run that ``ensure`` found, which has the script's arguments already."""
+    if typed.command == "resume":
+        return typed
+    return replace(typed.without(NAME, RUN_DIR), command="resume", words=(shown(run_dir),), args=())
 
 
-def _redacted(flag: str, value: str | None, redactor: Redactor) -> list[str | None]:
-    return [flag, None] if value is None else [flag, redactor.argv([flag, value])[1]]
+def line(typed: Typed) -> str:
+    """The command line, for the shell where it is shown."""
+    options = [word for option in typed.options for word in option if word is not None]
+    args = ["--", *typed.args] if typed.args else []
+    words = [f"./{word}" if word.startswith("-") else word for word in typed.words]
+    text = shell(["tsdia-run", typed.command, *words, *options, *args])
+    return text if _is_here(typed.cwd) else f"cd {shell([typed.cwd])} && {text}"
 
 
 def _is_here(cwd: str) -> bool:
@@ -126,10 +79,10 @@ class Suggestions:
     """What can be done with a run.
 
     Attributes:
-        layout: The files of the run.
+        run_dir: The run directory.
     """
 
-    layout: RunLayout
+    run_dir: Path
 
     def resume(self, *options: str) -> str:
         """Resume it."""
@@ -141,28 +94,29 @@ class Suggestions:
         Returns:
             The command, and what the user must change in it; the latter may be empty.
         """
-        newest = self.layout.attempt(_newest_attempt(self.layout))
+        layout = RunLayout(self.run_dir)
+        newest = layout.attempt(_newest_attempt(layout))
         recorded = read_object(newest.command, _MAX_BYTES)
         if newest.refused.exists():
             return self.resume(), "fix the script first: it must read its checkpoint"
-        if _tells_checkpoint(recorded, self.layout):
+        if _tells_checkpoint(recorded, layout):
             return self.resume(), ""
         template, advice = resume_args(_script_of(recorded))
         return self.resume(RESUME_ARGS, template), advice
 
     def start_over(self) -> str:
         """Start it from the beginning: as it was started, else in the same directory."""
-        typed = _made_by(self.layout)
-        return typed.as_new().having(MOVE_ASIDE).text() if typed else self.resume("--from-scratch")
+        typed = _made_by(RunLayout(self.run_dir))
+        return line(typed.as_new().having(MOVE_ASIDE)) if typed else self.resume("--from-scratch")
 
     def start_another(self) -> str | None:
         """Start the same once more under another name; None where it is not known how this one was started."""
-        typed = _made_by(self.layout)
-        return typed.as_new().without(MOVE_ASIDE).having(NAME, free_name(self.layout.root)).text() if typed else None
+        typed = _made_by(RunLayout(self.run_dir))
+        return line(typed.as_new().without(MOVE_ASIDE).having(NAME, free_name(self.run_dir))) if typed else None
 
     def follow(self) -> str:
         """Follow its log."""
-        return shell(["tsdia-run", "logs", "-f", shown(self.layout.root)])
+        return shell(["tsdia-run", "logs", "-f", shown(self.run_dir)])
 
     def logs(self) -> str:
         """Show its log."""
@@ -177,7 +131,7 @@ class Suggestions:
         return self._about("info", *options)
 
     def _about(self, command: str, *options: str) -> str:
-        return shell(["tsdia-run", command, shown(self.layout.root), *options])
+        return shell(["tsdia-run", command, shown(self.run_dir), *options])
 
 
 def list_runs(*words: str) -> str:
@@ -228,36 +182,9 @@ def _made_by(layout: RunLayout) -> Typed | None:
     recorded = read_object(layout.attempt(0).command, _MAX_BYTES)
     environment = recorded.get("environment")
     run_dir = environment.get("TSDIA_RUN_DIR") if isinstance(environment, dict) else None
-    typed = _parsed(recorded.get("typed"))
+    typed = parsed(recorded.get("typed"))
     if typed is None or run_dir != str(layout.root):
         return None
     texts = (*typed.words, *typed.args, *(value for _, value in typed.options if value))
     is_usable = all(REDACTED not in text for text in texts) and os.path.isdir(typed.cwd)
     return typed if is_usable and all(os.path.exists(os.path.join(typed.cwd, word)) for word in typed.words) else None
-
-
-def _parsed(value: object) -> Typed | None:
-    if not isinstance(value, dict):
-        return None
-    command, cwd, options = value.get("command"), value.get("cwd"), value.get("options")
-    words, args = _texts(value.get("words")), _texts(value.get("args"))
-    if not (isinstance(command, str) and isinstance(cwd, str) and isinstance(options, list)):
-        return None
-    pairs = [tuple(option) for option in options if _is_option(option)]
-    if words is None or args is None or len(pairs) != len(options) or command not in ("new", "ensure"):
-        return None
-    return Typed(command, words, tuple(pairs), args, cwd)
-
-
-def _is_option(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and isinstance(value[0], str)
-        and (value[1] is None or isinstance(value[1], str))
-    )
-
-
-def _texts(value: object) -> tuple[str, ...] | None:
-    is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return tuple(value) if is_list else None  # type: ignore[arg-type]
