@@ -9,10 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 import tsdia_run
+from tsdia_run.cli.main import build
 
 PACKAGE = Path(tsdia_run.__file__).parent
 
@@ -168,6 +171,55 @@ def test_commands_are_suggested_by_one_module() -> None:
             if name != "report/suggestions" and (is_argv or (is_line and not is_for_people)):
                 found.append((name, text))
     assert found == []
+
+
+# Where flags of tsdia-run are declared or built into suggestions.
+NAMES_FLAGS = {"settings/declared", "report/suggestions"}
+# Flags that scripts have too; and the one of ours that has to be in the script's process.
+FOREIGN_FLAGS = {
+    "launch/command": {"--config"},  # what a script with a config gets
+    "launch/plan": {"--config"},
+    "examples/char_lm": {"--config"},
+    "examples/sine": {"--config"},
+    # The script's own traceback shows it; no command is there that could.
+    "training/overwriting": {"--from-scratch"},
+}
+
+
+def flags_of_commands() -> set[str]:
+    """Every flag that a command has, off switches too."""
+    group: Any = typer.main.get_command(build())
+    parameters = [one for command in (group, *group.commands.values()) for one in command.params]
+    return {word for one in parameters for word in (*one.opts, *one.secondary_opts) if word.startswith("--")}
+
+
+def test_only_the_command_line_names_its_flags() -> None:
+    """Errors, warnings and notes carry facts; cli/ renders the flags. Docstrings may name them."""
+    flags = flags_of_commands()
+    assert {"--run-dir", "--from-scratch", "--since", "--now", "--num-processes"} <= flags
+    found = [
+        (name, flag)
+        for name, path in modules()
+        if room(name) != "cli" and name not in NAMES_FLAGS
+        for text in strings_of(path)
+        for flag in flags & set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) - FOREIGN_FLAGS.get(name, set())
+    ]
+    assert found == []
+
+
+def strings_of(path: Path) -> Iterator[str]:
+    """Its strings, except for the docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
 
 
 @pytest.mark.parametrize("room_name", ["relay", "training"])

@@ -186,7 +186,7 @@ def _(error: errors.RunDirectoryOccupied, typed: Typed) -> str:
     ]
     if error.state is not None and error.newest_checkpoint is not None:
         is_completed = error.state == "completed"
-        resume = suggest.resume("--again") if is_completed else suggest.resume_from_checkpoint()[0]
+        resume = suggest.resume_completed() if is_completed else suggest.resume_from_checkpoint()[0]
         lines.insert(0, f"Go on with it:        {resume}")
     return "\n".join(lines)
 

@@ -128,7 +128,7 @@ def _metrics(info: Info) -> tuple[str, ...]:
     shown_ = sorted(info.metrics, key=lambda one: one.name != info.headline)[:_MOST_METRICS]
     lines = aligned([_metric(one) for one in shown_])
     more = len(info.metrics) - len(shown_)
-    everything = Suggestions(info.sight.layout.root).info("--json")
+    everything = Suggestions(info.sight.layout.root).info_as_json()
     return (*lines, f"… and {more} more: {everything}") if more else lines
 
 
@@ -191,7 +191,7 @@ def commands(info: Info) -> list[tuple[str, str]]:
     has_whole = any(one.soundness.value != "torn" and not one.is_superseded for one in info.checkpoints)
     logs = (suggest.logs(), "all that it said")
     if sight.state is State.COMPLETED:
-        return [*([(suggest.resume("--again"), "go on with it all the same")] if has_whole else []), logs]
+        return [*([(suggest.resume_completed(), "go on with it all the same")] if has_whole else []), logs]
     if not has_whole:
         return [(suggest.start_over(), "start again: there is no checkpoint to go on from"), logs]
     command, advice = suggest.resume_from_checkpoint()

@@ -88,6 +88,10 @@ class Suggestions:
         """Resume it."""
         return self._about("resume", *options)
 
+    def resume_completed(self) -> str:
+        """Resume it though it has completed."""
+        return self.resume("--again")
+
     def resume_from_checkpoint(self) -> tuple[str, str]:
         """Resume it from its newest checkpoint, so that the script receives it.
 
@@ -126,9 +130,13 @@ class Suggestions:
         """Stop it."""
         return self._about("stop")
 
-    def info(self, *options: str) -> str:
+    def info(self) -> str:
         """Show everything about it."""
-        return self._about("info", *options)
+        return self._about("info")
+
+    def info_as_json(self) -> str:
+        """The same for programs."""
+        return self._about("info", "--json")
 
     def _about(self, command: str, *options: str) -> str:
         return shell(["tsdia-run", command, shown(self.run_dir), *options])
