@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from tsdia_run.cli import hints
+from tsdia_run.cli import hints, wording
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.rundir.typed import Typed
 
 
 def message_of(error: TsdiaRunError) -> str:
-    return hints.message(error)
+    return wording.message(error)
 
 
 def hint_of(error: TsdiaRunError) -> str:
