@@ -25,7 +25,7 @@ class Request:
         overrides: ``--set`` assignments, in order.
         extra_args: What follows ``--``.
         checkpoint: What to resume from.
-        typed: The command that asks for it, for suggestions.
+        typed: The command that asks for it, which the record keeps; None where no command was typed.
         is_restart: Whether it follows a failure automatically, and the user asked for nothing new.
     """
 
