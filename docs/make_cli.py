@@ -30,7 +30,7 @@ def _section(name: str, command: Any) -> str:  # noqa: ANN401 - Typer does not e
     arguments = [param for param in command.params if not param.opts[0].startswith("-")]
     options = [param for param in command.params if param.opts[0].startswith("-")]
     usage = " ".join(["tsdia-run", name, *(param.metavar or param.name.upper() for param in arguments), "[OPTIONS]"])
-    lines = [f"## `{usage}`", "", about.strip(), "", *(f"    {line}" for line in examples.splitlines()), ""]
+    lines = [f"## `{usage}`", "", about.strip(), "", "```bash", *examples.splitlines(), "```", ""]
     lines += [f"- {param.metavar}: {param.help}" for param in arguments] + [""] * bool(arguments)
     lines += ["| option | variable | |", "| --- | --- | --- |"]
     return "\n".join([*lines, *map(_row, options), ""])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tests.support.checkpoints import seal, state
 from tests.support.runs import make_run, renamed
-from tsdia_run.relay.parts import member
-from tsdia_run.report.logs.parts import Parts
+from tsdia_run.relay.log_parts import member
+from tsdia_run.report.logs.parts import LogParts
 from tsdia_run.rundir import metrics
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.metrics import Summary
@@ -90,7 +90,7 @@ def _log(live: Path, size_bytes: int) -> None:
     began_s = time.time() - 2 * 86_400
     text = "".join(_LINE.format(at=began_s, step=step, loss=1 / (1 + step)) for step in range(10_000)).encode()
     piece = (text * (_MEMBER_BYTES // len(text) + 1))[:_MEMBER_BYTES]
-    packed, parts, pieces = member(piece), Parts(live), size_bytes // _MEMBER_BYTES
+    packed, parts, pieces = member(piece), LogParts(live), size_bytes // _MEMBER_BYTES
     times = []
     for part in range(1, math.ceil(pieces / _MEMBERS) + 1):
         count = min(_MEMBERS, pieces - (part - 1) * _MEMBERS)

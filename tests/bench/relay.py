@@ -23,8 +23,8 @@ from pathlib import Path
 
 import tsdia_run
 from tests.bench.measure import Result, alternate
-from tsdia_run.relay.logs import DEFAULT_MAX_BYTES
-from tsdia_run.relay.parts import Parts, start_compressing
+from tsdia_run.relay.log import DEFAULT_MAX_BYTES
+from tsdia_run.relay.log_parts import RotatedParts, start_compressing
 
 MAIN = Path(tsdia_run.__file__).parent / "relay" / "__main__.py"
 MIB = 1 << 20
@@ -206,7 +206,7 @@ def _end_packing(logs: Path) -> None:
 def _packing(folder: Path, source: Path) -> Result:
     """The packing of a log in parts beside gzip's of the same text."""
     logs = _empty(folder / "logs")
-    parts = Parts(str(logs / "training_x.log"))
+    parts = RotatedParts(str(logs / "training_x.log"))
     with source.open("rb") as text:
         for number in range(1, 1 + source.stat().st_size // DEFAULT_MAX_BYTES):
             Path(parts.path(number)).write_bytes(text.read(DEFAULT_MAX_BYTES))

@@ -89,8 +89,8 @@ def test_metric(pair: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["a"], 2, "compare takes two runs or more"),
-        (["a", "a"], 2, "a is named twice"),
+        (["a"], 2, "compare needs at least two runs"),
+        (["a", "a"], 2, "a is given twice"),
         (["a", "nothing"], 66, "there is no run 'nothing'"),
         (["a", "b", "--metric", "val/los"], 2, "did you mean val/loss"),
     ],

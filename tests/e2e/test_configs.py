@@ -129,7 +129,7 @@ def test_a_toml_config_is_put_back_and_its_mistakes_have_a_place(tmp_path: Path)
     (tmp_path / "train.py").write_text(SCRIPT + "open(checkpoint['save_dir'] + '/config.toml', 'w').write('x = 1')\n")
     (tmp_path / "train.py").write_text((tmp_path / "train.py").read_text().replace("sys.exit", "print, "))
     done = tsdia_run("new", "exp.toml", cwd=tmp_path, env={"OUT": "runs"})
-    assert "wrote over config.toml" in done.stderr
+    assert "overwrote config.toml" in done.stderr
     assert (tmp_path / "runs" / "exp" / "config.toml").read_text() == TOML
     config.write_text(TOML.replace("launcher", "lancher"))
     unknown = tsdia_run("new", "exp.toml", cwd=tmp_path)

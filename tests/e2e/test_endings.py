@@ -124,7 +124,7 @@ def test_a_program_that_can_not_be_executed_is_told_as_a_shell_would(project: Pa
     (project / "broken").chmod(0o755)
     done = tsdia_run("new", "config.yml", "--entrypoint", "broken", cwd=project)
     assert done.returncode == 127
-    assert "could not be started" in done.stderr
+    assert "could not start " in done.stderr
 
 
 def test_any_executable_can_be_the_entrypoint(project: Path) -> None:

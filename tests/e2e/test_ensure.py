@@ -49,7 +49,7 @@ def test_it_starts_goes_on_and_then_does_nothing(sweep: Path) -> None:
     assert ensure(sweep)[:2] == (0, "from checkpoint-5\n")
     code, stdout, stderr = ensure(sweep)
     assert (code, stdout) == (0, "")
-    assert "runs/exp has completed; there is nothing to do" in stderr
+    assert "runs/exp has completed; nothing to do" in stderr
     states = [attempt["state"] for attempt in record_of(sweep / "runs/exp")["attempts"]]
     assert states == ["failed", "failed", "failed", "completed"]
 

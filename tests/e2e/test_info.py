@@ -91,7 +91,7 @@ def test_a_real_run_its_resume_and_what_was_superseded(project: Path) -> None:
     resumed = tsdia_run("resume", "runs/exp", "--from", "1", "-q", cwd=project)
     assert resumed.returncode == 0, resumed.stderr
     second = told(project)
-    assert (second["state"], second["reason"]) == ("completed", "the script ended with exit code 0")
+    assert (second["state"], second["reason"]) == ("completed", "the script exited with code 0")
     assert [tuple(one[key] for key in ("checkpoint", "first_step", "last_step")) for one in second["attempts"]] == [
         (None, 0, 3),
         ("step_1", 2, 5),

@@ -64,7 +64,7 @@ def test_a_log_that_was_deleted_is_told(failed: Path) -> None:
         part.unlink()
     done = tsdia_run("logs", "exp", "-n", "1000", cwd=failed)
     assert done.returncode == 0
-    assert done.stderr == f"tsdia-run: the log of attempt 0 is gone: {first} was deleted\n"
+    assert done.stderr == f"tsdia-run: the log of attempt 0 was deleted: {first}\n"
     assert "attempt 0" not in done.stdout
     assert "attempt 1 line 0" in done.stdout
 
@@ -125,7 +125,7 @@ def test_nobody_reads_on(failed: Path, start: Starter) -> None:
     [
         (["nothing"], 66, "there is no run 'nothing'"),
         (["exp", "--attempt", "7"], 66, "exp has no attempt 7"),
-        (["exp", "--grep", "("], 2, "is no regular expression"),
+        (["exp", "--grep", "("], 2, "is not a valid regular expression"),
         (["exp", "--since", "soon"], 2, "--since takes"),
         (["exp", "--since", "1h", "-n", "5"], 2, "--since and --lines are both given"),
     ],

@@ -35,7 +35,7 @@ def test_a_run_leaves_a_complete_directory(project: Path) -> None:
     assert sorted(lines_of(run_dir)) == ["hello", "oops"]
     header, *_, footer = log_of(run_dir).splitlines()
     assert re.match(r"\[tsdia-run: run exp \(\w+\), attempt 0, started 20\d\d-.*train\.py --config ", header)
-    assert re.fullmatch(r"\[tsdia-run: completed after \d+\.\d s: the script ended with exit code 0\]", footer)
+    assert re.fullmatch(r"\[tsdia-run: completed after \d+\.\d s: the script exited with code 0\]", footer)
     record = record_of(run_dir)
     assert (record["schema"], record["state"], record["name"]) == (1, "completed", "exp")
     assert record["attempts"][0]["outcome"]["exit_code"] == 0

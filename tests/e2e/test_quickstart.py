@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import log_of, record_of, tsdia_run
+from tests.support.command import Starter, log_of, record_of, tsdia_run, wait_until
 
 ROOT = Path(__file__).parents[2]
 SHORT = (
@@ -65,3 +68,34 @@ def test_the_second_example_saves_by_the_helper_and_goes_on(clone: Path) -> None
     assert resumed.returncode == 0, resumed.stderr
     assert "from step 100" in resumed.stdout
     assert (run_dir / "checkpoint-epoch0-step150").is_dir()
+
+
+def commands_of_the_tutorial() -> list[list[str]]:
+    """The words of each `tsdia-run` command in the fenced examples of docs/quickstart.md, in their order."""
+    text = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?:bash|console)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines = [shlex.split(line.removeprefix("$ "), comments=True) for block in blocks for line in block.splitlines()]
+    return [words[1:] for words in lines if words and words[0] in ("tsdia-run", ".venv/bin/tsdia-run")]
+
+
+def test_every_command_of_the_tutorial_does_what_the_page_says(clone: Path, start: Starter) -> None:
+    config = clone / "configs" / "quickstart.yml"
+    values = {"max_length": 20000, "hidden_size": 16, "interval": 4, "epochs": 3}
+    text = config.read_text()
+    for key, value in values.items():
+        text = re.sub(rf"(?m)^( +{key}:) \d+", rf"\1 {value}", text)
+    config.write_text(text)
+    (clone / "your_config.yml").write_text("training: {checkpoint: {save_dir: runs/yours, resume: null}}\n")
+    (clone / "your_script.py").touch()
+    codes = []
+    for words in commands_of_the_tutorial():
+        if "interrupted" in words:
+            running = start(*words, cwd=clone)
+            wait_until(lambda: any((clone / "runs" / "interrupted").glob("checkpoint-*/tsdia-checkpoint.json")))
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=60)
+            codes.append(running.returncode)
+        else:
+            codes.append(tsdia_run(*words, cwd=clone, limit_s=120).returncode)
+    assert codes == [0, 73, -signal.SIGINT, 0, 0, 0, 0]
+    assert record_of(clone / "runs" / "interrupted")["state"] == "completed"

@@ -80,8 +80,8 @@ def test_it_fails_before_anything_is_written_and_is_not_retried(killed: Path) ->
     record = record_of(killed / "runs/exp")
     assert len(record["attempts"]) == 2
     assert (record["state"], last(killed)["checkpoint_read"]) == ("failed", "not read")
-    assert last(killed)["outcome"]["reason"] == f"{REASON} (the script ended with exit code 1)"
-    assert "no restart: the script would not read its checkpoint the next time either" in done.stderr
+    assert last(killed)["outcome"]["reason"] == f"{REASON} (the script exited with code 1)"
+    assert "no restart: the script would not read its checkpoint next time either" in done.stderr
     assert f"tsdia-run resume {killed / 'runs/exp'} --from-scratch" in log_of(killed / "runs/exp", 1)
     shown = tsdia_run("info", "runs/exp", cwd=killed).stdout
     assert "from checkpoint-3 (not read)" in shown
@@ -97,7 +97,7 @@ def test_from_scratch_may_overwrite_what_was_there(killed: Path) -> None:
 def test_a_script_that_catches_the_error_has_failed_all_the_same(killed: Path) -> None:
     done = tsdia_run("resume", "runs/exp", "--", "catch", cwd=killed)
     assert (done.returncode, last(killed)["state"]) == (1, "failed")
-    assert last(killed)["outcome"]["reason"] == f"{REASON} (the script ended with exit code 0)"
+    assert last(killed)["outcome"]["reason"] == f"{REASON} (the script exited with code 0)"
     assert state(killed) == OF_ATTEMPT_0
 
 

@@ -67,7 +67,7 @@ def test_attempts_without_progress_come_to_an_end(project: Path) -> None:
     code, said, attempts = restarted(project, "--max-restarts", "2", ways=("kill", "kill", "kill", "ok"))
     assert (code, [state for state, _ in attempts]) == (137, ["failed"] * 3)
     assert "from the beginning: nothing was saved" in said
-    assert "no restart: 3 attempts in a row left no new checkpoint" in said
+    assert "no restart: 3 consecutive attempts saved no new checkpoint" in said
 
 
 def test_what_would_fail_again_is_not_tried_again(project: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_stop_while_a_restart_waits_ends_the_run(start: Starter, project: Path
     assert running.returncode == -signal.SIGTERM
     outcome = record_of(project / "runs/exp")["attempts"][1]["outcome"]
     assert outcome["state"] == "stopped"
-    assert outcome["reason"].endswith(", before it had started")
+    assert outcome["reason"].endswith(" before the training started")
 
 
 def test_a_hang_is_written_down_ended_and_restarted(project: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_hang_is_written_down_ended_and_restarted(project: Path) -> None:
     code, said, attempts = restarted(project, *settings, ways=("save-hang", "save"))
     assert (code, [state for state, _ in attempts]) == (0, ["failed", "completed"]), said
     outcome = record_of(project / "runs/exp")["attempts"][0]["outcome"]
-    assert outcome["reason"].startswith("hung: no output, metric or checkpoint for 1")
+    assert outcome["reason"].startswith("hung: no output, metrics or checkpoint for 1")
     assert "attempts/0/stacks-rank*.txt" in outcome["reason"]
     stacks = (project / "runs/exp/attempts/0/stacks-rank0.txt").read_text()
     assert re.search(r'train\.py", line \d+ in <module>', stacks)
@@ -115,7 +115,7 @@ def test_a_hang_at_the_start_has_longer(project: Path) -> None:
     code, _, attempts = restarted(project, "--hang-timeout", "1s", ways=("hang",))
     assert (code, attempts[0][0]) == (143, "failed")
     reason = record_of(project / "runs/exp")["attempts"][0]["outcome"]["reason"]
-    seconds = float(reason.removeprefix("hung: no output, metric or checkpoint for ").split()[0])
+    seconds = float(reason.removeprefix("hung: no output, metrics or checkpoint for ").split()[0])
     assert seconds >= 3
     assert "since the start" in reason
 

@@ -60,6 +60,9 @@ def test_the_tables_have_every_signal() -> None:
     assert set(TO_US) == {row[0] for row in rows("endings.md", "signal", "state", "exit code")} == ALL
 
 
+REASON = {"SIGTERM": "SIGTERM", "SIGINT": "Ctrl-C (SIGINT)"}
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_a_request_to_stop_reaches_each_rank_once_and_becomes_our_ending(
@@ -74,7 +77,7 @@ def test_a_request_to_stop_reaches_each_rank_once_and_becomes_our_ending(
     assert "■ exp: stopped" in err
     record = record_of(project / "runs/exp")
     assert record["state"] == "stopped"
-    assert record["attempts"][0]["outcome"]["reason"].startswith(f"asked to stop by {name}; ")
+    assert record["attempts"][0]["outcome"]["reason"].startswith(f"stopped by {REASON[name]}; ")
     log = log_of(project / "runs/exp")
     assert (log.count("got"), log.count(f"got {name}"), log.count("saved")) == (ranks, ranks, ranks)
     assert out.endswith("\n")
@@ -99,7 +102,7 @@ def test_what_does_not_stop_a_training(start: Starter, project: Path, ranks: int
     assert (rest.count("got"), rest.count("the end")) == (0, ranks)
     told = tsdia_run("stop", "runs/exp", cwd=project)
     assert told.returncode == 0
-    assert "completed: the script ended with exit code 0; its supervisor had been killed before" in told.stderr
+    assert "completed: the script exited with code 0; its supervisor had been killed before" in told.stderr
 
 
 @pytest.mark.parametrize(("name", "state", "exit_code"), rows("endings.md", "signal", "state", "exit code"))

@@ -50,7 +50,7 @@ def test_a_kill_for_memory_is_told_as_one(project: Path, small_group: Path) -> N
     done = subprocess.run(["sh", "-c", enter], cwd=project, env=environment(), timeout=60, check=False)
     assert done.returncode == 137
     reason = str(outcome_of(project)["reason"])
-    assert reason.startswith("the script was killed by SIGKILL; the kernel's OOM killer was at work; ")
+    assert reason.startswith("the script was killed by SIGKILL; out of memory: the kernel's OOM killer was active; ")
     assert reason.endswith("of 200.0 MiB")
 
 
@@ -134,7 +134,7 @@ def test_a_directory_that_another_run_took_is_left_to_it(start: Starter, project
     (project / "go").touch()
     _, said = first.communicate(timeout=60)
     second.communicate(timeout=60)
-    assert "another run is in the place of" in said
+    assert "another run has replaced" in said
     assert record_of(project / "runs/exp")["run_id"] == theirs
 
 

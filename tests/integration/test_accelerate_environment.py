@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tsdia_run.launch import machine
+from tsdia_run.launch import hardware
 from tsdia_run.launch.accelerate import ConfigFile, Delegated, InProcess, config_path, decide
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
 from tsdia_run.settings import AccelerateSettings
@@ -25,6 +25,8 @@ DUMP = str(SCRIPTS / "dump_environment.py")
 ACCELERATE = str(Path(sys.executable).with_name("accelerate"))
 VERSION = tuple(int(part) for part in version("accelerate").split(".")[:3])
 LIMIT_S = 60
+# tsdia-run starts one process without Accelerate's launcher only for these versions (tsdia_run/launch/accelerate.py).
+in_place_only = pytest.mark.skipif(not (1, 14) <= VERSION < (1, 16), reason="this Accelerate has its own launcher")
 
 ONE = {"compute_environment": "LOCAL_MACHINE", "distributed_type": "NO", "mixed_precision": "no", "num_processes": 1}
 # As `accelerate config` writes it.
@@ -119,7 +121,7 @@ def dumped(path: Path) -> dict[str, Any]:
 
 
 def decided(settings: AccelerateSettings, file: ConfigFile | None, environ: Mapping[str, str]) -> InProcess | Delegated:
-    devices, cores = machine.accelerator_devices(environ), machine.physical_cores()
+    devices, cores = hardware.accelerator_devices(environ), hardware.physical_cores()
     return decide(settings, file, environ, devices=devices, physical_cores=cores, version=VERSION)
 
 
@@ -147,6 +149,7 @@ def real(base: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+@in_place_only
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_one_process_sees_what_accelerate_launch_gives(
     case: Case, base: dict[str, str], real: Path, tmp_path: Path
@@ -157,6 +160,7 @@ def test_one_process_sees_what_accelerate_launch_gives(
     assert run_in_place(decided(settings, file, environ), environ, tmp_path / "ours") == dumped(real / case.name)
 
 
+@in_place_only
 def test_the_default_config_is_taken_as_accelerate_launch_takes_it(base: dict[str, str], tmp_path: Path) -> None:
     nothing = AccelerateSettings(None, None, None, ())
     environ = {name: value for name, value in base.items() if name != "HF_HOME"} | {"XDG_CACHE_HOME": str(tmp_path)}

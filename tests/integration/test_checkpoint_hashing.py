@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import checkpoints as made
 from tsdia_run.checkpoints import Soundness, hashes, judge, manifest, marks
-from tsdia_run.checkpoints.marks import Phase
+from tsdia_run.checkpoints.marks import SavePhase
 from tsdia_run.rundir.layout import CheckpointLayout
 from tsdia_run.supervise.hasher import add_hashes
 from tsdia_run.supervise.hashing import Hashing
@@ -102,7 +102,7 @@ def test_what_is_written_over_while_it_hashes_gets_no_hashes(run_dir: Path, monk
     checkpoint, digest = run_dir / "checkpoint-1", hashes.digest
 
     def slow_digest(path: Path, *, leaves_cache: bool) -> str:
-        marks.write(checkpoint, made.mark(save="the next one", count=2, phase=Phase.SAVING))
+        marks.write(checkpoint, made.mark(save="the next one", count=2, phase=SavePhase.SAVING))
         return digest(path, leaves_cache=leaves_cache)
 
     monkeypatch.setattr(hashes, "digest", slow_digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,11 @@ def test_a_trainer_that_starts_from_zero_is_stopped_at_its_first_save(trained: P
         ("checkpoint-200", 'from safetensors import safe_open; safe_open(CKPT + "/model.safetensors", "pt")'),
         ("checkpoint-200", 'torch.load(CKPT + "/optimizer.pt")'),
         ("ckpt.pt", "torch.load(CKPT)"),
-        ("ckpt.pt", "torch.load(CKPT, mmap=True)"),
+        pytest.param(
+            "ckpt.pt",
+            "torch.load(CKPT, mmap=True)",
+            marks=pytest.mark.skipif("mmap" not in signature(torch.load).parameters, reason="torch 2.0 maps no file"),
+        ),
         (
             "ckpt.pt",
             "import torch.multiprocessing as mp; p = mp.get_context('fork').Process(target=torch.load, args=(CKPT,));"

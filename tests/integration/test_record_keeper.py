@@ -24,7 +24,7 @@ def test_a_record_is_never_written_into_another_run(tmp_path: Path) -> None:
             record.write(RunLayout(run_dir).record, theirs)
             keeper.record(ours.last)
             assert record.read(RunLayout(run_dir).record).run_id == theirs.run_id
-            assert "another run is in the place of" in keeper.warnings[0]
+            assert "another run has replaced" in keeper.warnings[0]
             keeper.record(ours.last)
             keeper.tick(0.0)
             assert len(keeper.warnings) == 1

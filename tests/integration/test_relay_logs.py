@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.relay import Relay, concatenation, no_relay_left, write_all
-from tsdia_run.relay.logs import Log
-from tsdia_run.relay.parts import Parts, member
+from tsdia_run.relay.log import Log
+from tsdia_run.relay.log_parts import RotatedParts, member
 
 __all__ = ["no_relay_left"]
 
@@ -181,7 +181,7 @@ def test_a_deleted_log_begins_anew_and_says_so(tmp_path: Path) -> None:
     relay.log.unlink()
     write_all(relay.out, b"after\n")
     events = relay.end()
-    assert relay.lines() == ["[tsdia-run: the log file was deleted; 7 bytes went with it]", "after", "footer"]
+    assert relay.lines() == ["[tsdia-run: the log file was deleted; 7 bytes are lost]", "after", "footer"]
     assert [event["event"] for event in events] == ["warning", "drained"]
 
 
@@ -198,12 +198,12 @@ def test_a_log_that_was_deleted_on_another_machine_begins_anew(tmp_path: Path, m
     monkeypatch.setattr(os, "fstat", stale)
     log.line("after")
     log.close()
-    assert concatenation(tmp_path) == b"[tsdia-run: the log file was deleted; 7 bytes went with it]\nafter\n"
+    assert concatenation(tmp_path) == b"[tsdia-run: the log file was deleted; 7 bytes are lost]\nafter\n"
     assert len(warnings) == 1
 
 
 def test_two_compressors_at_once_pack_a_part_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts_of_log = Parts(str(tmp_path / "training_x.log"))
+    parts_of_log = RotatedParts(str(tmp_path / "training_x.log"))
     part = Path(parts_of_log.path(1))
     part.write_bytes(b"text\n")
     listdir, looks = os.listdir, list[str]()

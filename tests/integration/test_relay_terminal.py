@@ -139,7 +139,7 @@ def test_a_killed_supervisor_leaves_a_usable_terminal_and_a_whole_log(start: Cal
     session.wait_for_keys_to_pass()
     session.user.kill(signal.SIGKILL)
     session.wait_for(session.are_modes_restored)
-    session.wait_for_log("the supervising process was gone before")
+    session.wait_for_log("the supervisor had died before")
     assert session.log.read_text().splitlines()[:2] == ["ready", "done"]
 
 

@@ -13,11 +13,11 @@ import pytest
 
 from tests.support.runs import full_run, make_run
 from tsdia_run.report.comparing import compare, side
-from tsdia_run.report.info import gather
 from tsdia_run.report.info_json import to_json
 from tsdia_run.report.info_page import page
 from tsdia_run.report.places import Places
 from tsdia_run.report.rows import rows
+from tsdia_run.report.run_info import gather
 from tsdia_run.report.status import look
 
 WRITER = """

@@ -48,6 +48,7 @@ def test_many_equal_layers_are_one_line() -> None:
     assert "882 parameters" in text
 
 
+@pytest.mark.filterwarnings("ignore:Lazy modules")
 def test_no_weights_are_needed() -> None:
     with torch.device("meta"):
         model = nn.Linear(100_000, 100_000)
@@ -94,7 +95,7 @@ for name in sys.argv[1:]:
 accelerator = Accelerator(cpu=True)
 accelerator.init_trackers("x", config={"lr": 0.1, "names": ["a", "b"]})
 accelerator.prepare(torch.nn.Linear(2, 3))
-model, optimizer = accelerator.prepare(torch.nn.Linear(4, 5), torch.optim.SGD([torch.zeros(1)]))
+model, optimizer = accelerator.prepare(torch.nn.Linear(4, 5), torch.optim.SGD([torch.zeros(1)], lr=0.1))
 """
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run.checkpoints import files, manifest, marks
-from tsdia_run.checkpoints.marks import Mark, Phase
+from tsdia_run.checkpoints.marks import Mark, SavePhase
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 SIZE = 4096
@@ -39,7 +39,14 @@ def state(path: Path, ranks: int = 1) -> Path:
 
 def mark(rank: int = 0, **changes: object) -> Mark:
     plain = Mark(
-        rank=rank, world_size=2, run_id="r", attempt=0, save=f"save{rank}", count=1, needs_all=False, phase=Phase.SEALED
+        rank=rank,
+        world_size=2,
+        run_id="r",
+        attempt=0,
+        save=f"save{rank}",
+        count=1,
+        needs_all=False,
+        phase=SavePhase.SEALED,
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
 

@@ -17,9 +17,9 @@ from tsdia_run.rundir.record import LIVE, Attempt, Digest, Outcome, Run, State
 
 BEGAN = datetime(2026, 11, 20, 8, 0, tzinfo=timezone.utc)
 REASONS = {
-    State.COMPLETED: "the script ended with exit code 0",
-    State.FAILED: "ValueError: boom (train.py:7) (the script ended with exit code 1)",
-    State.STOPPED: "asked to stop by SIGINT; the script ended with exit code 0",
+    State.COMPLETED: "the script exited with code 0",
+    State.FAILED: "ValueError: boom (train.py:7) (the script exited with code 1)",
+    State.STOPPED: "stopped by Ctrl-C (SIGINT); the script exited with code 0",
     State.LOST: "killed together with its supervisor, or the machine went down",
 }
 

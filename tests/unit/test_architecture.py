@@ -52,13 +52,13 @@ PURE = [
     "config/document", "config/edits", "config/json_text",
     "config/node_edits", "config/nodes", "config/steps", "config/surprises", "config/toml_edits", "config/writing",
     "config/yaml_text",
-    "checkpoints/retention", "checkpoints/naming", "checkpoints/kinds", "checkpoints/order",
+    "checkpoints/retention", "checkpoints/naming", "checkpoints/recognition", "checkpoints/order",
     "files/redaction", "provenance/git_status", "provenance/patch",
-    "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress", "relay/row", "relay/screen",
+    "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress_bar", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/flat", "training/model_summary",
     "launch/accelerate_config", "supervise/ladder", "outcome/classify", "rundir/headline", "rundir/arguments",
-    "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/text",
+    "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}

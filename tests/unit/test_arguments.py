@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.launch import changes
-from tsdia_run.launch.changes import Kind, Situation
+from tsdia_run.launch.changes import ChangeKind, Situation
 from tsdia_run.rundir.arguments import by_flag, changed
 
 WORDS = st.lists(
@@ -64,7 +64,7 @@ def test_every_word_is_somewhere(words: list[str]) -> None:
 def test_changed_arguments_of_a_resume_name_only_what_changed() -> None:
     before, now = (Situation(arguments=tuple(text.split())) for text in ("--lr 1 --bs=8", "--bs 8 --lr=2"))
     found = changes.compare(before, now, expected=(), is_sharded=False)
-    assert [(one.kind, one.text) for one in found] == [(Kind.ARGUMENTS, "--lr: 1 -> 2")]
+    assert [(one.kind, one.text) for one in found] == [(ChangeKind.ARGUMENTS, "--lr: 1 -> 2")]
 
 
 def test_many_changed_arguments_are_counted() -> None:

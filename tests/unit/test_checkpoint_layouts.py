@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support import checkpoints as made
 from tests.support.layouts import LAYOUTS, sharded, tensors, text, torch
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, Kind, Soundness, kinds, manifest, read_name
+from tsdia_run.checkpoints import Checkpoint, EntryKind, Soundness, manifest, read_name, recognition
 
 
 def below(run: Path, paths: tuple[Path, ...]) -> tuple[str, ...]:
@@ -28,7 +28,7 @@ def test_every_layout_is_found_in_order_and_usable(name: str, tmp_path: Path) ->
     assert below(tmp_path, found.exports) == layout.exports
     assert below(tmp_path, found.unrecognised) == layout.unrecognised
     assert {checkpoints.judge(one.path).state for one in found.checkpoints} <= {Soundness.UNVERIFIED}
-    for kind, paths in ((Kind.CHECKPOINT, layout.checkpoints), (Kind.EXPORT, layout.exports)):
+    for kind, paths in ((EntryKind.CHECKPOINT, layout.checkpoints), (EntryKind.EXPORT, layout.exports)):
         assert {checkpoints.kind_of(tmp_path / path) for path in paths} <= {kind}
 
 
@@ -63,7 +63,7 @@ def test_names_that_announce_no_number(name: str) -> None:
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40))
 def test_no_name_is_a_traceback(name: str) -> None:
     read_name(Path(name))
-    kinds.of_file(name)
+    recognition.of_file(name)
 
 
 def test_a_sealed_directory_is_a_checkpoint_whatever_its_name_and_files(tmp_path: Path) -> None:
@@ -141,11 +141,11 @@ def test_another_run_inside_is_not_looked_into(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("ckpt_3_rank0.pt", Kind.CHECKPOINT),
-        ("ckpt_3_rank1.pt", Kind.COMPANION),
-        ("ckpt_rank-12_3.pt", Kind.COMPANION),
-        ("frank1_ckpt_3.pt", Kind.CHECKPOINT),
+        ("ckpt_3_rank0.pt", EntryKind.CHECKPOINT),
+        ("ckpt_3_rank1.pt", EntryKind.COMPANION),
+        ("ckpt_rank-12_3.pt", EntryKind.COMPANION),
+        ("frank1_ckpt_3.pt", EntryKind.CHECKPOINT),
     ],
 )
-def test_the_first_ranks_file_stands_for_the_save(name: str, kind: Kind) -> None:
-    assert kinds.of_file(name) is kind
+def test_the_first_ranks_file_stands_for_the_save(name: str, kind: EntryKind) -> None:
+    assert recognition.of_file(name) is kind

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from tests.support import checkpoints as made
 from tsdia_run.checkpoints import Soundness, judge, manifest, marks
-from tsdia_run.checkpoints.marks import Mark, Phase, missing
+from tsdia_run.checkpoints.marks import Mark, SavePhase, missing
 from tsdia_run.checkpoints.sealing import Save, begin, seal
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.layout import CheckpointLayout
 
-SAVING = Phase.SAVING
+SAVING = SavePhase.SAVING
 TWO_RANKS = sorted(set(itertools.permutations((0, 0, 1, 1))))
 mark = made.mark
 

@@ -14,21 +14,21 @@ from hypothesis import strategies as st
 
 from tests.support import checkpoints as made
 from tsdia_run.checkpoints import find, manifest, parse_name, read_name
-from tsdia_run.checkpoints.finding import Checkpoint, Found, in_order
+from tsdia_run.checkpoints.finding import Checkpoint, FoundCheckpoint, in_order
 
 RUN = Path("run")
 
 
-def found(name: str, step: int | None = None) -> Found:
+def found(name: str, step: int | None = None) -> FoundCheckpoint:
     path = RUN / name
-    return Found(parse_name(path) or Checkpoint(path), step)
+    return FoundCheckpoint(parse_name(path) or Checkpoint(path), step)
 
 
 def announced(path: Path) -> Checkpoint:
     return read_name(path) or Checkpoint(path)
 
 
-def ordered(*members: Found) -> list[str]:
+def ordered(*members: FoundCheckpoint) -> list[str]:
     return [str(checkpoint.path.relative_to(RUN)) for checkpoint in in_order(members)]
 
 
@@ -101,7 +101,7 @@ NAMES = st.sampled_from(
     ["checkpoint-{}", "checkpoint_{}", "epoch-{}", "model_{:06}.pt", "a/step_{}", "ckpt{}.pt", "last", "interrupted"]
 )
 saved = st.builds(
-    lambda name, number, step, at: Found(announced(RUN / name.format(number)), step, saved_s=at),
+    lambda name, number, step, at: FoundCheckpoint(announced(RUN / name.format(number)), step, saved_s=at),
     NAMES,
     st.integers(0, 200),
     st.none() | st.integers(0, 50),
@@ -111,7 +111,9 @@ many = st.lists(saved, max_size=12, unique_by=lambda one: one.named.path)
 
 
 @given(many, st.randoms())
-def test_the_order_does_not_depend_on_how_the_checkpoints_were_met(members: list[Found], random: Random) -> None:
+def test_the_order_does_not_depend_on_how_the_checkpoints_were_met(
+    members: list[FoundCheckpoint], random: Random
+) -> None:
     shuffled = list(members)
     random.shuffle(shuffled)
     assert in_order(shuffled) == in_order(members)
@@ -119,7 +121,7 @@ def test_the_order_does_not_depend_on_how_the_checkpoints_were_met(members: list
 
 
 @given(many)
-def test_numbers_are_compared_as_numbers_within_every_family(members: list[Found]) -> None:
+def test_numbers_are_compared_as_numbers_within_every_family(members: list[FoundCheckpoint]) -> None:
     families: dict[object, list[int]] = {}
     for one in in_order(members):
         digits = re.findall(r"\d+", one.path.name)
@@ -129,15 +131,15 @@ def test_numbers_are_compared_as_numbers_within_every_family(members: list[Found
 
 
 @given(many, NAMES)
-def test_what_was_saved_last_and_is_ahead_is_the_newest(members: list[Found], name: str) -> None:
+def test_what_was_saved_last_and_is_ahead_is_the_newest(members: list[FoundCheckpoint], name: str) -> None:
     path = RUN / "z" / name.format(1)
-    newest = Found(Checkpoint(path), 500, saved_s=51.0)
+    newest = FoundCheckpoint(Checkpoint(path), 500, saved_s=51.0)
     assert in_order([newest, *members])[-1].path == path
 
 
 @given(many)
-def test_without_manifests_families_are_compared_by_time(members: list[Found]) -> None:
-    last = Found(Checkpoint(RUN / "z" / "last"), saved_s=51.0)
+def test_without_manifests_families_are_compared_by_time(members: list[FoundCheckpoint]) -> None:
+    last = FoundCheckpoint(Checkpoint(RUN / "z" / "last"), saved_s=51.0)
     timed = [replace(one, step=None, saved_s=one.saved_s or 0.0) for one in members]
     assert in_order([last, *timed])[-1].path == last.named.path
     first = replace(last, saved_s=-1.0)
@@ -146,12 +148,12 @@ def test_without_manifests_families_are_compared_by_time(members: list[Found]) -
 
 def test_steps_that_begin_anew_with_each_epoch() -> None:
     names = ("epoch_1_step_900", "epoch_2_step_100", "epoch_10_step_5")
-    assert [one.path.name for one in in_order([Found(announced(RUN / name)) for name in names])] == [*names]
+    assert [one.path.name for one in in_order([FoundCheckpoint(announced(RUN / name)) for name in names])] == [*names]
 
 
 def test_metrics_in_names_order_nothing() -> None:
     members = [
-        Found(Checkpoint(RUN / "best-0.9.pt"), saved_s=1.0),
-        Found(Checkpoint(RUN / "best-0.12.pt"), saved_s=2.0),
+        FoundCheckpoint(Checkpoint(RUN / "best-0.9.pt"), saved_s=1.0),
+        FoundCheckpoint(Checkpoint(RUN / "best-0.12.pt"), saved_s=2.0),
     ]
     assert [one.path.name for one in in_order(members)] == ["best-0.9.pt", "best-0.12.pt"]

@@ -16,6 +16,7 @@ from tsdia_run.cli.main import build
 from tsdia_run.launch.command import Target
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import Attempt, Digest, Outcome, Run, State
+from tsdia_run.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -108,3 +109,20 @@ def test_links_between_docs_lead_somewhere() -> None:
     for page in (*DOCS.rglob("*.md"), ROOT / "README.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_help_lines_are_short_and_start_with_a_verb() -> None:
+    """A help line is an instruction: "Show at most N rows." It fits next to its option in a terminal."""
+    verbs = (
+        "Add Allow Also Compare Give Keep Kill Let Like Limit List Log Look Move Only Pass Prefix Print Read Recognise"
+        " Refresh Replace Report Restart Resume Rotate Run Seal Set Show Sort Start Stop Use Verify Wait Write"
+    ).split()
+    commands: dict[str, Any] = vars(typer.main.get_command(build()))["commands"]
+    texts = {setting.key: setting.help for setting in SETTINGS}
+    for name, one in commands.items():
+        texts[name] = one.short_help
+        texts |= {f"{name} {param.opts[0]}": param.help for param in one.params if param.param_type_name == "option"}
+    lines = {where: re.split(r" (?:Default|Example): ", text)[0] for where, text in texts.items()}
+    assert {
+        where: line for where, line in lines.items() if len(line) > 70 or line.split()[0].strip(",") not in verbs
+    } == {}

@@ -10,7 +10,7 @@ from tests.support.hints import hint_of
 from tsdia_run.config import Document, parse
 from tsdia_run.config.keys import RUN_DIR_KEYS, key_in
 from tsdia_run.errors import ConfigError, RunDirectoryError, UsageError
-from tsdia_run.launch.place import Wish, run_directory
+from tsdia_run.launch.place import RunPlaceRequest, run_directory
 
 CWD = Path("/project")
 ENVIRON = {"HOME": "/home/me", "SCRATCH": "/scratch/me", "EMPTY": "", "BUCKET": "s3://b"}
@@ -19,7 +19,7 @@ ENVIRON = {"HOME": "/home/me", "SCRATCH": "/scratch/me", "EMPTY": "", "BUCKET": 
 def directory(text: str | None, run_dir: str | None = None, name: str | None = None) -> str:
     document: Document | None = None if text is None else parse(text.encode(), "configs/base.yml")
     key = key_in(document, None, RUN_DIR_KEYS) if document else None
-    return str(run_directory(Wish(run_dir, name, CWD, ENVIRON), document, key))
+    return str(run_directory(RunPlaceRequest(run_dir, name, CWD, ENVIRON), document, key))
 
 
 @pytest.mark.parametrize(

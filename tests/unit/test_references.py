@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tsdia_run.config import Edited, parse
-from tsdia_run.launch.references import Named, kept_as, resolve
+from tsdia_run.launch.named_files import Named, kept_as, resolve
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tsdia_run.relay.progress import read
+from tsdia_run.relay.progress_bar import read
 
 
 @pytest.mark.parametrize(

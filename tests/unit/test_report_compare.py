@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.runs import full_run, log_metrics, make_run
 from tsdia_run.errors import UsageError
-from tsdia_run.report.comparing import Table, compare, side
+from tsdia_run.report.comparing import ComparisonTable, compare, side
 from tsdia_run.report.configs import differing, shortened, values
 from tsdia_run.report.names import distinct
 from tsdia_run.report.status import look
@@ -20,12 +20,12 @@ from tsdia_run.rundir.record import State
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
 
-def tables(*run_dirs: Path, metric: str | None = None) -> dict[str, Table]:
+def tables(*run_dirs: Path, metric: str | None = None) -> dict[str, ComparisonTable]:
     sides = [side(look(path), name) for path, name in zip(run_dirs, distinct(run_dirs), strict=True)]
     return {table.title: table for table in compare(sides, metric, NOW)}
 
 
-def row(table: Table, name: str) -> Sequence[str]:
+def row(table: ComparisonTable, name: str) -> Sequence[str]:
     return next(cells[1:] for cells in table.rows if cells[0] == name)
 
 

@@ -15,11 +15,11 @@ import pytest
 from tests.support.checkpoints import DAMAGES, seal, state
 from tests.support.runs import Made, full_run, log_metrics, make_run, renamed
 from tsdia_run.checkpoints import Soundness
-from tsdia_run.report.info import Info, gather
+from tsdia_run.report.formatting import aligned
 from tsdia_run.report.info_json import to_json
 from tsdia_run.report.info_page import page
+from tsdia_run.report.run_info import Info, gather
 from tsdia_run.report.status import look
-from tsdia_run.report.text import aligned
 from tsdia_run.rundir.record import State
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -49,7 +49,7 @@ def test_the_head(full: Made) -> None:
     head = parts["✗ exp: failed"].splitlines()
     told = {line.split()[0]: " ".join(line.split()[1:]) for line in head}
     assert told["where"] == "runs/exp"
-    assert told["why"] == "ValueError: boom (train.py:7) (the script ended with exit code 1)"
+    assert told["why"] == "ValueError: boom (train.py:7) (the script exited with code 1)"
     assert told["duration"] == "2 h 0 min in 2 attempts"
     assert told["code"] == "0123456789 on main, with changes"
     patch = full.layout.attempt(1).patch

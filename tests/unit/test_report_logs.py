@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.runs import make_run
-from tsdia_run.relay.parts import member
+from tsdia_run.relay.log_parts import member
 from tsdia_run.report.logs import seek, stream
-from tsdia_run.report.logs.parts import Parts, Position, text_of
+from tsdia_run.report.logs.parts import LogParts, Position, text_of
 from tsdia_run.report.logs.reader import Reader
 from tsdia_run.report.logs.stream import Piece
 from tsdia_run.report.status import look
@@ -28,7 +28,7 @@ def text(first: int, count: int) -> bytes:
 def live(tmp_path: Path) -> Path:
     """Lines 0 to 599: two compressed parts (one of two members), a plain one, and the live file."""
     live = tmp_path / "training_x.log"
-    parts = Parts(live)
+    parts = LogParts(live)
     parts.rotated(1).write_bytes(member(text(0, 100)) + member(text(100, 100)))
     parts.rotated(2).write_bytes(member(text(200, 100)))
     parts.rotated(3).write_bytes(text(300, 200))
@@ -47,12 +47,12 @@ def test_a_log_is_its_parts_in_order(live: Path) -> None:
 @pytest.mark.parametrize("line", [0, 50, 99, 100, 101, 199])
 def test_any_place_of_a_compressed_part_is_found(live: Path, line: int) -> None:
     offset = len(text(0, line))
-    assert b"".join(text_of(Parts(live).rotated(1), offset)) == text(line, 200 - line)
+    assert b"".join(text_of(LogParts(live).rotated(1), offset)) == text(line, 200 - line)
     assert everything(live, Position(1, offset)) == text(line, 600 - line)
 
 
 def test_a_reader_goes_on_where_it_was_through_rotation_and_compression(live: Path) -> None:
-    reader, parts = Reader(live), Parts(live)
+    reader, parts = Reader(live), LogParts(live)
     assert b"".join(reader.read()) == text(0, 600)
     assert b"".join(reader.read()) == b""
     with live.open("ab") as file:
@@ -75,7 +75,7 @@ def test_a_log_that_was_deleted_is_read_from_its_new_beginning(live: Path) -> No
 
 
 def test_parts_that_were_left_out_are_told_in_their_place(live: Path) -> None:
-    parts = Parts(live)
+    parts = LogParts(live)
     parts.rotated(2).unlink()
     parts.cut.write_bytes(b"[tsdia-run: left out]\n")
     assert everything(live) == text(0, 200) + b"[tsdia-run: left out]\n" + text(300, 300)
@@ -84,7 +84,7 @@ def test_parts_that_were_left_out_are_told_in_their_place(live: Path) -> None:
 def test_damage_costs_the_damaged_member_alone(live: Path) -> None:
     first, second = member(text(0, 100)), member(text(100, 100))
     broken = first[:60] + bytes([first[60] ^ 0xFF]) + first[61:]
-    Parts(live).rotated(1).write_bytes(broken + second)
+    LogParts(live).rotated(1).write_bytes(broken + second)
     read = everything(live)
     assert re.match(rb"\[tsdia-run: \d+ bytes of training_x.000001.log.gz can't be read", read)
     assert read.endswith(text(100, 500))
@@ -92,7 +92,7 @@ def test_damage_costs_the_damaged_member_alone(live: Path) -> None:
 
 def test_a_part_that_was_cut_off_or_packed_by_another_tool_says_so(live: Path) -> None:
     for data in (member(text(0, 100)) + b"\x1f\x8b\x08", gzip.compress(text(0, 100))):
-        Parts(live).rotated(1).write_bytes(data)
+        LogParts(live).rotated(1).write_bytes(data)
         assert b"the rest of training_x.000001.log.gz can't be read" in everything(live)
 
 
@@ -101,7 +101,7 @@ def test_a_part_that_was_cut_off_or_packed_by_another_tool_says_so(live: Path) -
 def test_the_last_lines(tmp_path_factory: pytest.TempPathFactory, wanted: int) -> None:
     folder = tmp_path_factory.mktemp("log")
     live = folder / "training_x.log"
-    parts = Parts(live)
+    parts = LogParts(live)
     parts.rotated(1).write_bytes(member(text(0, 100)) + member(text(100, 100)))
     parts.rotated(2).write_bytes(text(200, 100))
     live.write_bytes(text(300, 300) + b"torn")
@@ -116,7 +116,7 @@ def test_the_last_lines_of_a_log_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_time_is_found_by_the_index(live: Path) -> None:
-    Parts(live).times.write_bytes(b"1000.000 1 0\n1010.000 1 790\n2000.500 3 90\nsomething else\n3000.000 4 45\n")
+    LogParts(live).times.write_bytes(b"1000.000 1 0\n1010.000 1 790\n2000.500 3 90\nsomething else\n3000.000 4 45\n")
     assert seek.at_time(live, 0) == Position(1, 0)
     assert seek.at_time(live, 1012) == Position(1, 790)  # lines up to five seconds after an entry belong to it
     assert seek.at_time(live, 1015) == Position(3, 90)
@@ -125,7 +125,7 @@ def test_a_time_is_found_by_the_index(live: Path) -> None:
 
 
 def test_a_clock_that_was_set_back_hides_nothing(live: Path) -> None:
-    Parts(live).times.write_bytes(b"1000.000 1 0\n9000.000 1 100\n1020.000 2 0\n1030.000 3 0\n")
+    LogParts(live).times.write_bytes(b"1000.000 1 0\n9000.000 1 100\n1020.000 2 0\n1030.000 3 0\n")
     assert seek.at_time(live, 1010) == Position(1, 100)
 
 

@@ -15,17 +15,17 @@ from tests.support.checkpoints import seal, state
 from tests.support.runs import BEGAN, REASONS, full_run, log_metrics, make_run, renamed
 from tsdia_run.errors import UsageError
 from tsdia_run.report.columns import COLUMNS, DEFAULT, aligned, cells, chosen, sort
+from tsdia_run.report.formatting import DAMAGED, UNKNOWN
 from tsdia_run.report.places import Places
-from tsdia_run.report.rows import Row, in_states, rows, since_then
+from tsdia_run.report.rows import RunRow, in_states, rows, since_then
 from tsdia_run.report.rows_json import to_json
-from tsdia_run.report.text import DAMAGED, UNKNOWN
 from tsdia_run.rundir.record import Digest, State
 
 DIGEST = Digest(step=9, metric="val_loss", best=0.5, best_step=7, checkpoints=3, size_bytes=2048, wandb_id="wb42")
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 
 
-def found(root: Path) -> Mapping[str, Row]:
+def found(root: Path) -> Mapping[str, RunRow]:
     return {row.name: row for row in rows(Places((root,)))}
 
 
@@ -137,7 +137,7 @@ def test_a_run_that_is_being_made_at_this_moment(tmp_path: Path) -> None:
     assert found(tmp_path)["exp"].state == "lost"
 
 
-def some_rows(tmp_path: Path) -> list[Row]:
+def some_rows(tmp_path: Path) -> list[RunRow]:
     for hours, (name, best) in enumerate([("a", 0.5), ("b", None), ("c", 0.25)]):
         made = make_run(tmp_path / name, State.FAILED, began=BEGAN + timedelta(hours=hours))
         renamed(made, digest=Digest(metric="val_loss", best=best))

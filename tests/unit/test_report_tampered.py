@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from tests.support.runs import full_run, make_run
 from tsdia_run.report.columns import COLUMNS, aligned, cells, sort
 from tsdia_run.report.comparing import compare, side
-from tsdia_run.report.info import gather
 from tsdia_run.report.info_json import to_json
 from tsdia_run.report.info_page import page
 from tsdia_run.report.names import find_run
 from tsdia_run.report.places import Places
-from tsdia_run.report.rows import Row, rows
+from tsdia_run.report.rows import RunRow, rows
 from tsdia_run.report.rows_json import to_json as rows_to_json
+from tsdia_run.report.run_info import gather
 from tsdia_run.report.status import look
 from tsdia_run.rundir.layout import CheckpointLayout
 
@@ -58,7 +58,7 @@ def files_of(run_dir: Path) -> list[Path]:
     ]  # fmt: skip
 
 
-def look_everywhere(run_dir: Path) -> list[Row]:
+def look_everywhere(run_dir: Path) -> list[RunRow]:
     """What `list`, `info`, `compare` and names do, to the last character."""
     found = list(rows(Places((run_dir.parent,))))
     json.dumps(rows_to_json(found), allow_nan=False)

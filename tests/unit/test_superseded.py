@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tests.support.layouts import torch
-from tsdia_run.checkpoints import rewinding
+from tsdia_run.checkpoints.superseded import beyond, superseded_now
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Run, State
 
@@ -30,12 +30,12 @@ def test_files_are_superseded_in_the_order_of_their_numbers(tmp_path: Path) -> N
     for step in (9, 10, 100):
         saved(tmp_path, f"model_{step}.pt", 50)
     layout = RunLayout(tmp_path)
-    assert rewinding.beyond(layout, tmp_path / "model_9.pt") == ("model_10.pt", "model_100.pt")
-    assert rewinding.beyond(layout, None) == ("model_9.pt", "model_10.pt", "model_100.pt")
+    assert beyond(layout, tmp_path / "model_9.pt") == ("model_10.pt", "model_100.pt")
+    assert beyond(layout, None) == ("model_9.pt", "model_10.pt", "model_100.pt")
     run = Run("i", "n", at(0), attempts=(attempt(0, 10), attempt(1, 60, "model_9.pt", ("model_10.pt", "model_100.pt"))))
-    assert rewinding.superseded(run, layout) == {tmp_path / "model_10.pt", tmp_path / "model_100.pt"}
+    assert superseded_now(run, layout) == {tmp_path / "model_10.pt", tmp_path / "model_100.pt"}
     saved(tmp_path, "model_10.pt", 70)
-    assert rewinding.superseded(run, layout) == {tmp_path / "model_100.pt"}
+    assert superseded_now(run, layout) == {tmp_path / "model_100.pt"}
 
 
 def test_one_that_a_later_resume_starts_from_counts_again(tmp_path: Path) -> None:
@@ -51,4 +51,4 @@ def test_one_that_a_later_resume_starts_from_counts_again(tmp_path: Path) -> Non
             attempt(2, 70, "model_100.pt"),
         ),
     )
-    assert rewinding.superseded(run, RunLayout(tmp_path)) == {tmp_path / "model_10.pt"}
+    assert superseded_now(run, RunLayout(tmp_path)) == {tmp_path / "model_10.pt"}

@@ -9,8 +9,8 @@ from tsdia_run.rundir.record import Outcome, State
 from tsdia_run.supervise.ladder import TERM_GRACE_S, Ladder, Rung
 
 START = Ladder(grace_s=60.0)
-INT = Stop(signal.SIGINT, "asked to stop by SIGINT")
-TERM = Stop(signal.SIGTERM, "asked to stop by SIGTERM")
+INT = Stop(signal.SIGINT, "stopped by Ctrl-C (SIGINT)")
+TERM = Stop(signal.SIGTERM, "stopped by SIGTERM")
 
 
 def test_the_first_request_is_passed_on_and_the_grace_runs() -> None:
@@ -53,7 +53,7 @@ def test_exit_code_zero_alone_completes() -> None:
 def test_a_failure_carries_the_scripts_own_code(code: int) -> None:
     outcome = judge(Evidence(RankEnd.of(code)))
     assert (outcome.state, exit_status(outcome)) == (State.FAILED, code)
-    assert f"exit code {code}" in outcome.reason
+    assert outcome.reason == f"the script exited with code {code}"
 
 
 @pytest.mark.parametrize("number", [6, 9, 11, 15])
@@ -67,7 +67,7 @@ def test_several_ranks_are_told_by_the_first_that_failed() -> None:
     ranks = {0: RankEnd(signal=15), 1: RankEnd(exit_code=3)}
     outcome = judge(Evidence(RankEnd(exit_code=1), is_delegated=True, ranks=ranks, first_rank=1))
     assert (outcome.exit_code, outcome.rank) == (3, 1)
-    assert outcome.reason == "rank 1 ended with exit code 3"
+    assert outcome.reason == "rank 1 exited with code 3"
 
 
 def test_the_exception_is_the_reason_where_it_is_known() -> None:
@@ -97,3 +97,12 @@ def test_a_refused_save_is_a_failure_whatever_the_script_did_then(end: RankEnd, 
     assert outcome.state is State.FAILED
     assert outcome.reason.startswith(f"{why} (the script ")
     assert exit_status(outcome) != 0
+
+
+def test_the_signal_of_the_request_is_named_once() -> None:
+    assert judge(Evidence(RankEnd(signal=2), stop=INT)).reason == "stopped by Ctrl-C (SIGINT)"
+    assert judge(Evidence(RankEnd(signal=9), stop=INT)).reason == (
+        "stopped by Ctrl-C (SIGINT); the script was killed by SIGKILL"
+    )
+    hung = Stop(signal.SIGTERM, "hung", is_hang=True)
+    assert judge(Evidence(RankEnd(signal=15), stop=hung)).reason == "hung; the script was killed by SIGTERM"

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tsdia_run.rundir.record import Outcome, State
-from tsdia_run.supervise.hang import Patience, Phase
+from tsdia_run.supervise.hang import Activity, Patience
 from tsdia_run.supervise.policy import End, Restart, Tried, decide
 
 KILLED = Tried(Outcome(State.FAILED, "killed", signal=int(signal.SIGKILL)))
@@ -31,7 +31,7 @@ def test_attempts_without_progress_are_counted_and_waited_for_longer_and_longer(
     assert decide([KILLED], 3, 10.0) == Restart(1, 10.0)
     assert decide([KILLED] * 2, 3, 10.0) == Restart(2, 20.0)
     assert decide([KILLED] * 3, 3, 10.0) == Restart(3, 40.0)
-    assert decide([KILLED] * 4, 3, 10.0) == End("4 attempts in a row left no new checkpoint")
+    assert decide([KILLED] * 4, 3, 10.0) == End("4 consecutive attempts saved no new checkpoint")
     assert decide([KILLED] * 30, 99, 10.0) == Restart(30, 600.0)
 
 
@@ -59,7 +59,7 @@ def test_the_same_exception_at_the_same_step_is_tried_once_more_only() -> None:
 
 def test_each_phase_has_its_own_patience() -> None:
     patience = Patience(training_s=10.0, start_s=30.0, save_s=5.0)
-    assert [patience.limit_s(phase) for phase in Phase] == [30.0, 10.0, 5.0]
+    assert [patience.limit_s(phase) for phase in Activity] == [30.0, 10.0, 5.0]
     assert patience.least_s == 5.0
 
 

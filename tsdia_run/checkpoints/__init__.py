@@ -5,16 +5,16 @@ Nothing here imports torch, unpickles, or deletes.
 
 from __future__ import annotations
 
-from tsdia_run.checkpoints.finding import Survey, aside, find, kind_of, survey, unrecognised, written_aside
-from tsdia_run.checkpoints.kinds import Kind
+from tsdia_run.checkpoints.finding import Survey, aside, find, kind_of, survey, written_aside
 from tsdia_run.checkpoints.manifest import Manifest
 from tsdia_run.checkpoints.naming import Checkpoint, parse_name, read_name
+from tsdia_run.checkpoints.recognition import EntryKind
 from tsdia_run.checkpoints.verdict import Choice, Soundness, Verdict, judge, newest_whole, unfinished
 
 __all__ = [
     "Checkpoint",
     "Choice",
-    "Kind",
+    "EntryKind",
     "Manifest",
     "Soundness",
     "Survey",
@@ -28,6 +28,5 @@ __all__ = [
     "read_name",
     "survey",
     "unfinished",
-    "unrecognised",
     "written_aside",
 ]

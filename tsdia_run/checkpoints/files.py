@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run.rundir.layout import CheckpointLayout
@@ -46,6 +47,12 @@ def saved_s(checkpoint: Path) -> float | None:
         return checkpoint.stat().st_mtime
     except OSError:
         return None
+
+
+def saved_at(checkpoint: Path) -> datetime | None:
+    """The same as a time."""
+    at_s = saved_s(checkpoint)
+    return None if at_s is None else datetime.fromtimestamp(at_s, tz=timezone.utc)
 
 
 def size_bytes(checkpoint: Path) -> int:

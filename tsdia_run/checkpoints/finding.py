@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import patterns as globs
-from tsdia_run.checkpoints import files, kinds, manifest, naming
-from tsdia_run.checkpoints.kinds import Kind
+from tsdia_run.checkpoints import files, manifest, naming, recognition
 from tsdia_run.checkpoints.naming import Checkpoint, read_name
-from tsdia_run.checkpoints.order import Found, in_order
+from tsdia_run.checkpoints.order import FoundCheckpoint, in_order
 from tsdia_run.checkpoints.patterns_file import stored_patterns
+from tsdia_run.checkpoints.recognition import EntryKind
 from tsdia_run.checkpoints.walking import Folder, listing, walk
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir.layout import OWN_NAMES
 
-__all__ = ["Checkpoint", "Found", "Survey", "aside", "find", "in_order", "kind_of", "survey", "unrecognised"]
+__all__ = ["Checkpoint", "FoundCheckpoint", "Survey", "aside", "find", "in_order", "kind_of", "survey"]
 
 _ASIDE_SUFFIX = ".saving"
 _TRACKERS = frozenset({"wandb", "tensorboard", "mlruns", "mlartifacts", "__pycache__"})
@@ -67,12 +67,12 @@ class _Surveyor:
         is_empty = not (folder.here.files | folder.here.folders | folder.links)
         if self._take_by_pattern(path) or (is_empty and self._is_log(path)):
             return False
-        kind = kinds.of_folder(
+        kind = recognition.of_folder(
             _telling_name(path, folder.real), folder.here, lambda below: listing(f"{folder.real}/{below}")
         )
-        if kind is Kind.CHECKPOINT:
+        if kind is EntryKind.CHECKPOINT:
             self.checkpoints.append(_named(path, folder.real))
-        elif kind is Kind.EXPORT:
+        elif kind is EntryKind.EXPORT:
             self.exports.append(path)
         return kind is None
 
@@ -81,12 +81,12 @@ class _Surveyor:
         if self._take_by_pattern(path):
             return
         name = _telling_name(path, real)
-        kind = kinds.of_file(name)
-        if kind is Kind.CHECKPOINT:
+        kind = recognition.of_file(name)
+        if kind is EntryKind.CHECKPOINT:
             self._take_file(_named(path, real))
-        elif kind is Kind.EXPORT:
+        elif kind is EntryKind.EXPORT:
             self.exports.append(path)
-        elif kind is Kind.COMPANION:
+        elif kind is EntryKind.COMPANION:
             self.companions.append(path)
         elif name.lower().endswith(naming.WEIGHT_SUFFIXES) and not self._is_log(path):
             self.unknown.append(path)
@@ -122,7 +122,7 @@ class _Surveyor:
     def result(self) -> Survey:
         """Everything that was met, in order."""
         folders = {one.path.parent for one in self.checkpoints}
-        lone = [path for path in self.companions if path.parent not in folders and path.name != kinds.ARGUMENTS]
+        lone = [path for path in self.companions if path.parent not in folders and path.name != recognition.ARGUMENTS]
         return Survey(
             in_order(_told(self.checkpoints, self.named_by)),
             tuple(sorted(self.exports)),
@@ -150,17 +150,12 @@ def find(run_dir: Path, patterns: Sequence[str] | None = None) -> tuple[Checkpoi
     return survey(run_dir, patterns).checkpoints
 
 
-def unrecognised(run_dir: Path, patterns: Sequence[str] | None = None) -> tuple[Path, ...]:
-    """The files with a weight suffix that are neither a checkpoint nor an export, nor a part of one."""
-    return survey(run_dir, patterns).unrecognised
-
-
-def kind_of(path: Path) -> Kind | None:
+def kind_of(path: Path) -> EntryKind | None:
     """What a directory or a file is, wherever it lies; None for neither a checkpoint nor an export."""
     name = _telling_name(path, os.path.realpath(path))
     if path.is_dir():
-        return kinds.of_folder(name, listing(path), lambda below: listing(path / below))
-    return kinds.of_file(name) if path.is_file() else None
+        return recognition.of_folder(name, listing(path), lambda below: listing(path / below))
+    return recognition.of_file(name) if path.is_file() else None
 
 
 def _telling_name(path: Path, real: str) -> str:
@@ -174,22 +169,22 @@ def _named(path: Path, real: str) -> Checkpoint:
     return Checkpoint(path, named.step, named.epoch, named.iteration) if named else Checkpoint(path)
 
 
-def _told(found: Sequence[Checkpoint], patterns: dict[Path, str]) -> list[Found]:
+def _told(found: Sequence[Checkpoint], patterns: dict[Path, str]) -> list[FoundCheckpoint]:
     """With what the manifests and the files' times tell, where the names don't order them by themselves."""
-    plain = [Found(one, pattern=patterns.get(one.path)) for one in found]
+    plain = [FoundCheckpoint(one, pattern=patterns.get(one.path)) for one in found]
     is_clear = len({one.family for one in plain}) <= 1
     return [one if is_clear and one.named.step is not None else _with_times(one, is_clear) for one in plain]
 
 
-def _with_times(one: Found, is_clear: bool) -> Found:
+def _with_times(one: FoundCheckpoint, is_clear: bool) -> FoundCheckpoint:
     path = one.named.path
     try:
         written = manifest.read(files.sealed_folder(path))
     except DamagedRunError:
         written = None
     if written:
-        return Found(one.named, written.step, written.epoch, written.saved_at.timestamp(), one.pattern)
-    return one if is_clear else Found(one.named, saved_s=_saved_s(path), pattern=one.pattern)
+        return FoundCheckpoint(one.named, written.step, written.epoch, written.saved_at.timestamp(), one.pattern)
+    return one if is_clear else FoundCheckpoint(one.named, saved_s=_saved_s(path), pattern=one.pattern)
 
 
 def _saved_s(path: Path) -> float | None:

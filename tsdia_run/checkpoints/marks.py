@@ -24,7 +24,7 @@ SCHEMA = 1
 _NAME = re.compile(r"\.tsdia-rank(\d{1,6})\.json")
 
 
-class Phase(Enum):
+class SavePhase(Enum):
     """How far a rank is."""
 
     SAVING = "saving"
@@ -58,7 +58,7 @@ class Mark:
     save: str
     count: int
     needs_all: bool
-    phase: Phase = Phase.SAVING
+    phase: SavePhase = SavePhase.SAVING
     files: tuple[str, ...] = ()
     step: int | None = None
     epoch: int | None = None
@@ -75,7 +75,7 @@ def missing(marks: Sequence[Mark]) -> str | None:
     if main is None:
         return "rank 0 has not saved"
     for mark in _of_the_same_attempt(marks, main):
-        if mark.phase is not Phase.SEALED:
+        if mark.phase is not SavePhase.SEALED:
             return f"rank {mark.rank} began to save and did not finish"
         if mark.count != main.count:
             late = mark.rank if mark.count < main.count else 0
@@ -98,7 +98,7 @@ def has_all_for(rank: int, marks: Sequence[Mark]) -> bool:
     if main is None or own is None or main.needs_all:
         return False
     same = (main.run_id, main.attempt) == (own.run_id, own.attempt)
-    return same and main.phase is own.phase is Phase.SEALED and main.count >= own.count
+    return same and main.phase is own.phase is SavePhase.SEALED and main.count >= own.count
 
 
 def _of_the_same_attempt(marks: Sequence[Mark], main: Mark) -> list[Mark]:
@@ -202,7 +202,7 @@ def _mark(data: object) -> Mark:
         save=fields.required("save", str),
         count=fields.required("count", int),
         needs_all=fields.required("needs_all", bool),
-        phase=Phase(fields.required("phase", str)),
+        phase=SavePhase(fields.required("phase", str)),
         files=tuple(files),
         step=fields.optional("step", int),
         epoch=fields.optional("epoch", int),

@@ -17,7 +17,7 @@ _Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCheckpoint:
     """A checkpoint, as its name announces it, and what else is known.
 
     Attributes:
@@ -53,15 +53,15 @@ class Found:
 class _Placed:
     """A checkpoint within its family: of what came before it, nothing was later."""
 
-    found: Found
+    found: FoundCheckpoint
     manifest_step: int | None
     saved_s: float | None
     step: int | None
 
 
-def in_order(found: Iterable[Found]) -> tuple[Checkpoint, ...]:
+def in_order(found: Iterable[FoundCheckpoint]) -> tuple[Checkpoint, ...]:
     """The oldest first; the order of what is given does not matter."""
-    families: dict[tuple[Path, str], list[Found]] = {}
+    families: dict[tuple[Path, str], list[FoundCheckpoint]] = {}
     for one in sorted(found, key=lambda one: str(one.named.path)):
         families.setdefault(one.family, []).append(one)
     queues = [
@@ -79,7 +79,7 @@ def in_order(found: Iterable[Found]) -> tuple[Checkpoint, ...]:
     return tuple(merged)
 
 
-def _placed(members: Sequence[Found]) -> list[_Placed]:
+def _placed(members: Sequence[FoundCheckpoint]) -> list[_Placed]:
     placed: list[_Placed] = []
     manifest_step: int | None = None
     saved_s: float | None = None

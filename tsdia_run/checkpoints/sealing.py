@@ -11,7 +11,7 @@ from pathlib import Path
 from tsdia_run.checkpoints import files, manifest, marks
 from tsdia_run.checkpoints.files import Stamp
 from tsdia_run.checkpoints.manifest import Manifest
-from tsdia_run.checkpoints.marks import Mark, Phase
+from tsdia_run.checkpoints.marks import Mark, SavePhase
 from tsdia_run.checkpoints.structure import is_accelerates
 from tsdia_run.rundir.layout import CheckpointLayout
 
@@ -81,7 +81,7 @@ def seal(
     written = {*files.changed(save.before, after), *(name for name in after if is_accelerates(name))}
     files.make_durable(checkpoint, written)
     names = tuple(sorted(written))
-    sealed = replace(save.mark, phase=Phase.SEALED, files=names, step=step, epoch=epoch, metrics=metrics)
+    sealed = replace(save.mark, phase=SavePhase.SEALED, files=names, step=step, epoch=epoch, metrics=metrics)
     marks.write(checkpoint, sealed)
     there = marks.read(checkpoint)
     if marks.missing(there):

@@ -1,7 +1,8 @@
-"""Whether a checkpoint is whole."""
+"""Whether a checkpoint is whole, and how many ranks saved it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -18,6 +19,7 @@ from tsdia_run.text import count, size
 OnProgress = Callable[[int, int], None]
 # While a save goes on, the marks may be newer than the manifest that was read before them.
 _LOOKS = 3
+_RANDOM_STATES = re.compile(r"random_states_\d+\.pkl")
 
 
 class Soundness(Enum):
@@ -139,6 +141,18 @@ def unfinished(path: Path) -> tuple[Mark, ...]:
         if not there:
             break
     return there
+
+
+def world_size(checkpoint: Path, manifest: Manifest | None) -> int | None:
+    """How many ranks saved a checkpoint: by its manifest, else by the random states; None where there is neither."""
+    if manifest is not None:
+        return manifest.world_size
+    return sum(_RANDOM_STATES.fullmatch(name) is not None for name in files.stamps(checkpoint)) or None
+
+
+def is_sharded(checkpoint: Path) -> bool:
+    """Whether each rank has a part of the state: FSDP and DeepSpeed save into folders of their own."""
+    return any("/" in name for name in files.stamps(checkpoint))
 
 
 def _sealed_manifest(path: Path) -> Manifest | None:

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.checkpoints.kinds import Listing
 from tsdia_run.checkpoints.naming import announces, is_best, read_name
+from tsdia_run.checkpoints.recognition import Listing
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
 
 # A data set in a run directory is not walked to its end.

@@ -1,4 +1,4 @@
-"""`tsdia-run compare`: what differs between runs."""
+"""`tsdia-run compare`: the differences between runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tsdia_run.cli import options, reading
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tsdia_run.report.comparing import Table
+    from tsdia_run.report.comparing import ComparisonTable
 
 _ENV = "TSDIA_RUN_OPT_"
 _SCHEMA = 1
@@ -23,14 +23,13 @@ Metric = Annotated[
         "--metric",
         envvar=f"{_ENV}METRIC",
         metavar="NAME",
-        help="The metric whose curves are shown. Default: the first validation loss. Example: --metric val_loss",
+        help="Compare the curves of this metric. Default: the first validation loss. Example: --metric val_loss",
     ),
 ]
-AsMarkdown = Annotated[
-    bool, typer.Option("--md", envvar=f"{_ENV}MD", help="As Markdown, for an issue or a notebook. Example: --md")
-]
+AsMarkdown = Annotated[bool, typer.Option("--md", envvar=f"{_ENV}MD", help="Print Markdown. Example: --md")]
 AsCsv = Annotated[
-    bool, typer.Option("--csv", envvar=f"{_ENV}CSV", help="As CSV: table, row, then one column a run. Example: --csv")
+    bool,
+    typer.Option("--csv", envvar=f"{_ENV}CSV", help="Print CSV: table, row, then one column per run. Example: --csv"),
 ]
 
 
@@ -42,7 +41,7 @@ def compare(
     as_json: reading.AsJson = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show what differs between runs: config, code, environment; and their metrics side by side.
+    """Compare runs: config, code, environment and metrics.
 
     \b
     tsdia-run compare exp-1 exp-2
@@ -62,12 +61,12 @@ def compare(
 
     reading.prepare_output()
     if len(runs) < 2:
-        raise UsageError("compare takes two runs or more", hint=f"All runs: {list_runs()}")
+        raise UsageError("compare needs at least two runs", hint=f"All runs: {list_runs()}")
     where = places()
     found = [find_run(word, where) for word in runs]
     twice = next((path for at, path in enumerate(found) if path in found[:at]), None)
     if twice:
-        raise UsageError(f"{twice.name} is named twice", hint=f"All runs: {list_runs()}")
+        raise UsageError(f"{twice.name} is given twice", hint=f"All runs: {list_runs()}")
     sides = [side(look(path), name) for path, name in zip(found, distinct(found), strict=True)]
     tables = differences(sides, metric, datetime.now(timezone.utc))
     if as_json:
@@ -82,15 +81,18 @@ def compare(
         _show(tables)
 
 
-def _show(tables: Sequence[Table]) -> None:
-    from tsdia_run.report.text import Section, aligned
+def _show(tables: Sequence[ComparisonTable]) -> None:
+    from tsdia_run.report.formatting import PageSection, aligned
 
     reading.show(
-        [Section(one.title, (*aligned([one.columns, *one.rows]), *([one.note] if one.note else []))) for one in tables]
+        [
+            PageSection(one.title, (*aligned([one.columns, *one.rows]), *([one.note] if one.note else [])))
+            for one in tables
+        ]
     )
 
 
-def _write_csv(tables: Sequence[Table]) -> None:
+def _write_csv(tables: Sequence[ComparisonTable]) -> None:
     import csv
     import sys
 
@@ -99,7 +101,7 @@ def _write_csv(tables: Sequence[Table]) -> None:
         writer.writerows([one.title, *row] for row in (one.columns, *one.rows))
 
 
-def _write_markdown(tables: Sequence[Table]) -> None:
+def _write_markdown(tables: Sequence[ComparisonTable]) -> None:
     import sys
 
     for one in tables:

@@ -1,7 +1,7 @@
-"""`tsdia-run completion`: what the TAB key offers, in bash, zsh and fish.
+"""`tsdia-run completion`: completion for bash, zsh and fish.
 
-A shell asks at each TAB, and waits. So the answer is found without Typer's own machinery, which loads pydantic and rich
-for it: from the commands as they are declared, and from the names of runs.
+The shell asks at each TAB and waits for the answer. Typer's own completion loads pydantic and rich, so this
+module answers from the declared commands and the names of runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typer
 
 from tsdia_run.cli import options
 
-# What the scripts below call, before Typer looks at anything.
+# The scripts below call this; it is answered before Typer parses anything.
 ASK = "--words"
 
 _SCRIPTS = {
@@ -53,7 +53,7 @@ Shell = Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="The shell."
 
 
 def completion(shell: Shell, debug: options.Debug = False) -> None:
-    """Print what makes a shell complete commands, options, runs and checkpoints.
+    """Print a shell completion script.
 
     \b
     eval "$(tsdia-run completion bash)"      in ~/.bashrc
@@ -63,17 +63,17 @@ def completion(shell: Shell, debug: options.Debug = False) -> None:
     from tsdia_run.errors import UsageError
 
     if shell not in _SCRIPTS:
-        raise UsageError(f"there is no completion for {shell!r}", hint="\n".join(_WHERE.values()))
+        raise UsageError(f"unknown shell {shell!r}", hint="\n".join(_WHERE.values()))
     sys.stdout.write(_SCRIPTS[shell])
 
 
 def answer(names: Sequence[str], build: Build, words: Sequence[str]) -> None:
-    """Print the candidates, one a line; nothing where the shell should offer files.
+    """Print the candidates, one per line; print nothing if the shell should complete file names.
 
     Args:
         names: The commands.
-        build: Puts some of them together.
-        words: The number of the word that the cursor is in, and all words, the program first.
+        build: Builds the command line with some of the commands.
+        words: The index of the word at the cursor, then all words, starting with the program.
     """
     at = int(words[0])
     typed = words[1 + at] if len(words) > 1 + at else ""
@@ -82,11 +82,11 @@ def answer(names: Sequence[str], build: Build, words: Sequence[str]) -> None:
 
 
 def candidates(names: Sequence[str], build: Build, before: Sequence[str], typed: str) -> list[str]:
-    """What may stand where the cursor is.
+    """Return the candidates for the word at the cursor.
 
     Args:
         names: The commands.
-        build: Puts some of them together.
+        build: Builds the command line with some of the commands.
         before: The words before it, without the program.
         typed: The beginning of the word.
     """
@@ -143,7 +143,7 @@ def _columns() -> Iterable[str]:
 
 
 def _runs(typed: str) -> list[str]:
-    """Names of runs; where a run's own path has been typed, its checkpoints."""
+    """Return the names of runs, or the checkpoints of a run whose path was typed."""
     from tsdia_run.errors import TsdiaRunError
     from tsdia_run.report.places import is_run, places, run_dirs
 
@@ -154,7 +154,7 @@ def _runs(typed: str) -> list[str]:
         return []
     try:
         found = [os.path.basename(path) for path in run_dirs(places())]
-    except TsdiaRunError:  # a project file that can't be used; the command itself will say so
+    except TsdiaRunError:  # the project file is invalid; the command itself reports it
         return []
     return ["latest", *sorted(set(found))]
 

@@ -47,7 +47,7 @@ def _as_text(preview: Preview) -> list[str]:
     lines += [f"changed        {kind}: {text}" for kind, text, _ in preview.changes]
     lines.append(f"run directory  {preview.run_dir}")
     if preview.moves_aside:
-        lines.append(f"moved aside    what is in {shown(preview.run_dir)} now")
+        lines.append(f"moved aside    the current contents of {shown(preview.run_dir)}")
     if preview.checkpoint:
         lines.append(f"checkpoint     {preview.checkpoint}")
     path, origin = preview.python
@@ -60,7 +60,7 @@ def _as_text(preview: Preview) -> list[str]:
         *(f"  {name}={shell([value])}" for name, value in sorted(preview.environment.items())),
     ]
     if preview.config_edits is not None:
-        lines.append("config for the script" + ("" if preview.config_edits else ": as it is"))
+        lines.append("config for the script" + ("" if preview.config_edits else ": unchanged"))
         lines += [f"  {key}: {_value(old)} -> {_value(new)}" for key, old, new in preview.config_edits]
     lines += [f"warning: {in_words(warning)}" for warning in preview.warnings]
     return [*lines, "nothing was written"]

@@ -1,4 +1,4 @@
-"""`tsdia-run ensure`: whatever is missing of a run: all of it, the rest of it, or nothing."""
+"""`tsdia-run ensure`: start, resume or skip a run, as needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tsdia_run.settings import Layer
 
 Config = Annotated[
     str | None,
-    typer.Argument(metavar="CONFIG", help="The config of the run; may be left out for scripts that take none."),
+    typer.Argument(metavar="CONFIG", help="The config of the run; optional for scripts that take none."),
 ]
 
 
@@ -30,10 +30,10 @@ def ensure(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Start the run if it is not there, go on with it if it is unfinished, do nothing if it has completed.
+    """Start, resume or skip a run, as needed.
 
-    Run it again and again, in a shell loop over configs, a requeued job or a restarted container: it finishes only what
-    is missing.
+    It starts a run that does not exist, resumes one that is unfinished, and skips one that has completed. Use it in a
+    shell loop over configs, in a requeued job or in a restarted container.
 
     \b
     tsdia-run ensure config.yml

@@ -1,4 +1,4 @@
-"""`tsdia-run info`: what happened, what is there, what to do next."""
+"""`tsdia-run info`: what happened, what exists, what to do next."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from tsdia_run.report.info import OnVerify
-    from tsdia_run.report.text import Section
+    from tsdia_run.report.formatting import PageSection
+    from tsdia_run.report.run_info import OnVerify
 
 _ENV = "TSDIA_RUN_OPT_"
 _WATCH_S = 2.0
@@ -24,7 +24,7 @@ Watch = Annotated[
     typer.Option(
         "--watch",
         envvar=f"{_ENV}WATCH",
-        help="Show it anew every two seconds, until it ends. Example: info exp --watch",
+        help="Refresh every two seconds until the run ends. Example: info exp --watch",
     ),
 ]
 Verify = Annotated[
@@ -32,8 +32,7 @@ Verify = Annotated[
     typer.Option(
         "--verify",
         envvar=f"{_ENV}VERIFY",
-        help="Read every checkpoint through and compare it with its hashes; 65 if one is torn."
-        " Example: info exp --verify",
+        help="Verify all checkpoint hashes; exit with 65 if a checkpoint fails. Example: info exp --verify",
     ),
 ]
 
@@ -45,7 +44,7 @@ def info(
     as_json: reading.AsJson = False,
     debug: options.Debug = False,
 ) -> None:
-    """Tell all about one run: state and why, progress, attempts, code, metrics, checkpoints, disk, what to do next.
+    """Show everything about a run: state, progress, attempts, code, metrics, checkpoints, disk and the next command.
 
     \b
     tsdia-run info
@@ -58,17 +57,19 @@ def info(
     from datetime import datetime, timezone
 
     from tsdia_run.errors import UsageError
-    from tsdia_run.report.info import gather
     from tsdia_run.report.info_json import to_json
     from tsdia_run.report.info_page import page
     from tsdia_run.report.names import find_run
     from tsdia_run.report.places import places
+    from tsdia_run.report.run_info import gather
     from tsdia_run.report.status import look
 
     reading.prepare_output()
     run_dir = find_run(run, places())
     if watch and (verify or as_json):
-        raise UsageError(f"--watch goes without {'--verify' if verify else '--json'}", hint="Ask for one of the two.")
+        raise UsageError(
+            f"--watch cannot be combined with {'--verify' if verify else '--json'}", hint="Use one of them."
+        )
     if watch:
         _watch(run_dir)
         return
@@ -92,13 +93,13 @@ def _watch(run_dir: Path) -> None:
     from rich.live import Live
 
     from tsdia_run.cli.console import die_of
-    from tsdia_run.report.info import gather
     from tsdia_run.report.info_page import page
+    from tsdia_run.report.run_info import gather
     from tsdia_run.report.status import look
 
     console = Console()
 
-    def frames() -> Iterator[tuple[list[Section], bool]]:
+    def frames() -> Iterator[tuple[list[PageSection], bool]]:
         while True:
             found = gather(look(run_dir))
             yield page(found, datetime.now(timezone.utc)), not found.sight.is_living
@@ -116,7 +117,7 @@ def _watch(run_dir: Path) -> None:
 
 
 def _progress(*, is_on: bool) -> AbstractContextManager[OnVerify | None]:
-    """A bar on standard error, where somebody sees it."""
+    """Show a progress bar on standard error if it is a terminal."""
     from contextlib import contextmanager, nullcontext
 
     if not is_on:

@@ -1,4 +1,4 @@
-"""`tsdia-run list`: every run in one table."""
+"""`tsdia-run list`: all runs in one table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tsdia_run.report.columns import Column
     from tsdia_run.report.places import Places
-    from tsdia_run.report.rows import Row
+    from tsdia_run.report.rows import RunRow
 
 _ENV = "TSDIA_RUN_OPT_"
 _MOST_DAMAGED = 5
@@ -24,7 +24,7 @@ Roots = Annotated[
     typer.Argument(
         metavar="[ROOT]...",
         show_default=False,
-        help="Folders that hold runs. Default: those of the setting `roots`, and all runs that you started elsewhere.",
+        help="Folders that contain runs. Default: the setting `roots`, and all runs that you started elsewhere.",
     ),
 ]
 States = Annotated[
@@ -33,7 +33,7 @@ States = Annotated[
         "--state",
         envvar=f"{_ENV}STATE",
         metavar="STATE",
-        help="Only runs in this state: running, failed, completed, …; may be repeated. Example: --state failed",
+        help="Only show runs in this state, such as failed; repeatable. Example: --state failed",
     ),
 ]
 Sort = Annotated[
@@ -42,7 +42,7 @@ Sort = Annotated[
         "--sort",
         envvar=f"{_ENV}SORT",
         metavar="COLUMN",
-        help="The column to sort by; a - before it turns the order round. Default: age. Example: --sort best",
+        help="Sort by this column; a leading - reverses the order. Default: age. Example: --sort best",
     ),
 ]
 Columns = Annotated[
@@ -51,19 +51,16 @@ Columns = Annotated[
         "--columns",
         envvar=f"{_ENV}COLUMNS",
         metavar="NAMES",
-        help="Which columns, in which order; + before the names adds them to the usual ones."
-        " Example: --columns run,best,path",
+        help="Show these columns; a leading + adds them to the default ones. Example: --columns run,best,path",
     ),
 ]
 Limit = Annotated[
     int | None,
-    typer.Option(
-        "--limit", envvar=f"{_ENV}LIMIT", min=1, metavar="N", help="The first N rows alone. Example: --limit 20"
-    ),
+    typer.Option("--limit", envvar=f"{_ENV}LIMIT", min=1, metavar="N", help="Show at most N rows. Example: --limit 20"),
 ]
 AsCsv = Annotated[
     bool,
-    typer.Option("--csv", envvar=f"{_ENV}CSV", help="For spreadsheets: CSV on standard output. Example: --csv"),
+    typer.Option("--csv", envvar=f"{_ENV}CSV", help="Print CSV. Example: --csv"),
 ]
 
 
@@ -78,7 +75,7 @@ def list_runs(
     as_json: reading.AsJson = False,
     debug: options.Debug = False,
 ) -> None:
-    """List the runs, the newest first: state, age, duration, step, best metric, checkpoints, size, W&B run.
+    """List runs, newest first: state, age, duration, step, best metric, checkpoints, size and W&B run.
 
     \b
     tsdia-run list
@@ -89,9 +86,9 @@ def list_runs(
     from datetime import datetime, timezone
 
     from tsdia_run.report import columns as known
+    from tsdia_run.report.formatting import DAMAGED
     from tsdia_run.report.places import places
     from tsdia_run.report.rows import with_entrypoint
-    from tsdia_run.report.text import DAMAGED
 
     reading.prepare_output()
     gc.disable()  # nothing here makes cycles, and thousands of rows wake it again and again
@@ -110,14 +107,14 @@ def list_runs(
     _tell_damaged([row for row in rows if row.state == DAMAGED], roots or ())
 
 
-def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
+def _tell_damaged(damaged: Sequence[RunRow], roots: Sequence[str]) -> None:
     if not damaged:
         return
     from pathlib import Path
 
     from tsdia_run.cli.console import say
+    from tsdia_run.report.formatting import DAMAGED
     from tsdia_run.report.suggestions import list_runs
-    from tsdia_run.report.text import DAMAGED
     from tsdia_run.text import shown
 
     for row in damaged[:_MOST_DAMAGED]:
@@ -127,7 +124,7 @@ def _tell_damaged(damaged: Sequence[Row], roots: Sequence[str]) -> None:
         say(f"… and {len(damaged) - _MOST_DAMAGED} more: {command}")
 
 
-def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[Row]:
+def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[RunRow]:
     from datetime import datetime
 
     from tsdia_run.report.rows import in_states, rows, since_then
@@ -141,7 +138,7 @@ def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> l
     return list(found)
 
 
-def _write_json(rows: Sequence[Row]) -> None:
+def _write_json(rows: Sequence[RunRow]) -> None:
     import json
     import sys
 
@@ -150,7 +147,7 @@ def _write_json(rows: Sequence[Row]) -> None:
     sys.stdout.write(json.dumps(to_json(rows), check_circular=False) + "\n")
 
 
-def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
+def _write_csv(rows: Sequence[RunRow], columns: Sequence[Column]) -> None:
     import csv
     import sys
 
@@ -164,8 +161,8 @@ def _write_csv(rows: Sequence[Row], columns: Sequence[Column]) -> None:
         writer.writerow([visible(value) if isinstance(value, str) else value for value in values])
 
 
-def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime, *, is_usual: bool) -> None:
-    """For people. On a terminal the states have colours, and the last of the usual columns give way to its width."""
+def _show(rows: Sequence[RunRow], columns: Sequence[Column], now: datetime, *, is_usual: bool) -> None:
+    """Print a table. On a terminal, colour the states and hide the last default columns that do not fit."""
     import shutil
     import sys
 
@@ -173,7 +170,7 @@ def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime, *, is_u
     from tsdia_run.report import columns as known
 
     if not rows:
-        say("no runs here; start one: tsdia-run new CONFIG")
+        say("no runs found; start one: tsdia-run new CONFIG")
         return
     table = known.cells(known.distinct(rows), columns, now)
     hidden: Sequence[Column] = ()
@@ -185,7 +182,7 @@ def _show(rows: Sequence[Row], columns: Sequence[Column], now: datetime, *, is_u
         lines = _coloured(lines, known.span(table, columns, "state"))
     sys.stdout.write("\n".join(lines) + "\n")
     if hidden:
-        say(f"no room for {', '.join(column.name for column in hidden)}; --columns shows what you name")
+        say(f"columns hidden for lack of space: {', '.join(column.name for column in hidden)}; choose with --columns")
 
 
 def _coloured(lines: Sequence[str], state: slice | None) -> list[str]:

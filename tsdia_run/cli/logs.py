@@ -1,4 +1,4 @@
-"""`tsdia-run logs`: what a run has said, through all its attempts and the parts of their logs."""
+"""`tsdia-run logs`: a run's log, across all attempts and rotated parts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Follow = Annotated[
         "-f",
         "--follow",
         envvar=f"{_ENV}FOLLOW",
-        help="Show also what comes, through restarts and resumes, until the run completes. Example: logs exp -f",
+        help="Keep printing new lines, across restarts, until the run completes. Example: logs exp -f",
     ),
 ]
 AttemptNumber = Annotated[
@@ -35,7 +35,7 @@ AttemptNumber = Annotated[
         envvar=f"{_ENV}ATTEMPT",
         min=0,
         metavar="N",
-        help="This attempt alone: 0 is the first start, N the Nth resume. Example: --attempt 0",
+        help="Only show this attempt (0 is the first, N the Nth resume). Example: --attempt 0",
     ),
 ]
 Lines = Annotated[
@@ -46,7 +46,7 @@ Lines = Annotated[
         envvar=f"{_ENV}LINES",
         min=0,
         metavar="N",
-        help=f"The last N lines. Default: all; {_LINES_BEFORE_FOLLOWING} before following. Example: --lines 50",
+        help=f"Show the last N lines. Default: all; {_LINES_BEFORE_FOLLOWING} with -f. Example: --lines 50",
     ),
 ]
 Grep = Annotated[
@@ -55,7 +55,7 @@ Grep = Annotated[
         "--grep",
         envvar=f"{_ENV}GREP",
         metavar="RE",
-        help="Only lines in which this regular expression (Python's) is found. Example: --grep 'loss.*nan'",
+        help="Only show lines that match this Python regular expression. Example: --grep 'loss.*nan'",
     ),
 ]
 
@@ -70,7 +70,7 @@ def logs(
     as_json: reading.AsJson = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show what a run has said, through all its attempts and the rotated and compressed parts of their logs.
+    """Show or follow a run's log, across all attempts and rotated parts.
 
     \b
     tsdia-run logs exp
@@ -89,8 +89,8 @@ def logs(
     starts = _starts(sight, attempt, since, lines, follow)
 
     def wait(sight: RunStatus) -> None:
-        state = sight.state.value if sight.state else "state not known"
-        say(f"{sight.name}: {state}: {sight.reason}; waiting for a resume (Ctrl-C ends)")
+        state = sight.state.value if sight.state else "unknown state"
+        say(f"{sight.name}: {state}: {sight.reason}; waiting for a resume (Ctrl-C to quit)")
 
     pieces: Iterable[Piece] = (
         stream.follow(sight.layout.root, starts, only=attempt, on_wait=wait) if follow else stream.read(starts)
@@ -113,12 +113,12 @@ def _starts(sight: RunStatus, attempt: int | None, since: str | None, lines: int
     if not logs:
         what = "log" if attempt is None else f"attempt {attempt}"
         hint = Suggestions(sight.layout.root).info()
-        raise NotFoundError(f"{sight.name} has no {what}", hint=f"What there is: {hint}")
+        raise NotFoundError(f"{sight.name} has no {what}", hint=f"See: {hint}")
     for log in logs:
         if not log.is_there and not (sight.is_live and log.number == sight.attempts[-1].number):
-            say(f"the log of attempt {log.number} is gone: {log.live} was deleted")
+            say(f"the log of attempt {log.number} was deleted: {log.live}")
     if since is not None and lines is not None:
-        raise UsageError("--since and --lines are both given", hint="Keep the one that is meant.")
+        raise UsageError("--since cannot be combined with --lines", hint="Use one of them.")
     if since is not None:
         return stream.since(logs, parse_since(since, datetime.now().astimezone()).timestamp())
     if lines is not None or (follow and attempt is None):
@@ -135,12 +135,12 @@ def _pattern(grep: str | None) -> re.Pattern[str] | None:
         return None if grep is None else re.compile(grep)
     except re.error as error:
         raise UsageError(
-            f"--grep {grep!r} is no regular expression: {error}", hint="A \\ before a special character makes it plain."
+            f"--grep {grep!r} is not a valid regular expression: {error}", hint="Escape special characters with \\."
         ) from error
 
 
 def _write(pieces: Iterable[Piece], *, as_json: bool, is_live: bool) -> None:
-    """To standard output as bytes, since a log may hold any."""
+    """Write to standard output as bytes: a log may contain any byte."""
     import json
     import sys
 

@@ -1,4 +1,4 @@
-"""The command `tsdia-run`: its commands, and the one place where errors become text and exit codes."""
+"""The command line: the list of commands, and the one place that turns errors into text and exit codes."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ from tsdia_run.cli.light import LightCommand, LightGroup, RefusedError
 from tsdia_run.errors import TsdiaRunError, UsageError
 
 _OVERVIEW = """\
-tsdia-run: start training scripts, and keep everything about them
+tsdia-run: run training scripts and record everything about each run
 
-  tsdia-run new config.yml    start a run, in a directory that nothing can overwrite
-  tsdia-run resume runs/exp   go on from its newest whole checkpoint
-  tsdia-run info runs/exp     what happened, what is there, what to do next
+  tsdia-run new config.yml    start a run in a directory that cannot be overwritten
+  tsdia-run resume runs/exp   resume from its newest complete checkpoint
+  tsdia-run info runs/exp     show what happened, what exists and what to do next
 
-Start   new, resume, ensure, stop
-Look    info, list, compare, logs
+Run     new, resume, ensure, stop
+View    info, list, compare, logs
 Shell   completion
 
-tsdia-run COMMAND -h          how to use a command, with examples
+tsdia-run COMMAND -h          show options and examples of a command
 """
 
-# Name, and its module and function in this folder, and its line in the overview. Imported when it is needed.
+# Name: module and function in this folder (imported when needed), and the line in the overview.
 COMMANDS = {
-    "new": ("new.new", "Start a run in a directory of its own."),
-    "resume": ("resume.resume", "Go on with a run, from a checkpoint."),
-    "ensure": ("ensure.ensure", "Start, go on, or do nothing: whatever is missing."),
-    "stop": ("stop.stop", "Ask a live run to end, from anywhere."),
-    "info": ("info.info", "Tell all about one run."),
-    "list": ("listing.list_runs", "List the runs."),
-    "compare": ("compare.compare", "Show what differs between runs."),
-    "logs": ("logs.logs", "Show what a run has said, or follow it."),
-    "completion": ("completion.completion", "Print what makes a shell complete words."),
+    "new": ("new.new", "Start a run in its own directory."),
+    "resume": ("resume.resume", "Resume a run from a checkpoint."),
+    "ensure": ("ensure.ensure", "Start, resume or skip a run, as needed."),
+    "stop": ("stop.stop", "Stop a running run."),
+    "info": ("info.info", "Show everything about a run."),
+    "list": ("listing.list_runs", "List runs."),
+    "compare": ("compare.compare", "Compare runs."),
+    "logs": ("logs.logs", "Show or follow a run's log."),
+    "completion": ("completion.completion", "Print a shell completion script."),
 }
 
 
 def build(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
-    """The command line, with all commands or only those that are needed."""
+    """Build the command line, with all commands or only the given ones."""
     app = typer.Typer(
         name="tsdia-run",
         cls=LightGroup,
-        add_completion=False,  # completion.py is three times as fast
+        add_completion=False,  # completion.py is three times faster
         pretty_exceptions_enable=False,
-        rich_markup_mode=None,  # rich would double the time that --help takes
+        rich_markup_mode=None,  # rich would double the time of --help
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="""Run a training script and keep everything about it: config, code, environment, logs, how it ended.
+        help="""Run a training script and record its config, code, environment, logs and how it ended.
 
         \b
-        tsdia-run new config.yml     start a run, in a directory that nothing can overwrite
-        tsdia-run resume runs/exp    go on from its newest whole checkpoint
-        tsdia-run info runs/exp      what happened, what is there, what to do next
+        tsdia-run new config.yml     start a run in a directory that cannot be overwritten
+        tsdia-run resume runs/exp    resume from its newest complete checkpoint
+        tsdia-run info runs/exp      show what happened, what exists and what to do next
         """,
     )
     app.callback(invoke_without_command=True)(_global)
@@ -81,7 +81,7 @@ def _show_version(is_asked: bool) -> None:
 def _global(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
@@ -92,7 +92,7 @@ def _global(
 def main() -> None:
     """Entry point of the installed command."""
     words = sys.argv[1:]
-    # What follows `--` is the script's; Typer would take its first word for CONFIG.
+    # Arguments after `--` belong to the script; Typer would take the first one for CONFIG.
     cut = words.index("--") if "--" in words else len(words)
     ours, extra = words[:cut], words[cut + 1 :]
     if ours[:2] == ["completion", ASK]:
@@ -101,23 +101,23 @@ def main() -> None:
     is_debug = "--debug" in ours or bool(os.environ.get("TSDIA_RUN_OPT_DEBUG"))
     try:
         command = next((word for word in ours if not word.startswith("-")), None)
-        # All of them for the overview, and to name the one that was meant.
+        # All commands for the overview, and to suggest a similar one.
         app = build([command]) if command in COMMANDS else build()
         app(args=ours, prog_name="tsdia-run", obj=tuple(extra))
     except RefusedError as refused:
         _show_refusal(refused, is_debug)
         sys.exit(refused.error.exit_code)
     except KeyboardInterrupt:
-        # As a process without a handler: a shell loop around us stops too.
+        # Die of the signal, as a process without a handler: a shell loop around tsdia-run stops too.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     except OSError as error:
         message = f"{error.strerror}: {error.filename}" if error.filename else str(error)
         _show(error, message, "", is_debug)
         sys.exit(os.EX_IOERR)
-    except Exception as error:  # Nothing below may show a traceback to a user who did not ask for it.
+    except Exception as error:  # Show no traceback without --debug.
         bug = f"this is a bug in tsdia-run: {type(error).__name__}: {error}"
-        _show(error, bug, "See where with --debug, and please report it.", is_debug)
+        _show(error, bug, "Run it again with --debug for a traceback, and please report it.", is_debug)
         sys.exit(TsdiaRunError.exit_code)
 
 

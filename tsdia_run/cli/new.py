@@ -11,7 +11,7 @@ from tsdia_run.settings import Layer
 
 Config = Annotated[
     str | None,
-    typer.Argument(metavar="CONFIG", help="The config of the run; may be left out for scripts that take none."),
+    typer.Argument(metavar="CONFIG", help="The config of the run; optional for scripts that take none."),
 ]
 
 
@@ -31,7 +31,7 @@ def new(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Start a run in a directory of its own. What follows `--` goes to the script.
+    """Start a run in its own directory. Arguments after `--` go to the script.
 
     \b
     tsdia-run new config.yml

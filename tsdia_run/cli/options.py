@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 from typer.models import OptionInfo
@@ -20,7 +20,7 @@ Set = Annotated[
         "--set",
         envvar=f"{_ENV}SET",
         metavar="KEY=VALUE",
-        help="A value for the config that the script gets; may be repeated. Example: --set training.epochs=20",
+        help="Set a value in the script's config; repeatable. Example: --set training.epochs=20",
     ),
 ]
 RunDir = Annotated[
@@ -29,7 +29,8 @@ RunDir = Annotated[
         "--run-dir",
         envvar=f"{_ENV}RUN_DIR",
         metavar="PATH",
-        help="The run directory. Default: the config's save_dir, else runs/CONFIG_STEM. Example: --run-dir /data/exp1",
+        help="Use this run directory. Default: the config's save_dir, else runs/CONFIG_STEM."
+        " Example: --run-dir /data/exp1",
     ),
 ]
 Name = Annotated[
@@ -38,7 +39,7 @@ Name = Annotated[
         "--name",
         envvar=f"{_ENV}NAME",
         metavar="NAME",
-        help="Replaces the last part of the run directory. Example: --name exp-2",
+        help="Replace the last part of the run directory. Example: --name exp-2",
     ),
 ]
 MoveAside = Annotated[
@@ -46,7 +47,7 @@ MoveAside = Annotated[
     typer.Option(
         "--move-aside",
         envvar=f"{_ENV}MOVE_ASIDE",
-        help="Move what is in the run directory into .tsdia-trash beside it. Example: new config.yml --move-aside",
+        help="Move existing contents of the run directory to .tsdia-trash. Example: new config.yml --move-aside",
     ),
 ]
 Detach = Annotated[
@@ -54,7 +55,7 @@ Detach = Annotated[
     typer.Option(
         "--detach",
         envvar=f"{_ENV}DETACH",
-        help="Come back once the training has started; it goes on without a terminal. Example: new config.yml --detach",
+        help="Run in the background once started. Example: new config.yml --detach",
     ),
 ]
 DryRun = Annotated[
@@ -62,7 +63,7 @@ DryRun = Annotated[
     typer.Option(
         "--dry-run",
         envvar=f"{_ENV}DRY_RUN",
-        help="Show what would be started, and write nothing. Example: new config.yml --dry-run",
+        help="Show what would start; write nothing. Example: new config.yml --dry-run",
     ),
 ]
 Json = Annotated[
@@ -70,7 +71,7 @@ Json = Annotated[
     typer.Option(
         "--json",
         envvar=f"{_ENV}JSON",
-        help="With --dry-run: as JSON on standard output. Example: new config.yml --dry-run --json",
+        help="Print the --dry-run as JSON. Example: new config.yml --dry-run --json",
     ),
 ]
 Quiet = Annotated[
@@ -79,7 +80,7 @@ Quiet = Annotated[
         "-q",
         "--quiet",
         envvar=f"{_ENV}QUIET",
-        help="Say nothing but errors; the training's own output stays. Example: new config.yml -q",
+        help="Only print errors (script output is kept). Example: new config.yml -q",
     ),
 ]
 Verbose = Annotated[
@@ -88,7 +89,7 @@ Verbose = Annotated[
         "-v",
         "--verbose",
         envvar=f"{_ENV}VERBOSE",
-        help="Say also what was decided, and why. Example: new config.yml -v",
+        help="Also print decisions and their reasons. Example: new config.yml -v",
     ),
 ]
 Debug = Annotated[
@@ -107,10 +108,10 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     Args:
         command: Has a parameter ``flags``, which gets what was given as a ``Layer``.
     """
-    hints = get_type_hints(command, include_extras=True)
+    # Not get_type_hints: with a default of None, that of Python 3.10 hides what Annotated carries.
     own = [
-        parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in inspect.signature(command).parameters.values()
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in inspect.signature(command, eval_str=True).parameters.values()
         if parameter.name != "flags"
     ]
     # The command's own options, those of one run, are the last in its help.
@@ -160,4 +161,4 @@ def _parameters() -> Iterator[inspect.Parameter]:
 def _help(setting: Setting, flag: Flag) -> str:
     default = f" Default: {setting.words or shown_default(setting)}." if flag.metavar else ""
     example = f" Example: {flag.name} {flag.example}" if flag.metavar else f" Example: new config.yml {flag.name}"
-    return f"{setting.help}{default if setting.words or setting.default is not None else ''}{example}"
+    return f"{flag.help or setting.help}{default if setting.words or setting.default is not None else ''}{example}"

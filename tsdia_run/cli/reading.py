@@ -1,4 +1,4 @@
-"""The options and habits that the commands which look at runs share."""
+"""Options and output shared by the commands that show runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from tsdia_run.report.text import Section
+    from tsdia_run.report.formatting import PageSection
 
 _ENV = "TSDIA_RUN_OPT_"
 
@@ -24,7 +24,7 @@ RunName = Annotated[
     typer.Argument(
         metavar="[RUN]",
         show_default=False,
-        help="Its path, its name or the beginning of it, its id or W&B id. Default: latest, the run started last.",
+        help="A run, by path, name, start of its name, id or W&B id. Default: latest, the most recently started run.",
     ),
 ]
 Since = Annotated[
@@ -33,17 +33,17 @@ Since = Annotated[
         "--since",
         envvar=f"{_ENV}SINCE",
         metavar="TIME",
-        help="Only what is newer: 10m, 2h, 7d, or a date. Example: --since 2h",
+        help="Only show what is newer than this: 10m, 2h, 7d or a date. Example: --since 2h",
     ),
 ]
 AsJson = Annotated[
     bool,
-    typer.Option("--json", envvar=f"{_ENV}JSON", help="For programs: JSON on standard output. Example: --json"),
+    typer.Option("--json", envvar=f"{_ENV}JSON", help="Print JSON. Example: --json"),
 ]
 
 
 def prepare_output() -> None:
-    """Standard output that takes any file name; and die as other programs do, of Ctrl-C and when nobody reads on."""
+    """Let standard output take any file name, and end on SIGINT and SIGPIPE as other programs do."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -51,8 +51,8 @@ def prepare_output() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def show(sections: Sequence[Section]) -> None:
-    """A page on standard output. Long lines are left to the terminal, so that commands can be copied from it."""
+def show(sections: Sequence[PageSection]) -> None:
+    """Print a page. The terminal wraps long lines, so that commands can be copied."""
     is_coloured = has_colours()
     for at, section in enumerate(sections):
         colour = style_of(_state(section)) or None if at == 0 else None
@@ -61,8 +61,8 @@ def show(sections: Sequence[Section]) -> None:
         sys.stdout.write("\n" * bool(at) + "".join(f"{line}\n" for line in lines))
 
 
-def as_rich(sections: Sequence[Section]) -> Text:
-    """A page that is shown anew again and again; lines that are too long are cut off."""
+def as_rich(sections: Sequence[PageSection]) -> Text:
+    """Return a page for repeated display; lines that are too long are cut off."""
     from rich.text import Text
 
     page = Text(no_wrap=True, overflow="ellipsis")
@@ -75,22 +75,22 @@ def as_rich(sections: Sequence[Section]) -> Text:
     return page
 
 
-def _state(section: Section) -> str:
+def _state(section: PageSection) -> str:
     return section.title.rpartition(": ")[2]
 
 
 def style_of(state: str) -> str:
-    """The colour of a state, which its word says as well."""
+    """Return the colour of a state."""
     return {"completed": "green", "failed": "red", "lost": "red", "damaged": "red", "stopped": "yellow"}.get(
         state, "cyan" if state in ("running", "preparing") else ""
     )
 
 
 def in_colour(text: str, state: str) -> str:
-    """A text in the colour of a state, for a terminal."""
+    """Return a text in the colour of a state, for a terminal."""
     return typer.style(text, fg=style_of(state) or None)
 
 
 def has_colours() -> bool:
-    """Whether standard output is a terminal on which colours are wanted (https://no-color.org)."""
+    """Whether standard output is a terminal that should show colours (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

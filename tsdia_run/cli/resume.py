@@ -13,8 +13,8 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run directory or the name of a run, for its newest whole checkpoint; one of its checkpoints; or a"
-        " directory with checkpoints that a training without tsdia-run left.",
+        help="A run, by path or name (its newest complete checkpoint); a checkpoint; or a directory of checkpoints that"
+        " was not created by tsdia-run.",
     ),
 ]
 
@@ -25,7 +25,7 @@ From = Annotated[
         "--from",
         envvar="TSDIA_RUN_OPT_FROM",
         metavar="latest|best|NAME|STEP",
-        help="The checkpoint to go on from. Default: the newest whole one. Example: --from best",
+        help="Resume from this checkpoint. Default: the newest complete one. Example: --from best",
     ),
 ]
 FromScratch = Annotated[
@@ -33,7 +33,7 @@ FromScratch = Annotated[
     typer.Option(
         "--from-scratch",
         envvar="TSDIA_RUN_OPT_FROM_SCRATCH",
-        help="Start from the beginning, in the same run. Example: resume runs/exp --from-scratch",
+        help="Start from the beginning, in the same run directory. Example: resume runs/exp --from-scratch",
     ),
 ]
 Again = Annotated[
@@ -41,7 +41,7 @@ Again = Annotated[
     typer.Option(
         "--again",
         envvar="TSDIA_RUN_OPT_AGAIN",
-        help="Go on also with a run that completed. Example: resume runs/exp --again --set training.epochs=20",
+        help="Resume even if completed. Example: resume runs/exp --again --set training.epochs=20",
     ),
 ]
 Allow = Annotated[
@@ -50,8 +50,7 @@ Allow = Annotated[
         "--allow",
         envvar="TSDIA_RUN_OPT_ALLOW",
         metavar="CHANGE",
-        help="A change since the checkpoint that is meant: model or world-size; weights: resume from weights alone;"
-        " may be repeated. Example: --allow model",
+        help="Allow a change: model, world-size, or weights (resume weights only). Example: --allow model",
     ),
 ]
 NewConfig = Annotated[
@@ -60,7 +59,7 @@ NewConfig = Annotated[
         "--config",
         envvar="TSDIA_RUN_OPT_CONFIG",
         metavar="FILE",
-        help="Another config than the last attempt's. Example: --config lower_lr.yml",
+        help="Use this config instead of the last attempt's. Example: --config lower_lr.yml",
     ),
 ]
 
@@ -83,10 +82,10 @@ def resume(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Go on with a run, in its directory, from a checkpoint. What follows `--` is added to the script's arguments.
+    """Resume a run from a checkpoint. Arguments after `--` are added to the script's.
 
-    Everything is as in the last attempt (working directory, interpreter, arguments, launcher) unless a flag says
-    otherwise.
+    The working directory, interpreter, arguments and launcher are those of the last attempt, unless an option
+    changes them.
 
     \b
     tsdia-run resume runs/exp

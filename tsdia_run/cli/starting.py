@@ -48,7 +48,7 @@ def refuse_lone_json(*, dry_run: bool, as_json: bool) -> None:
     """Raise UsageError unless ``--json`` has something to say."""
     if as_json and not dry_run:
         raise UsageError(
-            "--json goes with --dry-run: otherwise standard output is the training's",
+            "--json requires --dry-run: without it, standard output belongs to the script",
             hint="The record of a run is RUN_DIR/run.json.",
         )
 
@@ -68,9 +68,9 @@ def finish(result: Result, console: Console) -> NoReturn:
         sys.exit(0)
     if isinstance(result, Detached):
         suggest = Suggestions(result.run_dir)
-        say(f"it runs on without this terminal, as process {result.pid}")
-        say(f"follow it: {suggest.follow()}")
-        say(f"stop it:   {suggest.stop()}")
+        say(f"running in the background as process {result.pid}")
+        say(f"follow: {suggest.follow()}")
+        say(f"stop:   {suggest.stop()}")
         sys.exit(0)
     if isinstance(result, Ended) and result.stopped_by is not None:
         sys.stdout.flush()
@@ -80,4 +80,4 @@ def finish(result: Result, console: Console) -> NoReturn:
 
 
 def _say_completed(result: AlreadyCompleted, console: Console) -> None:
-    console.note(f"{shown(result.run_dir)} has completed; there is nothing to do")
+    console.note(f"{shown(result.run_dir)} has completed; nothing to do")

@@ -1,4 +1,4 @@
-"""`tsdia-run stop`: ask a live run to end, from another terminal or another machine."""
+"""`tsdia-run stop`: stop a running run, from another terminal or another machine."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import typer
 
 from tsdia_run.cli import options
 
-Target = Annotated[str, typer.Argument(metavar="RUN", help="The run directory, or the name of the run.")]
+Target = Annotated[str, typer.Argument(metavar="RUN", help="A run, by path or name.")]
 Now = Annotated[
     bool,
     typer.Option(
         "--now",
         envvar="TSDIA_RUN_OPT_NOW",
-        help="Kill it: it gets no time to save. Example: stop runs/exp --now",
+        help="Kill the run; it gets no time to save. Example: stop runs/exp --now",
     ),
 ]
 
 
 def stop(target: Target, now: Now = False, quiet: options.Quiet = False, debug: options.Debug = False) -> None:
-    """Ask a live run to stop, as Ctrl-C in its terminal does, and wait until it has.
+    """Stop a running run, as Ctrl-C in its terminal does, and wait until it has stopped.
 
-    The request is a file in the run directory, so it also works from another machine and from outside of a container.
+    The request is a file in the run directory, so it also works from another machine and from outside a container.
 
     \b
     tsdia-run stop runs/exp

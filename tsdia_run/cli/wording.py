@@ -45,7 +45,7 @@ def _(error: errors.NoConfigToSet) -> str:
 
 @_worded.register
 def _(error: errors.TwoEntrypoints) -> str:
-    return "--entrypoint and --module are both given"
+    return "--entrypoint cannot be combined with --module"
 
 
 @_worded.register

@@ -4,15 +4,15 @@ from tsdia_run.config.document import Document, Format, Value, parse
 from tsdia_run.config.edits import Edited, apply
 from tsdia_run.config.overrides import parse_override
 from tsdia_run.config.source import read
-from tsdia_run.config.steps import Change, Point, Remove, Set
+from tsdia_run.config.steps import KeyChange, Redirect, Remove, Set
 from tsdia_run.config.surprises import Surprise, surprises
 
 __all__ = [
-    "Change",
     "Document",
     "Edited",
     "Format",
-    "Point",
+    "KeyChange",
+    "Redirect",
     "Remove",
     "Set",
     "Surprise",

@@ -12,7 +12,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from tsdia_run.config import json_text, yaml_text
 from tsdia_run.config.nodes import MERGE, Alias, Item, child, key_text, path_to, place_at, plain
-from tsdia_run.errors import ConfigError, Place
+from tsdia_run.errors import ConfigError, SourcePosition
 
 _YAML_SUFFIXES = (".yml", ".yaml")
 
@@ -34,7 +34,7 @@ class Value:
         plain: It as plain data, as ``yaml.safe_load`` would read it.
     """
 
-    place: Place
+    place: SourcePosition
     plain: Any
 
 
@@ -147,5 +147,5 @@ def _decoded(data: bytes, source: str) -> str:
         before = data[: error.start].decode("utf-8", "replace")
         line = before.count("\n") + 1
         text = data.split(b"\n")[line - 1].decode("utf-8", "replace")
-        place = Place(source, line, len(before) - before.rfind("\n"), text)
+        place = SourcePosition(source, line, len(before) - before.rfind("\n"), text)
         raise ConfigError("this is not UTF-8", place=place, hint="Save the file as UTF-8.") from error

@@ -13,7 +13,7 @@ from typing import Any
 
 from tsdia_run.config import node_edits
 from tsdia_run.config.document import Document, Format, parse
-from tsdia_run.config.steps import Change, Point, Remove, Set, Step
+from tsdia_run.config.steps import KeyChange, Redirect, Remove, Set, Step
 from tsdia_run.errors import ConfigError
 
 
@@ -27,7 +27,7 @@ class Edited:
     """
 
     document: Document
-    changes: tuple[Change, ...]
+    changes: tuple[KeyChange, ...]
 
     @property
     def text(self) -> str:
@@ -35,7 +35,7 @@ class Edited:
         return self.document.text
 
 
-def apply(document: Document, edits: Sequence[Set | Remove | Point]) -> Edited:
+def apply(document: Document, edits: Sequence[Set | Remove | Redirect]) -> Edited:
     """Edit a config.
 
     Raises:
@@ -52,8 +52,8 @@ def apply(document: Document, edits: Sequence[Set | Remove | Point]) -> Edited:
     return Edited(document, tuple(changes))
 
 
-def _step(document: Document, edit: Set | Remove | Point) -> Step | None:
-    if isinstance(edit, Point):
+def _step(document: Document, edit: Set | Remove | Redirect) -> Step | None:
+    if isinstance(edit, Redirect):
         return node_edits.point(document, edit)
     if document.format is Format.TOML:
         from tsdia_run.config import toml_edits  # few configs are TOML

@@ -10,7 +10,7 @@ from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNo
 
 from tsdia_run.config.document import Document, Format
 from tsdia_run.config.nodes import Alias, Item, Literal, child, key_text, path_to, place_at, plain, resolved
-from tsdia_run.config.steps import Change, Point, Set, Step, put
+from tsdia_run.config.steps import KeyChange, Redirect, Set, Step, put
 from tsdia_run.config.writing import dump
 from tsdia_run.errors import ConfigError, UsageError
 
@@ -34,7 +34,7 @@ def set_(document: Document, edit: Set) -> Step:
 
 def _override_alias(document: Document, alias: Alias, rest: Sequence[str], edit: Set) -> Step:
     """Here, what the alias stands for is needed in another form than elsewhere: ``{<<: *base, key: value}``."""
-    value, change = put(plain(alias), rest, edit.value), Change(edit.key, None, dump(edit.value, document.format))
+    value, change = put(plain(alias), rest, edit.value), KeyChange(edit.key, None, dump(edit.value, document.format))
     if isinstance(alias.target, MappingNode):
         entry = dump({rest[0]: value[rest[0]]}, document.format)[1:-1]
         new = f"{{<<: {document.text[alias.start : alias.end]}, {entry}}}"
@@ -43,7 +43,7 @@ def _override_alias(document: Document, alias: Alias, rest: Sequence[str], edit:
     return _step(document, alias, (alias.start, alias.end, new), change, value)
 
 
-def _step(document: Document, item: Item, patch: tuple[int, int, str], change: Change, value: Any) -> Step:  # noqa: ANN401
+def _step(document: Document, item: Item, patch: tuple[int, int, str], change: KeyChange, value: Any) -> Step:  # noqa: ANN401
     start, end, new = patch
     text = document.text[:start] + new + document.text[end:]
     return Step(text, change, plain(document.root, {id(item): value}))
@@ -63,7 +63,7 @@ def _add(document: Document, item: Item, parts: Sequence[str], edit: Set) -> Ste
     merged = child(node, parts[0])
     value = put(plain(merged) if merged is not None else None, parts[1:], edit.value)
     entry = dump({parts[0]: value}, document.format)[1:-1]
-    change = Change(edit.key, None, dump(edit.value, document.format))
+    change = KeyChange(edit.key, None, dump(edit.value, document.format))
     if isinstance(node, MappingNode):
         if node.flow_style and document.format is Format.JSON and (lead := _lead(text, node)):
             start = node.start_mark.index + 1 + len(lead)
@@ -122,11 +122,11 @@ def _behind_key(document: Document, parts: Sequence[str]) -> int | None:
 def _replace(document: Document, item: Item, edit: Set, behind_key: int | None) -> Step:
     written, text = dump(edit.value, document.format), document.text
     if isinstance(item, Alias):
-        change = Change(edit.key, text[item.start : item.end], written)
+        change = KeyChange(edit.key, text[item.start : item.end], written)
         return _step(document, item, (item.start, item.end, written), change, edit.value)
     start, end = _span(document, item)
     old = text[start:end]
-    change = Change(edit.key, old or None, written)
+    change = KeyChange(edit.key, old or None, written)
     if not isinstance(item, ScalarNode):
         _refuse_used_anchors(document, item, edit.key)
     elif anchors := _anchors(old):
@@ -184,7 +184,7 @@ def remove(document: Document, key: str) -> Step | None:
     end = item.end if isinstance(item, Alias) else _content_end(document, item)
     cut = _cut(text, parent, at, (start, end))
     wanted = plain(document.root, {id(parent): _without(plain(parent), parts[-1])})
-    return Step(text[: cut[0]] + cut[2] + text[cut[1] :], Change(key, text[start:end], None), wanted)
+    return Step(text[: cut[0]] + cut[2] + text[cut[1] :], KeyChange(key, text[start:end], None), wanted)
 
 
 def _cut(text: str, parent: MappingNode, at: int, entry: tuple[int, int]) -> tuple[int, int, str]:
@@ -222,7 +222,7 @@ def _without(data: Any, part: str) -> Any:  # noqa: ANN401 - whatever YAML holds
     return {name: value for name, value in data.items() if str(name) != part}
 
 
-def point(document: Document, edit: Point) -> Step | None:
+def point(document: Document, edit: Redirect) -> Step | None:
     """Write another file into a scalar."""
     node = _scalar_at(document.root, edit.start)
     if node is None:
@@ -230,7 +230,7 @@ def point(document: Document, edit: Point) -> Step | None:
     text, (start, end) = document.text, _span(document, node)
     start = start if isinstance(node, Literal) else _behind_properties(text, start)
     written = dump(edit.path, document.format)
-    change = Change(edit.key, text[start:end], written)
+    change = KeyChange(edit.key, text[start:end], written)
     wanted = plain(document.root, {id(node): edit.path})
     return Step(text[:start] + written + text[end:], change, wanted)
 

@@ -10,7 +10,7 @@ import yaml
 from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from tsdia_run.errors import Place
+from tsdia_run.errors import SourcePosition
 
 # Far above any config, far below what would hurt: aliases of aliases multiply.
 MAX_EXPANDED_NODES = 1_000_000
@@ -73,12 +73,12 @@ def measure(item: Item, sizes: dict[int, int], depth: int) -> int:
     return total
 
 
-def place_at(text: str, index: int, source: str) -> Place:
+def place_at(text: str, index: int, source: str) -> SourcePosition:
     """The place of a character."""
     start = max(text.rfind("\n", 0, index), text.rfind("\r", 0, index)) + 1
     line = text.count("\n", 0, start) + 1
     rest = text[start:].splitlines()
-    return Place(source, line, index - start + 1, rest[0] if rest else "")
+    return SourcePosition(source, line, index - start + 1, rest[0] if rest else "")
 
 
 def resolved(item: Item) -> Node:

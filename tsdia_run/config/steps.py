@@ -23,7 +23,7 @@ class Remove:
 
 
 @dataclass(frozen=True)
-class Point:
+class Redirect:
     """Let a scalar name another file; its tag and its anchor stay.
 
     Attributes:
@@ -38,7 +38,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Change:
+class KeyChange:
     """What an edit did.
 
     Attributes:
@@ -57,7 +57,7 @@ class Step:
     """One edit carried out: the new text, what was done, and the data that the text must have."""
 
     text: str
-    change: Change
+    change: KeyChange
     wanted: Any
 
 

@@ -11,7 +11,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from tsdia_run.config.document import Document
 from tsdia_run.config.nodes import Alias, Item, key_text, place_at, plain
 from tsdia_run.config.overrides import NUMBER_AS_TEXT
-from tsdia_run.errors import Place
+from tsdia_run.errors import SourcePosition
 
 _TAG = "tag:yaml.org,2002:"
 _WORDS = re.compile(r"yes|no|on|off", re.IGNORECASE)
@@ -28,7 +28,7 @@ class Surprise:
         message: How YAML reads it, and how to write what was probably meant.
     """
 
-    place: Place
+    place: SourcePosition
     message: str
 
 

@@ -9,8 +9,8 @@ from yaml.nodes import ScalarNode, SequenceNode
 
 from tsdia_run.config.document import Document
 from tsdia_run.config.nodes import Item, child, path_to, plain, resolved
-from tsdia_run.config.steps import Change, Set, Step, put
-from tsdia_run.config.toml_text import Root, Table
+from tsdia_run.config.steps import KeyChange, Set, Step, put
+from tsdia_run.config.toml_text import Root, TableNode
 from tsdia_run.config.writing import dump, toml_key
 from tsdia_run.errors import ConfigError, UsageError
 
@@ -36,12 +36,12 @@ def set_(document: Document, edit: Set) -> Step:
             f"`{edit.key}` is a table of {document.source}, which can't be replaced as a whole",
             hint="Set its keys one by one.",
         )
-    change = Change(edit.key, text[start:end], written)
+    change = KeyChange(edit.key, text[start:end], written)
     return Step(text[:start] + written + text[end:], change, put(document.plain(), parts, edit.value))
 
 
 def _add(document: Document, item: Item, parts: list[str], depth: int, edit: Set) -> Step:
-    if not isinstance(item, Table):
+    if not isinstance(item, TableNode):
         raise UsageError(
             f"`{edit.key}` can't be set: what it leads through has no key or item `{parts[depth]}`",
             hint="A key leads through tables by their names and through lists by numbers from 0.",
@@ -52,15 +52,15 @@ def _add(document: Document, item: Item, parts: list[str], depth: int, edit: Set
         at, new = item.at or 0, f" {entry}{',' if _has_entries(text, item) else ' '}"
     else:
         at, new = _line_for(document, item, parts, depth, entry)
-    change = Change(edit.key, None, written)
+    change = KeyChange(edit.key, None, written)
     return Step(text[:at] + new + text[at:], change, put(document.plain(), parts, edit.value))
 
 
-def _has_entries(text: str, table: Table) -> bool:
+def _has_entries(text: str, table: TableNode) -> bool:
     return text[(table.at or 0) :].lstrip()[:1] != "}"
 
 
-def _line_for(document: Document, table: Table, parts: list[str], depth: int, entry: str) -> tuple[int, str]:
+def _line_for(document: Document, table: TableNode, parts: list[str], depth: int, entry: str) -> tuple[int, str]:
     """Where and how a new line with an entry goes into a table."""
     text = document.text
     end = "\r\n" if "\r\n" in text else "\n"
@@ -96,16 +96,16 @@ def remove(document: Document, key: str) -> Step | None:
     parent: Item | None = root
     for part in parts[:-1]:
         parent = child(parent, part) if parent is not None else None
-    if isinstance(parent, Table) and parent.flow_style:  # `{a = 1, b = 2}` is written anew
+    if isinstance(parent, TableNode) and parent.flow_style:  # `{a = 1, b = 2}` is written anew
         step = set_(document, Set(".".join(parts[:-1]), _without(plain(parent), parts[-1:])))
         return Step(
-            step.text, Change(key, dump(plain(child(parent, parts[-1]) or root), document.format), None), wanted
+            step.text, KeyChange(key, dump(plain(child(parent, parts[-1]) or root), document.format), None), wanted
         )
     old = rest = ""
     end = 0
     for start, stop in _spans(text, root, tuple(parts)):
         rest, old, end = rest + text[end:start], old + text[start:stop], stop
-    return Step(rest + text[end:], Change(key, old.rstrip(), None), wanted)
+    return Step(rest + text[end:], KeyChange(key, old.rstrip(), None), wanted)
 
 
 def _spans(text: str, root: Root, parts: tuple[str, ...]) -> list[tuple[int, int]]:

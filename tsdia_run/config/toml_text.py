@@ -32,7 +32,7 @@ _WORD = re.compile(r"[^\s,\]}#]+(?: \d\d:[^\s,\]}#]+)?")
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
-class Table(MappingNode):
+class TableNode(MappingNode):
     """A table.
 
     Attributes:
@@ -50,7 +50,7 @@ class Table(MappingNode):
         return next((node for key, node in self.value if key.data == name), None)
 
 
-class Root(Table):
+class Root(TableNode):
     """The table at the top.
 
     Attributes:
@@ -107,7 +107,7 @@ class _Scanner:
         """The whole text."""
         at = self._skip(0)
         root = Root(self._text.rfind("\n", 0, at) + 1)
-        table: Table = root
+        table: TableNode = root
         while at < len(self._text):
             start, is_head = at, self._text[at] == "["
             if is_head:
@@ -178,7 +178,7 @@ class _Scanner:
         return SequenceNode(_SEQ, items, mark(start), mark(at + 1), flow_style=True), at + 1
 
     def _inline(self, start: int) -> tuple[Node, int]:
-        table, at = Table(start, start + 1, ()), self._skip(start + 1)
+        table, at = TableNode(start, start + 1, ()), self._skip(start + 1)
         table.flow_style = True
         while self._text[at] != "}":
             path, at = self._path(at)
@@ -197,25 +197,25 @@ def _data(text: str) -> Any:  # noqa: ANN401 - whatever TOML holds
         return None
 
 
-def _put(table: Table, path: list[Literal], node: Node) -> None:
+def _put(table: TableNode, path: list[Literal], node: Node) -> None:
     """Put a value under a dotted key, whose tables are written in the same place."""
     for key in path[:-1]:
         inner = table.get(key.data)
         if inner is None:
-            inner = Table(key.start_mark.index, table.at, (*table.prefix, key.data))
+            inner = TableNode(key.start_mark.index, table.at, (*table.prefix, key.data))
             inner.flow_style = table.flow_style
             table.value.append((key, inner))
         table = inner
     table.value.append((path[-1], node))
 
 
-def _headed(root: Root, names: list[str], start: int, *, is_array: bool) -> Table:
+def _headed(root: Root, names: list[str], start: int, *, is_array: bool) -> TableNode:
     """The table of a head, made where it is new; on the way there the last table of an array counts."""
-    table: Table = root
+    table: TableNode = root
     for name in names[:-1]:
         inner = table.get(name)
         if inner is None:
-            inner = Table(start, None, ())
+            inner = TableNode(start, None, ())
             table.value.append((Literal(name, start, start), inner))
         table = inner.value[-1] if isinstance(inner, SequenceNode) else inner
     found = table.get(names[-1])
@@ -223,12 +223,12 @@ def _headed(root: Root, names: list[str], start: int, *, is_array: bool) -> Tabl
         if found is None:
             found = SequenceNode(_SEQ, [], mark(start), mark(start), flow_style=False)
             table.value.append((Literal(names[-1], start, start), found))
-        found.value.append(Table(start, None, ()))
-        last: Table = found.value[-1]
+        found.value.append(TableNode(start, None, ()))
+        last: TableNode = found.value[-1]
         return last
     if found is None:
-        found = Table(start, None, ())
+        found = TableNode(start, None, ())
         table.value.append((Literal(names[-1], start, start), found))
     found.start_mark = mark(start)
-    result: Table = found
+    result: TableNode = found
     return result

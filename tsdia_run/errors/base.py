@@ -32,7 +32,7 @@ class UsageError(TsdiaRunError):
 
 
 @dataclass(frozen=True)
-class Place:
+class SourcePosition:
     """A position in a text file, for error messages.
 
     Attributes:
@@ -64,7 +64,7 @@ class ConfigError(TsdiaRunError):
 
     exit_code = os.EX_CONFIG
 
-    def __init__(self, message: str, *, place: Place | None = None, hint: str = "") -> None:
+    def __init__(self, message: str, *, place: SourcePosition | None = None, hint: str = "") -> None:
         super().__init__(f"{place}: {message}\n{place.pointer()}" if place else message, hint=hint)
         self.place = place
 

@@ -67,7 +67,7 @@ class TwoEntrypoints(UsageError):
     """A script and a module are both given for this start."""
 
     def __init__(self) -> None:
-        super().__init__("an entrypoint and a module are both given", hint="Keep the one that is to run.")
+        super().__init__("an entrypoint and a module are both given", hint="Keep only one of them.")
 
 
 class SettingAmongFlags(UsageError):

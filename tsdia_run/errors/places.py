@@ -9,9 +9,9 @@ from typing import Literal
 from tsdia_run.errors.base import (
     CheckpointDirectoryExistsError,
     ConfigError,
-    Place,
     RunAliveError,
     RunDirectoryError,
+    SourcePosition,
     UsageError,
 )
 
@@ -60,7 +60,7 @@ class UnusableRunDirectoryKey(ConfigError):
         fault: Why.
     """
 
-    def __init__(self, message: str, *, place: Place, fault: PlaceFault) -> None:
+    def __init__(self, message: str, *, place: SourcePosition, fault: PlaceFault) -> None:
         super().__init__(message, place=place)
         self.fault = fault
 

@@ -207,7 +207,9 @@ class Trainer:
     def train_epoch(self, bar: tqdm) -> None:
         """Trains one epoch, or what is left of it."""
         self.shuffling.manual_seed(self.config.seed + self.progress.epoch)
-        for windows in self.accelerator.skip_first_batches(self.train_loader, self.progress.batch):
+        is_over = self.progress.batch == len(self.train_loader)  # Accelerate 0.26 cannot skip all batches
+        left = [] if is_over else self.accelerator.skip_first_batches(self.train_loader, self.progress.batch)
+        for windows in left:
             loss = self.accelerator.reduce(self.train_batch(windows), "mean")
             self.progress.batch += 1
             self.progress.step += 1

@@ -19,7 +19,7 @@ _MAX_VALUE_CHARACTERS = 60
 _ABSENT = object()
 
 
-class Kind(Enum):
+class ChangeKind(Enum):
     """What changed, in the word that ``--allow`` takes; ``weights`` is what ``--from`` may name besides checkpoints."""
 
     MODEL = "model"
@@ -41,13 +41,13 @@ class Change:
         needs_consent: Whether the checkpoint can't be used, or the result means nothing, unless the user knows better.
     """
 
-    kind: Kind
+    kind: ChangeKind
     text: str
     needs_consent: bool = False
 
 
 @dataclass(frozen=True)
-class Code:
+class CodeVersion:
     """The state of the code.
 
     Attributes:
@@ -74,7 +74,7 @@ class Situation:
     """
 
     config: Mapping[object, object] | None = None
-    code: Code | None = None
+    code: CodeVersion | None = None
     python: str | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] | None = None
@@ -110,20 +110,20 @@ def _config_changes(
     changed = [key for key in {**old, **new} if key not in expected and old.get(key, _ABSENT) != new.get(key, _ABSENT)]
     model = [key for key in changed if key.split(".")[0] in _MODEL_SECTIONS]
     others = [key for key in changed if key not in model]
-    for keys, kind in ((model, Kind.MODEL), (others, Kind.CONFIG)):
+    for keys, kind in ((model, ChangeKind.MODEL), (others, ChangeKind.CONFIG)):
         told = [f"{key}: {_value(old, key)} -> {_value(new, key)}" for key in keys[:_MAX_KEYS]]
         if len(keys) > _MAX_KEYS:
             told.append(f"… and {len(keys) - _MAX_KEYS} keys more")
         for text in told:
-            yield Change(kind, text, needs_consent=kind is Kind.MODEL)
+            yield Change(kind, text, needs_consent=kind is ChangeKind.MODEL)
 
 
 def _reference_changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Change]:
     changed = [name for name in before if name in now and before[name] != now[name]]
     for name in changed[:_MAX_KEYS]:
-        yield Change(Kind.CONFIG, f"{name}, which the config names, has other contents")
+        yield Change(ChangeKind.CONFIG, f"{name}, which the config names, has other contents")
     if len(changed) > _MAX_KEYS:
-        yield Change(Kind.CONFIG, f"… and {len(changed) - _MAX_KEYS} files more")
+        yield Change(ChangeKind.CONFIG, f"… and {len(changed) - _MAX_KEYS} files more")
 
 
 def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
@@ -148,16 +148,16 @@ def _world_size_changes(before: int | None, now: int | None, *, is_sharded: bool
     if before is None or now is None or before == now:
         return
     why = "; its state is in parts, one for each rank" if is_sharded else ""
-    yield Change(Kind.WORLD_SIZE, f"{before} -> {now} ranks{why}", needs_consent=is_sharded)
+    yield Change(ChangeKind.WORLD_SIZE, f"{before} -> {now} ranks{why}", needs_consent=is_sharded)
 
 
-def _code_changes(before: Code | None, now: Code | None) -> Iterator[Change]:
+def _code_changes(before: CodeVersion | None, now: CodeVersion | None) -> Iterator[Change]:
     if before is None or now is None:
         return
     if before.commit != now.commit:
-        yield Change(Kind.CODE, f"commit {_short(before.commit)} -> {_short(now.commit)}")
+        yield Change(ChangeKind.CODE, f"commit {_short(before.commit)} -> {_short(now.commit)}")
     elif before.patch != now.patch:
-        yield Change(Kind.CODE, f"other changes beyond the same commit {_short(now.commit)}")
+        yield Change(ChangeKind.CODE, f"other changes beyond the same commit {_short(now.commit)}")
 
 
 def _short(commit: str | None) -> str:
@@ -166,7 +166,7 @@ def _short(commit: str | None) -> str:
 
 def _package_changes(before: Situation, now: Situation) -> Iterator[Change]:
     if before.python and now.python and before.python.split()[0] != now.python.split()[0]:
-        yield Change(Kind.PACKAGES, f"Python {before.python.split()[0]} -> {now.python.split()[0]}")
+        yield Change(ChangeKind.PACKAGES, f"Python {before.python.split()[0]} -> {now.python.split()[0]}")
     if not before.packages or not now.packages:
         return
     names = sorted({**before.packages, **now.packages})
@@ -174,10 +174,10 @@ def _package_changes(before: Situation, now: Situation) -> Iterator[Change]:
     watched = [name for name in changed if name.lower() in _WATCHED_PACKAGES or name.lower().startswith("nvidia-cu")]
     for name in watched:
         was, is_now = (packages.get(name, "(not there)") for packages in (before.packages, now.packages))
-        yield Change(Kind.PACKAGES, f"{name} {was} -> {is_now}")
+        yield Change(ChangeKind.PACKAGES, f"{name} {was} -> {is_now}")
     others = len(changed) - len(watched)
     if others:
-        yield Change(Kind.PACKAGES, f"{others} other package{'s' * (others > 1)}")
+        yield Change(ChangeKind.PACKAGES, f"{others} other package{'s' * (others > 1)}")
 
 
 def _argument_changes(before: tuple[str, ...] | None, now: tuple[str, ...] | None) -> Iterator[Change]:
@@ -186,6 +186,6 @@ def _argument_changes(before: tuple[str, ...] | None, now: tuple[str, ...] | Non
     found = arguments.changed(before, now)
     for name in list(found)[:_MAX_KEYS]:
         was, is_now = map(_short_text, found[name])
-        yield Change(Kind.ARGUMENTS, f"{name}: {was} -> {is_now}")
+        yield Change(ChangeKind.ARGUMENTS, f"{name}: {was} -> {is_now}")
     if len(found) > _MAX_KEYS:
-        yield Change(Kind.ARGUMENTS, f"… and {len(found) - _MAX_KEYS} arguments more")
+        yield Change(ChangeKind.ARGUMENTS, f"… and {len(found) - _MAX_KEYS} arguments more")

@@ -13,9 +13,9 @@ from tsdia_run.errors import (
     BadRunName,
     ConfigError,
     NamelessRun,
-    Place,
     PlaceFault,
     RunDirectoryError,
+    SourcePosition,
     UnsetVariable,
     UnusablePlace,
     UnusableRunDirectoryKey,
@@ -36,7 +36,7 @@ _MAX_PATH_BYTES = 3500
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunPlaceRequest:
     """Where the user wants the run.
 
     Attributes:
@@ -52,7 +52,7 @@ class Wish:
     environ: Mapping[str, str]
 
 
-def run_directory(wish: Wish, document: Document | None, run_dir_key: str | None) -> Path:
+def run_directory(wish: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> Path:
     """The absolute path of the run directory.
 
     Args:
@@ -76,7 +76,7 @@ def run_directory(wish: Wish, document: Document | None, run_dir_key: str | None
     return path
 
 
-def _from_config(wish: Wish, document: Document | None, run_dir_key: str | None) -> str:
+def _from_config(wish: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> str:
     value = document.find(run_dir_key) if document and run_dir_key else None
     if value is not None and value.plain is not None:
         if not isinstance(value.plain, str) or not value.plain.strip():
@@ -104,7 +104,9 @@ def _from_flag(text: str, environ: Mapping[str, str]) -> str:
     return found
 
 
-def _refuse_unresolved(name: str, text: str, at: Place, document: Document, environ: Mapping[str, str]) -> None:
+def _refuse_unresolved(
+    name: str, text: str, at: SourcePosition, document: Document, environ: Mapping[str, str]
+) -> None:
     """Refuse a value in the config that can't be resolved here."""
     unset = _unset(text, environ)
     own = next(

@@ -10,10 +10,10 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors import KeyAdded, ResumeIsMeant
-from tsdia_run.launch import command, environment, hydra, interpreter, missing, place, references, telling
+from tsdia_run.launch import command, hydra, interpreter, missing, named_files, place, rank_launcher, telling
+from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
-from tsdia_run.launch.request import Request
 from tsdia_run.launch.secrets import secrets_in
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.settings import SECTION, Settings
@@ -84,8 +84,8 @@ def make(request: Request) -> Plan:
     if request.checkpoint is not None and not tells_checkpoint:
         raise telling.untold(request, request.checkpoint)
     edited, doubts = _script_config(request, target, templates, is_hydra=is_hydra)
-    named = references.resolve(edited, _folder(request.document), request.cwd) if edited and request.document else None
-    ranks = environment.decide(settings, python, request.environ, request.cwd)
+    named = named_files.resolve(edited, _folder(request.document), request.cwd) if edited and request.document else None
+    ranks = rank_launcher.decide(settings, python, request.environ, request.cwd)
     arguments = command.filled(templates, target)
     built = command.build(settings, python.path, request.cwd, arguments, ranks.decision)
     return Plan(

@@ -15,8 +15,8 @@ from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.files.atomic import write_bytes, write_json
 from tsdia_run.files.fields import Fields, parse_json, read_bounded
 from tsdia_run.files.redaction import REDACTED, Redactor
+from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
-from tsdia_run.launch.references import kept_as
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.settings import Layer, Settings, read_layer
 from tsdia_run.text import count, shell

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, Choice, Kind, Survey, Verdict, best
+from tsdia_run.checkpoints import Checkpoint, Choice, EntryKind, Survey, Verdict, best
 from tsdia_run.errors import (
     DamagedRunError,
     NoBestCheckpoint,
@@ -127,7 +127,7 @@ def choose(
         return checkpoints.newest_whole([one for one in found if one.path not in superseded], hashed=True)
     else:
         path = _best(source.layout, found) if wish == BEST else _wished(wish or "", survey, source.layout)
-    if not allows_weights and path not in (one.path for one in found) and checkpoints.kind_of(path) is Kind.EXPORT:
+    if not allows_weights and path not in (one.path for one in found) and checkpoints.kind_of(path) is EntryKind.EXPORT:
         raise WeightsAlone(os.path.relpath(path, source.layout.root))
     return _named(path)
 

@@ -12,10 +12,10 @@ from tsdia_run.config import Document
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.files.fields import read_bounded, read_object
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.launch.changes import Code, Situation
+from tsdia_run.launch.changes import CodeVersion, Situation
+from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
-from tsdia_run.launch.references import kept_as
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
 # An environment with a thousand packages takes 50 KiB.
@@ -39,7 +39,9 @@ def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
     commit = git.get("commit")
     return Situation(
         config=_config(attempt.config),
-        code=Code(commit if isinstance(commit, str) else None, _digest(attempt.patch)) if _is_told(git) else None,
+        code=CodeVersion(commit if isinstance(commit, str) else None, _digest(attempt.patch))
+        if _is_told(git)
+        else None,
         python=python if isinstance(python, str) else None,
         packages={str(name): str(version) for name, version in packages.items()} if isinstance(packages, dict) else {},
         arguments=_arguments(command),
@@ -60,7 +62,7 @@ def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation
     digest = _sha256(provenance.patch) if provenance.patch else ""
     return Situation(
         config=None if plan.script_config is None else plan.script_config.document.plain(),
-        code=Code(code.commit, digest) if code.error is None else None,
+        code=CodeVersion(code.commit, digest) if code.error is None else None,
         python=environment.python,
         packages=environment.packages,
         arguments=tuple(redactor.argv([*request.settings.args, *request.extra_args])),

@@ -10,7 +10,7 @@ from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors import CheckpointNotPassed
 from tsdia_run.files.fields import beginning_of
-from tsdia_run.launch.request import Request
+from tsdia_run.launch.attempt_request import Request
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.text import shown
 

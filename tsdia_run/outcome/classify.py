@@ -1,4 +1,4 @@
-"""How an attempt ended, in truth (pure): from what the process, the launcher and the ranks left."""
+"""Classify how an attempt ended, from the records of the process, the launcher and the ranks (pure)."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from tsdia_run.rundir.record import Outcome, State
 
 @dataclass(frozen=True)
 class RankEnd:
-    """How a process ended: by an exit code, or by a signal."""
+    """How a process ended: with an exit code, or by a signal."""
 
     exit_code: int | None = None
     signal: int | None = None
 
     @classmethod
     def of(cls, code: int) -> RankEnd:
-        """From a code as ``subprocess`` gives it: negative for a signal."""
+        """Convert a return code of ``subprocess``: negative for a signal."""
         return cls(signal=-code) if code < 0 else cls(exit_code=code)
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a training is to end before it is done.
+    """Why a training is stopped.
 
     Attributes:
-        signal: What it is told by, and what we die of afterwards.
-        why: In words that begin the reason: ``asked to stop by SIGINT``.
-        is_hang: Whether we gave up on it; else somebody wished it to stop.
+        signal: The signal that stops it, and that ends tsdia-run afterwards.
+        why: The start of the reason: ``stopped by Ctrl-C (SIGINT)``.
+        is_hang: Whether it is stopped as hung; otherwise a stop was requested.
     """
 
     signal: signal.Signals
@@ -39,19 +39,19 @@ class Stop:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known after the end.
+    """The evidence about an ending.
 
     Attributes:
-        direct: How the direct child ended.
+        direct: How the direct child process ended.
         is_delegated: Whether the direct child was a launcher of several ranks.
         ranks: How each rank ended, as the launcher saw it; empty for one process.
         first_rank: The rank that failed first.
-        launcher_signal: The signal that asked the launcher to stop, other than through us.
-        error: The exception that ended the script, in one line; None where none did or nobody could write it down.
-        stop: What asked it to end, if anything did.
-        memory: What the system says about a kill for memory, in words; None where it says nothing.
-        refusal: Why a save was refused that would have overwritten a checkpoint, in one sentence; None where none was.
-        is_disk_full: Whether the file system of the run directory has no room left.
+        launcher_signal: The signal that stopped the launcher and did not come from tsdia-run.
+        error: The exception that ended the script, in one line; None if there was none or it was not recorded.
+        stop: The first stop request, if there was one.
+        memory: A description of an OOM kill; None if there was none.
+        refusal: Why a save that would have overwritten a checkpoint was refused; None if none was.
+        is_disk_full: Whether the file system of the run directory is full.
     """
 
     direct: RankEnd
@@ -67,24 +67,27 @@ class Evidence:
 
 
 def judge(evidence: Evidence) -> Outcome:
-    """The outcome of an attempt."""
+    """Classify the ending of an attempt."""
     end, rank = evidence.direct, None
     if evidence.ranks and evidence.first_rank is not None:
         rank = evidence.first_rank
         end = evidence.ranks.get(rank, end)
     elif evidence.launcher_signal is not None and evidence.stop is None:
-        reason = f"the launcher was ended by {signal_name(evidence.launcher_signal)}, which did not come from us"
+        reason = (
+            f"the launcher was stopped by {signal_name(evidence.launcher_signal)}, which did not come from tsdia-run"
+        )
         return Outcome(State.FAILED, reason, signal=evidence.launcher_signal)
     if evidence.refusal is not None:
-        # Also of a script that caught the error, or that was asked to stop and wanted to save.
+        # This also applies if the script caught the error, or saved because of a stop request.
         reason = f"{evidence.refusal} ({_subject(evidence, rank)} {_ended(end)})"
         return Outcome(State.FAILED, reason, end.exit_code, end.signal, rank)
     if evidence.stop is not None:
         state = State.FAILED if evidence.stop.is_hang else State.STOPPED
-        reason = f"{evidence.stop.why}; {_subject(evidence, rank)} {_ended(end)}"
-        return Outcome(state, reason, end.exit_code, end.signal, rank)
+        is_obvious = end.signal == evidence.stop.signal and not evidence.stop.is_hang
+        how = "" if is_obvious else f"; {_subject(evidence, rank)} {_ended(end)}"
+        return Outcome(state, f"{evidence.stop.why}{how}", end.exit_code, end.signal, rank)
     if end.exit_code == 0:
-        return Outcome(State.COMPLETED, "the script ended with exit code 0", exit_code=0)
+        return Outcome(State.COMPLETED, "the script exited with code 0", exit_code=0)
     return Outcome(State.FAILED, _failure(evidence, end, rank), end.exit_code, end.signal, rank)
 
 
@@ -108,11 +111,11 @@ def _subject(evidence: Evidence, rank: int | None) -> str:
 def _ended(end: RankEnd) -> str:
     if end.signal is not None:
         return f"was killed by {signal_name(end.signal)}"
-    return f"ended with exit code {end.exit_code}"
+    return f"exited with code {end.exit_code}"
 
 
 def signal_name(number: int) -> str:
-    """``SIGKILL`` for 9; real-time signals by number."""
+    """Return the name of a signal, ``SIGKILL`` for 9; a real-time signal has only its number."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -120,21 +123,22 @@ def signal_name(number: int) -> str:
 
 
 def hint_for(error: str) -> str | None:
-    """What to do about an exception whose cause is known; None for any other."""
+    """Return a hint for an exception with a known cause; None for any other."""
     if "Number of custom checkpoints" in error:
         return (
             "the script registers more or fewer objects than when the checkpoint was saved (TS-DIA's Trainer: its"
             " scheduler was replaced). Resume with the scheduler settings of the attempt that saved it."
         )
     if "already exists" in error or "FileExistsError" in error:
-        return "the script wants to make its directory itself? Set `script_dir: out` in the config's tsdia_run section."
+        return "if the script creates its output directory, set `script_dir: out` in the config's tsdia_run section."
     return None
 
 
 def exit_status(outcome: Outcome) -> int:
-    """The exit code of the command for an attempt that nobody asked to stop.
+    """Return the exit code of the command for an attempt without a stop request.
 
-    The script's own; 128+n for signal n. Never 0 for a failure: a script that hung may end with 0 when it is told to.
+    It is the script's own, or 128+n for signal n. It is never 0 for a failure: a hung script may exit with 0 on
+    SIGTERM.
     """
     if outcome.signal is not None:
         return 128 + outcome.signal

@@ -44,7 +44,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Place:
+class Repository:
     """Where a repository is.
 
     Attributes:
@@ -58,7 +58,7 @@ class Place:
     commit: str | None
 
     @classmethod
-    def of(cls, git: Git) -> Place:
+    def of(cls, git: Git) -> Repository:
         """The place of the repository around a directory.
 
         Raises:
@@ -104,7 +104,7 @@ class CodeChanges:
         self.patch: list[bytes] = []
         self.errors: list[str] = []
 
-    def collect(self, git: Git, place: Place, inside: str = "") -> None:
+    def collect(self, git: Git, place: Repository, inside: str = "") -> None:
         """Add the changes of one repository, which lies ``inside`` (``""``, or ``sub/``) of the outermost one."""
         try:
             status = Status.parse(git.run(*_STATUS, cwd=place.top))
@@ -118,7 +118,7 @@ class CodeChanges:
             taken = self._chosen(untracked, inside, behind)
             if taken or len(status.changed) > len(without):
                 self._add_all(_Diff(git, place, taken, inside), status.changed, without, inside)
-            inner = [(path, Place.of(git.at(place.top / path))) for path in status.dirty_submodules]
+            inner = [(path, Repository.of(git.at(place.top / path))) for path in status.dirty_submodules]
         except (GitError, OSError) as error:
             self.errors.append(f"{inside}: {error}" if inside else str(error))
             return
@@ -244,7 +244,7 @@ class _Diff:
         taken: The untracked files.
     """
 
-    def __init__(self, git: Git, place: Place, taken: Sequence[str], inside: str) -> None:
+    def __init__(self, git: Git, place: Repository, taken: Sequence[str], inside: str) -> None:
         self.taken = taken
         self._git = git
         self._place = place

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import git_filters
-from tsdia_run.provenance.code_changes import CodeChanges, LeftOut, Place
+from tsdia_run.provenance.code_changes import CodeChanges, LeftOut, Repository
 from tsdia_run.provenance.git_process import Git, GitError
 from tsdia_run.text import visible
 
@@ -78,7 +78,7 @@ def capture_code(cwd: Path, redactor: Redactor, exclude: Sequence[Path]) -> tupl
     """
     try:
         git = Git(cwd, time.monotonic() + LIMIT_S)
-        place = Place.of(git)
+        place = Repository.of(git)
         settings = git_filters.read_config(git, r"^(remote\..*\.url|filter\..*)$")
         git = git.without(git_filters.names(settings) | git_filters.of_submodules(git, place.top))
         remote = _remote(settings)

@@ -21,7 +21,7 @@ _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 @dataclass(frozen=True)
-class Section:
+class FilePatch:
     """What a patch does to one file.
 
     Attributes:
@@ -38,11 +38,11 @@ class Section:
         return b"\nGIT binary patch\n" in self.data
 
 
-def sections(patch: bytes) -> Iterator[Section]:
+def sections(patch: bytes) -> Iterator[FilePatch]:
     """The parts of a patch that was made without renames and with quoted names (``core.quotePath``), in order."""
     for data in _START.split(patch):
         if data.startswith(b"diff --git "):
-            yield Section(_path(data.partition(b"\n")[0].removeprefix(b"diff --git ")), data)
+            yield FilePatch(_path(data.partition(b"\n")[0].removeprefix(b"diff --git ")), data)
 
 
 def _path(names: bytes) -> bytes:

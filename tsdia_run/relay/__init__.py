@@ -1,1 +1,1 @@
-"""The output path: a small process of its own that depends on the standard library alone."""
+"""The output path: a separate small process that depends only on the standard library."""

@@ -6,16 +6,16 @@ import sys
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# Not imported but only named: what the package itself imports is not for us.
+# Register the package without importing it: the relay doesn't need what it imports.
 _stub = type(sys)("tsdia_run")
 _stub.__path__ = [_PACKAGE]
 sys.modules["tsdia_run"] = _stub
-# Files of ours beside this one must not hide the standard library's.
+# Modules next to this file must not hide modules of the standard library.
 del sys.path[0]
 
 from tsdia_run.relay.pump import Pump  # noqa: E402
 from tsdia_run.relay.spec import Spec  # noqa: E402
 
 if __name__ == "__main__":
-    gc.disable()  # nothing here makes cycles
+    gc.disable()  # the relay creates no reference cycles
     Pump(Spec.parse(sys.argv[2])).run()

@@ -1,6 +1,6 @@
-"""Text -> the cells that it takes on a screen (pure).
+"""Split text into the cells that it takes on a screen (pure).
 
-A cell is a string: a character with what combines with it, or empty for the right half of a wide character.
+A cell is a string: a character with its combining characters, or empty for the right half of a wide character.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import functools
 import re
 
-# Blocks with characters that are wide, or that take no cell. Only text with one of these is looked at char by char.
+# Blocks with wide or zero-width characters. Only text with one of these is processed character by character.
 _UNEVEN = (
     "[\u0300-\u036f\u0483-\u0489\u0591-\u074a\u07a6-\u0e4e\u0e50-\u11ff\u1300-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u20d0-\u20ff\u2300-\u23ff\u25fd\u25fe\u2600-\u27ff\u2900-\ufffc\ufffe\uffff\U00010000-\U0010ffff]"
 )
 _TAB_CELLS = 8
-# What combines with a character without end is dropped, as terminals do: a cell must not grow for ever.
+# Further combining characters are dropped, as terminals do: a cell must not grow without limit.
 _LONGEST_CELL = 32
 
 
@@ -25,11 +25,11 @@ def is_even(text: str) -> bool:
 
 @functools.cache
 def _uneven() -> re.Pattern[str]:
-    return re.compile(_UNEVEN)  # takes 7 ms, which a start without a bar need not
+    return re.compile(_UNEVEN)  # takes 7 ms, which a run without a progress bar does not need
 
 
 def width(char: str) -> int:
-    """How many cells a character takes: 0, 1 or 2."""
+    """Return how many cells a character takes: 0, 1 or 2."""
     if char < "\u0300":
         return 1
     # Imported late: most output never needs the tables.
@@ -45,7 +45,7 @@ def put(cells: list[str], column: int, text: str) -> int:
 
     Args:
         cells: The line; changed in place.
-        column: Where the text begins; may lie beyond the end of the line.
+        column: The start column; may be beyond the end of the line.
         text: Characters and tabs.
 
     Returns:
@@ -71,14 +71,14 @@ def blank(cells: list[str], start: int, end: int) -> None:
 
 
 def of(text: str) -> list[str]:
-    """The cells of a whole line."""
+    """Return the cells of a complete line."""
     cells: list[str] = []
     put(cells, 0, text)
     return cells
 
 
 def count(text: str) -> int:
-    """How many cells a line takes."""
+    """Return how many cells a line takes."""
     return len(text) if is_even(text) and "\t" not in text else len(of(text))
 
 
@@ -102,7 +102,7 @@ def _put_char(cells: list[str], column: int, char: str) -> int:
 
 
 def _unpair(cells: list[str], start: int, end: int) -> None:
-    """A wide character of which one half is written over leaves a space in place of the other."""
+    """Replace the other half of a wide character with a space if one half is overwritten."""
     if start < len(cells) and not cells[start] and start:
         cells[start - 1] = cells[start] = " "
     if end < len(cells) and not cells[end]:

@@ -1,16 +1,16 @@
-"""Bytes of a terminal's output -> text and the few sequences that move what is on the screen (pure).
+"""Clean terminal output: keep text and the few sequences that change the screen (pure).
 
-Colours, titles, modes, bells and other invisible bytes are taken out here. What stays beside text: newline, tab,
-carriage return, backspace, and the *active* sequences: cursor moves, erasures, and the change to the alternate screen,
-on which a display that fills the terminal is drawn. The grammar is that of ECMA-48; a sequence that is cut off by a
-byte which can't be part of it is dropped.
+This module removes colours, titles, modes, bells and other invisible bytes. It keeps text, newline, tab, carriage
+return, backspace, and the *active* sequences: cursor moves, erasures, and the switch to the alternate screen, where
+full-screen displays are drawn. The grammar is that of ECMA-48. A sequence that is interrupted by a byte that can't be
+part of it is dropped.
 """
 
 from __future__ import annotations
 
 import re
 
-# A sequence that never ends must not swallow the output: longer ones are taken for broken.
+# A sequence that never ends must not swallow the output: longer ones count as broken.
 _STRING = rb"[^\x00-\x1f]{0,2048}"
 ACTIVE = rb"\x1b(?:\[([0-9;]{0,16})([@A-HJKPXf])|([DEM])|\[\?(?:1049|1047|47)([hl]))"
 _HARMLESS = re.compile(
@@ -28,24 +28,24 @@ _CODES = tuple(_INVISIBLE)
 
 
 def split_partial(data: bytes) -> tuple[bytes, bytes]:
-    """Set aside a sequence at the end that the next bytes may complete.
+    """Split off a sequence at the end that the next bytes may complete.
 
     Returns:
-        What can be worked on now, and what must be put before the next bytes.
+        The data to process now, and the data to put before the next bytes.
     """
     found = _PARTIAL.search(data, max(0, len(data) - _LONGEST_PARTIAL))
     return (data[: found.start()], found.group()) if found else (data, b"")
 
 
 def clean(data: bytes) -> bytes:
-    """Take out what leaves no trace on the screen; vertical tab and form feed become newlines, as terminals show them.
+    """Remove bytes that don't show on the screen. Vertical tab and form feed become newlines, as on a terminal.
 
     Args:
-        data: Output without a partial sequence at its end.
+        data: Output that does not end with a partial sequence.
     """
     if b"\x1b" in data:
         data = _HARMLESS.sub(b"", data)
-    # One look for each code is three times as fast as a table or a pattern: plain output has none of them.
+    # One search per code is three times faster than a table or a pattern, since plain output has none of them.
     if any(map(data.__contains__, _CODES)):
         data = data.translate(None, _INVISIBLE)
     if b"\x0b" in data or b"\x0c" in data:

@@ -1,4 +1,4 @@
-"""The streams of one training -> its log, and its latest progress in a small file."""
+"""Write the streams of a training to its log, and its latest progress to a small file."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import os
 import time
 
-from tsdia_run.relay import progress
+from tsdia_run.relay import progress_bar
 from tsdia_run.relay.lines import LineModel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tsdia_run.relay.logs import Log
+    from tsdia_run.relay.log import Log
 
 _PROGRESS_S = 1.0
 _LOOK_AT_LINES = 8
@@ -19,14 +19,14 @@ _LONGEST_LINE = 500
 
 
 class Journal:
-    """Keeps the streams apart and their lines in order of arrival.
+    """Writes the lines of several streams in order of arrival, without mixing lines.
 
     Args:
-        log: Where the lines go.
-        streams: How many streams there are.
-        interval_s: How often something that changes all the time enters the log.
-        progress_path: The small file; None for none.
-        clock: The time as the log shows it.
+        log: The log.
+        streams: The number of streams.
+        interval_s: How often a line that keeps changing is logged.
+        progress_path: The file for the progress; None to write none.
+        clock: Formats the time for the log.
     """
 
     def __init__(self, log: Log, streams: int, *, interval_s: float, progress_path: str | None, clock: Clock) -> None:
@@ -42,24 +42,24 @@ class Journal:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether there is nothing for ``tick`` to do."""
+        """Whether ``tick`` has nothing to do."""
         return not self._is_progress_due and all(model.is_settled for model in self._models)
 
     def feed(self, stream: int, data: bytes, now: float) -> None:
-        """Take what came from a stream."""
-        if stream != self._latest:  # what is complete in the other one came before
+        """Process output of a stream."""
+        if stream != self._latest:  # the complete lines of the other stream came first
             self._write(self._latest, self._models[self._latest].complete())
             self._latest = stream
         try:
             pieces = self._models[stream].feed(data, now)
-        except Exception as error:  # A mistake of ours in reading some odd output must not cost the output.
+        except Exception as error:  # A bug in parsing unusual output must not lose the output.
             pieces = [b"\n" * self._log.is_torn, data]
             self._begin_anew(stream, error)
         self._write(stream, pieces)
         self._is_progress_due = True
 
     def tick(self, now: float) -> None:
-        """A few times a second."""
+        """Write what is due; called a few times per second."""
         for stream, model in enumerate(self._models):
             if not model.is_settled:
                 try:
@@ -71,7 +71,7 @@ class Journal:
             self._write_progress()
 
     def finish(self, now: float) -> None:
-        """All streams have ended."""
+        """Write everything: all streams have ended."""
         self._write_progress()
         for stream in (self._latest, *range(len(self._models))):
             try:
@@ -86,7 +86,7 @@ class Journal:
     def _write(self, stream: int, pieces: list[bytes | memoryview]) -> None:
         if not pieces:
             return
-        if self._log.is_torn and stream != self._writer:  # in the middle of a very long line of the other one
+        if self._log.is_torn and stream != self._writer:  # in the middle of a very long line of the other stream
             pieces.insert(0, b"\n")
         self._writer = stream
         self._log.write(pieces)
@@ -97,7 +97,7 @@ class Journal:
         self._is_progress_due = False
         latest_first = sorted(range(len(self._models)), key=lambda stream: stream != self._latest)
         texts = [text for stream in latest_first for text in self._models[stream].last_texts(_LOOK_AT_LINES)]
-        bars = [bar for bar in map(progress.read, texts) if bar]
+        bars = [bar for bar in map(progress_bar.read, texts) if bar]
         if bars:
             self._bar = bars[0]
         latest = {"time": time.time(), **self._bar, "last_line": texts[0].strip()[:_LONGEST_LINE] if texts else ""}
@@ -107,14 +107,14 @@ class Journal:
                 json.dump(latest, file, ensure_ascii=False)
             os.rename(draft, self._progress_path)
         except OSError:
-            return  # the log itself will tell what is wrong with the disk
+            return  # the log itself reports disk errors
 
 
 class Clock:
-    """The time as a log shows it.
+    """Formats timestamps for a log.
 
     Args:
-        is_shown: Whether lines begin with it.
+        is_shown: Whether log lines start with a timestamp.
     """
 
     def __init__(self, *, is_shown: bool) -> None:
@@ -123,8 +123,8 @@ class Clock:
         self._text = ("", "")
 
     def stamp(self, monotonic_s: float) -> bytes:
-        """Local time with milliseconds and offset, as in ISO 8601, and a space."""
-        # Both clocks are read anew each time, so that a clock that is set shows.
+        """Return the local time with milliseconds and UTC offset, as in ISO 8601, and a space."""
+        # Read both clocks each time, so that a change of the system clock shows.
         at_s = time.time() - time.monotonic() + monotonic_s
         second = int(at_s)
         if second != self._second:
@@ -135,5 +135,5 @@ class Clock:
         return f"{self._text[0]}.{int(at_s % 1 * 1000):03d}{self._text[1]} ".encode()
 
     def now(self) -> bytes:
-        """What a line of our own begins with."""
+        """Return the timestamp for a line that tsdia-run writes itself."""
         return self.stamp(time.monotonic()) if self.is_shown else b""

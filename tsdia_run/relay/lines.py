@@ -1,12 +1,12 @@
-"""Terminal output -> the lines that a person would have read at the end (pure).
+"""Turn terminal output into the lines that a user would read at the end (pure).
 
-The model is a screen of ``height`` lines, as wide as it needs to be. What scrolls out at its top can't change any
-more and goes into the log; so a bar that is redrawn, or a region of bars, leaves its last state. Two things let a
-reader of the log see life before that: a line that nothing has touched for a while goes into the log early (if it
-changes after all, it comes again), and what changes all the time is shown once in an interval. Without ``settle`` the
-log is a function of the bytes alone, however they were cut.
+The model is a screen of ``height`` lines, as wide as needed. A line that scrolls out at the top can't change any more
+and is logged. So a redrawn bar, or a group of bars, leaves its last state. Two rules show a reader of the log progress
+before that: a line that has not changed for a while is logged early (if it changes later, it is logged again), and a
+line that keeps changing is logged once per interval. Without ``settle`` the log depends only on the bytes, however they
+were split.
 
-Plain output never enters the screen line by line: whole blocks of it pass through.
+Plain output does not go through the screen line by line: complete blocks of it pass through.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 
 from tsdia_run.relay import cells, escapes
 from tsdia_run.relay.outlet import Outlet
-from tsdia_run.relay.row import DRAWINGS_KEPT, LONG_LINE, Row
+from tsdia_run.relay.row import DRAWINGS_KEPT, LONG_LINE, ScreenRow
 from tsdia_run.relay.screen import END, Screen
 
 TYPE_CHECKING = False
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HEIGHT = 50
-# More than the last lines of a read are not looked at one by one.
+# Only the last lines of a read are processed one by one.
 _BLOCK_BYTES = 16 * 1024
-# A drawing of a bar is at most this long; what is longer is taken character by character.
+# A drawing of a bar is at most this long; longer text is processed character by character.
 _BAR_BYTES = 4096
 _WIDEST_CELLS = 8  # a tab
 
@@ -39,12 +39,12 @@ class LineModel:
     """One stream of output.
 
     Args:
-        height: Lines of the screen: how far up a bar may reach.
-        interval_s: How often something that changes all the time enters the log.
-        stamp: Gives what a line of the log begins with, from the time at which it began; None for nothing.
+        height: Number of lines of the screen: how far up a bar may be redrawn.
+        interval_s: How often a line that keeps changing is logged.
+        stamp: Returns the timestamp of a log line from its start time; None for no timestamps.
 
     Attributes:
-        is_settled: Whether there is nothing for ``settle`` to give out, now or later.
+        is_settled: Whether ``settle`` has nothing to return, now or later.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class LineModel:
         self.is_settled = True
 
     def feed(self, data: bytes, now: float) -> list[bytes | memoryview]:
-        """Take output.
+        """Process output.
 
         Args:
             data: Any piece of the stream.
             now: Time in seconds.
 
         Returns:
-            What is to be appended to the log.
+            The data to append to the log.
         """
         self._screen.now = now
         self.is_settled = False
@@ -81,7 +81,7 @@ class LineModel:
         return self._outlet.take()
 
     def settle(self, now: float) -> list[bytes | memoryview]:
-        """Give out early what seems final, and what has not been shown for an interval."""
+        """Return lines that seem final, and changing lines that were not logged for an interval."""
         screen = self._screen
         screen.now = now
         self.is_settled = True
@@ -96,17 +96,17 @@ class LineModel:
                 self._outlet.emit((row,), now)
                 row.is_hasty = is_final
             else:
-                is_held = True  # what stands below it waits, so that the order stays
+                is_held = True  # the lines below it wait, to keep the order
                 self.is_settled = False
         return self._outlet.take()
 
     def complete(self) -> list[bytes | memoryview]:
-        """Give out every line above the cursor now: another stream is about to write."""
+        """Return every line above the cursor: another stream is about to write."""
         self._outlet.emit(self._screen.rows[: self._screen.above], self._screen.now)
         return self._outlet.take()
 
     def finish(self, now: float) -> list[bytes | memoryview]:
-        """Give out everything: the stream has ended."""
+        """Return everything: the stream has ended."""
         self._screen.now = now
         broken, _, _ = self._carry.partition(b"\x1b")
         self._carry = b""
@@ -116,12 +116,12 @@ class LineModel:
         return self._outlet.take()
 
     def last_texts(self, count: int) -> list[str]:
-        """The last lines on the screen that are not blank: the one with the cursor, then from the lowest one up."""
+        """Return the last non-blank lines of the screen: the cursor's line, then from the bottom up."""
         rows = [self._screen.row, *self._screen.rows[: -count - 1 : -1]]
         texts = (row.text().rpartition(b"\n")[2].decode() for row in rows)
         return [text for text in texts if text.strip()]
 
-    # Text and newlines, behind everything else.
+    # Text and newlines at the end of the screen.
 
     def _is_plain(self) -> bool:
         return self._screen.at == len(self._screen.rows) - 1 and self._screen.is_behind
@@ -137,16 +137,16 @@ class LineModel:
             if end - first > _BLOCK_BYTES:
                 first = self._pass_through(data, first, end)
             if first < end:
-                screen.push(Row(screen.now, data[first : end - 1], data.count(b"\n", first, end)))
-            screen.push(Row(screen.now))
+                screen.push(ScreenRow(screen.now, data[first : end - 1], data.count(b"\n", first, end)))
+            screen.push(ScreenRow(screen.now))
         if end < len(data):
             self._append(data[end:], is_last=True)
 
     def _pass_through(self, data: bytes, first: int, end: int) -> int:
-        """Give out a block but for its last lines, which may still be reached.
+        """Log a block except its last lines, which may still change.
 
         Returns:
-            Where these begin.
+            The start of these last lines.
         """
         start = end - _BLOCK_BYTES // 2
         if data.count(b"\n", start, end) <= self._height:
@@ -157,7 +157,7 @@ class LineModel:
         return start
 
     def _append(self, data: bytes, *, is_last: bool) -> None:
-        """Text behind the raw row that the cursor stands on."""
+        """Append text to the raw row at the cursor."""
         row = self._screen.row
         self._screen.touch(row)
         row.raw += data
@@ -169,7 +169,7 @@ class LineModel:
         elif len(row.raw) > LONG_LINE:
             self._screen.cut(row)
 
-    # Text that moves about.
+    # Text with cursor movements.
 
     def _mixed(self, data: bytes) -> None:
         at = 0
@@ -190,7 +190,7 @@ class LineModel:
             at = end + 1
 
     def _line(self, line: bytes, *, is_last: bool) -> None:
-        """What stands between two newlines."""
+        """Process the text between two newlines."""
         if b"\x1b" in line or b"\b" in line:
             for token in _TOKEN.finditer(line):
                 self._token(token, is_last=is_last and token.end() == len(line))
@@ -248,14 +248,14 @@ class LineModel:
             self._overwrite(row, text)
 
     def _decoded(self, piece: bytes, *, is_last: bool) -> str:
-        """Text; a character that the next bytes may complete is set aside."""
+        """Decode text; keep a partial character for the next bytes."""
         text, used = codecs.utf_8_decode(piece, "replace", not is_last)
         if used < len(piece):
             self._carry = piece[used:] + self._carry
         return text
 
-    def _overwrite(self, row: Row, text: str) -> None:
-        """Text from the cursor on; a line that grows too long goes into the log and begins anew."""
+    def _overwrite(self, row: ScreenRow, text: str) -> None:
+        """Write text from the cursor on; a line that grows too long is logged, and a new one starts."""
         screen = self._screen
         widest = 1 if "\t" not in text and cells.is_even(text) else _WIDEST_CELLS
         start = 0
@@ -270,7 +270,7 @@ class LineModel:
 
 
 def _last_drawings(drawn: bytes) -> list[bytes] | None:
-    """As many of the texts between carriage returns as a row remembers; None where each must be looked at."""
+    """Return the last texts between carriage returns that a row keeps; None if each one matters."""
     parts = drawn.rsplit(b"\r", DRAWINGS_KEPT + 2)
     earlier = parts.pop(0) if len(parts) > DRAWINGS_KEPT + 2 else b""
     drawings = [part for part in parts if part][-DRAWINGS_KEPT - 1 :]
@@ -279,7 +279,7 @@ def _last_drawings(drawn: bytes) -> list[bytes] | None:
     if earlier and (len(drawings) <= DRAWINGS_KEPT or b"\t" in earlier):
         return None
     start = 0
-    while len(earlier) - start >= LONG_LINE:  # one that is so long goes into the log
+    while len(earlier) - start >= LONG_LINE:  # a text of this length is logged
         start = earlier.rfind(b"\r", start, start + LONG_LINE) + 1
         if not start:
             return None

@@ -1,4 +1,4 @@
-"""The two pipes between a relay and its supervisor: JSON lines, orders one way and events the other."""
+"""The two pipes between a relay and its supervisor: JSON lines, commands to the relay and events from it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class SupervisorLink:
 
     Args:
         control: Read end: ``{"drain": SECONDS}``, ``{"footer": TEXT}``, ``{"suspend": true}``, ``{"resume": true}``;
-            its end means that the supervisor has died.
+            end of file means that the supervisor has died.
         events: Write end: ``{"event": "warning", "text": …}``, ``{"event": "suspended"}``,
-            ``{"event": "drained", "is_cut": …}``; None for none. Nobody need read it.
+            ``{"event": "drained", "is_cut": …}``; None to send none. The supervisor need not read it.
     """
 
     def __init__(self, control: int, events: int | None) -> None:
@@ -32,7 +32,7 @@ class SupervisorLink:
             os.set_blocking(events, False)
 
     def orders(self) -> list[dict[str, Any]]:
-        """What has come since the last call."""
+        """Return the commands received since the last call."""
         try:
             data = os.read(self.control, _READ_BYTES)
         except BlockingIOError:
@@ -49,4 +49,4 @@ class SupervisorLink:
         try:
             os.write(self._events, json.dumps({"event": event, **details}).encode() + b"\n")
         except OSError:
-            return  # dead, or it has not read for long
+            return  # the supervisor is dead, or has not read for a long time

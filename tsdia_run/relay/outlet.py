@@ -1,8 +1,8 @@
-"""Rows -> pieces of the log (pure)."""
+"""Turn screen rows into pieces of the log (pure)."""
 
 from __future__ import annotations
 
-from tsdia_run.relay.row import Row, repaired
+from tsdia_run.relay.row import ScreenRow, repaired
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,46 +10,46 @@ if TYPE_CHECKING:
 
 
 class Outlet:
-    """Where rows leave for the log.
+    """Collects rows for the log.
 
     Args:
-        stamp: Gives what a line begins with in the log, from the time at which it began; None for nothing.
+        stamp: Returns the timestamp of a log line from its start time; None for no timestamps.
     """
 
     def __init__(self, stamp: Callable[[float], bytes] | None) -> None:
         self._stamp = stamp
         self._pieces: list[bytes | memoryview] = []
-        # The log ends with the beginning of this row, without a newline.
-        self._unfinished: Row | None = None
+        # The log ends with the start of this row, without a newline.
+        self._unfinished: ScreenRow | None = None
 
     def take(self) -> list[bytes | memoryview]:
-        """What has left since the last call."""
+        """Return the pieces since the last call."""
         pieces, self._pieces = self._pieces, []
         return pieces
 
-    def emit(self, rows: Iterable[Row], now: float) -> None:
-        """Let rows into the log, but for those that it has already."""
+    def emit(self, rows: Iterable[ScreenRow], now: float) -> None:
+        """Add rows to the log, except those that it already has."""
         for row in rows:
             if not row.is_in_log:
                 self._emit(row.text() + b"\n", row.began, row)
                 row.is_in_log = True
                 row.shown = now
 
-    def emit_beginning(self, row: Row) -> None:
-        """Let into the log what there is of a line, which goes on."""
+    def emit_beginning(self, row: ScreenRow) -> None:
+        """Add the start of a line that is not complete."""
         text = repaired(row.raw) if row.cells is None else "".join(row.cells).encode()
         self._emit(text, row.began, row)
         row.is_continued = True
         self._unfinished = row
 
     def emit_block(self, data: bytes, start: int, end: int, began: float) -> None:
-        """Let whole plain lines into the log, with their newlines: ``data`` from ``start`` to ``end``."""
+        """Add complete plain lines to the log, with their newlines: ``data`` from ``start`` to ``end``."""
         if self._stamp is None and self._unfinished is None and data.isascii():
-            self._pieces.append(memoryview(data)[start:end])  # most of all output goes this way, uncopied
+            self._pieces.append(memoryview(data)[start:end])  # most output takes this path, without a copy
         else:
             self._emit(repaired(data[start:end]), began, None)
 
-    def _emit(self, text: bytes, began: float, row: Row | None) -> None:
+    def _emit(self, text: bytes, began: float, row: ScreenRow | None) -> None:
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is not None:
             unfinished.is_continued = False

@@ -1,8 +1,8 @@
-"""Sources -> console and log, until the sources end.
+"""Copy the sources to console and log, until the sources end.
 
-The relay outlives the supervisor: it ends when nobody holds the write ends any more or, once the supervisor has said
-that the training ended, at a deadline. Nothing here may block but the wait for something to do; only the disk of the
-log is trusted to take a write in time.
+The relay outlives the supervisor. It ends when no process has the write ends open any more, or at a deadline after the
+supervisor reported the end of the training. Nothing here may block except waiting for events; only the disk of the log
+is expected to accept a write in time.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import sys
 import termios
 import time
 
-from tsdia_run.relay.console import Console
+from tsdia_run.relay.console_sink import ConsoleSink
 from tsdia_run.relay.journal import Clock, Journal
 from tsdia_run.relay.link import SupervisorLink
-from tsdia_run.relay.logs import Log
+from tsdia_run.relay.log import Log
 from tsdia_run.relay.terminal import Terminal, copy_size
 
 TYPE_CHECKING = False
@@ -29,26 +29,29 @@ if TYPE_CHECKING:
     from tsdia_run.relay.spec import Spec
 
 _IGNORED = ("INT", "TERM", "HUP", "QUIT", "PIPE", "TSTP", "TTIN", "TTOU", "USR1", "USR2", "XFSZ")
-# Linux only, and not in every build of Python's fcntl.
+# Linux only, and missing in some builds of Python's fcntl.
 F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)
 _PIPE_BYTES = 1024 * 1024
 _READ_BYTES = 256 * 1024
 _TERMINAL_READ_BYTES = 64 * 1024
-# After a full read of a terminal the kernel refills it on another processor. To wait for that awake, asking how much is
-# there, costs less than to fall asleep and be woken for each 4 KiB: 100 MB came in 0.8 s and not in 1.6 s.
+# After a full read of a terminal, the kernel refills it on another CPU. Polling for that costs less than sleeping and
+# waking up for each 4 KiB: 100 MB took 0.8 s instead of 1.6 s.
 _FLOOD_BYTES = 2 * 1024
 _REFILL_S = 50e-6
 _SMALL_BYTES = 2 * 1024
 _PAUSE_S = 0.001
 _TICK_S = 0.25
 _SLOW_TICK_S = 1.0
-# A console that takes nothing for so long at the end is left behind.
+# At the end, a console that takes nothing for this long is given up.
 _CONSOLE_GRACE_S = 1.0
-# And one that is slow, after so long: the supervisor waits for us, and the footer for it.
+# A slow console is given up after this long: the supervisor waits for the relay, and the footer for the supervisor.
 _CONSOLES_LIMIT_S = 3.0
-_GONE = "[tsdia-run: the end of the output; the supervising process was gone before]"
-_CUT = "[tsdia-run: the training ended {seconds:g} s ago, but another process holds its output open; no more is read]"
-_RESTARTED = "[tsdia-run: the relay was killed here and started again; what it had read and not written yet is lost]"
+_GONE = "[tsdia-run: end of output; the supervisor had died before]"
+_CUT = (
+    "[tsdia-run: the training ended {seconds:g} s ago, but another process keeps its output open;"
+    " later output is not logged]"
+)
+_RESTARTED = "[tsdia-run: the relay was killed here and restarted; output that it had read but not written is lost]"
 
 
 class Pump:
@@ -69,7 +72,7 @@ class Pump:
         self._journal = Journal(
             self._log, len(spec.sources), interval_s=spec.interval_s, progress_path=spec.progress, clock=clock
         )
-        self._consoles = [Console(fd) for fd in spec.consoles]
+        self._consoles = [ConsoleSink(fd) for fd in spec.consoles]
         self._terminal = Terminal(spec.terminal, spec.sources[0]) if spec.terminal else None
         self._is_suspended = False
         self._open = dict(enumerate(spec.sources))
@@ -84,7 +87,7 @@ class Pump:
             _prepare(source)
 
     def run(self) -> None:
-        """Copy until the end."""
+        """Copy until the sources end."""
         if self._spec.is_restarted:
             self._log.line(_RESTARTED)
         elif self._spec.header is not None:
@@ -100,7 +103,7 @@ class Pump:
         self._log.close()
 
     def _turn(self) -> None:
-        """Wait for something, and see to it."""
+        """Wait for events and handle them."""
         wanted = self._wanted()
         if wanted != self._registered:
             self._registered = wanted
@@ -110,14 +113,14 @@ class Pump:
         ready = dict(self._poll.poll(self._wait_ms()))
         if self._wake in ready:
             os.read(self._wake, _READ_BYTES)
-            if self._spec.is_terminal and self._spec.consoles[0] is not None:  # whose keys we may not have
+            if self._spec.is_terminal and self._spec.consoles[0] is not None:  # without its keys
                 copy_size(self._spec.consoles[0], self._spec.sources[0])
         if self._supervisor.control in ready:
             self._obey()
         if self._terminal is not None:
             self._see_to_terminal(self._terminal, ready)
         for stream, source in [*self._open.items()]:
-            if ready.get(source, 0) & ~select.POLLOUT:  # that a terminal takes keys is no word about its output
+            if ready.get(source, 0) & ~select.POLLOUT:  # a terminal that takes keys may have no output
                 self._read(stream, source)
         for console in self._consoles:
             if console.waiting_fd in ready:
@@ -126,7 +129,7 @@ class Pump:
         self._pause()
 
     def _pause(self) -> None:
-        """Where many small writes come one after the other, take them a millisecond at a time: a tenth of the work."""
+        """Collect many small writes for a millisecond: a tenth of the work."""
         moved, self._moved_bytes = self._moved_bytes, 0
         if 0 < moved < _SMALL_BYTES and time.monotonic() - self._turned_s < 2 * _PAUSE_S:
             time.sleep(_PAUSE_S)
@@ -152,7 +155,7 @@ class Pump:
         if not (self._journal.is_quiet and self._log.is_quiet):
             waits.append(_TICK_S)
         if self._terminal is not None and self._terminal.is_away:
-            waits.append(_SLOW_TICK_S)  # the shell brings us to the foreground without a word
+            waits.append(_SLOW_TICK_S)  # the shell sends no signal when it brings the group to the foreground
         return min(waits) * 1000 if waits else None
 
     def _tick(self) -> None:
@@ -175,7 +178,7 @@ class Pump:
             del self._open[stream]
 
     def _read_terminal(self, master: int) -> bytes:
-        """A terminal gives 4 KiB at a time; nothing at the end."""
+        """Read a terminal, which returns 4 KiB at a time; return nothing at its end."""
         parts: list[bytes] = []
         size = 0
         while size < _READ_BYTES:
@@ -184,7 +187,7 @@ class Pump:
             except BlockingIOError:
                 break
             except OSError as error:
-                if error.errno == errno.EIO:  # nobody has the other side open any more
+                if error.errno == errno.EIO:  # no process has the other side open any more
                     break
                 raise
             parts.append(part)
@@ -228,7 +231,7 @@ class Pump:
         return self._deadline_s is not None and time.monotonic() >= self._deadline_s
 
     def _end_sources(self) -> None:
-        """Everything that was read is in the log, and on the consoles that take it."""
+        """Write everything that was read to the log, and to the consoles that take it."""
         self._journal.finish(time.monotonic())
         is_cut = bool(self._open)
         if is_cut:
@@ -243,8 +246,8 @@ class Pump:
         self._supervisor.tell("drained", is_cut=is_cut)
 
 
-def _end_console(console: Console, deadline_s: float) -> None:
-    """Show what waits, as long as it is taken, and until the deadline."""
+def _end_console(console: ConsoleSink, deadline_s: float) -> None:
+    """Write the backlog until the console takes no more or the deadline passes."""
     console.finish()
     while console.waiting_fd is not None and _takes_some(console.waiting_fd):
         if time.monotonic() >= deadline_s:
@@ -255,18 +258,18 @@ def _end_console(console: Console, deadline_s: float) -> None:
 
 
 def _takes_some(fd: int) -> bool:
-    """Whether a console takes something within its grace."""
+    """Whether a console takes something within its grace period."""
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     return bool(poll.poll(_CONSOLE_GRACE_S * 1000))
 
 
 def _waiting_bytes(terminal: int) -> int:
-    """How much can be read at once."""
+    """Return how many bytes can be read at once."""
     count = bytearray(4)
     try:
         fcntl.ioctl(terminal, termios.FIONREAD, count)
-    except OSError:  # the read will tell
+    except OSError:  # the read reports the error
         return _FLOOD_BYTES
     return int.from_bytes(count, sys.byteorder)
 
@@ -276,11 +279,15 @@ def _prepare(source: int) -> None:
     try:
         fcntl.fcntl(source, F_SETPIPE_SZ, _PIPE_BYTES)
     except OSError:
-        return  # a terminal, or the user has no more space for pipes
+        return  # a terminal, or the user's limit for pipe buffers is reached
 
 
 def _take_signals() -> int:
-    """Ignore what asks us to end; a new size of the terminal is told through the descriptor that is returned."""
+    """Ignore the signals that would end the relay.
+
+    Returns:
+        A descriptor that becomes readable when the size of the terminal changes.
+    """
     for name in _IGNORED:
         signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_IGN)
     wake, waker = os.pipe()
@@ -292,4 +299,4 @@ def _take_signals() -> int:
 
 
 def _do_nothing(_number: int, _frame: FrameType | None) -> None:
-    """The wake-up descriptor tells."""
+    """Do nothing: the wake-up descriptor reports the signal."""

@@ -1,31 +1,31 @@
-"""A line that is still on the screen, or a block of plain ones (pure)."""
+"""A line that is still on the screen, or a block of plain lines (pure)."""
 
 from __future__ import annotations
 
 from tsdia_run.relay import cells
 
-# A line that is longer goes into the log in pieces.
+# A longer line is logged in pieces.
 LONG_LINE = 16 * 1024
 _LONGEST_CHARACTER = 4
-# A drawing that so many later ones were drawn over is forgotten, even if it was longer than they are.
+# A drawing is forgotten after this many later ones were drawn over it, even if it was longer.
 DRAWINGS_KEPT = 256
 
 
-class Row:
-    """One line, or several complete plain ones that nothing has touched yet.
+class ScreenRow:
+    """One line, or several complete plain lines that have not changed yet.
 
     Attributes:
-        raw: The bytes as they came since the last carriage return; of several lines with newlines between them.
-        under: What was drawn before, each from the first column, the latest last.
-        cells: The line's cells, once something else than a whole drawing has changed; then the two above are empty.
-        lines: How many lines these are.
-        began: When the first byte came.
-        touched: When the last byte came.
-        shown: When it last entered the log, at first when it began.
-        is_in_log: Whether the log has it as it is now.
-        is_hasty: Whether it entered the log because nothing had touched it for a while.
-        is_drawn: Whether something was overwritten or erased: spaces at its end are not the script's.
-        is_continued: Whether the log has the beginning of this line already, without a newline.
+        raw: The bytes since the last carriage return; for several lines, with newlines between them.
+        under: Earlier drawings, each from the first column, latest last.
+        cells: The line's cells, once a part of a drawing has changed; then ``raw`` and ``under`` are empty.
+        lines: The number of lines.
+        began: When the first byte arrived.
+        touched: When the last byte arrived.
+        shown: When it was last logged; initially its start time.
+        is_in_log: Whether the log has its current text.
+        is_hasty: Whether it was logged early because it had not changed for a while.
+        is_drawn: Whether something was overwritten or erased; spaces at its end are then not the script's.
+        is_continued: Whether the log already has the start of this line, without a newline.
     """
 
     __slots__ = (
@@ -55,21 +55,21 @@ class Row:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was ever written, or all was erased."""
+        """Whether nothing was written, or everything was erased."""
         return not self.raw and not self.under and not self.cells
 
     def end(self) -> int:
-        """The column behind the last drawing, in cells."""
+        """Return the column after the last drawing, in cells."""
         if self.cells is not None:
             return len(self.cells)
         return cells.count(self.raw.decode("utf-8", "replace"))
 
     def begin_drawing(self) -> None:
-        """The next bytes are written from the first column, over what there is."""
+        """Start a drawing: the next bytes overwrite the row from its first column."""
         self.draw([b""])
 
     def draw(self, drawings: list[bytes]) -> None:
-        """Texts are written from the first column, one over the other, over what there is."""
+        """Write texts over the row, each from the first column."""
         if not self.is_empty:
             self.under.append(self.raw if self.cells is None else "".join(self.cells).encode())
         self.under += drawings[:-1]
@@ -79,13 +79,13 @@ class Row:
         self.is_drawn = self.is_drawn or bool(self.under)
 
     def fold(self) -> None:
-        """Make one text of all drawings."""
+        """Merge all drawings into one text."""
         if self.under:
             self.raw = "".join(self._overlaid()).encode()
             self.under.clear()
 
     def as_cells(self) -> list[str]:
-        """The cells of the line, to be changed in place."""
+        """Return the cells of the line, for changes in place."""
         if self.cells is None:
             self.cells = self._overlaid()
             self.raw = b""
@@ -99,14 +99,14 @@ class Row:
         return line
 
     def clear(self) -> None:
-        """Erase all of it."""
+        """Erase the row."""
         self.raw = b""
         self.under.clear()
         self.cells = None
         self.is_drawn = True
 
     def text(self) -> bytes:
-        """What is to be read, in UTF-8; without the last newline."""
+        """Return the visible text in UTF-8, without the last newline."""
         if self.cells is not None:
             text = "".join(self.cells)
             return (text.rstrip(" ") if self.is_drawn else text).encode()
@@ -117,7 +117,10 @@ class Row:
         return "".join(self._overlaid()).rstrip(" ").encode()
 
     def cut_at(self) -> int:
-        """Where a raw line that is too long is to be cut: between characters, at the same places however it came."""
+        """Return where to split a raw line that is too long.
+
+        The position is between two characters, and does not depend on how the line arrived.
+        """
         raw = self.raw
         at = 0
         while len(raw) - at > LONG_LINE + _LONGEST_CHARACTER:
@@ -125,13 +128,13 @@ class Row:
             at = next((place for place in range(end, end - _LONGEST_CHARACTER, -1) if raw[place] & 0xC0 != 0x80), end)
         return at
 
-    def split(self) -> list[Row]:
-        """The lines of a block, each as a row of its own."""
+    def split(self) -> list[ScreenRow]:
+        """Return the lines of a block, each as a separate row."""
         if self.lines == 1:
             return [self]
         rows = []
         for raw in self.raw.split(b"\n"):
-            row = Row(self.began, raw)
+            row = ScreenRow(self.began, raw)
             row.touched, row.shown = self.touched, self.shown
             row.is_in_log, row.is_hasty = self.is_in_log, self.is_hasty
             rows.append(row)
@@ -139,7 +142,7 @@ class Row:
 
 
 def repaired(raw: bytes) -> bytes:
-    """UTF-8 as it is; what is broken in it becomes U+FFFD, as on a terminal."""
+    """Return valid UTF-8: invalid bytes become U+FFFD, as on a terminal."""
     if raw.isascii():
         return raw
     try:

@@ -1,35 +1,35 @@
-"""The last lines of a terminal, as far as they can still change (pure)."""
+"""The last lines of a terminal that can still change (pure)."""
 
 from __future__ import annotations
 
 from tsdia_run.relay import cells
 from tsdia_run.relay.outlet import Outlet
-from tsdia_run.relay.row import LONG_LINE, Row
+from tsdia_run.relay.row import LONG_LINE, ScreenRow
 
-# How long a line above the cursor is left alone before it is taken for final; bars are redrawn ten times a second.
+# A line above the cursor that is unchanged for this long counts as final; bars are redrawn ten times per second.
 PATIENCE_S = 0.5
-# The cursor stands behind the last byte of a row that is still raw.
+# The cursor is after the last byte of a row that is still raw.
 END = -1
 _MOST_COLUMNS = 4096
 _MOST_STEPS = 1000
-# A display that fills the terminal is as high as that; what we don't know is no reason to let its lines scroll out.
+# Height of the alternate screen. The real height is unknown, and lines of a full-screen display must not scroll out.
 _ALTERNATE_HEIGHT = 200
 
 
 class Screen:
-    """Rows and a cursor; as wide as it needs to be. What scrolls out at the top leaves through the outlet.
+    """Rows and a cursor, as wide as needed. Rows that scroll out at the top go to the outlet.
 
     Args:
-        height: How many lines there are.
-        interval_s: The longest time for which a line above the cursor is left alone.
-        outlet: Where rows leave for the log.
+        height: The number of lines.
+        interval_s: Upper limit for ``patience_s``.
+        outlet: Collects rows for the log.
 
     Attributes:
         rows: The lines from the top; a row may be a block of plain lines, but not the last one.
         at: Index of the row with the cursor.
         column: The cursor's column in cells, or END.
         now: The time.
-        patience_s: How long a line above the cursor is left alone: longer after it proved too short.
+        patience_s: How long a line above the cursor must be unchanged to count as final; grows when it was too short.
     """
 
     def __init__(self, height: int, interval_s: float, outlet: Outlet) -> None:
@@ -41,35 +41,35 @@ class Screen:
         self._calm_lines = 0
         self.now = 0.0
         self.patience_s = PATIENCE_S
-        self.rows = [Row(0.0)]
+        self.rows = [ScreenRow(0.0)]
         self.at = 0
         self.column = END
 
     @property
-    def row(self) -> Row:
+    def row(self) -> ScreenRow:
         """The row with the cursor."""
         return self.rows[self.at]
 
     @property
     def is_behind(self) -> bool:
-        """Whether the cursor stands behind all that its row holds, and the row is still raw."""
+        """Whether the cursor is at the end of its row, and the row is still raw."""
         return self.row.cells is None and (self.column == END or (self.column == 0 and self.row.is_empty))
 
     @property
     def above(self) -> int:
-        """How many rows stand above the cursor, and so seem final; none of a display that fills the terminal."""
+        """The number of rows above the cursor, which seem final; 0 on the alternate screen."""
         return 0 if self._is_alternate else self.at
 
-    def touch(self, row: Row) -> None:
-        """A row is about to change."""
+    def touch(self, row: ScreenRow) -> None:
+        """Mark a row as about to change."""
         row.touched = self.now
         if row.is_hasty:  # it was not final after all
             self.patience_s = min(self._interval_s, 2 * self.patience_s)
             self._calm_lines = 0
         row.is_in_log = row.is_hasty = False
 
-    def push(self, row: Row) -> None:
-        """A row below all others, with the cursor at its end."""
+    def push(self, row: ScreenRow) -> None:
+        """Add a row below all others, and move the cursor to its end."""
         self.rows.append(row)
         self._lines += row.lines
         while self._lines - self.rows[0].lines >= self._height:
@@ -78,54 +78,54 @@ class Screen:
         self.column = END
 
     def clear_for_block(self) -> None:
-        """Let every row go: at least a screen of plain lines follows."""
+        """Log every row: at least a screen of plain lines follows."""
         self._outlet.emit(self.rows, self.now)
         self.rows.clear()
         self._lines = 0
         self._calm_lines = self._height
 
     def flush(self) -> None:
-        """Let every row go and begin anew; what is blank at the cursor and below it was never a line."""
+        """Log every row and start with an empty screen. Blank rows at the cursor and below it are not lines."""
         while len(self.rows) > self.above and not self.rows[-1].is_continued and not self.rows[-1].text():
             self.rows.pop()
         self._outlet.emit(self.rows, self.now)
-        self.rows = [Row(self.now)]
+        self.rows = [ScreenRow(self.now)]
         self._lines = 1
         self.at = 0
         self.column = END
 
     def change(self, *, is_alternate: bool) -> None:
-        """To the alternate screen, or back to the main one: what the one that is left showed last stays in the log."""
+        """Switch to the alternate screen or back; the last contents of the screen that is left are logged."""
         if is_alternate != self._is_alternate:
             self.flush()
             self._is_alternate = is_alternate
             self._height = _ALTERNATE_HEIGHT if is_alternate else self._main_height
 
     def newline(self) -> None:
-        """To the beginning of the next row."""
+        """Move to the start of the next row."""
         self.row.fold()
         if self.at == len(self.rows) - 1:
-            self.push(Row(self.now))
+            self.push(ScreenRow(self.now))
         else:
             self.at += 1
             self.column = 0
 
     def carriage_return(self) -> None:
-        """To the beginning of the row."""
+        """Move to the start of the row."""
         self.column = 0
 
     def draw(self, drawings: list[bytes]) -> None:
-        """Texts are written from the first column, one over the other."""
+        """Write texts over the row, each from the first column."""
         self.touch(self.row)
         self.row.draw(drawings)
         self.column = END
 
     def backspace(self, steps: int) -> None:
-        """To the left."""
+        """Move the cursor to the left."""
         self.column = max(0, self._numeric_column() - steps)
 
     def control(self, final: bytes, parameters: bytes) -> None:
-        """Obey an active sequence (see escapes.py), named by its last byte."""
+        """Apply an active sequence (see escapes.py), given by its last byte."""
         first, _, second = parameters.partition(b";")
         how = int(first or 0)
         steps = min(how or 1, _MOST_STEPS)
@@ -145,7 +145,7 @@ class Screen:
             self._move_rows(0)
             self._move_rows(steps - 1 - self.at)
             self.column = min(max(1, int(second.partition(b";")[0] or 1)), _MOST_COLUMNS) - 1
-        elif final in b"HfJ":  # cleared, or written from its top: what it held stays in the log
+        elif final in b"HfJ":  # cleared, or written from its top: its contents are logged
             self.flush()
         else:
             self._edit(final, how, steps)
@@ -177,11 +177,11 @@ class Screen:
             self._scroll()
         self.at = min(max(0, self.at + steps), self._height - 1)
         while len(self.rows) <= self.at:
-            self.rows.append(Row(self.now))
+            self.rows.append(ScreenRow(self.now))
             self._lines += 1
 
-    def cut(self, row: Row) -> None:
-        """If a raw line is very long, let it go but for its last bytes."""
+    def cut(self, row: ScreenRow) -> None:
+        """Log a very long raw line, except its last bytes."""
         end = 0 if row.is_in_log else row.cut_at()
         if end:
             rest = row.raw[end:]
@@ -189,8 +189,8 @@ class Screen:
             self.let_begin(row)
             row.raw = rest
 
-    def let_begin(self, row: Row) -> None:
-        """Let go of what there is of a line that goes on, and of all above it."""
+    def let_begin(self, row: ScreenRow) -> None:
+        """Log the start of a line that continues, and all rows above it."""
         self._outlet.emit(self.rows[: self.rows.index(row)], self.now)
         self._outlet.emit_beginning(row)
 
@@ -203,7 +203,7 @@ class Screen:
         self._edit(b"K", how, 1)
 
     def _edit(self, final: bytes, how: int, steps: int) -> None:
-        """Erase, delete and insert within the row."""
+        """Erase, delete or insert in the row."""
         row = self.row
         is_behind_all = self.column == END and not row.under
         if row.is_empty or (is_behind_all and (final != b"K" or how == 0)):

@@ -1,10 +1,10 @@
-"""What the supervisor tells a relay when it starts it: one JSON object."""
+"""The arguments with which the supervisor starts a relay: one JSON object."""
 
 from __future__ import annotations
 
 import json
 
-from tsdia_run.relay.logs import DEFAULT_MAX_BYTES
+from tsdia_run.relay.log import DEFAULT_MAX_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ class TerminalSpec:
 
     Attributes:
         fd: Its descriptor, for keys and size.
-        modes: What ``termios.tcgetattr`` gave before anything was changed, control characters as numbers.
+        modes: The result of ``termios.tcgetattr`` before any change, with control characters as numbers.
     """
 
     def __init__(self, fields: dict[str, Any]) -> None:
@@ -27,23 +27,23 @@ class TerminalSpec:
 
 
 class Spec:
-    """A relay's work.
+    """The arguments of a relay.
 
     Attributes:
         log: Path of the live log file.
-        header: First line of the log; None for none, and not used by a second relay.
-        is_restarted: Whether another relay was at work before and died.
-        is_terminal: Whether ``sources`` is our side of the training's terminal, and not pipes.
+        header: First line of the log; None to write none. A restarted relay does not write it.
+        is_restarted: Whether this relay replaces one that died.
+        is_terminal: Whether ``sources`` is the master side of the training's pseudo-terminal; otherwise pipes.
         sources: Descriptors to read: standard output and standard error, or the terminal.
-        consoles: Where each source is shown; None for nowhere.
-        terminal: The user's terminal; None if it is none, or if the training has it as its standard input.
+        consoles: The console of each source; None to show it nowhere.
+        terminal: The user's terminal; None if there is none, or if it is the training's standard input.
         control: Read end of a pipe from the supervisor.
-        events: Write end of a pipe to the supervisor; None for none.
-        progress: Path of the file with the latest progress; None for none.
+        events: Write end of a pipe to the supervisor; None to send no events.
+        progress: Path of the file for the latest progress; None to write none.
         max_bytes: Size at which the log is rotated.
-        total_bytes: What all parts of the log may take; None for no bound.
-        interval_s: How often something that changes all the time enters the log.
-        has_timestamps: Whether lines of the log begin with their time.
+        total_bytes: Limit for all parts of the log; None for no limit.
+        interval_s: How often a line that keeps changing is logged.
+        has_timestamps: Whether log lines start with a timestamp.
     """
 
     def __init__(self, fields: dict[str, Any]) -> None:
@@ -66,5 +66,5 @@ class Spec:
 
     @classmethod
     def parse(cls, text: str) -> Spec:
-        """Read it from the command line."""
+        """Parse the JSON of the command line."""
         return cls(json.loads(text))

@@ -1,7 +1,7 @@
-"""The user's terminal while the training runs on one of ours: its keys, its size, its modes.
+"""The user's terminal while the training runs on a pseudo-terminal: its keys, size and modes.
 
-The training's terminal does the editing and the echo, so the user's is set to pass keys on as they are typed; Ctrl-C
-and Ctrl-Z stay signals to the supervisor's group. All this only while our group is in the foreground; in the
+The pseudo-terminal does line editing and echo, so the user's terminal passes keys on as they are typed. Ctrl-C and
+Ctrl-Z remain signals to the supervisor's process group. This only applies while that group is in the foreground; in the
 background the terminal belongs to the shell.
 """
 
@@ -22,20 +22,20 @@ _IFLAG, _LFLAG, _CC = 0, 3, 6
 
 
 def copy_size(user: int, master: int) -> None:
-    """Give the training's terminal the size of the user's; its foreground group gets SIGWINCH if that is new."""
+    """Copy the size of the user's terminal to the training's, whose foreground group gets SIGWINCH if it changed."""
     try:
         size = fcntl.ioctl(user, termios.TIOCGWINSZ, bytes(8))
         fcntl.ioctl(master, termios.TIOCSWINSZ, size)
     except OSError:
-        return  # closed; the keys will tell
+        return  # closed; reading keys reports it
 
 
 class Terminal:
     """The user's terminal.
 
     Args:
-        spec: Its descriptor and the modes that it had before the first relay changed them.
-        master: Our side of the training's terminal.
+        spec: Its descriptor, and its modes before the first relay changed them.
+        master: The master side of the training's pseudo-terminal.
     """
 
     def __init__(self, spec: TerminalSpec, master: int) -> None:
@@ -48,21 +48,21 @@ class Terminal:
 
     @property
     def reading_fd(self) -> int | None:
-        """The descriptor to be polled for keys; None while they aren't ours."""
+        """The descriptor to poll for keys; None while the relay must not read them."""
         return self._fd if self._is_taken and not self._keys else None
 
     @property
     def is_away(self) -> bool:
-        """Whether the terminal isn't ours now, but may be again."""
+        """Whether the terminal belongs to the shell now, but may come back."""
         return not self._is_taken and not self._is_gone
 
     @property
     def has_keys(self) -> bool:
-        """Whether keys wait until the training's terminal takes them."""
+        """Whether keys wait for the training's terminal."""
         return bool(self._keys)
 
     def take(self) -> None:
-        """Have the keys passed on, if our group is in the foreground."""
+        """Start passing keys on, if the process group is in the foreground."""
         if self._is_taken or self._is_gone or not self._is_foreground():
             return
         modes = self._passing()
@@ -74,7 +74,7 @@ class Terminal:
         copy_size(self._fd, self._master)
 
     def give_back(self) -> None:
-        """Restore the modes, unless somebody else has set others since (the shell after our supervisor died)."""
+        """Restore the modes, unless another process has changed them since (the shell, after the supervisor died)."""
         if not self._is_taken:
             return
         self._is_taken = False
@@ -85,14 +85,14 @@ class Terminal:
             self._is_gone = True
 
     def read_keys(self) -> None:
-        """Pass on what was typed."""
+        """Read keys and pass them on."""
         if not self._is_foreground():
             self._is_taken = False
             return
         try:
             self._keys = os.read(self._fd, _KEYS_BYTES)
         except OSError:
-            self._is_taken = False  # in the background since, or closed
+            self._is_taken = False  # moved to the background, or closed
             return
         if not self._keys:
             self._is_taken = False
@@ -100,7 +100,7 @@ class Terminal:
         self.pass_keys()
 
     def pass_keys(self) -> None:
-        """Write what waits to the training's terminal, as far as it goes."""
+        """Write waiting keys to the training's terminal, as far as it takes them."""
         try:
             self._keys = self._keys[os.write(self._master, self._keys) :] if self._keys else b""
         except BlockingIOError:
@@ -116,7 +116,7 @@ class Terminal:
             return False
 
     def _passing(self) -> list[Any]:
-        """The modes in which keys come as they are typed; output is still processed, so a newline begins a line."""
+        """Return the modes that pass keys on as they are typed. Output is still processed: a newline starts a line."""
         modes: list[Any] = [*self._original]
         modes[_IFLAG] = self._original[_IFLAG] & ~(termios.ICRNL | termios.INLCR | termios.IGNCR)
         modes[_LFLAG] = self._original[_LFLAG] & ~(termios.ICANON | termios.ECHO | termios.IEXTEN)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tsdia_run.errors import UsageError
-from tsdia_run.report.rows import Row
-from tsdia_run.report.text import number
+from tsdia_run.report.formatting import number
+from tsdia_run.report.rows import RunRow
 from tsdia_run.text import age, duration, nearest, size, visible
 
 Value = str | int | float | datetime | None
@@ -31,14 +31,14 @@ class Column:
 
     name: str
     help: str
-    value: Callable[[Row], Value]
-    text: Callable[[Row, datetime], str]
+    value: Callable[[RunRow], Value]
+    text: Callable[[RunRow, datetime], str]
     is_right: bool = False
     is_largest_first: bool = False
 
 
-def _plain(value: Callable[[Row], Value]) -> Callable[[Row, datetime], str]:
-    def text(row: Row, _: datetime) -> str:
+def _plain(value: Callable[[RunRow], Value]) -> Callable[[RunRow, datetime], str]:
+    def text(row: RunRow, _: datetime) -> str:
         found = plain(value(row))
         return "-" if found is None else str(found)
 
@@ -50,15 +50,15 @@ def plain(value: Value) -> str | int | float | None:
     return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
 
 
-def _age(row: Row, now: datetime) -> str:
+def _age(row: RunRow, now: datetime) -> str:
     return age(now - row.started_at)
 
 
-def _duration(row: Row, _: datetime) -> str:
+def _duration(row: RunRow, _: datetime) -> str:
     return "-" if row.duration_s is None else duration(row.duration_s)
 
 
-def _best(row: Row, _: datetime) -> str:
+def _best(row: RunRow, _: datetime) -> str:
     digest = row.digest
     if digest.best is None:
         return "-"
@@ -66,7 +66,7 @@ def _best(row: Row, _: datetime) -> str:
     return f"{digest.metric} {number(digest.best)}{at}"
 
 
-def _column(name: str, told: str, value: Callable[[Row], Value], *, is_number: bool = False) -> Column:
+def _column(name: str, told: str, value: Callable[[RunRow], Value], *, is_number: bool = False) -> Column:
     return Column(name, told, value, _plain(value), is_right=is_number, is_largest_first=is_number)
 
 
@@ -131,7 +131,7 @@ def named(names: Sequence[str]) -> tuple[Column, ...]:
     return tuple(_BY_NAME[name] for name in names)
 
 
-def sort(rows: list[Row], by: str) -> list[Row]:
+def sort(rows: list[RunRow], by: str) -> list[RunRow]:
     """Rows in the order of a column; a `-` in front of its name turns it round. Rows without a value come last.
 
     Raises:
@@ -144,7 +144,7 @@ def sort(rows: list[Row], by: str) -> list[Row]:
     return [row for _, row in known] + [row for row in rows if column.value(row) is None]
 
 
-def distinct(rows: Sequence[Row]) -> Sequence[Row]:
+def distinct(rows: Sequence[RunRow]) -> Sequence[RunRow]:
     """The rows, with their paths for names where two have the same name."""
     names = Counter(row.name for row in rows)
     if len(names) == len(rows):
@@ -152,7 +152,7 @@ def distinct(rows: Sequence[Row]) -> Sequence[Row]:
     return [row._replace(name=row.path) if names[row.name] > 1 else row for row in rows]
 
 
-def cells(rows: Sequence[Row], columns: Sequence[Column], now: datetime) -> list[list[str]]:
+def cells(rows: Sequence[RunRow], columns: Sequence[Column], now: datetime) -> list[list[str]]:
     """The rows for people."""
     return [[visible(column.text(row, now)) for column in columns] for row in rows]
 

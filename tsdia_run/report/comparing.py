@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tsdia_run.errors import UsageError
 from tsdia_run.files.fields import read_bounded
-from tsdia_run.report import configs, facts
-from tsdia_run.report.facts import Facts
+from tsdia_run.report import attempt_info, configs
+from tsdia_run.report.attempt_info import AttemptInfo
+from tsdia_run.report.formatting import number
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.status import RunStatus
-from tsdia_run.report.text import number
 from tsdia_run.rundir import metrics
 from tsdia_run.rundir.arguments import by_flag
 from tsdia_run.rundir.headline import best, headline
@@ -35,20 +35,20 @@ class Side:
     Attributes:
         name: What it is called here.
         sight: How it stands.
-        facts: What its newest attempt was.
+        newest: What its newest attempt was.
         config: Its config's values by their dotted keys; a path inside the run directory begins with ``{run_dir}``.
         summary: Its metrics.
     """
 
     name: str
     sight: RunStatus
-    facts: Facts
+    newest: AttemptInfo
     config: Mapping[str, str] | None
     summary: Summary
 
 
 @dataclass(frozen=True)
-class Table:
+class ComparisonTable:
     """A part of the comparison.
 
     Attributes:
@@ -68,7 +68,7 @@ def side(sight: RunStatus, name: str) -> Side:
     """Look at one run. Never raises for what is in it."""
     layout, run = sight.layout, sight.run
     attempt = layout.attempt(run.last.number if run else 0)
-    known = facts.read(attempt)
+    known = attempt_info.read(attempt)
     found = configs.values(attempt.config if os.path.isfile(attempt.config) else layout.config)
     own = None if found is None else {key: _relative(text, layout.root, known.cwd) for key, text in found.items()}
     return Side(name, sight, known, own, metrics.read_summary(layout) or Summary())
@@ -82,7 +82,7 @@ def _relative(text: str, run_dir: Path, cwd: str | None) -> str:
     return os.path.join("{run_dir}", os.path.relpath(path, run_dir)).removesuffix("/.") if inside else text
 
 
-def compare(sides: Sequence[Side], metric: str | None, now: datetime) -> list[Table]:
+def compare(sides: Sequence[Side], metric: str | None, now: datetime) -> list[ComparisonTable]:
     """All that differs, and the metrics.
 
     Args:
@@ -95,20 +95,20 @@ def compare(sides: Sequence[Side], metric: str | None, now: datetime) -> list[Ta
     """
     names = tuple(one.name for one in sides)
     tables = [
-        Table("runs", ("", *names), _states(sides, now)),
-        Table("arguments", ("argument", *names), _differing_arguments(sides)),
-        Table("config", ("key", *names), _differing_config(sides)),
-        Table("code", ("", *names), *_code(sides)),
-        Table("environment", ("", *names), *_environment(sides)),
-        Table("metrics", ("metric", *names), _metrics(sides)),
+        ComparisonTable("runs", ("", *names), _states(sides, now)),
+        ComparisonTable("arguments", ("argument", *names), _differing_arguments(sides)),
+        ComparisonTable("config", ("key", *names), _differing_config(sides)),
+        ComparisonTable("code", ("", *names), *_code(sides)),
+        ComparisonTable("environment", ("", *names), *_environment(sides)),
+        ComparisonTable("metrics", ("metric", *names), _metrics(sides)),
         _curves(sides, metric),
     ]
     return [_cleaned(table) for table in tables if table.rows or table.note]
 
 
-def _cleaned(table: Table) -> Table:
+def _cleaned(table: ComparisonTable) -> ComparisonTable:
     head, *rows = (tuple(map(visible, cells)) for cells in (table.columns, *table.rows))
-    return Table(visible(table.title), head, tuple(rows), visible(table.note))
+    return ComparisonTable(visible(table.title), head, tuple(rows), visible(table.note))
 
 
 def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]:
@@ -122,13 +122,13 @@ def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]
         ("state", *(one.sight.word for one in sides)),
         ("duration", *map(lasted, sides)),
         ("step", *map(step, sides)),
-        *_where_different("set", ["  ".join(one.facts.overrides) or _ABSENT for one in sides]),
-        *_where_different("entrypoint", [one.facts.entrypoint or _ABSENT for one in sides]),
+        *_where_different("set", ["  ".join(one.newest.overrides) or _ABSENT for one in sides]),
+        *_where_different("entrypoint", [one.newest.entrypoint or _ABSENT for one in sides]),
     )
 
 
 def _differing_arguments(sides: Sequence[Side]) -> tuple[tuple[str, ...], ...]:
-    found = configs.differing([by_flag(one.facts.arguments) for one in sides])
+    found = configs.differing([by_flag(one.newest.arguments) for one in sides])
     table = {name: [_ABSENT if text is None else text for text in texts] for name, texts in found.items()}
     return tuple((name, *configs.shortened(texts)) for name, texts in table.items())
 
@@ -146,9 +146,9 @@ def _is_own_place(text: str | None) -> bool:
 
 
 def _code(sides: Sequence[Side]) -> tuple[tuple[tuple[str, ...], ...], str]:
-    commits = list(dict.fromkeys(one.facts.code.commit for one in sides if one.facts.code.commit))
+    commits = list(dict.fromkeys(one.newest.code.commit for one in sides if one.newest.code.commit))
     rows = (
-        *_where_different("commit", [str(one.facts.code) for one in sides]),
+        *_where_different("commit", [str(one.newest.code) for one in sides]),
         *_where_different("changes", [_patch(one) for one in sides]),
     )
     note = f"git diff {commits[0]} {commits[1]}" if len(commits) == 2 else ""
@@ -169,13 +169,13 @@ def _patch(one: Side) -> str:
 
 
 def _environment(sides: Sequence[Side]) -> tuple[tuple[tuple[str, ...], ...], str]:
-    versions = configs.differing([one.facts.packages or None for one in sides])
+    versions = configs.differing([one.newest.packages or None for one in sides])
     packages = [(name, *(_ABSENT if text is None else text for text in texts)) for name, texts in versions.items()]
     rows = (
-        *_where_different("launcher", [one.facts.launcher or _ABSENT for one in sides]),
-        *_where_different("machine", [one.facts.host or _ABSENT for one in sides]),
-        *_where_different("gpus", [one.facts.gpus or _ABSENT for one in sides]),
-        *_where_different("python", [one.facts.python or _ABSENT for one in sides]),
+        *_where_different("launcher", [one.newest.launcher or _ABSENT for one in sides]),
+        *_where_different("machine", [one.newest.host or _ABSENT for one in sides]),
+        *_where_different("gpus", [one.newest.gpus or _ABSENT for one in sides]),
+        *_where_different("python", [one.newest.python or _ABSENT for one in sides]),
         *packages[:_MOST_PACKAGES],
     )
     more = len(packages) - _MOST_PACKAGES
@@ -203,7 +203,7 @@ def _point(point: Point) -> str:
     return value + ("" if point.step is None else f" @{point.step}")
 
 
-def _curves(sides: Sequence[Side], metric: str | None) -> Table:
+def _curves(sides: Sequence[Side], metric: str | None) -> ComparisonTable:
     known = list(dict.fromkeys(name for one in sides for name in one.summary.series))
     if metric is None:
         found = next((first for one in sides if (first := headline(one.summary.series))), None)
@@ -213,9 +213,9 @@ def _curves(sides: Sequence[Side], metric: str | None) -> Table:
         meant = f"; did you mean {near}?" if near else ""
         raise UsageError(f"no run has the metric {metric!r}{meant}", hint=f"There are: {', '.join(known) or 'none'}")
     if metric is None:
-        return Table("", (), ())
+        return ComparisonTable("", (), ())
     points = {one.name: one.summary.series[metric].points for one in sides if metric in one.summary.series}
     steps = [step for curve in points.values() for step, _ in curve if step is not None]
     rows = tuple(zip(points, sparklines(list(points.values()), _CURVE_WIDTH), strict=True))
     title = metric + (f" over steps {min(steps)} to {max(steps)}" if steps else "")
-    return Table(title, ("run", ""), rows)
+    return ComparisonTable(title, ("run", ""), rows)

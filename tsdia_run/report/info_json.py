@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from tsdia_run.report.info import Info
+from tsdia_run.report.run_info import Info
 from tsdia_run.rundir.metrics import as_text
 
 SCHEMA = 1
@@ -30,7 +30,7 @@ def to_json(info: Info) -> dict[str, object]:
         "attempts": [
             {**_object(one.attempt), "first_step": one.first_step, "last_step": one.last_step} for one in info.attempts
         ],
-        "facts": plain(info.facts),
+        "facts": plain(info.newest),
         "config": dict(info.highlights),
         "headline": info.headline,
         "metrics": {

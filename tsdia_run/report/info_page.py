@@ -6,11 +6,11 @@ from datetime import datetime
 
 from tsdia_run.claim.liveness import Living
 from tsdia_run.outcome.classify import hint_for
-from tsdia_run.report.facts import Code
-from tsdia_run.report.info import AttemptInfo, CheckpointInfo, Info, MetricInfo
+from tsdia_run.report.attempt_info import CodeInfo
+from tsdia_run.report.formatting import MARKS, PageSection, aligned, number
+from tsdia_run.report.run_info import AttemptSteps, CheckpointInfo, Info, MetricInfo
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.suggestions import Suggestions
-from tsdia_run.report.text import MARKS, Section, aligned, number
 from tsdia_run.rundir.metrics import Point, as_text
 from tsdia_run.rundir.record import LIVE, State
 from tsdia_run.text import age, count, duration, shell, shown, size, visible
@@ -27,7 +27,7 @@ def title(info: Info) -> str:
     return f"{MARKS[state] if state else '?'} {visible(info.sight.name)}: {info.sight.word}"
 
 
-def page(info: Info, now: datetime) -> list[Section]:
+def page(info: Info, now: datetime) -> list[PageSection]:
     """All of it.
 
     Args:
@@ -35,20 +35,20 @@ def page(info: Info, now: datetime) -> list[Section]:
         now: To tell how long ago things were.
     """
     parts = [
-        Section(title(info), aligned(_head(info, now))),
-        Section("attempts", aligned([_attempt(one, now) for one in info.attempts])),
-        Section("warnings", aligned(_warnings(info))),
-        Section("metrics", _metrics(info)),
-        Section("checkpoints", _checkpoints(info, now)),
-        Section("exports (weights alone, no checkpoints)", _exports(info)),
-        Section("last lines of the log", tuple(map(visible, info.last_lines))),
-        Section("next", aligned(commands(info))),
+        PageSection(title(info), aligned(_head(info, now))),
+        PageSection("attempts", aligned([_attempt(one, now) for one in info.attempts])),
+        PageSection("warnings", aligned(_warnings(info))),
+        PageSection("metrics", _metrics(info)),
+        PageSection("checkpoints", _checkpoints(info, now)),
+        PageSection("exports (weights alone, no checkpoints)", _exports(info)),
+        PageSection("last lines of the log", tuple(map(visible, info.last_lines))),
+        PageSection("next", aligned(commands(info))),
     ]
     return [part for part in parts if part.lines]
 
 
 def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
-    sight, facts = info.sight, info.facts
+    sight, newest = info.sight, info.newest
     found: list[tuple[str, str | None]] = [
         ("where", shown(sight.layout.root)),
         ("why", sight.reason or None),
@@ -59,17 +59,17 @@ def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
     if info.progress:
         ago = age(now - info.progress.at)
         found += [("progress", info.progress.text or None), ("says", f"{info.progress.last_line}   ({ago} ago)")]
-    if facts:
+    if newest:
         found += [
-            ("code", _code(facts.code)),
+            ("code", _code(newest.code)),
             ("get it", _get_code(info)),
-            ("entrypoint", facts.entrypoint),
-            ("command", " ".join([facts.launcher or "", *facts.extra_args]).strip() or None),
-            ("machine", ", ".join(text for text in (facts.host, facts.gpus) if text) or None),
+            ("entrypoint", newest.entrypoint),
+            ("command", " ".join([newest.launcher or "", *newest.extra_args]).strip() or None),
+            ("machine", ", ".join(text for text in (newest.host, newest.gpus) if text) or None),
         ]
     found += [
         ("config", "  ".join(f"{key}={text}" for key, text in info.highlights) or None),
-        ("set", "  ".join(facts.overrides) if facts and facts.overrides else None),
+        ("set", "  ".join(newest.overrides) if newest and newest.overrides else None),
         ("from", sight.run.started_from if sight.run else None),
         ("wandb", info.wandb),
         ("disk", _disk(info)),
@@ -84,12 +84,12 @@ def _lasted(info: Info, now: datetime) -> str | None:
     return duration(run.lasted_s(now)) + (f" in {len(run.attempts)} attempts" if len(run.attempts) > 1 else "")
 
 
-def _code(code: Code) -> str:
+def _code(code: CodeInfo) -> str:
     return f"{code}; {count(code.left_out, 'file')} not in git.patch" if code.left_out > 0 else str(code)
 
 
 def _get_code(info: Info) -> str | None:
-    code = info.facts.code if info.facts else None
+    code = info.newest.code if info.newest else None
     if code is None or code.commit is None or info.sight.run is None:
         return None
     checkout = shell(["git", "checkout", code.commit])
@@ -104,7 +104,7 @@ def _disk(info: Info) -> str | None:
     return f"{size(sum(bytes_ for _, bytes_ in info.disk))}: {parts}"
 
 
-def _attempt(one: AttemptInfo, now: datetime) -> tuple[str, ...]:
+def _attempt(one: AttemptSteps, now: datetime) -> tuple[str, ...]:
     attempt = one.attempt
     outcome = f": {attempt.outcome.reason}" if attempt.outcome else ""
     return (

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tsdia_run.errors import UnknownState
+from tsdia_run.report.formatting import DAMAGED, UNKNOWN
 from tsdia_run.report.places import Places, is_run, run_dirs
-from tsdia_run.report.text import DAMAGED, UNKNOWN
 from tsdia_run.rundir.record import LIVE, SCHEMA, Digest, State
 from tsdia_run.text import nearest, visible
 
@@ -28,7 +28,7 @@ STATES = (*(state.value for state in State), UNKNOWN, DAMAGED)
 
 
 # A tuple, since there may be tens of thousands of them.
-class Row(NamedTuple):
+class RunRow(NamedTuple):
     """A run.
 
     Attributes:
@@ -60,20 +60,20 @@ class Row(NamedTuple):
     entrypoint: str | None = None
 
 
-def with_entrypoint(found: Row) -> Row:
+def with_entrypoint(found: RunRow) -> RunRow:
     """The row with its entrypoint, which for a record of an earlier version stands in another file."""
     if found.entrypoint is not None or not found.attempts:
         return found
-    from tsdia_run.report.facts import entrypoint
+    from tsdia_run.report.attempt_info import entrypoint
     from tsdia_run.rundir.layout import RunLayout
 
     return found._replace(entrypoint=entrypoint(RunLayout(Path(found.path)).attempt(found.attempts - 1)))
 
 
-def rows(places: Places) -> Iterator[Row]:
+def rows(places: Places) -> Iterator[RunRow]:
     """Every run, in no order. A run that can't be read is a row that says so."""
     now = datetime.now(timezone.utc)
-    read: dict[str, Row] = {}
+    read: dict[str, RunRow] = {}
 
     def is_known(path: str) -> bool:
         """Read the record at once: a run that has one need not be looked at to see that it is a run."""
@@ -86,7 +86,7 @@ def rows(places: Places) -> Iterator[Row]:
         yield read.pop(path) if path in read else row(Path(path), now)
 
 
-def in_states(found: Iterable[Row], states: Collection[str]) -> Iterator[Row]:
+def in_states(found: Iterable[RunRow], states: Collection[str]) -> Iterator[RunRow]:
     """Those that stand in one of the states.
 
     Raises:
@@ -100,12 +100,12 @@ def in_states(found: Iterable[Row], states: Collection[str]) -> Iterator[Row]:
     return (row for row in found if row.state in states)
 
 
-def since_then(found: Iterable[Row], moment: datetime) -> Iterator[Row]:
+def since_then(found: Iterable[RunRow], moment: datetime) -> Iterator[RunRow]:
     """Those whose newest attempt started later."""
     return (row for row in found if row.started_at >= moment)
 
 
-def _from_record(path: str) -> Row | None:
+def _from_record(path: str) -> RunRow | None:
     """The row of a run that has ended and was not touched since; None for any other, and for a record that is odd."""
     try:
         fd = os.open(f"{path}/run.json", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -124,7 +124,7 @@ def _from_record(path: str) -> Row | None:
         return None  # the careful reader will say what is wrong
 
 
-def _row_of(path: str, run: dict[str, Any], digest: Digest) -> Row | None:
+def _row_of(path: str, run: dict[str, Any], digest: Digest) -> RunRow | None:
     parse, duration_s = datetime.fromisoformat, 0.0
     for attempt in run["attempts"]:
         began, ended = parse(attempt["started_at"]), attempt["ended_at"]
@@ -137,10 +137,10 @@ def _row_of(path: str, run: dict[str, Any], digest: Digest) -> Row | None:
     entrypoint = run.get("entrypoint")
     entrypoint = visible(entrypoint) if isinstance(entrypoint, str) else None
     state = attempt["state"]
-    return Row(path, name, state, reason, began, ended_at, duration_s, number, digest, host, run_id, entrypoint)
+    return RunRow(path, name, state, reason, began, ended_at, duration_s, number, digest, host, run_id, entrypoint)
 
 
-def row(run_dir: Path, now: datetime) -> Row:
+def row(run_dir: Path, now: datetime) -> RunRow:
     """A run looked at closely.
 
     Args:
@@ -154,7 +154,7 @@ def row(run_dir: Path, now: datetime) -> Row:
     sight = look(run_dir)
     run, digest = sight.run, measure(sight.layout, sight.run.wandb_id if sight.run else None)
     last = run.last if run else None
-    return Row(
+    return RunRow(
         path=str(run_dir),
         name=sight.name,
         state=sight.word,

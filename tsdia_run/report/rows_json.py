@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from tsdia_run.report.rows import Row
+from tsdia_run.report.rows import RunRow
 
 SCHEMA = 1
 
 
-def to_json(rows: Iterable[Row]) -> dict[str, object]:
+def to_json(rows: Iterable[RunRow]) -> dict[str, object]:
     """Schema 1: times in ISO 8601, sizes in bytes, durations in seconds."""
     return {"schema": SCHEMA, "runs": [_object(row) for row in rows]}
 
 
-def _object(row: Row) -> dict[str, object]:
+def _object(row: RunRow) -> dict[str, object]:
     digest = row.digest
     return {
         "name": row.name,

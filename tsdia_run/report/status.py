@@ -8,7 +8,7 @@ from pathlib import Path
 from tsdia_run.claim.liveness import Living, living
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.outcome.exit_records import settled
-from tsdia_run.report.text import DAMAGED, UNKNOWN
+from tsdia_run.report.formatting import DAMAGED, UNKNOWN
 from tsdia_run.rundir import record
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Run, State

@@ -12,7 +12,7 @@ from tsdia_run.settings.declared import (
     Settings,
     shown_default,
 )
-from tsdia_run.settings.kinds import Kind, Launcher
+from tsdia_run.settings.kinds import Launcher, ValueKind
 from tsdia_run.settings.layers import SECTION, Layer, Locate, flags_layer, read_layer, resolve
 
 __all__ = [
@@ -21,13 +21,13 @@ __all__ = [
     "AccelerateSettings",
     "Flag",
     "HangSettings",
-    "Kind",
     "Launcher",
     "Layer",
     "Locate",
     "LogSettings",
     "Setting",
     "Settings",
+    "ValueKind",
     "flags_layer",
     "read_layer",
     "resolve",

@@ -1,7 +1,7 @@
-"""Every setting, declared once: its key, its type, its default, its sentence, its flag and an example.
+"""Every setting, declared once: key, type, default, help, flag and example.
 
-The fields of ``Settings`` are the declarations. The checks of files and flags, the options of the commands, ``--dry-run
---json``, configs/all-settings.yml and docs/settings.md follow from them. A setting is added here, and where it is used.
+The fields of ``Settings`` are the declarations. Validation, the options of the commands, ``--dry-run --json``,
+configs/all-settings.yml and docs/settings.md follow from them. To add a setting, declare it here and use it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tsdia_run.settings import kinds
-from tsdia_run.settings.kinds import Kind, Launcher
+from tsdia_run.settings.kinds import Launcher, ValueKind
 
 _METADATA = "setting"
 
@@ -23,33 +23,35 @@ class Flag:
 
     Attributes:
         name: The option: ``--num-processes``.
-        metavar: What its value is called in the help; empty for a switch.
+        metavar: The name of its value in the help; empty for a switch.
         example: A value, for the help.
-        gives: What a switch sets.
+        gives: The value that a switch sets.
+        help: What a switch does that turns its setting off; empty where the help of the setting says it.
     """
 
     name: str
     metavar: str = ""
     example: str = ""
     gives: bool = True
+    help: str = ""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting, as it may stand in the ``tsdia_run:`` section or in a project file.
+    """One setting of the ``tsdia_run:`` section or of a project file.
 
     Attributes:
         key: Dotted name inside the section.
-        kind: What its value must be.
-        help: One sentence for people.
-        default: Its value where nothing is said.
+        kind: The type of its value.
+        help: One line that starts with a verb.
+        default: Its value if no layer sets it.
         flag: Its option, if it has one.
-        example: YAML for configs/all-settings.yml, where the default is nothing to look at.
-        words: The default in words, for people, where its value does not tell.
+        example: YAML for configs/all-settings.yml, if the default is not a useful example.
+        words: The default in words, if its value does not explain it.
     """
 
     key: str
-    kind: Kind
+    kind: ValueKind
     help: str
     default: Any = None
     flag: Flag | None = None
@@ -58,7 +60,7 @@ class Setting:
 
 
 def _setting(
-    kind: Kind, text: str, default: object = None, *, flag: Flag | None = None, example: str = "", words: str = ""
+    kind: ValueKind, text: str, default: object = None, *, flag: Flag | None = None, example: str = "", words: str = ""
 ) -> Any:  # noqa: ANN401 - the field has the type that its annotation says
     declared = Setting("", kind, text, default, flag, example, words)
     return field(default_factory=lambda: default, metadata={_METADATA: declared})
@@ -66,90 +68,90 @@ def _setting(
 
 @dataclass(frozen=True)
 class AccelerateSettings:
-    """What is asked of Accelerate's launcher."""
+    """Settings for Accelerate's launcher."""
 
     config_file: str | None = _setting(
         kinds.PATH,
-        "The Accelerate config file.",
+        "Use this Accelerate config file.",
         flag=Flag("--accelerate-config", "FILE", "fsdp.yaml"),
         example="accelerate.yaml",
-        words="the one that Accelerate finds",
+        words="the one that `accelerate launch` finds",
     )
     num_processes: int | None = _setting(
-        kinds.COUNT, "The number of ranks.", flag=Flag("--num-processes", "N", "2"), example="2"
+        kinds.COUNT, "Start this many ranks.", flag=Flag("--num-processes", "N", "2"), example="2"
     )
     mixed_precision: str | None = _setting(
         kinds.PRECISION,
-        "Mixed precision as `accelerate launch` takes it.",
+        "Set mixed precision, as for `accelerate launch`.",
         flag=Flag("--mixed-precision", "no|fp16|bf16|fp8", "bf16"),
         example="bf16",
     )
-    flags: tuple[str, ...] = _setting(kinds.TEXTS, "More flags for `accelerate launch`.", ())
+    flags: tuple[str, ...] = _setting(kinds.TEXTS, "Pass these flags to `accelerate launch`.", ())
 
 
 @dataclass(frozen=True)
 class LogSettings:
-    """How logs are kept: sizes in bytes."""
+    """Settings for logs; sizes in bytes."""
 
-    max_size: int = _setting(kinds.SIZE, "Size at which a log is rotated and compressed.", 64 * 2**20)
+    max_size: int = _setting(kinds.SIZE, "Rotate and compress a log at this size.", 64 * 2**20)
     total_size: int | None = _setting(
-        kinds.SIZE, "Bound for all parts of a log; the oldest middle goes first.", example="1 GiB", words="none"
+        kinds.SIZE, "Limit all parts of a log together; the oldest middle goes first.", example="1 GiB", words="none"
     )
-    progress_interval_s: float = _setting(kinds.SECONDS, "How often the state of a running bar enters the log.", 30.0)
-    timestamps: bool = _setting(
-        kinds.SWITCH, "Begin the lines of the log with their time.", False, flag=Flag("--log-timestamps")
+    progress_interval_s: float = _setting(
+        kinds.SECONDS, "Log the state of a progress bar this often, in seconds.", 30.0
     )
+    timestamps: bool = _setting(kinds.SWITCH, "Prefix log lines with timestamps.", False, flag=Flag("--log-timestamps"))
 
 
 @dataclass(frozen=True)
 class WandbSettings:
-    """What is asked of W&B."""
+    """Settings for W&B."""
 
     console: str | None = _setting(
-        kinds.WANDB_CONSOLE, "W&B's own capture of the console.", example='"off"', words="as W&B has it"
+        kinds.WANDB_CONSOLE, "Set how W&B captures the console.", example='"off"', words="W&B's default"
     )
 
 
 @dataclass(frozen=True)
 class MetricSettings:
-    """What is asked of the metrics."""
+    """Settings for metrics."""
 
     validation: tuple[str, ...] = _setting(
         kinds.TEXTS,
-        "The names of validation metrics, whose arrival at the trackers is confirmed; `*` stands for anything.",
+        "Report when these metrics reached the trackers; `*` is a wildcard.",
         ("val_*", "val/*", "eval_*", "eval/*", "validation_*", "validation/*", "*/val"),
     )
 
 
 @dataclass(frozen=True)
 class HookSettings:
-    """Which hooks are on."""
+    """Which hooks are enabled."""
 
     enabled: bool = _setting(
         kinds.SWITCH,
-        "Hook into the training; false runs the script bare.",
+        "Use hooks in the training process.",
         True,
-        flag=Flag("--no-hooks", gives=False),
+        flag=Flag("--no-hooks", gives=False, help="Run without hooks."),
     )
-    trackers: bool = _setting(kinds.SWITCH, "Give the whole config to every tracker, and W&B the run's id.", True)
-    metrics: bool = _setting(kinds.SWITCH, "Keep what Accelerator.log gets in metrics.jsonl.", True)
-    checkpoints: bool = _setting(kinds.SWITCH, "Seal what save_state writes, and check what load_state reads.", True)
+    trackers: bool = _setting(kinds.SWITCH, "Pass the full config to all trackers, and the run id to W&B.", True)
+    metrics: bool = _setting(kinds.SWITCH, "Write what `Accelerator.log` gets to metrics.jsonl.", True)
+    checkpoints: bool = _setting(kinds.SWITCH, "Seal checkpoints in `save_state`; verify them in `load_state`.", True)
     summaries: bool = _setting(kinds.SWITCH, "Write hyperparameters.json and model_summary.txt.", True)
 
     def names(self) -> tuple[str, ...]:
-        """Those that are on."""
+        """The names of the enabled hooks."""
         names = ("trackers", "metrics", "checkpoints", "summaries")
         return tuple(name for name in names if self.enabled and getattr(self, name))
 
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """What is a checkpoint, and what is done with it from outside of the training."""
+    """Settings for checkpoints."""
 
-    hash: bool = _setting(kinds.SWITCH, "Add sha256 to sealed checkpoints, from outside of the training.", True)
+    hash: bool = _setting(kinds.SWITCH, "Add SHA-256 hashes to sealed checkpoints, in the background.", True)
     pattern: tuple[str, ...] = _setting(
         kinds.PATTERNS,
-        "Files or directories below the run that are checkpoints, beside those that tsdia-run recognises.",
+        "Recognise more files or directories of the run as checkpoints.",
         (),
         flag=Flag("--checkpoint-pattern", "GLOB", "'weights/ck-{step}.msgpack'"),
         example="weights/ck-{step}.msgpack",
@@ -159,33 +161,36 @@ class CheckpointSettings:
 
 @dataclass(frozen=True)
 class RestartSettings:
-    """What follows a failure."""
+    """Settings for restarts after a failure."""
 
     max: int = _setting(
         kinds.NUMBER,
-        "How many attempts without a new checkpoint may follow a failed one.",
+        "Restart after a failure, up to N times without a new checkpoint.",
         0,
         flag=Flag("--max-restarts", "N", "3"),
     )
-    backoff_s: float = _setting(kinds.SECONDS, "The wait before a restart; doubles with each, up to 10 min.", 10.0)
+    backoff_s: float = _setting(kinds.SECONDS, "Wait before a restart, in seconds; doubles, up to 10 minutes.", 10.0)
 
 
 @dataclass(frozen=True)
 class HangSettings:
-    """What is taken for a hang: in seconds."""
+    """When a run counts as hung; times in seconds."""
 
     timeout: float | None = _setting(
         kinds.TIME,
-        "How long nothing may be heard from a training before it is ended.",
+        "Stop a hung run: no output, metrics or checkpoint for this long.",
         flag=Flag("--hang-timeout", "TIME", "30m"),
         example="30m",
-        words="forever",
+        words="off",
     )
     start_timeout: float | None = _setting(
-        kinds.TIME, "The same until its first metric or checkpoint.", example="90m", words="three times it"
+        kinds.TIME,
+        "Like `hang.timeout`, before the first metric or checkpoint.",
+        example="90m",
+        words="3 x `hang.timeout`",
     )
     save_timeout: float | None = _setting(
-        kinds.TIME, "The same while it saves a checkpoint.", example="90m", words="three times it"
+        kinds.TIME, "Like `hang.timeout`, while a checkpoint is saved.", example="90m", words="3 x `hang.timeout`"
     )
 
 
@@ -199,65 +204,66 @@ class Settings:
 
     entrypoint: str = _setting(
         kinds.PATH,
-        "The training script, or any executable.",
+        "Run this training script or executable.",
         "train.py",
         flag=Flag("--entrypoint", "SCRIPT", "src/train.py"),
     )
     module: str | None = _setting(
         kinds.TEXT,
-        "A module to run instead of a script, as `python -m` does.",
+        "Run this module instead of a script, like `python -m`.",
         flag=Flag("--module", "NAME", "mylab.train"),
         example="mylab.train",
     )
     python: str | None = _setting(
         kinds.PATH,
-        "The interpreter.",
+        "Use this Python interpreter.",
         flag=Flag("--python", "PATH", "~/envs/torch/bin/python"),
         example="/path/to/venv/bin/python",
-        words="the active virtual or conda environment's, else our own",
+        words="the active virtual or conda environment's, else tsdia-run's own",
     )
-    args: tuple[str, ...] = _setting(kinds.TEXTS, "What the script gets on its command line.", ("--config", "{config}"))
+    args: tuple[str, ...] = _setting(kinds.TEXTS, "Pass these arguments to the script.", ("--config", "{config}"))
     resume_args: tuple[str, ...] | None = _setting(
         kinds.TEXTS,
-        "What the script gets in addition on a resume. Empty: the script finds its checkpoint itself.",
+        "Add these arguments on a resume; empty if the script needs none.",
         flag=Flag("--resume-args", "ARGS", "'--load {checkpoint}'"),
         example='["--resume", "{checkpoint}"]',
     )
     run_dir_key: str | None = _setting(
         kinds.TEXT,
-        "The config key that holds the run directory.",
+        "Read the run directory from this config key.",
         example="training.checkpoint.save_dir",
         words="training.checkpoint.save_dir, else checkpoint.save_dir",
     )
     resume_key: str | None = _setting(
         kinds.TEXT,
-        "The config key that holds the checkpoint to resume from.",
+        "Set this config key to the checkpoint on a resume.",
         example="training.checkpoint.resume",
         words="training.checkpoint.resume, else checkpoint.resume",
     )
-    resume_set: Mapping[str, Any] = _setting(
-        kinds.VALUES, "Other config keys that change on a resume, with their values.", {}
-    )
+    resume_set: Mapping[str, Any] = _setting(kinds.VALUES, "Set these other config keys on a resume.", {})
     script_dir: str | None = _setting(
         kinds.TEXT,
-        "A sub-directory of the run directory that the script gets as its own and makes itself.",
+        "Pass a sub-directory of the run that the script creates itself.",
         example="out",
     )
     launcher: Launcher = _setting(
         kinds.LAUNCHER,
-        "What starts the ranks.",
+        "Start the ranks with this launcher.",
         Launcher.ACCELERATE,
         flag=Flag("--launcher", "accelerate|python", "python"),
     )
     accelerate: AccelerateSettings = _group(AccelerateSettings)
     env: Mapping[str, str] = _setting(
-        kinds.VARIABLES, "Environment variables for the script.", {}, example='{TOKENIZERS_PARALLELISM: "false"}'
+        kinds.VARIABLES,
+        "Set these environment variables for the script.",
+        {},
+        example='{TOKENIZERS_PARALLELISM: "false"}',
     )
     pty: bool = _setting(
         kinds.SWITCH,
-        "Give the training a terminal where we have one; else always pipes.",
+        "Give the script a pseudo-terminal if tsdia-run has a terminal.",
         True,
-        flag=Flag("--no-pty", gives=False),
+        flag=Flag("--no-pty", gives=False, help="Use pipes instead of a pseudo-terminal."),
     )
     logs: LogSettings = _group(LogSettings)
     wandb: WandbSettings = _group(WandbSettings)
@@ -266,23 +272,21 @@ class Settings:
     checkpoints: CheckpointSettings = _group(CheckpointSettings)
     time_limit: float | None = _setting(
         kinds.TIME,
-        "When an attempt is asked to stop, from its start.",
+        "Stop gracefully after this time.",
         flag=Flag("--time-limit", "TIME", "11.5h"),
         example="11.5h",
-        words="never",
+        words="no limit",
     )
     restarts: RestartSettings = _group(RestartSettings)
     hang: HangSettings = _group(HangSettings)
-    roots: tuple[str, ...] = _setting(
-        kinds.PATHS, "Folders that hold runs, for `list` and for names of runs.", ("runs",)
-    )
+    roots: tuple[str, ...] = _setting(kinds.PATHS, "Look for runs in these folders.", ("runs",))
     stop_grace_s: float = _setting(
-        kinds.SECONDS, "How long the script may take to end after the first request to stop.", 60.0
+        kinds.SECONDS, "Let the script run this long after a stop request, in seconds.", 60.0
     )
 
 
 def shown_default(setting: Setting) -> str:
-    """The default of a setting as a person would write it in YAML."""
+    """Return the default of a setting as a user would write it in YAML."""
     default = setting.default.value if isinstance(setting.default, Launcher) else setting.default
     if setting.kind is kinds.SIZE and isinstance(default, int):
         return f"{default // 2**20} MiB"
@@ -306,7 +310,7 @@ SETTINGS: tuple[Setting, ...] = tuple(_declared(Settings, ""))
 
 
 def settings_of(values: Mapping[str, Any]) -> Settings:
-    """The settings with these values by dotted key; the others have their defaults."""
+    """Return settings with the given values by dotted key; other settings have their defaults."""
 
     def made(kind: type[Any], group: str) -> Any:  # noqa: ANN401 - as many types as groups
         found = {}

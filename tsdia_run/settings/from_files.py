@@ -1,4 +1,4 @@
-"""Settings in files: the config's own section, and the project file that is found upward from a directory."""
+"""Settings from files: the `tsdia_run` section of the config, and the project file found upward from a directory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tsdia_run.errors import ConfigError, Place
+from tsdia_run.errors import ConfigError, SourcePosition
 from tsdia_run.settings import SECTION, SETTINGS, Layer, Locate, kinds, read_layer
 
 if TYPE_CHECKING:
@@ -19,16 +19,16 @@ _TABLE = "tsdia-run"
 
 
 def section_layer(document: Document | None) -> Layer:
-    """What the config's own ``tsdia_run:`` section says.
+    """Read the ``tsdia_run:`` section of the config.
 
     Raises:
-        ConfigError: A setting is unknown or wrong.
+        ConfigError: A setting is unknown or invalid.
     """
     section = document.find(SECTION) if document else None
     if document is None or section is None:
         return Layer("the config")
 
-    def locate(key: str) -> Place | None:
+    def locate(key: str) -> SourcePosition | None:
         value = document.find(f"{SECTION}.{key}" if key else SECTION)
         return value.place if value else None
 
@@ -36,12 +36,12 @@ def section_layer(document: Document | None) -> Layer:
 
 
 def project_layer(cwd: Path) -> Layer:
-    """What the nearest project file says: ``tsdia-run.yml``, or ``[tool.tsdia-run]`` in pyproject.toml.
+    """Read the nearest project file: ``tsdia-run.yml``, or ``[tool.tsdia-run]`` in pyproject.toml.
 
-    Its relative paths are relative to it.
+    Relative paths in it are relative to the file.
 
     Raises:
-        ConfigError: It can't be read, or a setting in it is unknown or wrong.
+        ConfigError: The file can't be read, or a setting in it is unknown or invalid.
     """
     for folder in (cwd, *cwd.parents):
         own = folder / FILE_NAME
@@ -63,7 +63,7 @@ def _from_yaml(path: Path) -> Layer:
         return Layer(str(path))  # every setting in it is commented out
     document = read(path)
 
-    def locate(key: str) -> Place | None:
+    def locate(key: str) -> SourcePosition | None:
         value = document.find(key) if key else None
         return value.place if value else None
 
@@ -81,20 +81,22 @@ def _from_toml(path: Path) -> Layer | None:
     try:
         tool: Any = tomllib.loads(text).get("tool", {})
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error}", hint="Mend the file; its [tool.tsdia-run] table is wanted.") from error
+        raise ConfigError(
+            f"{path}: {error}", hint="Fix the syntax error: tsdia-run reads [tool.tsdia-run] from this file."
+        ) from error
     section = tool.get(_TABLE) if isinstance(tool, dict) else None
     return None if section is None else read_layer(str(path), section, _locator(str(path), text))
 
 
 def _locator(source: str, text: str) -> Locate:
-    """TOML parsers give no positions: the first line that sets a key of this name."""
+    """Return a function that finds the first line that sets a key: TOML parsers give no positions."""
 
-    def locate(key: str) -> Place | None:
+    def locate(key: str) -> SourcePosition | None:
         name = re.escape(key.rpartition(".")[2])
         for number, line in enumerate(text.splitlines(), start=1):
             match = re.match(rf"\s*(?:[\w.-]*\.)?[\"']?({name})[\"']?\s*=", line)
             if match:
-                return Place(source, number, match.start(1) + 1, line)
+                return SourcePosition(source, number, match.start(1) + 1, line)
         return None
 
     return locate
@@ -103,7 +105,7 @@ def _locator(source: str, text: str) -> Locate:
 def _anchored(layer: Layer, folder: Path) -> Layer:
     paths = {setting.key for setting in SETTINGS if setting.kind is kinds.PATH}
     values = {
-        # A bare word such as `python3.11` is a name to be looked up, not a path.
+        # A bare word such as `python3.11` is looked up on PATH; it is not a path.
         key: str(folder / os.path.expanduser(value)) if key in paths and (key != "python" or os.sep in value) else value
         for key, value in layer.values.items()
     }

@@ -1,4 +1,4 @@
-"""What the value of a setting can be: checked as a file gives it, and read from the text of a flag (pure)."""
+"""The types of settings: each checks a value from a file and parses the text of a flag (pure)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _MIN_SIZE_BYTES = 4096
 
 
 class Launcher(Enum):
-    """What starts the ranks."""
+    """The program that starts the ranks."""
 
     ACCELERATE = "accelerate"
     PYTHON = "python"
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of value.
+class ValueKind:
+    """The type of a setting.
 
     Attributes:
-        words: What a value must be, in the words of an error message.
-        checked: Gives a value in the form that the settings hold, or None for one of another kind.
-        from_text: The same from the text of a flag, which may raise ValueError; None where that is no different.
+        words: The type, as error messages name it.
+        checked: Returns the value as ``Settings`` stores it, or None if the value has another type.
+        from_text: Parses the text of a flag; may raise ValueError. None if the text needs no parsing.
     """
 
     words: str
@@ -71,7 +71,7 @@ def _seconds(value: object) -> object:
 
 
 def _time(value: object) -> object:
-    """A number of seconds above 0, or a text with a unit: 90s, 30m, 1.5h, 2d."""
+    """Parse a number of seconds > 0, or a string with a unit: 90s, 30m, 1.5h, 2d."""
     match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if match:
         value = float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}[match.group(2)[:1].lower()]
@@ -79,7 +79,7 @@ def _time(value: object) -> object:
 
 
 def _size(value: object) -> object:
-    """A number of bytes, or a text with a unit: 512 KiB, 64MiB, 1.5 GiB; at least 4 KiB."""
+    """Parse a number of bytes, or a string with a unit: 512 KiB, 64MiB, 1.5 GiB; at least 4 KiB."""
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match:
         value = int(float(match.group(1)) * 1024 ** ("KMGT".index(match.group(2).upper()) + 1))
@@ -91,7 +91,7 @@ def _switch(value: object) -> object:
 
 
 def _one_of(*words: str, false: str) -> Callable[[object], object]:
-    """One of some words, of which YAML reads one as false where it is not quoted."""
+    """Accept one of the words. YAML reads the word ``false`` names as the boolean false if it is not quoted."""
 
     def checked(value: object) -> object:
         return false if value is False else value if value in words else None
@@ -119,19 +119,19 @@ def _variable(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-TEXT = Kind("text", _text)
-PATH = Kind("a path", _text)
-TEXTS = Kind("a list of texts", _texts, shlex.split)
-PATHS = Kind("a list of paths", _paths)
-PATTERNS = Kind("a glob below the run, with {step} and {epoch} for numbers, or a list of them", _patterns)
-COUNT = Kind("a whole number from 1", _integer_from(1))
-NUMBER = Kind("a whole number from 0", _integer_from(0))
-SECONDS = Kind("a number of seconds, 0 or more", _seconds)
-TIME = Kind("a time such as 90s, 30m, 12h or 2d, or a number of seconds", _time)
-VARIABLES = Kind("a mapping of variable names to texts", _variables)
-VALUES = Kind("a mapping of config keys to values", _values)
-SIZE = Kind("a size such as 64 MiB, or a number of bytes", _size)
-SWITCH = Kind("true or false", _switch)
-WANDB_CONSOLE = Kind("off, auto, wrap or redirect", _one_of("off", "auto", "wrap", "redirect", false="off"))
-LAUNCHER = Kind("accelerate or python", _launcher)
-PRECISION = Kind("no, fp16, bf16 or fp8", _one_of("no", "fp16", "bf16", "fp8", false="no"))
+TEXT = ValueKind("a string", _text)
+PATH = ValueKind("a path", _text)
+TEXTS = ValueKind("a list of strings", _texts, shlex.split)
+PATHS = ValueKind("a list of paths", _paths)
+PATTERNS = ValueKind("a glob in the run directory ({step} and {epoch} match numbers), or a list of globs", _patterns)
+COUNT = ValueKind("an integer >= 1", _integer_from(1))
+NUMBER = ValueKind("an integer >= 0", _integer_from(0))
+SECONDS = ValueKind("a number of seconds >= 0", _seconds)
+TIME = ValueKind("a time such as 90s, 30m, 12h or 2d, or a number of seconds", _time)
+VARIABLES = ValueKind("a mapping of variable names to strings", _variables)
+VALUES = ValueKind("a mapping of config keys to values", _values)
+SIZE = ValueKind("a size such as 64 MiB, or a number of bytes", _size)
+SWITCH = ValueKind("true or false", _switch)
+WANDB_CONSOLE = ValueKind("off, auto, wrap or redirect", _one_of("off", "auto", "wrap", "redirect", false="off"))
+LAUNCHER = ValueKind("accelerate or python", _launcher)
+PRECISION = ValueKind("no, fp16, bf16 or fp8", _one_of("no", "fp16", "bf16", "fp8", false="no"))

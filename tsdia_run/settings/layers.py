@@ -1,6 +1,6 @@
 """The layers over the defaults: flags > environment > config section > project file > defaults (pure).
 
-A layer is what one place says; ``resolve`` puts the layers together.
+A layer holds the values from one place; ``resolve`` merges the layers.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tsdia_run.errors import ConfigError, InvalidSetting, Place, TwoEntrypoints
+from tsdia_run.errors import ConfigError, InvalidSetting, SourcePosition, TwoEntrypoints
 from tsdia_run.settings.declared import SETTINGS, Setting, Settings, settings_of
 from tsdia_run.text import nearest
 
 SECTION = "tsdia_run"
-Locate = Callable[[str], "Place | None"]
+Locate = Callable[[str], "SourcePosition | None"]
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _GROUPS = {setting.key.split(".", 1)[0] for setting in SETTINGS if "." in setting.key}
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What one place says.
+    """The settings from one place.
 
     Attributes:
-        source: The place in words: "the command line", "config.yml", "pyproject.toml".
+        source: The place, as messages name it: "the command line", "config.yml", "pyproject.toml".
         values: Checked values by dotted key.
     """
 
@@ -33,15 +33,15 @@ class Layer:
 
 
 def read_layer(source: str, section: object, locate: Locate) -> Layer:
-    """Check what a file says about the settings.
+    """Validate the settings from a file.
 
     Args:
         source: The file, for messages.
-        section: The plain data of the section; None when it is empty.
-        locate: Called with a dotted key inside the section; gives its ``Place`` or None.
+        section: The plain data of the section; None if it is empty.
+        locate: Returns the ``SourcePosition`` of a dotted key in the section, or None.
 
     Raises:
-        ConfigError: A key is unknown, or a value is not what its key takes.
+        ConfigError: A key is unknown, or a value has the wrong type.
     """
     if section is None:
         return Layer(source)
@@ -64,9 +64,7 @@ def read_layer(source: str, section: object, locate: Locate) -> Layer:
 
 def _refuse_two_entrypoints(values: Mapping[str, Any], locate: Locate) -> None:
     if "entrypoint" in values and "module" in values:
-        raise ConfigError(
-            "entrypoint and module are both set", place=locate("module"), hint="Keep the one that is to run."
-        )
+        raise ConfigError("entrypoint and module are both set", place=locate("module"), hint="Keep only one of them.")
 
 
 def _dotted(section: Mapping[object, object]) -> list[tuple[str, object]]:
@@ -79,14 +77,14 @@ def _dotted(section: Mapping[object, object]) -> list[tuple[str, object]]:
     return found
 
 
-def _unknown(key: str, place: Place | None) -> ConfigError:
+def _unknown(key: str, place: SourcePosition | None) -> ConfigError:
     near = nearest(key, _BY_KEY)
     meant = f"Did you mean `{near}`? " if near else ""
     return ConfigError(f"unknown setting `{key}`", place=place, hint=f"{meant}docs/settings.md lists every setting.")
 
 
-def _checked(setting: Setting, value: object, place: Place | None) -> object:
-    """The value in the form that ``Settings`` holds, or the error that names its place."""
+def _checked(setting: Setting, value: object, place: SourcePosition | None) -> object:
+    """Return the value as ``Settings`` stores it, or raise an error that names its position."""
     checked = setting.kind.checked(value)
     if checked is None:
         raise ConfigError(f"`{setting.key}` must be {setting.kind.words}, not {value!r}", place=place)
@@ -94,13 +92,13 @@ def _checked(setting: Setting, value: object, place: Place | None) -> object:
 
 
 def flags_layer(values: Mapping[str, Any]) -> Layer:
-    """The layer of the command line and the environment.
+    """Build the layer of the command line and the environment.
 
     Args:
-        values: What was given, by the key of the setting; None for a flag that was not.
+        values: The given values by setting key; None for a flag that was not given.
 
     Raises:
-        UsageError: A value is not what its flag takes, or two flags contradict each other.
+        UsageError: A value has the wrong type, or two flags contradict each other.
     """
     given = {key: _from_flag(_BY_KEY[key], value) for key, value in values.items() if value is not None}
     if "entrypoint" in given and "module" in given:
@@ -118,17 +116,17 @@ def _from_flag(setting: Setting, value: object) -> object:
             reason = f": {error}"
     checked = setting.kind.checked(value)
     if checked is None:
-        problem = f"takes {setting.kind.words}, not {value!r}{reason}"
+        problem = f"must be {setting.kind.words}, not {value!r}{reason}"
         raise InvalidSetting(setting.key, problem, setting.flag.name, setting.flag.example)
     return checked
 
 
 def resolve(layers: Sequence[Layer]) -> Settings:
-    """Put the layers together.
+    """Merge the layers.
 
     Args:
-        layers: The strongest first. ``env`` is merged variable by variable; ``entrypoint`` and ``module`` replace each
-            other.
+        layers: The highest priority first. ``env`` is merged variable by variable; ``entrypoint`` and ``module``
+            replace each other.
     """
     values: dict[str, Any] = {}
     variables: dict[str, str] = {}

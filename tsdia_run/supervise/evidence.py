@@ -1,4 +1,4 @@
-"""What the launcher, the ranks and the disk say about an ending, read with care: they may have died meanwhile."""
+"""Collect the evidence about an ending from the launcher, the ranks and the disk; any of it may be missing."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from tsdia_run.outcome.classify import Evidence, RankEnd
 from tsdia_run.outcome.exit_records import LastWords, words_of
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
-# A file system that refused a write still has the odds and ends that it was too large for.
+# A file system that refused a write may still have a little space left, too small for that write.
 _FULL_BYTES = 64 * 1024
 
 
 def gather(layout: RunLayout, attempt: AttemptLayout, direct: RankEnd, is_delegated: bool) -> Evidence:
-    """What is known about an ending from outside of the supervisor.
+    """Collect what is known about an ending from outside the supervisor.
 
     Args:
         layout: The files of the run.
-        attempt: Where the ranks and their launcher left their records.
-        direct: How the direct child ended.
+        attempt: The files of the attempt, with the records of the ranks and of their launcher.
+        direct: How the direct child process ended.
         is_delegated: Whether it was a launcher of several ranks.
     """
     said = launcher_record.read(attempt)
-    # For a single rank the launcher becomes the script; then it leaves no record and the script may.
+    # With a single rank the launcher becomes the script; then only the script can leave a record.
     became_the_script = not attempt.launcher_record.exists() and attempt.exit_record(0).exists()
     return Evidence(
         direct=direct,
@@ -40,7 +40,7 @@ def gather(layout: RunLayout, attempt: AttemptLayout, direct: RankEnd, is_delega
 
 
 def words(attempt: AttemptLayout, found: Evidence) -> LastWords:
-    """What the rank that the evidence is about left."""
+    """Return the exit record of the rank that the evidence is about."""
     return replace(words_of(attempt, found.first_rank or 0), refusal=found.refusal)
 
 

@@ -1,4 +1,4 @@
-"""Whether a training hangs: no output, no metric and no checkpoint for too long."""
+"""Detect a hung training: no output, metrics or checkpoint for too long."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt
 from tsdia_run.text import duration
 
-# Longer between two looks means that we were stopped ourselves, the training with us.
+# A longer time between two checks means that the supervisor and the training were suspended.
 _MOST_BETWEEN_LOOKS_S = 5.0
 
 
-class Phase(Enum):
-    """What the training is at."""
+class Activity(Enum):
+    """The phase that a training is in."""
 
     START = "start"
     TRAINING = "training"
@@ -29,11 +29,11 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long nothing may be heard, in seconds.
+    """The hang timeout of each phase, in seconds.
 
     Attributes:
-        training_s: While it trains.
-        start_s: Until its first metric or checkpoint.
+        training_s: While the script trains.
+        start_s: Before its first metric or checkpoint.
         save_s: While it saves a checkpoint.
     """
 
@@ -41,24 +41,24 @@ class Patience:
     start_s: float
     save_s: float
 
-    def limit_s(self, phase: Phase) -> float:
-        """What holds in a phase."""
-        return {Phase.START: self.start_s, Phase.TRAINING: self.training_s, Phase.SAVE: self.save_s}[phase]
+    def limit_s(self, phase: Activity) -> float:
+        """Return the timeout of a phase."""
+        return {Activity.START: self.start_s, Activity.TRAINING: self.training_s, Activity.SAVE: self.save_s}[phase]
 
     @property
     def least_s(self) -> float:
-        """Before that no phase has a limit."""
+        """The shortest timeout of all phases."""
         return min(self.training_s, self.start_s, self.save_s)
 
 
 class HangWatch:
-    """Listens for signs of life.
+    """Watches output, metrics and checkpoints for changes.
 
     Args:
         layout: The files of the run.
         attempt: The attempt.
-        patience: The limits; None for no watch at all.
-        output_bytes: How much the training has written to its output until now.
+        patience: The timeouts; None to watch nothing.
+        output_bytes: Returns how much output the training has written so far.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class HangWatch:
         self._silent_s = 0.0
 
     def look(self, now_s: float) -> str | None:
-        """Listen; to be called twice a second.
+        """Check for changes; call it twice per second.
 
         Args:
-            now_s: On the monotonic clock, which stands still while the machine is suspended.
+            now_s: Monotonic time, which does not advance while the machine is suspended.
 
         Returns:
-            Why it is taken for hanging, in words; None as long as it is not.
+            Why the training counts as hung; None if it does not.
         """
         if self._patience is None:
             return None
@@ -95,29 +95,29 @@ class HangWatch:
         phase = self._phase()
         if self._silent_s < self._patience.limit_s(phase):
             return None
-        during = {Phase.START: " since the start", Phase.TRAINING: "", Phase.SAVE: " while it saved"}[phase]
-        return f"hung: no output, metric or checkpoint for {duration(self._silent_s)}{during}"
+        during = {Activity.START: " since the start", Activity.TRAINING: "", Activity.SAVE: " while it saved"}[phase]
+        return f"hung: no output, metrics or checkpoint for {duration(self._silent_s)}{during}"
 
     def _look_for_signs(self) -> tuple[object, ...]:
         layout = self._layout
         return (
             self._output_bytes(),
             _stamp(layout.metrics),
-            # A checkpoint that comes or goes changes the folder that it is in.
+            # A new or removed checkpoint changes the folder that contains it.
             _stamp(layout.root),
             _stamp(layout.checkpoints),
         )
 
-    def _phase(self) -> Phase:
+    def _phase(self) -> Activity:
         has_saved = False
         since_s = self._attempt.started_at.timestamp()
         root = self._layout.root
         for path in (*(one.path for one in checkpoints.find(root)), *checkpoints.written_aside(root)):
             with suppress(OSError, DamagedRunError):
                 if any(mark.attempt == self._attempt.number for mark in checkpoints.unfinished(path)):
-                    return Phase.SAVE
+                    return Activity.SAVE
                 has_saved |= path.stat().st_mtime >= since_s
-        return Phase.TRAINING if has_saved or _stamp(self._layout.metrics) != self._metrics else Phase.START
+        return Activity.TRAINING if has_saved or _stamp(self._layout.metrics) != self._metrics else Activity.START
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Adds the hashes to sealed checkpoints: a process of its own, which takes what nobody else wants.
+"""Add hashes to sealed checkpoints, in a separate process that only uses idle CPU and disk time.
 
 python -m tsdia_run.supervise.hasher CHECKPOINT...
 """
@@ -14,18 +14,18 @@ from tsdia_run.checkpoints import Manifest, Soundness, hashes, judge
 
 
 def main() -> None:
-    """Hash each checkpoint that is named; what can't be hashed keeps its manifest alone."""
+    """Hash each given checkpoint; a checkpoint that can't be hashed keeps only its manifest."""
     with suppress(OSError):
-        # The disk takes its idle class from this one, too.
+        # The I/O priority class follows from this scheduling class.
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     for path in map(Path, sys.argv[1:]):
-        # Removed or written over meanwhile, or a full disk.
+        # Removed or overwritten in the meantime, or a full disk.
         with suppress(OSError):
             add_hashes(path)
 
 
 def add_hashes(checkpoint: Path) -> None:
-    """Hash the files of a checkpoint that is whole, and write that down if it still is.
+    """Hash the files of a complete checkpoint, and write the hashes if it is still complete.
 
     Raises:
         OSError: A file can't be read, or the hashes can't be written.

@@ -1,4 +1,4 @@
-"""The supervisor's side of the hashes: it looks for sealed checkpoints without, and starts the hasher on them."""
+"""Find sealed checkpoints without hashes, and start the hasher for them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tsdia_run.checkpoints import files, find, hashes, manifest
 from tsdia_run.errors import DamagedRunError
 
 _EVERY_S = 30.0
-# At the end, for the last checkpoint. What is left is for the next attempt.
+# At the end, for the last checkpoint. The next attempt hashes the rest.
 _FINISH_S = 10.0
 _POLL_S = 0.05
-# A command line holds 2 MiB.
+# A command line is limited to 2 MiB.
 _MAX_PATHS = 100
 
 
 class Hashing:
-    """Hashes what a training saves.
+    """Hashes the checkpoints of a run.
 
     Args:
         run_dir: The run directory.
-        is_on: Whether hashes are wanted.
+        is_on: Whether to add hashes.
     """
 
     def __init__(self, run_dir: Path, *, is_on: bool) -> None:
@@ -33,24 +33,24 @@ class Hashing:
         self._is_on = is_on
         self._next_s = 0.0
         self._process: subprocess.Popen[bytes] | None = None
-        # Not twice: one that could not be hashed can't be hashed the next time either.
+        # Each one once: hashing that failed would fail again.
         self._tried: set[str] = set()
 
     def look(self, now_s: float) -> None:
-        """Start the hasher if there is something to do; to be called often.
+        """Start the hasher if a checkpoint has no hashes; call it often.
 
         Args:
-            now_s: The monotonic clock.
+            now_s: Monotonic time.
         """
         if now_s >= self._next_s and not self._is_running():
             self._next_s = now_s + _EVERY_S
             self._start()
 
     def finish(self, is_hurried: Callable[[], bool]) -> None:
-        """Let it do what is left, for some seconds at most.
+        """Hash the remaining checkpoints, for a few seconds at most.
 
         Args:
-            is_hurried: Asked again and again; ends it.
+            is_hurried: Polled; stops the hasher when it returns True.
         """
         left_s = _FINISH_S
         while self._is_running() or self._start():
@@ -74,10 +74,10 @@ class Hashing:
         paths = self._without_hashes() if self._is_on else []
         if not paths:
             return False
-        with suppress(OSError):  # no process or memory to be had: there are more important ones
+        with suppress(OSError):  # no process or memory available; hashes are not important enough to fail
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tsdia_run.supervise.hasher", *map(str, paths)],
-                # Python looks for modules in the working directory first, and the user's may have any.
+                # Python finds modules in the working directory first; the user's directory may contain any module.
                 cwd=Path(tsdia_run.__file__).parents[1],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

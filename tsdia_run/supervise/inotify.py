@@ -1,4 +1,4 @@
-"""inotify(7), as far as it is needed to see that files are opened."""
+"""The part of inotify(7) that is needed to see that files are opened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OVERFLOW = 0x4000
 _HEAD = struct.Struct("iIII")
 _BUFFER_BYTES = 256 * 1024
 _STATFS_BYTES = 512
-# statfs(2): file systems of one machine, on which nobody else can read a file. Of all others that can't be said.
+# statfs(2): local file systems, where no other machine can read a file. Others may be shared.
 _LOCAL = {
     "ext2, ext3, ext4": 0xEF53,
     "xfs": 0x58465342,
@@ -29,13 +29,13 @@ _LOCAL = {
 
 
 @dataclass(frozen=True)
-class Event:
-    """Something happened to what is watched.
+class FileEvent:
+    """An event of a watched file or directory.
 
     Attributes:
-        watch: The number that ``Inotify.watch`` gave.
-        mask: What happened.
-        name: The name in a watched directory; empty for the watched thing itself.
+        watch: The number that ``Inotify.watch`` returned.
+        mask: The kind of event.
+        name: The file name in a watched directory; empty for the watched file or directory itself.
     """
 
     watch: int
@@ -47,18 +47,18 @@ class Inotify:
     """A queue of events.
 
     Raises:
-        OSError: The system has none to give (``fs.inotify.max_user_instances``).
+        OSError: The limit of the system is reached (``fs.inotify.max_user_instances``).
     """
 
     def __init__(self) -> None:
-        # Some milliseconds, which only a resume takes.
+        # Takes a few milliseconds; only a resume needs it.
         import ctypes
 
         self._ctypes, self._libc = ctypes, ctypes.CDLL(None, use_errno=True)
         self.fd = self._checked(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
 
     def watch(self, path: Path, mask: int) -> int:
-        """From now on, have events of a file, or of the names in a directory; links are followed.
+        """Start to watch a file, or the files in a directory; links are followed.
 
         Raises:
             OSError: It can't be watched, or there are too many (``fs.inotify.max_user_watches``).
@@ -66,7 +66,7 @@ class Inotify:
         return self._checked(self._libc.inotify_add_watch(self.fd, os.fsencode(path), self._ctypes.c_uint32(mask)))
 
     def forget(self, watch: int) -> None:
-        """Have no more events of a watch."""
+        """Stop a watch."""
         self._libc.inotify_rm_watch(self.fd, watch)
 
     def _checked(self, result: int) -> int:
@@ -75,8 +75,8 @@ class Inotify:
             raise OSError(number, os.strerror(number))
         return result
 
-    def events(self) -> Iterator[Event]:
-        """All that has happened until now, in order."""
+    def events(self) -> Iterator[FileEvent]:
+        """Return all pending events, in order."""
         while True:
             try:
                 data = os.read(self.fd, _BUFFER_BYTES)
@@ -86,16 +86,16 @@ class Inotify:
             while at < len(data):
                 watch, mask, _, name_bytes = _HEAD.unpack_from(data, at)
                 at += _HEAD.size
-                yield Event(watch, mask, os.fsdecode(data[at : at + name_bytes].rstrip(b"\0")))
+                yield FileEvent(watch, mask, os.fsdecode(data[at : at + name_bytes].rstrip(b"\0")))
                 at += name_bytes
 
     def close(self) -> None:
-        """End it."""
+        """Close the queue."""
         os.close(self.fd)
 
 
 def is_local(path: Path) -> bool:
-    """Whether nobody on another machine can read what lies there; False where that is not known."""
+    """Whether no other machine can read the file; False if that is not known."""
     import ctypes
 
     buffer = ctypes.create_string_buffer(_STATFS_BYTES)

@@ -1,4 +1,4 @@
-"""What a supervisor is given, and what it gives back."""
+"""The input and the result of a supervisor."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from tsdia_run.supervise.hang import Patience
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be supervised.
+    """An attempt to supervise.
 
     Attributes:
-        claim: The right to the run directory.
-        run: The record, with the attempt that is to start as its last.
+        claim: The claim on the run directory.
+        run: The record, with the attempt to start as its last one.
         argv: The command line.
         cwd: Its working directory.
-        environment: Its whole environment, with the tag of the run.
+        environment: Its complete environment, with the run's tag.
         is_delegated: Whether ``argv`` is a launcher of several ranks.
-        grace_s: How long the script may take after the first request to stop.
-        shown_command: The command line for people, without secrets.
-        logs: How the log is kept.
-        use_terminal: Whether the training may get a terminal of its own, if we have one.
-        beside: Work to be done while the training starts; it returns warnings, and what it raises becomes one.
-        hash_checkpoints: Whether sealed checkpoints get hashes.
-        original_config: The bytes of the config in the run directory, put back if the script wrote over it.
-        delay_s: How long to wait before the start.
-        time_limit_s: When the training is asked to stop, after its start; None for never.
-        patience: How long nothing may be heard from it; None for forever.
+        grace_s: The grace period after the first stop request.
+        shown_command: The command line without secrets, for the log.
+        logs: The settings of the log.
+        use_terminal: Whether the training gets a pseudo-terminal if the supervisor has a terminal.
+        beside: Work to do in a thread while the training starts. It returns warnings; an exception becomes a warning.
+        hash_checkpoints: Whether to hash sealed checkpoints.
+        original_config: The config in the run directory, restored at the end if the script overwrote it.
+        delay_s: Time to wait before the start.
+        time_limit_s: Time after which the training is stopped; None for no limit.
+        patience: The hang timeouts; None for none.
     """
 
     claim: Claim
@@ -56,14 +56,14 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What is left to tell.
+class JobResult:
+    """The result of an attempt.
 
     Attributes:
         run: The record with the outcome.
-        stop: What asked it to end, if anything did.
-        warnings: What went wrong around the training.
-        words: What the first failing rank left about its end.
+        stop: The first stop request, if there was one.
+        warnings: Problems around the training.
+        words: The exit record of the first rank that failed.
     """
 
     run: Run

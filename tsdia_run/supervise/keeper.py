@@ -1,4 +1,4 @@
-"""What must stand in the run directory while an attempt lives, whatever the script or the disk does to it."""
+"""Keep the record, heartbeat, claim and config in place while an attempt runs, whatever the script or the disk does."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class RecordKeeper:
     """Keeps the record, the heartbeat, the claim and the original config.
 
     Args:
-        claim: The right to the run directory.
+        claim: The claim on the run directory.
         run: The record, as it is on disk.
-        original_config: The bytes of the config in the run directory; None where there is none.
+        original_config: The bytes of the config in the run directory; None if there is none.
     """
 
     def __init__(self, claim: Claim, run: Run, original_config: bytes | None) -> None:
@@ -38,19 +38,19 @@ class RecordKeeper:
         self._next_s = 0.0
 
     def record(self, attempt: Attempt) -> None:
-        """Put the attempt, as it stands now, into the record."""
+        """Write the current state of the attempt to the record."""
         self.run = self.run.with_attempt(attempt)
         self._write()
 
     def measure(self) -> None:
-        """Take down what a list of runs tells of this one; goes into the record with the ending."""
+        """Measure the values that `list` shows; the record gets them with the ending."""
         self.run = replace(self.run, digest=digest.measure(self._layout, self.run.wandb_id))
 
     def tick(self, now_s: float) -> None:
-        """Beat, and mend what is missing; to be called often.
+        """Touch the heartbeat, and restore what is missing; call it often.
 
         Args:
-            now_s: On the monotonic clock.
+            now_s: Monotonic time.
         """
         self._look_after_claim()
         if now_s < self._next_s:
@@ -63,17 +63,17 @@ class RecordKeeper:
             self._write()
 
     def finish(self) -> None:
-        """After the script has ended."""
+        """Clean up after the script has ended."""
         self._look_after_claim()
         self._put_back_config()
         for stacks in self._layout.attempt(self.run.last.number).root.glob(STACKS_GLOB):
             with suppress(OSError):
-                if not stacks.stat().st_size:  # nobody asked a rank that was then killed
+                if not stacks.stat().st_size:  # the rank was killed and never wrote its stacks
                     stacks.unlink()
 
     def _write(self) -> None:
         if not self._is_taken and not self._claim.is_standing():
-            self._look_after_claim()  # never into the run that is there now; it writes where that is ours
+            self._look_after_claim()  # never write into another run; this writes if the claim is renewed
             return
         if self._is_taken:
             return
@@ -83,7 +83,7 @@ class RecordKeeper:
         except OSError as error:
             self._is_behind = True
             if not was_behind:
-                self.warnings.append(f"the record could not be written: {error.strerror} ({self._layout.record})")
+                self.warnings.append(f"could not write the record: {error.strerror} ({self._layout.record})")
 
     def _look_after_claim(self) -> None:
         if self._is_taken or self._claim.is_standing():
@@ -94,34 +94,35 @@ class RecordKeeper:
             self._layout.attempt(self.run.last.number).root.mkdir(parents=True, exist_ok=True)
         except Overtaken:
             self._is_taken = True
-            self.warnings.append(f"another run is in the place of {self._layout.root}; nothing more is recorded there")
+            self.warnings.append(f"another run has replaced {self._layout.root}; this run records nothing more there")
         except (OSError, TsdiaRunError) as error:
             self._is_taken = True
-            self.warnings.append(f"the run directory was removed and can't be made again: {error}")
+            self.warnings.append(f"the run directory was removed and can't be created again: {error}")
         else:
             self.warnings.append(
-                "the script removed or replaced its run directory: what was in it is gone; record and lock are made"
-                " again. Scripts that insist on an empty directory take `script_dir: out` in the tsdia_run section"
+                "the script removed or replaced its run directory; its contents are lost. The record and the lock"
+                " were created again. For scripts that need an empty directory, set `script_dir: out` in the tsdia_run"
+                " section"
             )
             self._write()
 
     def _refuse_anothers(self) -> None:
         try:
             found = record.read(self._layout.record)
-        except DamagedRunError:  # there is none, most likely
+        except DamagedRunError:  # most likely there is no record
             return
         if found.run_id != self.run.run_id:
             raise Overtaken(self._layout.root)
 
     def _put_back_config(self) -> None:
-        """TS-DIA's Trainer copies the config that it got over the original."""
+        """Restore the config: TS-DIA's Trainer overwrites it with its own copy."""
         original, path = self._original_config, self._config
         try:
             if original is not None and not self._is_taken and not _has(path, original):
                 write_bytes(path, original)
-                self.warnings.append(f"the script wrote over {path.name}; the original is back in its place")
+                self.warnings.append(f"the script overwrote {path.name}; the original was restored")
         except OSError as error:
-            self.warnings.append(f"{path.name} could not be put back: {error.strerror}")
+            self.warnings.append(f"could not restore {path.name}: {error.strerror}")
 
 
 def _has(path: Path, data: bytes) -> bool:

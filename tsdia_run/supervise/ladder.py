@@ -1,4 +1,4 @@
-"""What follows from requests to stop (pure): first the signal itself, then SIGTERM, then SIGKILL."""
+"""The stop sequence (pure): first the signal itself, then SIGTERM, then SIGKILL."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from enum import Enum
 
 from tsdia_run.outcome.classify import Stop
 
-# After SIGTERM was sent because the grace had run out; then SIGKILL.
+# From the SIGTERM at the end of the grace period to SIGKILL.
 TERM_GRACE_S = 10.0
 
 
 class Rung(Enum):
-    """What is done to the training."""
+    """A step of the stop sequence."""
 
-    PASS_ON = "pass the signal on, to the direct child alone"
+    PASS_ON = "pass the signal on, only to the direct child"
     TERMINATE = "SIGTERM to the direct child"
     KILL = "SIGKILL to every process of the run"
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """Where a stop stands.
+    """The state of the stop sequence.
 
     Attributes:
-        grace_s: How long the script may take after the first request.
-        stop: The first request; None while there was none.
-        rung: The last thing that was done.
-        deadline_s: When the next rung is due by itself, on the monotonic clock; None for never.
+        grace_s: The grace period after the first request.
+        stop: The first request; None if there was none.
+        rung: The last step; None if there was none.
+        deadline_s: Monotonic time at which the next step is due; None for none.
     """
 
     grace_s: float
@@ -37,21 +37,21 @@ class Ladder:
     deadline_s: float | None = None
 
     def asked(self, stop: Stop, now_s: float) -> Ladder:
-        """After a request to stop."""
+        """Return the state after a stop request."""
         if self.rung is None:
             return replace(self, stop=stop, rung=Rung.PASS_ON, deadline_s=now_s + self.grace_s)
         return self._next(now_s)
 
     def hurried(self, stop: Stop) -> Ladder:
-        """After a request to stop at once."""
+        """Return the state after a request to stop immediately."""
         return replace(self, stop=self.stop or stop, rung=Rung.KILL, deadline_s=None)
 
     def waited(self, now_s: float) -> Ladder:
-        """After time has passed: unchanged unless the deadline is over."""
+        """Return the state at a later time: unchanged before the deadline."""
         return self._next(now_s) if self.deadline_s is not None and now_s >= self.deadline_s else self
 
     def _next(self, now_s: float) -> Ladder:
-        # A second SIGTERM would tell the script nothing new.
+        # A second SIGTERM would have no effect.
         if self.rung is Rung.PASS_ON and self.stop is not None and self.stop.signal is not signal.SIGTERM:
             return replace(self, rung=Rung.TERMINATE, deadline_s=now_s + TERM_GRACE_S)
         return replace(self, rung=Rung.KILL, deadline_s=None)

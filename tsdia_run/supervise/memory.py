@@ -1,7 +1,7 @@
-"""What the system says about memory: whether the kernel's OOM killer was at work, and how much there was.
+"""Detect kills by the kernel's OOM killer, and report the memory limit.
 
-Counters of the cgroup (v2: https://docs.kernel.org/admin-guide/cgroup-v2.html, v1: cgroup-v1/memory.html there), else
-those of the machine.
+The counters are those of the cgroup (v2: https://docs.kernel.org/admin-guide/cgroup-v2.html, v1: cgroup-v1/memory.html
+there), otherwise those of the machine.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _KIB = 1024
 
 
 class Watch:
-    """Counts kills for memory from its creation on."""
+    """Counts OOM kills from its creation on."""
 
     def __init__(self) -> None:
         self._groups = _groups()
         self._before = self._kills()
 
     def verdict(self) -> str | None:
-        """What there is to say about a training that was killed; None where the kernel did not kill for memory."""
+        """Return a description of the OOM kill; None if the kernel did not kill a process for memory."""
         if self._kills() <= self._before:
             return None
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _KIB
         limit = self._limit_bytes()
         room = f" of {size(limit)}" if limit else ""
-        return f"the kernel's OOM killer was at work; the largest process had used {size(peak)}{room}"
+        return f"out of memory: the kernel's OOM killer was active; the largest process used {size(peak)}{room}"
 
     def _kills(self) -> int:
         for group in self._groups[:1]:
@@ -55,7 +55,7 @@ class Watch:
 
 
 def _groups() -> list[Path]:
-    """The folder of our cgroup, then those above it."""
+    """Return the folder of this process's cgroup, then its parents."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -64,7 +64,7 @@ def _groups() -> list[Path]:
         _, controllers, path = line.split(":", 2)
         bases = {"": (_MOUNT, _MOUNT / "unified"), "memory": (_MOUNT / "memory",)}.get(controllers, ())
         for base in bases:
-            # In a container the path may be that of the host, which can't be seen from inside.
+            # In a container this may be the path on the host, which is not visible inside.
             group = Path(f"{base}{path}")
             folders = [one for one in (group, *group.parents) if one == base or base in one.parents]
             found = [one for one in folders if _has_memory(one)]

@@ -1,6 +1,6 @@
-"""Our side of the output path: what the training writes into, and the relay that reads it.
+"""The supervisor's side of the output path: the pipes or terminal of the training, and the relay that reads them.
 
-We keep the read ends too, so that another relay can go on where one was killed; but we never read from them.
+The supervisor keeps the read ends open too, so that a new relay can continue where one was killed. It never reads them.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import tsdia_run
 from tsdia_run.settings import LogSettings
 
 _RELAY = Path(tsdia_run.__file__).parent / "relay" / "__main__.py"
-# After the training ended, a process that it left behind may hold the output open for this long.
+# After the training ended, a leftover process may keep the output open for this long.
 DRAIN_S = 5.0
 _ANSWER_S = 5.0
 _SUSPEND_S = 0.5
 _OFLAG = 1
-_RESTARTED = "the relay was killed and started again; the log has a mark there"
+_RESTARTED = "the relay was killed and restarted; the log has a marker there"
 
 
 @dataclass(frozen=True)
-class Event:
-    """What a relay tells."""
+class RelayEvent:
+    """An event from the relay."""
 
     kind: str
     text: str = ""
@@ -39,14 +39,14 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Ends:
-    """What the training gets.
+class Streams:
+    """The standard streams of the training.
 
     Attributes:
-        stdin: Its standard input; None for ours.
+        stdin: Its standard input; None to inherit the supervisor's.
         stdout: Its standard output.
         stderr: Its standard error.
-        is_terminal: Whether they are a terminal, which is to control the training's session.
+        is_terminal: Whether they are a pseudo-terminal, which becomes the training's controlling terminal.
     """
 
     stdin: int | None
@@ -55,7 +55,7 @@ class Ends:
     is_terminal: bool
 
     def close(self) -> None:
-        """Once the training has inherited them: only it keeps them open."""
+        """Close them once the training has inherited them."""
         for fd in {self.stdout, self.stderr}:
             os.close(fd)
 
@@ -67,11 +67,11 @@ class Output:
         log: Path of the log.
         progress: Path of the file with the latest progress.
         header: First line of the log.
-        settings: How the log is kept.
-        use_terminal: Whether the training may get a terminal of its own, if we have one.
+        settings: The settings of the log.
+        use_terminal: Whether the training gets a pseudo-terminal if the supervisor has a terminal.
 
     Raises:
-        OSError: No pipe, terminal or process can be had.
+        OSError: A pipe, terminal or process can't be created.
     """
 
     def __init__(self, log: Path, progress: Path, header: str, settings: LogSettings, *, use_terminal: bool) -> None:
@@ -102,7 +102,7 @@ class Output:
         spec = {**self._spec, "control": control_read, "events": events_write}
         try:
             self._relay = subprocess.Popen(
-                # -S and -E: it needs the standard library alone, and starts in half the time.
+                # -S and -E: the relay only needs the standard library, and starts in half the time.
                 [sys.executable, "-S", "-E", str(_RELAY), "tsdia_run relay", json.dumps(spec)],
                 pass_fds=(*self._sources, control_read, events_write),
             )
@@ -115,11 +115,11 @@ class Output:
             os.close(events_write)
         self._control, self.events, self._partial = control, events, b""
 
-    def keep_alive(self) -> list[Event]:
+    def keep_alive(self) -> list[RelayEvent]:
         """Start another relay if the last one was killed.
 
         Returns:
-            What the dead one had still told, and that it died; nothing if it lives.
+            The last events of the dead relay, and a warning; empty if the relay is running.
         """
         if self._relay.poll() is None:
             return []
@@ -129,31 +129,31 @@ class Output:
         try:
             self._start()
         except OSError:
-            return found  # no process or memory at this moment; tried again at the next call
+            return found  # no process or memory available; the next call tries again
         for fd in old:
             os.close(fd)
-        return [*found, Event("warning", _RESTARTED)]
+        return [*found, RelayEvent("warning", _RESTARTED)]
 
-    def read_events(self) -> list[Event]:
-        """What the relay has told since the last call."""
+    def read_events(self) -> list[RelayEvent]:
+        """Return the relay's events since the last call."""
         try:
             data = os.read(self.events, 65536)
         except BlockingIOError:
             return []
         *lines, self._partial = (self._partial + data).split(b"\n")
         found = [json.loads(line) for line in lines]
-        return [Event(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
+        return [RelayEvent(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
 
     def bytes_read(self) -> int:
-        """How much the relay has read until now: grows with each thing that the training writes."""
+        """Return how much the relay has read so far; grows with all output of the training."""
         try:
             counters = Path(f"/proc/{self._relay.pid}/io").read_bytes()
         except OSError:
             return -1
         return int(counters.split()[1])
 
-    def suspend(self) -> list[Event]:
-        """Give the terminal back to the shell; comes back when the relay has done so."""
+    def suspend(self) -> list[RelayEvent]:
+        """Give the terminal back to the shell; return when the relay has done so."""
         self._tell(suspend=True)
         return self._wait_for("suspended", _SUSPEND_S)
 
@@ -161,8 +161,8 @@ class Output:
         """Take the terminal again."""
         self._tell(resume=True)
 
-    def drain(self) -> list[Event]:
-        """After the training ended: everything that it wrote is in the log, and on a console that takes it."""
+    def drain(self) -> list[RelayEvent]:
+        """Wait until all output is in the log, and on the console if it takes it; call it after the training ended."""
         found = self.keep_alive()
         self._tell(drain=DRAIN_S)
         found += self._wait_for("drained", DRAIN_S + _ANSWER_S)
@@ -174,7 +174,7 @@ class Output:
     def finish(self, footer: str) -> None:
         """Write the last line of the log, and end the relay."""
         if self.keep_alive():
-            self._tell(drain=0.0)  # the one before had read everything
+            self._tell(drain=0.0)  # the previous relay had read everything
         self._tell(footer=footer)
         try:
             self._relay.wait(_ANSWER_S)
@@ -188,9 +188,9 @@ class Output:
         with suppress(OSError):
             os.write(self._control, json.dumps(order).encode() + b"\n")
 
-    def _wait_for(self, kind: str, limit_s: float) -> list[Event]:
-        """Events until one of a kind, or until the relay is gone or silent for too long."""
-        deadline_s, found = time.monotonic() + limit_s, list[Event]()
+    def _wait_for(self, kind: str, limit_s: float) -> list[RelayEvent]:
+        """Collect events until one of a kind, or until the relay has ended or the time limit has passed."""
+        deadline_s, found = time.monotonic() + limit_s, list[RelayEvent]()
         while time.monotonic() < deadline_s:
             found += self.read_events()
             if any(event.kind == kind for event in found) or self._relay.poll() is not None:
@@ -199,21 +199,21 @@ class Output:
         return found
 
 
-def _open_pipes() -> tuple[Ends, tuple[int, ...]]:
+def _open_pipes() -> tuple[Streams, tuple[int, ...]]:
     (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe()
-    return Ends(None, out_write, err_write, is_terminal=False), (out_read, err_read)
+    return Streams(None, out_write, err_write, is_terminal=False), (out_read, err_read)
 
 
-def _open_terminal() -> tuple[Ends, tuple[int, ...]]:
+def _open_terminal() -> tuple[Streams, tuple[int, ...]]:
     master, slave = os.openpty()
     with suppress(OSError):
-        # Before the training looks at it; later changes are the relay's.
+        # Set the size before the training reads it; the relay handles later changes.
         fcntl.ioctl(slave, termios.TIOCSWINSZ, fcntl.ioctl(1, termios.TIOCGWINSZ, bytes(8)))
-    # The user's terminal turns newlines into returns; done here too, it would cost the kernel a call for each line.
+    # The user's terminal translates newlines; doing it here too would cost the kernel one call per line.
     modes = termios.tcgetattr(slave)
     modes[_OFLAG] &= ~termios.OPOST
     termios.tcsetattr(slave, termios.TCSANOW, modes)
-    return Ends(slave if os.isatty(0) else None, slave, slave, is_terminal=True), (master,)
+    return Streams(slave if os.isatty(0) else None, slave, slave, is_terminal=True), (master,)
 
 
 def _users_terminal() -> dict[str, object] | None:

@@ -1,4 +1,4 @@
-"""What follows a failed attempt (pure): another one, or the end."""
+"""Decide whether to restart after a failed attempt (pure)."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from tsdia_run.rundir.record import Outcome, State
 
 _LONGEST_BACKOFF_S = 600.0
-# Usage as argparse and sysexits.h have it, a config error, a program that can't be started.
+# Usage errors of argparse and sysexits.h, a config error, a program that can't be started.
 _HOPELESS_CODES = frozenset({2, 64, 78, 126, 127})
 _HOPELESS_KINDS = frozenset({"ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError", "TabError"})
-# Whose errors are about a config: the packages that read or check them.
+# Packages whose errors are about a config, since they read or validate it.
 _CONFIG_PACKAGES = frozenset({"yaml", "omegaconf", "hydra", "pydantic", "pydantic_core", "ruamel"})
 
 
 @dataclass(frozen=True)
 class Tried:
-    """An attempt that is over.
+    """An attempt that has ended.
 
     Attributes:
         outcome: How it ended.
-        error: Its exception in one line, if it had one.
+        error: Its exception in one line, if there was one.
         kind: The exception's type, as Python prints it.
-        step: The last step that it named.
-        has_progressed: Whether it left a whole checkpoint of its own.
-        is_refused: Whether a save was refused, since the script had not read the checkpoint that it resumed from.
+        step: The last step that it reported.
+        has_progressed: Whether it left a complete checkpoint of its own.
+        is_refused: Whether a save was refused because the script had not read the checkpoint of the resume.
     """
 
     outcome: Outcome
@@ -38,11 +38,11 @@ class Tried:
 
 @dataclass(frozen=True)
 class Restart:
-    """Another attempt follows.
+    """Start another attempt.
 
     Attributes:
-        number: Which attempt without progress it makes up for, from 1; 0 after one with progress.
-        delay_s: How long to wait before it.
+        number: The number of attempts without progress so far, from 1; 0 after one with progress.
+        delay_s: Time to wait before the start.
     """
 
     number: int
@@ -51,22 +51,22 @@ class Restart:
 
 @dataclass(frozen=True)
 class End:
-    """None follows.
+    """Start no other attempt.
 
     Attributes:
-        reason: Why, in words; None where nobody would expect another one.
+        reason: Why; None if no restart was expected.
     """
 
     reason: str | None = None
 
 
 def decide(tried: Sequence[Tried], max_restarts: int, backoff_s: float) -> Restart | End:
-    """What follows.
+    """Decide whether another attempt follows.
 
     Args:
-        tried: The attempts of this start, the newest last.
-        max_restarts: How many attempts without progress may be made up for; 0 for none.
-        backoff_s: The first wait; it doubles with each attempt without progress.
+        tried: The attempts of this start, newest last.
+        max_restarts: How many attempts without progress may be restarted; 0 for none.
+        backoff_s: The first delay; it doubles with each attempt without progress.
     """
     last = tried[-1]
     if last.outcome.state is not State.FAILED or max_restarts == 0:
@@ -80,19 +80,19 @@ def decide(tried: Sequence[Tried], max_restarts: int, backoff_s: float) -> Resta
             break
         fruitless += 1
     if fruitless > max_restarts:
-        return End(f"{fruitless} attempts in a row left no new checkpoint")
+        return End(f"{fruitless} consecutive attempts saved no new checkpoint")
     return Restart(fruitless, min(backoff_s * 2 ** max(0, fruitless - 1), _LONGEST_BACKOFF_S))
 
 
 def _hopeless(tried: Sequence[Tried]) -> str | None:
     last = tried[-1]
     if last.is_refused:
-        return "the script would not read its checkpoint the next time either"
+        return "the script would not read its checkpoint next time either"
     if last.outcome.signal is None and last.outcome.exit_code in _HOPELESS_CODES:
-        return f"exit code {last.outcome.exit_code} is that of a wrong command line or config"
+        return f"exit code {last.outcome.exit_code} means a wrong command line or config"
     kind = last.kind or ""
     if kind in _HOPELESS_KINDS or kind.partition(".")[0] in _CONFIG_PACKAGES:
-        return f"{kind} would come again"
+        return f"{kind} would happen again"
     if last.error and [(one.error, one.step) for one in tried[-2:]] == [(last.error, last.step)] * 2:
         where = "" if last.step is None else f" at step {last.step}"
         return f"it failed in the same way twice{where}"

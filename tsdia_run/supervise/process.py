@@ -1,4 +1,4 @@
-"""The processes of an attempt: started apart from our terminal's signals, found again by the run's tag."""
+"""The processes of an attempt: started in a session of their own, and found by the run's tag."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from tsdia_run.claim.processes import members
-from tsdia_run.supervise.output import Ends
+from tsdia_run.supervise.output import Streams
 
-# What the bootstrap has faulthandler listen to: training/attempt.py.
+# The signal that the bootstrap registers with faulthandler.
 STACKS_SIGNAL = 40
 
-# W&B's service and the like finish their upload in this time; then they are asked, then they are ended.
+# W&B's service and others finish their upload in this time; then they get SIGTERM, then SIGKILL.
 LEFTOVER_GRACE_S = 10.0
 _ASKED_GRACE_S = 5.0
 _POLL_S = 0.05
@@ -34,14 +34,14 @@ class TrainingProcess:
 
     @classmethod
     def start(
-        cls, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], ends: Ends, keep: int
+        cls, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], ends: Streams, keep: int
     ) -> TrainingProcess:
-        """Start the training in a session of its own, so that a Ctrl-C reaches it once: through us.
+        """Start the training in a session of its own, so that it gets a Ctrl-C only once, from the supervisor.
 
         Args:
             argv: The command line.
             cwd: Its working directory.
-            environment: Its whole environment.
+            environment: Its complete environment.
             ends: Its standard streams.
             keep: One more descriptor that it inherits.
 
@@ -50,7 +50,7 @@ class TrainingProcess:
         """
 
         def control() -> None:
-            # The new session has no terminal yet; with this one it gets SIGWINCH, and SIGHUP when the terminal goes.
+            # The new session has no terminal yet; with this one it gets SIGWINCH, and SIGHUP when the terminal closes.
             fcntl.ioctl(ends.stdout, termios.TIOCSCTTY, 0)
 
         popen = subprocess.Popen(
@@ -62,7 +62,7 @@ class TrainingProcess:
             stderr=ends.stderr,
             pass_fds=(keep,),
             start_new_session=True,
-            preexec_fn=control if ends.is_terminal else None,  # noqa: PLW1509 - we have no other thread at this time
+            preexec_fn=control if ends.is_terminal else None,  # noqa: PLW1509 - no other thread is running at this time
         )
         return cls(popen)
 
@@ -77,7 +77,7 @@ class TrainingProcess:
         return code
 
     def send(self, number: int) -> None:
-        """Send it a signal; nothing happens when it has ended."""
+        """Send it a signal; do nothing if it has ended."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, number)
 
@@ -103,15 +103,15 @@ def signal_ranks(launcher: int, number: int) -> bool:
 
 
 def is_still(pid: int, argv: Sequence[str]) -> bool:
-    """Whether a process has not become another program since it was started."""
+    """Whether a process still runs the program that it was started with."""
     return _words(pid, "cmdline")[: len(argv)] == [os.fsencode(word) for word in argv]
 
 
 def show_stacks(run_id: str) -> bool:
-    """Have the ranks write down where they stand.
+    """Ask the ranks to write their stack traces.
 
     Returns:
-        Whether there was anybody to ask: the others would die of it.
+        Whether any rank could be asked; the signal would kill other processes.
     """
     found = [pid for pid in members(run_id) if _catches(pid, STACKS_SIGNAL)]
     for pid in found:
@@ -125,7 +125,7 @@ def _children(parent: int) -> list[int]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
-                # The name of the program, in parentheses, may have anything in it.
+                # The program name in parentheses may contain any character.
                 if int(file.read().rpartition(b")")[2].split()[1]) == parent:
                     found.append(int(name))
     return found
@@ -147,15 +147,15 @@ def _catches(pid: int, number: int) -> bool:
 
 
 def end_orphans(run_id: str, grace_s: float, is_hurried: Callable[[], bool]) -> bool:
-    """End a training whose supervisor is gone: SIGTERM to those that the others come from, then SIGKILL to all.
+    """End a training whose supervisor has died: SIGTERM to its topmost processes, then SIGKILL to all.
 
     Args:
-        run_id: Whose processes.
-        grace_s: How long they may take after SIGTERM.
-        is_hurried: Asked again and again; ends the waiting.
+        run_id: The run.
+        grace_s: Time between SIGTERM and SIGKILL.
+        is_hurried: Polled; ends the wait when it returns True.
 
     Returns:
-        Whether nothing of it lives any more, as far as it can be seen from here.
+        Whether no visible process of the run is left.
     """
     found = set(members(run_id))
     for pid in found - {child for parent in found for child in _children(parent)}:
@@ -167,15 +167,15 @@ def end_orphans(run_id: str, grace_s: float, is_hurried: Callable[[], bool]) -> 
 
 
 def end_leftovers(run_id: str, grace_s: float, is_hurried: Callable[[], bool]) -> list[str]:
-    """End what the training left behind, after it had time to end by itself.
+    """End leftover processes of the training, after they had time to exit.
 
     Args:
-        run_id: Whose processes.
-        grace_s: How long they may go on before they get SIGTERM, and then SIGKILL.
-        is_hurried: Asked again and again; ends the waiting.
+        run_id: The run.
+        grace_s: Time before they get SIGTERM, and then SIGKILL.
+        is_hurried: Polled; ends the wait when it returns True.
 
     Returns:
-        The names of those that had to be ended.
+        The names of the processes that had to be ended.
     """
     if _gone_within(run_id, grace_s, is_hurried):
         return []

@@ -1,7 +1,7 @@
-"""Watches whether the script reads the checkpoint that its attempt resumes from, and answers the ranks that ask.
+"""Watch whether the script reads the checkpoint of the resume, and answer the ranks that ask.
 
-The watch begins before the training starts, so that no read of any process comes before it. A thread of its own
-answers, also while the supervisor is busy. Where reads can't be seen, the answer is unknown, which stops nothing.
+The watch starts before the training, so that it sees every read. A separate thread answers, also while the supervisor
+is busy. If reads can't be seen, the answer is ``unknown``, which stops nothing.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from tsdia_run.outcome import refusals
 from tsdia_run.rundir.layout import ReadsLayout, RunLayout
 from tsdia_run.rundir.record import Attempt
 from tsdia_run.supervise import inotify
-from tsdia_run.supervise.inotify import Event, Inotify
+from tsdia_run.supervise.inotify import FileEvent, Inotify
 from tsdia_run.supervise.opens import NOT_READ, OTHER, READ, UNKNOWN, Opens
 
 Stamp = tuple[int, int, int, int]
 
-# Far above any sharded state; each costs the kernel a kilobyte.
+# Far more than any sharded state has; each watch costs the kernel one kilobyte.
 _MAX_FILES = 20_000
 _FILE_EVENTS = inotify.OPEN | inotify.ACCESS | inotify.MODIFY | inotify.CLOSE_WRITE | inotify.CLOSE_NOWRITE
 
 
 class ReadWatch:
-    """The watch over one attempt; none for an attempt that starts from the beginning.
+    """Watches one attempt; does nothing for an attempt that starts from the beginning.
 
     Args:
         layout: The files of the run.
@@ -48,7 +48,7 @@ class ReadWatch:
         self._found: list[Path] = []
         self._own: tuple[int, int] | None = None
         self._inotify: Inotify | None = None
-        # By the number of the watch: None for the checkpoint itself, else the name of another one.
+        # By watch number: None for the checkpoint of the resume, otherwise the name of another checkpoint.
         self._watched: dict[int, str | None] = {}
         self._ours = self._folder = -1
         self._left = _MAX_FILES
@@ -83,13 +83,13 @@ class ReadWatch:
             self._folder = self._inotify.watch(self._layout.root, inotify.CREATE)
             self._watch(self._checkpoint, None)
             self._publish()
-        except OSError:  # no inotify, no room: without an answer nothing is refused
+        except OSError:  # no inotify or no disk space; without an answer nothing is refused
             self._opens.is_sound = False
             with suppress(OSError):
                 self._publish()
 
     def follow(self) -> None:
-        """Watch the other checkpoints too, and answer; once the training has started."""
+        """Watch the other checkpoints too, and start to answer; call it once the training has started."""
         if self._inotify is None:
             return
         self._wake = os.pipe2(os.O_CLOEXEC)
@@ -100,7 +100,7 @@ class ReadWatch:
         """End the watch.
 
         Returns:
-            Whether the script read the checkpoint, in the words of ``Opens.answer``; None where there was none to read.
+            Whether the script read the checkpoint, as in ``Opens.answer``; None if there was none to read.
         """
         if self._thread is not None:
             os.write(self._wake[1], b"\0")
@@ -113,29 +113,29 @@ class ReadWatch:
             self._inotify = None
             self._ended = self._opens.answer
             if self._ended != READ:
-                self._opens.is_sound = False  # nobody is left who would see a read
+                self._opens.is_sound = False  # no watch is left that would see a read
                 with suppress(OSError):
                     self._publish()
         if self._checkpoint is None:
             return None
-        # A rank may have seen what the watch could not.
+        # A rank may have seen a read that the watch could not see.
         return READ if self._layout.noticed.exists() else self._ended
 
     def closing_warning(self) -> str | None:
-        """What is wrong with how the attempt used its checkpoint, once the watch has ended."""
+        """Return a problem with how the attempt used its checkpoint, after the watch has ended."""
         if self._checkpoint is None:
             return None
         name = os.path.relpath(self._checkpoint, self._run.root)
         name = str(self._checkpoint) if name.startswith("..") else name
-        if self._ended == OTHER:  # as the ranks say it too
+        if self._ended == OTHER:  # the ranks use the same sentence
             return f"the script read {self._opens.other} instead of {name}, which it was told to resume from"
-        # By a child program, say, whose writes no rank sees.
+        # For example by a child program, whose writes no rank sees.
         if self._ended == NOT_READ and any(_stamp(path) != before for path, before in self._stamps.items()):
             return f"{name} was overwritten or removed, though the script did not read it to resume from it"
         return None
 
     def new_warnings(self) -> tuple[str, ...] | None:
-        """What the ranks have warned about, all of it; None where nothing was added since the last call."""
+        """Return all warnings of the ranks; None if none was added since the last call."""
         if self._checkpoint is None:
             return None
         try:
@@ -153,7 +153,7 @@ class ReadWatch:
         self._layout.ours.touch()
 
     def _protected(self, checkpoint: Path) -> bytes:
-        """The checkpoint and those before it, for ``training/overwriting.py``: ``KIND=VALUE``, each ended by a NUL."""
+        """Return the protected checkpoints for ``training/overwriting.py``: NUL-ended ``KIND=VALUE`` entries."""
         found = [_identity(path) for path in self._found]
         own = _identity(checkpoint)
         older = self._found[: found.index(own)] if own in found else []
@@ -172,19 +172,19 @@ class ReadWatch:
         if name is None:
             self._stamps = {path: _stamp(path) for path in files}
         for path in files:
-            # Two checkpoints may share a file; it then counts for the one that is resumed from.
+            # Two checkpoints may share a file; it then counts for the checkpoint of the resume.
             self._watched.setdefault(self._inotify.watch(path, _FILE_EVENTS), name)
 
     def _watch_others(self) -> None:
         for path in self._found:
-            with suppress(FileNotFoundError):  # just removed
+            with suppress(FileNotFoundError):  # was just removed
                 if _identity(path) != self._own:
                     self._watch(path, os.path.relpath(path, self._run.root))
 
     def _answer(self, source: Inotify) -> None:
         try:
             self._watch_others()
-        except OSError:  # too many, or one that can't be read
+        except OSError:  # too many files, or one that can't be read
             self._opens.is_sound = False
         is_open = True
         while is_open:
@@ -192,19 +192,19 @@ class ReadWatch:
             is_open = self._wake[0] not in ready
             self._take(list(source.events()))
 
-    def _take(self, events: Sequence[Event]) -> None:
+    def _take(self, events: Sequence[FileEvent]) -> None:
         for event in events:
             self._note(event)
         try:
             self._publish()
-        except OSError:  # a rank that gets no answer takes it for unknown
+        except OSError:  # a rank that gets no answer assumes ``unknown``
             return
         for event in events:
             if event.watch == self._folder and self._layout.is_question(event.name):
                 with suppress(OSError):
                     os.unlink(self._layout.root / event.name)
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: FileEvent) -> None:
         if event.mask & inotify.OVERFLOW:
             self._opens.is_sound = False
         elif event.watch == self._ours:
@@ -212,7 +212,7 @@ class ReadWatch:
         elif event.watch in self._watched:
             self._note_file(event)
 
-    def _note_file(self, event: Event) -> None:
+    def _note_file(self, event: FileEvent) -> None:
         if event.mask & inotify.OPEN:
             self._opens.opened(event.watch, self._watched[event.watch])
         elif event.mask & (inotify.MODIFY | inotify.CLOSE_WRITE):
@@ -223,7 +223,7 @@ class ReadWatch:
                 self._forget()
 
     def _forget(self) -> None:
-        """Nothing more is to be learned of any file."""
+        """Stop all file watches: the answer can't change any more."""
         while self._inotify is not None and self._watched:
             watch, _ = self._watched.popitem()
             self._inotify.forget(watch)
@@ -238,7 +238,7 @@ class ReadWatch:
 
 
 def _stamp(path: Path) -> Stamp | None:
-    """What tells a file from the one that had its name; None where there is none."""
+    """Return values that differ for a replaced or changed file; None if there is no file."""
     try:
         found = os.stat(path)
     except OSError:
@@ -252,7 +252,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _kind(path: Path) -> str:
-    """How ``training/overwriting.py`` protects it: a file; a directory, all of it where its name is a checkpoint's."""
+    """Return how a checkpoint is protected: ``file``, ``folder``, or ``numbered`` if its name is a checkpoint's."""
     if path.is_file():
         return "file"
     return "numbered" if checkpoints.parse_name(path) else "folder"

@@ -1,4 +1,4 @@
-"""Signals as bytes in a pipe, so that one loop sees everything that happens."""
+"""Signals as bytes in a pipe, so that one event loop sees all events."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 import signal
 from types import FrameType
 
-# SIGHUP is among them to be noticed and survived: a closed terminal does not stop a training.
+# SIGHUP is watched so that it does not end the supervisor: a closed terminal does not stop a training.
 WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP)
 
 
 class SignalPipe:
-    """Collects the watched signals while it is open; the old handlers come back at the end.
+    """Collects the watched signals while it is open; restores the old handlers at the end.
 
-    Our handlers do nothing, rather than SIG_IGN, because an ignored signal would stay ignored in the training.
+    The handlers do nothing. SIG_IGN would not work: an ignored signal would stay ignored in the training.
     """
 
     def __enter__(self) -> SignalPipe:
@@ -30,7 +30,7 @@ class SignalPipe:
         os.close(self._write_end)
 
     def read(self) -> list[signal.Signals]:
-        """The signals since the last call, in order."""
+        """Return the signals since the last call, in order."""
         try:
             return [signal.Signals(number) for number in os.read(self.fd, 4096)]
         except BlockingIOError:
@@ -38,4 +38,4 @@ class SignalPipe:
 
 
 def _noticed(number: int, frame: FrameType | None) -> None:
-    """The number is in the pipe already."""
+    """Do nothing: the number is already in the pipe."""

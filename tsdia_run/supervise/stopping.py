@@ -1,4 +1,4 @@
-"""Everything that asks a training to end before it is done, and what is done about it."""
+"""Stop requests of every kind, and the stop sequence that they start."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from tsdia_run.supervise.process import TrainingProcess, signal_members
 from tsdia_run.text import duration
 
 
+def _by_signal(number: signal.Signals) -> str:
+    return "stopped by Ctrl-C (SIGINT)" if number is signal.SIGINT else f"stopped by {number.name}"
+
+
 class Stopping:
-    """Asks the training to end: by signals to us, by the request file, by the clock, by what else calls ``ask``.
+    """Stops the training after a signal, a request file, a time limit or a call of ``ask``.
 
     Args:
-        attempt: Where the request file is.
-        run_id: Whose processes are killed at last.
-        grace_s: How long the script may take after the first request.
+        attempt: The files of the attempt, with the request file.
+        run_id: The run, whose processes are killed in the last step.
+        grace_s: The grace period after the first request.
     """
 
     def __init__(self, attempt: AttemptLayout, run_id: str, grace_s: float) -> None:
@@ -34,35 +38,35 @@ class Stopping:
 
     @property
     def stop(self) -> Stop | None:
-        """The first request; None while there was none."""
+        """The first request; None if there was none."""
         return self._ladder.stop
 
     @property
     def is_killing(self) -> bool:
-        """Whether the last rung is reached."""
+        """Whether the last step is reached."""
         return self._ladder.rung is Rung.KILL
 
     def limit(self, seconds: float | None, now_s: float) -> None:
-        """Let the clock ask, once so much time has passed; None for never."""
+        """Set the time limit; None for no limit."""
         if seconds is not None:
             self._limit_s, self._deadline_s = seconds, now_s + seconds
 
     def signalled(self, number: signal.Signals, now_s: float) -> None:
-        """After a signal to us that asks to stop."""
-        self.ask(Stop(number, f"asked to stop by {number.name}"), now_s)
+        """Handle a signal that requests a stop."""
+        self.ask(Stop(number, _by_signal(number)), now_s)
 
     def ask(self, stop: Stop, now_s: float) -> None:
-        """Ask for the first time, or more urgently than before."""
+        """Request a stop, for the first time or more urgently."""
         if not stop.is_hang:
-            self._leave_word(stop)
+            self._write_request(stop)
         self._climb(self._ladder.asked(stop, now_s))
 
     def look(self, now_s: float) -> None:
-        """Do what is due; to be called twice a second."""
+        """Check the request file and the deadlines; call it twice per second."""
         self._read_request(now_s)
         if self._deadline_s is not None and now_s >= self._deadline_s:
             self._deadline_s = None
-            self.ask(Stop(signal.SIGTERM, f"its time limit of {duration(self._limit_s)} was over"), now_s)
+            self.ask(Stop(signal.SIGTERM, f"stopped at its time limit of {duration(self._limit_s)}"), now_s)
         self._climb(self._ladder.waited(now_s))
 
     def _read_request(self, now_s: float) -> None:
@@ -82,8 +86,8 @@ class Stopping:
         elif self.stop is None:
             self._climb(self._ladder.asked(request.stop, now_s))
 
-    def _leave_word(self, stop: Stop) -> None:
-        """For scripts that ask whether they should stop, in whatever container they are."""
+    def _write_request(self, stop: Stop) -> None:
+        """Write the request file, for scripts that check it from any container."""
         with suppress(OSError):
             if not self._file.exists():
                 stop_request.write(self._file, StopRequest(stop))

@@ -1,4 +1,4 @@
-"""One living attempt: the one owner of the training process and of the record."""
+"""Supervise one running attempt: the only owner of the training process and of the record."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from tsdia_run.rundir.record import Outcome, State
 from tsdia_run.supervise import evidence, memory, process
 from tsdia_run.supervise.hang import HangWatch
 from tsdia_run.supervise.hashing import Hashing
-from tsdia_run.supervise.job import Ended, Job
+from tsdia_run.supervise.job import Job, JobResult
 from tsdia_run.supervise.keeper import RecordKeeper
-from tsdia_run.supervise.metrics import MetricsFollower
-from tsdia_run.supervise.output import Event, Output
+from tsdia_run.supervise.metrics_follower import MetricsFollower
+from tsdia_run.supervise.output import Output, RelayEvent
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.reads import ReadWatch
 from tsdia_run.supervise.signals import SignalPipe
 from tsdia_run.supervise.stopping import Stopping
 from tsdia_run.text import duration, visible
 
-# Between two looks at the relay, at the request file, and at the clock.
+# Between two checks of the relay, the request file and the clock.
 _LOOK_S = 0.5
 _BESIDE_LIMIT_S = 30.0
 
 
 class Supervisor:
-    """Starts the training, passes signals on, and records what became of it."""
+    """Starts the training, passes signals on, and records how it ended."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -53,7 +53,7 @@ class Supervisor:
         self._reads = ReadWatch(self._layout, job.run.last)
         self._hung: str | None = None
 
-    def supervise(self) -> Ended:
+    def supervise(self) -> JobResult:
         """Run the attempt to its end; never raises for what the training or the disk does."""
         with SignalPipe() as signals, self._reads:
             self._signals = signals
@@ -69,7 +69,7 @@ class Supervisor:
             output.ends.close()
             if isinstance(child, Outcome):
                 return self._ended(child, LastWords())
-            gc.enable()  # the start had turned it off; from here on we may live for weeks
+            gc.enable()  # it was off during the start; from here on the process may run for weeks
             self._keeper.record(replace(self._job.run.last, state=State.RUNNING))
             beside = self._start_beside()
             self._loop(child)
@@ -81,7 +81,7 @@ class Supervisor:
             return ended
 
     def _wait(self) -> None:
-        """Until it is time to start, or somebody asks to stop."""
+        """Wait until it is time to start, or a stop is requested."""
         start_s = time.monotonic() + self._job.delay_s
         while (now_s := time.monotonic()) < start_s and self._stopping.stop is None:
             with suppress(InterruptedError):
@@ -94,10 +94,10 @@ class Supervisor:
             self._listen(self._output.keep_alive())
 
     def _start_in_time(self) -> TrainingProcess | Outcome:
-        """The training, or why there is none."""
+        """Start the training; return the outcome if it can't start or a stop was requested."""
         self._wait()
         if self._stopping.stop is not None:
-            return Outcome(State.STOPPED, f"{self._stopping.stop.why}, before it had started")
+            return Outcome(State.STOPPED, f"{self._stopping.stop.why} before the training started")
         try:
             return self._start()
         except OSError as error:
@@ -122,7 +122,7 @@ class Supervisor:
         return child
 
     def _loop(self, child: TrainingProcess) -> None:
-        """Until the direct child has ended."""
+        """Handle events until the direct child has ended."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._signals.fd, selectors.EVENT_READ)
             selector.register(child.pidfd, selectors.EVENT_READ)
@@ -158,12 +158,12 @@ class Supervisor:
         if not self._job.is_delegated or not process.is_still(child.pid, self._job.argv):
             child.send(number)
             return
-        # torch's launcher would die of it and orphan its ranks.
+        # torch's launcher would die of the signal and orphan its ranks.
         if not process.signal_ranks(child.pid, number):
-            self._warnings.append(f"{number.name} came before there were ranks to pass it on to")
+            self._warnings.append(f"{number.name} arrived before any rank was running, so it was not passed on")
 
     def _record_warnings(self) -> None:
-        """What the ranks warned about since the last look goes into the record at once."""
+        """Write new warnings of the ranks to the record immediately."""
         texts = self._reads.new_warnings()
         if texts is not None:
             self._keeper.record(replace(self._keeper.run.last, warnings=texts))
@@ -172,44 +172,44 @@ class Supervisor:
         if self._stopping.stop is not None:
             return
         if self._hung is not None:
-            # A look after it was asked where it stands: of two pending signals SIGTERM would come first.
+            # One check after the request for stack traces: of two pending signals, SIGTERM would be delivered first.
             self._stopping.ask(Stop(signal.SIGTERM, self._hung, is_hang=True), now_s)
             return
         self._hung = self._hang.look(now_s)
         if self._hung is not None and process.show_stacks(self._job.run.run_id):
-            self._hung += f", where it stood: {self._attempt.root.relative_to(self._layout.root)}/{STACKS_GLOB}"
+            self._hung += f"; stack traces: {self._attempt.root.relative_to(self._layout.root)}/{STACKS_GLOB}"
 
     def _start_beside(self) -> Thread:
         def work() -> None:
             try:
                 self._warnings += self._job.beside()
-            except Exception as error:  # Whatever it is, the training goes on; the user is told.
-                self._warnings.append(f"the state of code and environment could not be recorded: {error}")
+            except Exception as error:  # The training continues after any error; the user gets a warning.
+                self._warnings.append(f"could not record the state of code and environment: {error}")
 
         thread = Thread(target=work, name="provenance", daemon=True)
         thread.start()
         return thread
 
     def _is_hurried(self) -> bool:
-        """Whether a user, who sees that the script has ended, wants no more waiting."""
+        """Whether the user asks to end the wait after the script has ended."""
         return self._stopping.is_killing or not {signal.SIGINT, signal.SIGTERM}.isdisjoint(self._signals.read())
 
     def _clean_up(self) -> None:
         if self._job.is_delegated and not self._attempt.launcher_record.exists() and members(self._job.run.run_id):
-            # A launcher that was killed leaves its ranks behind, and these may want to save.
+            # A killed launcher leaves its ranks behind, and they may still save.
             process.end_orphans(self._job.run.run_id, self._job.grace_s, self._is_hurried)
         names = process.end_leftovers(self._job.run.run_id, process.LEFTOVER_GRACE_S, self._is_hurried)
         if names:
-            self._warnings.append(f"ended what the training had left behind: {', '.join(sorted(set(names)))}")
+            self._warnings.append(f"ended leftover processes of the training: {', '.join(sorted(set(names)))}")
 
-    def _listen(self, events: Iterable[Event]) -> None:
+    def _listen(self, events: Iterable[RelayEvent]) -> None:
         for event in events:
             if event.kind == "warning":
                 self._warnings.append(event.text)
             elif event.is_cut:
-                self._warnings.append("another process keeps the training's output open; it is not read any more")
+                self._warnings.append("another process keeps the training's output open; later output is not logged")
 
-    def _conclude(self, end: RankEnd) -> Ended:
+    def _conclude(self, end: RankEnd) -> JobResult:
         found = evidence.gather(self._layout, self._attempt, end, self._job.is_delegated)
         found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict())
         self._warnings += self._metrics.finish()
@@ -222,12 +222,12 @@ class Supervisor:
         last, answer = self._keeper.run.last, self._reads.finish()
         warning = self._reads.closing_warning()
         if warning is not None and not any(warning in text for text in last.warnings):
-            # No rank has told it: none came to a save that it matters to, or none saw the save.
+            # No rank has reported it: none reached a save that it affects, or none saw the save.
             self._warnings.append(warning)
             last = replace(last, warnings=(*last.warnings, warning))
         self._keeper.record(replace(last, checkpoint_read=answer))
 
-    def _ended(self, outcome: Outcome, words: LastWords) -> Ended:
+    def _ended(self, outcome: Outcome, words: LastWords) -> JobResult:
         now = datetime.now(timezone.utc)
         self._listen(self._output.drain())
         last = self._keeper.run.last
@@ -235,7 +235,7 @@ class Supervisor:
         self._output.finish(visible(f"[tsdia-run: {outcome.state.value} after {lasted}: {outcome.reason}]"))
         self._keeper.measure()
         self._keeper.record(record.ended(last, outcome, now))
-        return Ended(self._keeper.run, self._stopping.stop, (*self._warnings, *self._keeper.warnings), words)
+        return JobResult(self._keeper.run, self._stopping.stop, (*self._warnings, *self._keeper.warnings), words)
 
     def _header(self) -> str:
         run, last = self._job.run, self._job.run.last
@@ -248,4 +248,4 @@ class Supervisor:
 def _not_started(argv: Sequence[str], error: OSError) -> Outcome:
     # The codes of a shell: found but not executable, or not found.
     code = 126 if isinstance(error, PermissionError) else 127
-    return Outcome(State.FAILED, f"{argv[0]} could not be started: {error.strerror}", exit_code=code)
+    return Outcome(State.FAILED, f"could not start {argv[0]}: {error.strerror}", exit_code=code)

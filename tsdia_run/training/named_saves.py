@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.checkpoints import aside, best, find, rewinding
+from tsdia_run.checkpoints import aside, best, find
 from tsdia_run.checkpoints.files import sync
 from tsdia_run.checkpoints.retention import best_of, to_remove
+from tsdia_run.checkpoints.superseded import superseded_now
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir import record
 from tsdia_run.training import overwriting
@@ -106,6 +107,6 @@ def _superseded(session: Session) -> frozenset[Path]:
     if not os.path.exists(session.layout.record):
         return frozenset()
     try:
-        return rewinding.superseded(record.read(session.layout.record), session.layout)
+        return superseded_now(record.read(session.layout.record), session.layout)
     except DamagedRunError:
         return frozenset()

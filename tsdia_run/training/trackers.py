@@ -39,7 +39,8 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
         known = [str(one) for one in accelerator.log_with]
         if config is None and told().values and all(one in _NESTED | _FLAT for one in known):
             config = {}
-        call = Call((accelerator, project_name, config, _purged(init_kwargs, known, session)), more)
+        # Accelerate 0.26 calls `get` of it.
+        call = Call((accelerator, project_name, config, _purged(init_kwargs or {}, known, session)), more)
         GIVEN.is_accelerates_turn = True
         try:
             yield call
@@ -81,8 +82,8 @@ def _purged(init_kwargs: Any, known: list[str], session: Session) -> Any:
     step = written.step if written and written.step is not None else named.step if named else None
     if step is None:
         return init_kwargs
-    of_tensorboard = {"purge_step": step + 1, **(init_kwargs or {}).get("tensorboard", {})}
-    return {**(init_kwargs or {}), "tensorboard": of_tensorboard}
+    of_tensorboard = {"purge_step": step + 1, **init_kwargs.get("tensorboard", {})}
+    return {**init_kwargs, "tensorboard": of_tensorboard}
 
 
 def _keep_text(tracker: Any, text: str, session: Session) -> None:

@@ -57,10 +57,16 @@ def _mode(kwargs: dict[str, Any]) -> str:
 
 def _setting(kwargs: dict[str, Any], name: str) -> Any:
     """What the argument ``settings`` says, a dict or an object, without the object's defaults."""
-    settings = kwargs.get("settings")
+    settings: Any = kwargs.get("settings")
+    if settings is None:
+        return None
     if isinstance(settings, dict):
         return settings.get(name)
-    return getattr(settings, name, None) if name in getattr(settings, "model_fields_set", (name,)) else None
+    value = getattr(settings, name, None)
+    if hasattr(settings, "model_fields_set"):
+        return value if name in settings.model_fields_set else None
+    # Early releases of W&B do not tell what was set; another value than a new object has was.
+    return None if value == getattr(type(settings)(), name, None) else value
 
 
 def _mode_of(run: Any) -> str:

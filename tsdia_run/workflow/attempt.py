@@ -23,7 +23,7 @@ from tsdia_run.rundir import record
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.settings import HangSettings
 from tsdia_run.supervise.hang import Patience
-from tsdia_run.supervise.job import Ended, Job
+from tsdia_run.supervise.job import Job, JobResult
 from tsdia_run.supervise.supervisor import Supervisor
 from tsdia_run.text import shell, visible
 from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart, Reporter
@@ -50,7 +50,7 @@ class Prepared:
     delay_s: float = 0.0
 
 
-def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> Ended:
+def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> JobResult:
     """Record the attempt, start it, and stay until it has ended.
 
     Args:

@@ -12,9 +12,9 @@ from tsdia_run.claim import acquire
 from tsdia_run.config import Document, keys
 from tsdia_run.errors import NoConfigToSet
 from tsdia_run.launch import place, plan
+from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
-from tsdia_run.launch.request import Request
 from tsdia_run.rundir import catalog
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import Layer, Settings, resolve
@@ -78,7 +78,7 @@ def describe(request: NewRequest) -> Beginning:
     section = (section_layer(document), project_layer(common.cwd))
     settings = resolve([common.settings, *section])
     key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
-    wanted = place.Wish(request.run_dir, request.name, common.cwd, common.environ)
+    wanted = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ)
     return Beginning(request, document, section, settings, place.run_directory(wanted, document, key))
 
 

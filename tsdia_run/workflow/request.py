@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.launch.changes import Kind
+from tsdia_run.launch.changes import ChangeKind
 from tsdia_run.rundir.typed import Typed
 from tsdia_run.settings import Layer
 
@@ -72,5 +72,5 @@ class ResumeRequest:
     checkpoint: str | None = None
     from_scratch: bool = False
     again: bool = False
-    allow: frozenset[Kind] = frozenset()
+    allow: frozenset[ChangeKind] = frozenset()
     config_file: str | None = None

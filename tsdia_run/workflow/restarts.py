@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import rewinding
+from tsdia_run.checkpoints import files
+from tsdia_run.checkpoints.superseded import beyond, superseded_now
 from tsdia_run.errors import DamagedRunError, TsdiaRunError, UnrecognisedCheckpointsError
 from tsdia_run.launch import plan as plans
 from tsdia_run.launch import resumption
@@ -50,7 +51,7 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
     )
 
 
-def _until_decided(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> job.Ended:
+def _until_decided(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> job.JobResult:
     restarts = prepared.plan.request.settings.restarts
     ended = carry_out(prepared, reporter, on_started)
     if restarts.max == 0:
@@ -65,7 +66,7 @@ def _until_decided(prepared: Prepared, reporter: Reporter, on_started: Callable[
             reporter.warn(f"no restart: {error.message}")
             return ended
         _announce(reporter, plan, decision)
-        superseded = rewinding.beyond(plan.layout, plan.request.checkpoint)
+        superseded = beyond(plan.layout, plan.request.checkpoint)
         again = Prepared(plan, prepared.claim, ended.run, superseded=superseded, delay_s=decision.delay_s)
         ended = carry_out(again, reporter, stay)
         tried.append(_tried(plan, ended))
@@ -74,7 +75,7 @@ def _until_decided(prepared: Prepared, reporter: Reporter, on_started: Callable[
     return ended
 
 
-def _tried(plan: Plan, ended: job.Ended) -> Tried:
+def _tried(plan: Plan, ended: job.JobResult) -> Tried:
     last, words = ended.run.last, ended.words
     assert last.outcome is not None  # it has ended
     own = [one for one in checkpoints.find(plan.request.run_dir) if _is_of(one.path, last)]
@@ -84,14 +85,14 @@ def _tried(plan: Plan, ended: job.Ended) -> Tried:
 
 def _is_of(checkpoint: Path, attempt: Attempt) -> bool:
     """Whether the attempt wrote it."""
-    saved_at = rewinding.saved_at(checkpoint)
+    saved_at = files.saved_at(checkpoint)
     return saved_at is not None and saved_at >= attempt.started_at
 
 
 def _again(plan: Plan, run: Run) -> Plan:
     """The next attempt, from the newest whole checkpoint; from the beginning where none was saved."""
     run_dir = plan.request.run_dir
-    choice = resumption.choose(Source(plan.layout, run, None), None, rewinding.superseded(run, plan.layout))
+    choice = resumption.choose(Source(plan.layout, run, None), None, superseded_now(run, plan.layout))
     if choice.chosen is None and choice.skipped:
         raise DamagedRunError(f"no checkpoint of {shown(run_dir)} is whole")
     if choice.chosen is None:

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import config
-from tsdia_run.checkpoints import Choice, ranks, rewinding
+from tsdia_run.checkpoints import Choice
+from tsdia_run.checkpoints.superseded import beyond, superseded_now
+from tsdia_run.checkpoints.verdict import is_sharded, world_size
 from tsdia_run.claim import guard
 from tsdia_run.config import Document, keys
 from tsdia_run.errors import RunCompleted, UnknownChange, UnmeantChanges
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
-from tsdia_run.launch.changes import Change, Kind
+from tsdia_run.launch.attempt_request import Request
+from tsdia_run.launch.changes import Change, ChangeKind
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
-from tsdia_run.launch.request import Request
 from tsdia_run.launch.resumption import Source
 from tsdia_run.report.names import run_path
 from tsdia_run.rundir.layout import RunLayout
@@ -71,13 +73,13 @@ class _Ready:
     changes: tuple[Change, ...]
 
 
-def allowed(words: Sequence[str]) -> frozenset[Kind]:
+def allowed(words: Sequence[str]) -> frozenset[ChangeKind]:
     """The changes that words name.
 
     Raises:
         UsageError: A word names none.
     """
-    known = {kind.value: kind for kind in Kind}
+    known = {kind.value: kind for kind in ChangeKind}
     unknown = next((word for word in words if word not in known), None)
     if unknown is not None:
         near = nearest(unknown, known)
@@ -137,7 +139,7 @@ def resume(found: Found, reporter: Reporter) -> Result:
             # Its supervisor was killed, so nobody has told it yet.
             reporter.note(f"attempt {run.last.number}: {run.state.value}: {run.last.outcome.reason}")
         patterns = ready.plan.request.settings.checkpoints.pattern
-        superseded = rewinding.beyond(layout, ready.plan.request.checkpoint, patterns)
+        superseded = beyond(layout, ready.plan.request.checkpoint, patterns)
         if superseded:
             reporter.note(f"kept, but no longer counted: {', '.join(superseded)}")
         prepared = Prepared(ready.plan, claim, run, ready.provenance, superseded)
@@ -176,7 +178,7 @@ def _refuse_completed(request: ResumeRequest, run: Run | None, layout: RunLayout
 
 def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
     source, request = found.source, found.request
-    superseded = rewinding.superseded(run, source.layout) if run else frozenset()
+    superseded = superseded_now(run, source.layout) if run else frozenset()
     if request.from_scratch and request.checkpoint is None and source.named is None:
         return Choice(None, ())
     choice = resumption.choose(
@@ -184,7 +186,7 @@ def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
         request.checkpoint,
         superseded,
         settings.checkpoints.pattern,
-        allows_weights=Kind.WEIGHTS in request.allow,
+        allows_weights=ChangeKind.WEIGHTS in request.allow,
     )
     if choice.chosen is None:
         raise resumption.none_whole(source, choice.skipped)
@@ -227,10 +229,10 @@ def _changes(
     path, written = choice.chosen.path, choice.chosen.manifest
     attempt = written.attempt if written and written.run_id == run.run_id else run.last.number
     return changes.compare(
-        snapshot.recorded(planned.layout.attempt(attempt), ranks.world_size(path, written)),
+        snapshot.recorded(planned.layout.attempt(attempt), world_size(path, written)),
         snapshot.present(planned, provenance, redactor),
         expected=expected_changes(planned),
-        is_sharded=ranks.is_sharded(path),
+        is_sharded=is_sharded(path),
     )
 
 
@@ -242,7 +244,7 @@ def expected_changes(planned: Plan) -> list[str]:
     return keys.keys_set_at_start(document, settings.run_dir_key, settings.resume_key, settings.resume_set)
 
 
-def _refuse_unmeant(run_dir: Path, found: Sequence[Change], allowed: frozenset[Kind]) -> None:
+def _refuse_unmeant(run_dir: Path, found: Sequence[Change], allowed: frozenset[ChangeKind]) -> None:
     unmeant = [change for change in found if change.needs_consent and change.kind not in allowed]
     if not unmeant:
         return

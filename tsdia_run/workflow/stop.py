@@ -58,7 +58,7 @@ def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
         reporter.note(f"{shown(layout.root)} does not run: {_ending(run)}")
         return run
     host = socket.gethostname()
-    request = StopRequest(Stop(SIGTERM, f"asked to stop by `tsdia-run stop` on {host}"), is_now)
+    request = StopRequest(Stop(SIGTERM, f"stopped by `tsdia-run stop` on {host}"), is_now)
     stop_request.write(layout.attempt(run.last.number).stop, request)
     run = _wait(layout, run, request, reporter) if alive is Living.SUPERVISED else _end(layout, run, reporter, is_now)
     reporter.note(f"{shown(layout.root)}: {_ending(run)}")

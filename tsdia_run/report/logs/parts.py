@@ -53,7 +53,7 @@ class Member:
     text_at: int
 
 
-class Parts:
+class LogParts:
     """The files of one log.
 
     Args:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tsdia_run.files.fields import open_regular
-from tsdia_run.report.logs.parts import Parts, Position, text_of
+from tsdia_run.report.logs.parts import LogParts, Position, text_of
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -23,7 +23,7 @@ class Reader:
 
     def __init__(self, live: Path, start: Position | None = None) -> None:
         start = start or Position()
-        self._parts = Parts(live)
+        self._parts = LogParts(live)
         self._part, self._offset = start.part, start.offset
         self._has_complained = False
 

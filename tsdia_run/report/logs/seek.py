@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.files.fields import open_regular
-from tsdia_run.report.logs.parts import Parts, Position, members, text_of
+from tsdia_run.report.logs.parts import LogParts, Position, members, text_of
 
 _INTERVAL_S = 5.0
 _BLOCK_BYTES = 256 * 1024
@@ -24,7 +24,7 @@ def at_time(live: Path, since_s: float) -> Position | None:
     Returns:
         The position; None where nothing was written since. A log without an index is all or nothing.
     """
-    parts = Parts(live)
+    parts = LogParts(live)
     try:
         with open_regular(parts.times) as file:
             entries = file.read().split(b"\n")
@@ -63,7 +63,7 @@ def at_end(live: Path) -> Position:
         size = live.stat().st_size
     except OSError:
         size = 0
-    return Position(Parts(live).live_number(), size)
+    return Position(LogParts(live).live_number(), size)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Tail:
 
 def at_tail(live: Path, wanted: int) -> Tail:
     """Where the last ``wanted`` lines begin; where the log begins if it has fewer."""
-    parts, found, is_last = Parts(live), 0, True
+    parts, found, is_last = LogParts(live), 0, True
     numbers = parts.numbers()
     last = numbers[-1] + 1 if numbers else 1
     start = Position(last)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.report.logs import seek
-from tsdia_run.report.logs.parts import Parts, Position
+from tsdia_run.report.logs.parts import LogParts, Position
 from tsdia_run.report.logs.reader import Reader
 from tsdia_run.report.status import RunStatus, look
 from tsdia_run.rundir.record import LIVE, State
@@ -35,7 +35,7 @@ class AttemptLog:
     @property
     def is_there(self) -> bool:
         """Whether anything is left of it."""
-        return self.live.exists() or bool(Parts(self.live).numbers())
+        return self.live.exists() or bool(LogParts(self.live).numbers())
 
 
 @dataclass(frozen=True)

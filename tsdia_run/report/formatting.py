@@ -22,7 +22,7 @@ UNKNOWN, DAMAGED = "unknown", "damaged"
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A part of a page.
 
     Attributes:

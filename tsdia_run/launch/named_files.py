@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import config
-from tsdia_run.config import Document, Edited, Point
+from tsdia_run.config import Document, Edited, Redirect
 from tsdia_run.config.references import defaults, references
 from tsdia_run.config.source import MAX_CONFIG_BYTES
 from tsdia_run.errors import TsdiaRunError
@@ -47,13 +47,13 @@ def resolve(edited: Edited, folder: Path, cwd: Path) -> Named:
         cwd: The working directory of the script.
     """
     document = edited.document
-    points: list[Point] = []
+    points: list[Redirect] = []
     missing: list[str] = []
     found: list[Path] = []
     for reference in references(document):
         paths = _files(folder, reference.path)
         if paths and not os.path.isabs(os.path.expanduser(reference.path)):
-            points.append(Point(reference.key, reference.start, os.path.normpath(folder / reference.path)))
+            points.append(Redirect(reference.key, reference.start, os.path.normpath(folder / reference.path)))
         elif not paths:
             paths = _files(cwd, reference.path)
             if not paths and reference.is_sure and _is_relative(reference.path):

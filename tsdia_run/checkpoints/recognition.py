@@ -62,7 +62,7 @@ _MEDIA = (
 )  # fmt: skip
 
 
-class Kind(Enum):
+class EntryKind(Enum):
     """What a directory or a file is."""
 
     CHECKPOINT = "checkpoint"
@@ -82,7 +82,7 @@ class Listing:
 Look = Callable[[str], Listing]
 
 
-def of_folder(name: str, here: Listing, look: Look) -> Kind | None:  # noqa: PLR0911 - one line a rule
+def of_folder(name: str, here: Listing, look: Look) -> EntryKind | None:  # noqa: PLR0911 - one line a rule
     """What a directory is; None for one that may contain checkpoints.
 
     Args:
@@ -91,36 +91,36 @@ def of_folder(name: str, here: Listing, look: Look) -> Kind | None:  # noqa: PLR
         look: Gives the names in a folder below it, by its path with ``/``.
     """
     if any(re.fullmatch(_OURS, file) for file in here.files):
-        return Kind.CHECKPOINT
+        return EntryKind.CHECKPOINT
     is_numbered = read_name(Path(name)) is not None
     if _has_known_state(here):
-        return Kind.EXPORT if is_temporary(name) else Kind.CHECKPOINT
+        return EntryKind.EXPORT if is_temporary(name) else EntryKind.CHECKPOINT
     if _holds_numbered(name, here):
         return None
     if is_temporary(name):
-        return Kind.EXPORT if any(map(_has_weights, (here, *_below(here, look)))) else None
+        return EntryKind.EXPORT if any(map(_has_weights, (here, *_below(here, look)))) else None
     if any(_is_companion(file) for file in here.files) or any(re.search(_STATE_FOLDER, one) for one in here.folders):
-        return Kind.CHECKPOINT
+        return EntryKind.CHECKPOINT
     if is_numbered or announces(name):
         return _of_named(name, (here, *_below(here, look)))
     is_export = _has_weights_alone(here) or "model_index.json" in here.files
-    return Kind.EXPORT if is_export or (re.search(_EXPORT_WORDS, name.lower()) and _has_weights(here)) else None
+    return EntryKind.EXPORT if is_export or (re.search(_EXPORT_WORDS, name.lower()) and _has_weights(here)) else None
 
 
-def _of_named(name: str, inside: tuple[Listing, ...]) -> Kind | None:
+def _of_named(name: str, inside: tuple[Listing, ...]) -> EntryKind | None:
     """What a directory is whose name announces a checkpoint."""
     if _has_state(inside) or any(
         _is_whole_state(file) or _is_named_state(file) for one in inside for file in one.files
     ):
-        return Kind.CHECKPOINT
+        return EntryKind.CHECKPOINT
     is_known = parse_name(Path(name)) is not None
     has_json = any(file.endswith(".json") for one in inside for file in one.files)
     if any(map(_has_weights, inside)) and (has_json or not is_known):
-        return Kind.EXPORT
+        return EntryKind.EXPORT
     # save_state writes the weights first, and some scripts have files of their own kind; an empty one was begun.
     has_content = any(not file.lower().endswith(_MEDIA) for one in inside for file in one.files)
     is_empty = not any(one.files or one.folders for one in inside)
-    return Kind.CHECKPOINT if is_known and (has_content or is_empty) else None
+    return EntryKind.CHECKPOINT if is_known and (has_content or is_empty) else None
 
 
 def _below(here: Listing, look: Look) -> Iterator[Listing]:
@@ -157,7 +157,7 @@ def _has_weights(here: Listing) -> bool:
 
 def _has_weights_alone(here: Listing) -> bool:
     kinds = {of_file(file) for file in here.files if _is_weights(file)}
-    return not here.folders and Kind.EXPORT in kinds and kinds <= {Kind.EXPORT, Kind.COMPANION}
+    return not here.folders and EntryKind.EXPORT in kinds and kinds <= {EntryKind.EXPORT, EntryKind.COMPANION}
 
 
 def _is_whole_state(name: str) -> bool:
@@ -178,22 +178,22 @@ def _is_companion(name: str) -> bool:
     return _is_weights(name) and bool(re.search(_STATE_WORDS, stem(name).lower())) and name != ARGUMENTS
 
 
-def of_file(name: str) -> Kind | None:
+def of_file(name: str) -> EntryKind | None:
     """What a single file is; None for one with a weight suffix that no rule knows, and for all others."""
     text = name.lower()
     if not _is_weights(text) or is_temporary(name):
         return None
     base = stem(text)
     if text.endswith(".safetensors") or re.fullmatch(_WEIGHTS_BIN, text):
-        return Kind.EXPORT
+        return EntryKind.EXPORT
     if name == ARGUMENTS or (re.search(_STATE_WORDS, base) and not base.endswith(("training_state", "train_state"))):
-        return Kind.COMPANION
+        return EntryKind.COMPANION
     if re.search(_EXPORT_FILE_WORDS, base):
-        return Kind.EXPORT
+        return EntryKind.EXPORT
     if re.search(_OTHER_RANK, base):
-        return Kind.COMPANION
+        return EntryKind.COMPANION
     is_named = text.endswith(_BUNDLES) and not _is_result(base) and _announces_file(Path(name), base)
-    return Kind.CHECKPOINT if is_named or text.endswith(_WHOLE_STATES) else None
+    return EntryKind.CHECKPOINT if is_named or text.endswith(_WHOLE_STATES) else None
 
 
 def _announces_file(path: Path, base: str) -> bool:

@@ -17,7 +17,7 @@ _SHORT = 10
 
 
 @dataclass(frozen=True)
-class Code:
+class CodeInfo:
     """The state of the code.
 
     Attributes:
@@ -44,7 +44,7 @@ class Code:
 
 
 @dataclass(frozen=True)
-class Facts:
+class AttemptInfo:
     """What an attempt was.
 
     Attributes:
@@ -61,7 +61,7 @@ class Facts:
         packages: Version by name.
     """
 
-    code: Code
+    code: CodeInfo
     entrypoint: str | None
     arguments: tuple[str, ...]
     overrides: tuple[str, ...]
@@ -74,13 +74,13 @@ class Facts:
     packages: Mapping[str, str]
 
 
-def read(attempt: AttemptLayout) -> Facts:
+def read(attempt: AttemptLayout) -> AttemptInfo:
     """What there is to know about an attempt. Never raises: what can't be read is not known."""
     git, command, environment = (
         read_object(path, _MAX_BYTES) for path in (attempt.git, attempt.command, attempt.environment)
     )
     packages = environment.get("packages")
-    return Facts(
+    return AttemptInfo(
         code=_code(git, attempt),
         entrypoint=_entrypoint(command),
         arguments=(*_texts(_settings(command).get("args")), *_texts(command.get("extra_args"))),
@@ -111,8 +111,8 @@ def _entrypoint(command: Mapping[str, Any]) -> str | None:
     return visible(f"-m {module}" if module else _text(settings.get("entrypoint")) or "") or None
 
 
-def _code(git: Mapping[str, Any], attempt: AttemptLayout) -> Code:
-    return Code(
+def _code(git: Mapping[str, Any], attempt: AttemptLayout) -> CodeInfo:
+    return CodeInfo(
         _text(git.get("commit")),
         _text(git.get("branch")),
         git.get("is_dirty") is True,

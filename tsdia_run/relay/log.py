@@ -1,9 +1,9 @@
-"""The log: a live file that rotates, and that nothing on the disk can turn against the training.
+"""The log: a rotating file whose disk errors never affect the training.
 
-What can't be written is counted and dropped, and the log says how much as soon as it can be written again. A log file
-that was deleted begins anew. Beside the log stands ``.training_X.times``: lines ``TIME PART OFFSET`` (seconds since
-the epoch, and the place at which the next line begins) at most every five seconds; a part that has not been rotated
-yet is the live file.
+Data that can't be written is counted and dropped; the log reports how much as soon as it can be written again. A
+deleted log file is created again. Next to the log, ``.training_X.times`` has lines ``TIME PART OFFSET`` (seconds since
+the epoch, and the position of the next line), at most one every five seconds. The part that is not rotated yet is the
+live file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import errno
 import os
 import time
 
-from tsdia_run.relay.parts import Parts, start_compressing
+from tsdia_run.relay.log_parts import RotatedParts, start_compressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 _RETRY_S = 1.0
 _TIMES_S = 5.0
-# Packing begins when no part was rotated for so long, or when so many wait.
+# Compression starts when no part was rotated for this long, or when this many parts wait.
 _CALM_S = 2.0
 _MOST_PLAIN_PARTS = 16
-# A file-size limit (ulimit -f) below this leaves nothing worth a part of its own.
+# With a file-size limit (ulimit -f) below this, parts would be too small to be useful.
 _SMALLEST_PART_BYTES = 64 * 1024
 _MOST_BUFFERS = 512
 _OPEN = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -35,10 +35,10 @@ class Log:
 
     Args:
         path: The live file.
-        max_bytes: The size at which it is rotated.
-        total_bytes: What all its parts together may take; None for no bound.
-        warn: Called once for each kind of trouble.
-        stamp: What a line of our own begins with.
+        max_bytes: Size at which it is rotated.
+        total_bytes: Limit for all its parts together; None for no limit.
+        warn: Called once for each kind of error.
+        stamp: Returns the timestamp for a line that tsdia-run writes itself.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Log:
         self._warn = warn
         self._stamp = stamp
         self._warned: set[str] = set()
-        self._parts = Parts(path)
+        self._parts = RotatedParts(path)
         self._part = 0
         self._rotate_at = max_bytes
         self._fd: int | None = None
@@ -75,10 +75,10 @@ class Log:
         self._times_fd: int | None = None
         self._times_s = 0.0
         self._open()
-        self._is_compression_due = self._part > 1  # a relay that was killed may have left plain parts
+        self._is_compression_due = self._part > 1  # a killed relay may have left uncompressed parts
 
     def write(self, chunks: Sequence[bytes | memoryview]) -> None:
-        """Append, or count as dropped."""
+        """Append the data, or count it as dropped."""
         if not self._is_writable() or not self._tell():
             self._dropped += sum(map(len, chunks))
             return
@@ -88,25 +88,25 @@ class Log:
             self._rotate()
 
     def line(self, text: str) -> None:
-        """A line of our own."""
+        """Write a line of tsdia-run itself."""
         self.write([b"\n" * self.is_torn + self._stamp() + text.encode("utf-8", "backslashreplace") + b"\n"])
 
     @property
     def is_quiet(self) -> bool:
-        """Whether there is nothing for ``tick`` to do."""
+        """Whether ``tick`` has nothing to do."""
         return self._is_whole and not self._is_compression_due and self._compressor is None
 
     def tick(self) -> None:
-        """Once a second or so: tell what was dropped if that is possible now; see to the compression."""
+        """Report dropped data if that is possible now, and start due compression; called about once per second."""
         if not self._is_whole:
             self.write([])
         self._see_to_compression()
 
     def close(self) -> None:
-        """Write what is left to tell, and leave the compression to itself."""
+        """Write pending reports and start the last compression, which continues on its own."""
         self._retry_s = 0.0
         self.write([])
-        if self._is_compression_due:  # the one at work may have looked for the last time already
+        if self._is_compression_due:  # the running compressor may have listed the parts already
             self._end_compressor()
         self._see_to_compression(is_ending=True)
         for fd in (self._fd, self._times_fd):
@@ -114,14 +114,14 @@ class Log:
                 os.close(fd)
         self._fd = self._times_fd = None
 
-    # Writing, and what comes in its way.
+    # Writing, and its errors.
 
     @property
     def _is_whole(self) -> bool:
         return not self._dropped and not self._notes
 
     def _write(self, chunks: Sequence[bytes | memoryview]) -> bool:
-        """One try, and a second one in a new part where the file may not grow any more."""
+        """Try to write; try once more in a new part if the file can't grow any more."""
         left = chunks
         for _ in range(2):
             try:
@@ -149,10 +149,10 @@ class Log:
         return []
 
     def _tell(self) -> bool:
-        """Write what happened to the lines before, whole or not at all.
+        """Report what happened to earlier lines, completely or not at all.
 
         Returns:
-            Whether there is nothing left to tell.
+            Whether nothing is left to report.
         """
         if self._is_whole:
             return True
@@ -169,7 +169,7 @@ class Log:
         if self._fd is not None and self._size > size:
             try:
                 os.ftruncate(self._fd, size)
-            except OSError:  # half a note stays where the disk refuses everything
+            except OSError:  # half a report stays if the disk refuses everything
                 return False
             self._size, self.is_torn = size, was_torn
         return False
@@ -177,24 +177,24 @@ class Log:
     def _fail(self, error: OSError) -> None:
         self._why = error.strerror or type(error).__name__
         self._retry_s = time.monotonic() + _RETRY_S
-        self.warn_once(f"the log can't be written: {self._why} ({self._path}); the training runs on")
+        self.warn_once(f"can't write the log: {self._why} ({self._path}); the training continues")
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
     def warn_once(self, text: str) -> None:
-        """Tell the supervisor, the first time."""
+        """Warn the supervisor, once for each text."""
         if text not in self._warned:
             self._warned.add(text)
             self._warn(text)
 
     def _is_writable(self) -> bool:
-        """Whether a write is worth a try now; a file that was deleted is made anew."""
+        """Whether to try a write now; a deleted file is created again."""
         if self._fd is not None and self._is_deleted(self._fd):
             os.close(self._fd)
             self._fd = None
-            self._notes.append(f"[tsdia-run: the log file was deleted; {self._size} bytes went with it]")
-            self.warn_once(f"the log was deleted ({self._path}); it goes on in a new file")
+            self._notes.append(f"[tsdia-run: the log file was deleted; {self._size} bytes are lost]")
+            self.warn_once(f"the log was deleted ({self._path}); it continues in a new file")
         if self._retry_s and time.monotonic() < self._retry_s:
             return False
         self._retry_s = 0.0
@@ -204,19 +204,19 @@ class Log:
         try:
             return os.fstat(fd).st_nlink == 0
         except OSError as error:
-            return error.errno == errno.ESTALE  # how NFS says that another machine deleted it
+            return error.errno == errno.ESTALE  # NFS reports this if another machine deleted it
 
     def _open(self) -> bool:
         try:
             try:
                 self._fd = os.open(self._path, _OPEN, 0o644)
-            except FileNotFoundError:  # the folder was removed; the run directory is not ours to make
+            except FileNotFoundError:  # the folder was removed; the relay does not create the run directory
                 os.mkdir(self._parts.folder)
                 self._fd = os.open(self._path, _OPEN, 0o644)
             self._size = os.fstat(self._fd).st_size
             if self._size:
                 self.is_torn = os.pread(self._fd, 1, self._size - 1) != b"\n"
-            if not self._part:  # once: a list of all parts at each rotation would take more and more
+            if not self._part:  # only once: listing all parts at each rotation would become slower and slower
                 self._part = max(self._parts.numbers(), default=0) + 1
         except OSError as error:
             self._fail(error)
@@ -227,11 +227,11 @@ class Log:
     # Rotation.
 
     def _rotate(self) -> bool:
-        """The live file becomes a part. Between the two steps there is no live file, and every line is in a part."""
+        """Rename the live file to a part, then open a new one: in between, every line is in a part."""
         try:
             os.rename(self._path, self._parts.path(self._part))
         except OSError as error:
-            self.warn_once(f"the log can't be rotated: {error.strerror} ({self._path}); it grows on")
+            self.warn_once(f"can't rotate the log: {error.strerror} ({self._path}); it keeps growing")
             self._rotate_at = self._size + self._max_bytes
             return False
         if self._fd is not None:
@@ -245,7 +245,7 @@ class Log:
         return is_open
 
     def _is_busy(self) -> bool:
-        """Whether so much is coming in that packing had better wait, even at the lowest priority."""
+        """Whether the input rate is so high that compression should wait, even at the lowest priority."""
         is_calm = time.monotonic() - self._rotated_s >= _CALM_S
         return not is_calm and self._part - self._packed_part < _MOST_PLAIN_PARTS and self._total_bytes is None
 
@@ -262,7 +262,7 @@ class Log:
                 self._packed_part = self._part
         except OSError as error:
             self._is_compression_due = False
-            self.warn_once(f"old parts of the log can't be packed: {error.strerror} ({self._parts.folder})")
+            self.warn_once(f"can't compress old parts of the log: {error.strerror} ({self._parts.folder})")
 
     def _keep_to_bound(self) -> None:
         if self._total_bytes is None:
@@ -273,7 +273,7 @@ class Log:
             self._parts.leave_out(excess)
 
     def _end_compressor(self) -> None:
-        """It may be at work on a part that is to be left out."""
+        """Kill the compressor: it may be compressing a part that is about to be removed."""
         if self._compressor is not None:
             os.kill(self._compressor, 9)
             os.waitpid(self._compressor, 0)

@@ -1,18 +1,18 @@
-"""The rotated parts of a log, and their compression in a process of its own.
+"""The rotated parts of a log, and their compression in a separate process.
 
     training_X.000001.log.gz   the oldest part
-    training_X.000002.cut.log  what a total bound made us leave out, in words; only if it did
+    training_X.000002.cut.log  a note about parts that were deleted for the total limit; only if there are any
     training_X.000007.log.gz   …
     training_X.log             the live file
 
-So the order of the names is the order of the stream, for ``zcat -f training_X.*`` and ``zgrep``: a digit sorts before
-the ``l`` of ``log``, whatever the locale. A part has its final name from the moment of its rotation, when it is still
-plain text (``zcat -f`` and ``zgrep`` read both), and compression replaces it with one rename: at no moment is there a
-name too many or too few, so a kill -9 can neither lose nor double a line.
+The order of the names is the order of the stream, for ``zcat -f training_X.*`` and ``zgrep``: a digit sorts before the
+``l`` of ``log`` in every locale. A part gets its final name at its rotation, when it is still plain text (``zcat -f``
+and ``zgrep`` read both). Compression replaces it with one rename. The set of names is complete at every moment, so a
+kill -9 can neither lose nor duplicate a line.
 
 A compressed part is a chain of gzip members of about 1 MiB of text each. Each member's header has an extra field ``TD``
-(RFC 1952, 2.3.1.1) of two little-endian 32-bit numbers: the length of the whole member in the file, and of its text. So
-a reader finds any place by hopping from header to header.
+(RFC 1952, 2.3.1.1) of two little-endian 32-bit numbers: the length of the complete member in the file, and of its
+text. A reader finds any position by jumping from header to header.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _HEAD = b"\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\x03" + b"\x0c\x00" + b"TD" + b"\x
 _HEAD_BYTES = len(_HEAD) + 8
 _LEVEL = 6
 _LOWEST_NICE = 19
-_CUT_TEXT = "[tsdia-run: parts 2 to {last} of this log, {size} bytes, were left out to keep to the total bound]\n"
+_CUT_TEXT = "[tsdia-run: parts 2 to {last} of this log, {size} bytes, were deleted to stay below the total limit]\n"
 _CUT_PATTERN = re.compile(r"parts 2 to (\d+) of this log, (\d+) bytes")
 
 
-class Parts:
+class RotatedParts:
     """The rotated parts of one log.
 
     Args:
@@ -49,7 +49,7 @@ class Parts:
         self._pattern = re.compile(re.escape(self._stem) + r"\.(\d{6,})\.log\.gz")
 
     def path(self, number: int) -> str:
-        """Where part ``number`` is."""
+        """Return the path of part ``number``."""
         return os.path.join(self.folder, f"{self._stem}.{number:06d}.log.gz")
 
     @property
@@ -57,7 +57,7 @@ class Parts:
         return os.path.join(self.folder, f"{self._stem}.000002.cut.log")
 
     def numbers(self) -> list[int]:
-        """The parts that there are, the oldest first.
+        """Return the numbers of the parts, oldest first.
 
         Raises:
             OSError: The folder can't be read.
@@ -68,7 +68,7 @@ class Parts:
         """Compress every part that is still plain text.
 
         Raises:
-            OSError: A part can't be read or written; it stays as it is.
+            OSError: A part can't be read or written; it is not changed.
         """
         while (plain := self._oldest_plain()) is not None:
             with plain:
@@ -76,7 +76,7 @@ class Parts:
 
     def _oldest_plain(self) -> BufferedReader | None:
         for path in map(self.path, self.numbers()):
-            part = open(path, "rb")  # noqa: SIM115 - stays open for the caller
+            part = open(path, "rb")  # noqa: SIM115 - the caller closes it
             if part.read(len(_GZIP)) != _GZIP:
                 part.seek(0)
                 return part
@@ -84,11 +84,11 @@ class Parts:
         return None
 
     def _compress(self, plain: BufferedReader) -> None:
-        # The file that was looked at, not its name: the compressor of a relay that was killed may be just about to
-        # put its packed part there, and packed twice is unreadable.
+        # Use the open file, not its name: the compressor of a killed relay may be about to put its compressed part
+        # there, and a part that is compressed twice is unreadable.
         path = plain.name
         folder, name = os.path.split(path)
-        for other in os.listdir(folder):  # left by one that was killed
+        for other in os.listdir(folder):  # left by a killed compressor
             if other.startswith(f".{name}."):
                 os.unlink(os.path.join(folder, other))
         packed_path = os.path.join(folder, f".{name}.{os.getpid()}")
@@ -105,15 +105,15 @@ class Parts:
             raise
 
     def size(self) -> int:
-        """What the parts take on the disk, in bytes.
+        """Return the size of the parts on disk, in bytes.
 
         Raises:
-            OSError: A part can't be looked at.
+            OSError: A part can't be read.
         """
         return sum(os.stat(self.path(number)).st_size for number in self.numbers())
 
     def leave_out(self, excess_bytes: int) -> None:
-        """Remove the oldest parts, but for the first and the last one, until so much is gone; say so in their place.
+        """Delete the oldest parts, except the first and the last one, until ``excess_bytes`` are freed; leave a note.
 
         Raises:
             OSError: A part can't be removed.
@@ -126,7 +126,7 @@ class Parts:
                     return
                 cut_bytes += text_bytes(path)
                 self._write_cut(number, cut_bytes)
-            # Told first, so that after a kill at this place nothing is missing without a word.
+            # Write the note first, so that a kill here leaves no part missing without a note.
             excess_bytes -= os.stat(path).st_size
             os.unlink(path)
 
@@ -146,7 +146,7 @@ class Parts:
 
 
 def member(text: bytes) -> bytes:
-    """A gzip member whose header says how long it is."""
+    """Return a gzip member with its length in the header."""
     import zlib
 
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -157,7 +157,7 @@ def member(text: bytes) -> bytes:
 
 
 def text_bytes(path: str) -> int:
-    """How much text a part holds, compressed or not.
+    """Return the length of the text of a part, compressed or not.
 
     Raises:
         OSError: It can't be read.
@@ -170,20 +170,20 @@ def text_bytes(path: str) -> int:
         return size or os.fstat(part.fileno()).st_size
 
 
-def start_compressing(parts: Parts) -> int:
-    """Compress in a child, at the lowest priority; it may be killed at any moment, and outlive us.
+def start_compressing(parts: RotatedParts) -> int:
+    """Compress in a child process with the lowest priority. It may be killed at any moment, and may outlive the relay.
 
     Returns:
         Its process id.
 
     Raises:
-        OSError: No process can be had.
+        OSError: The process can't be started.
     """
     pid = os.fork()
     if pid:
         return pid
     try:
-        # An end of a pipe that stays open here would keep somebody waiting.
+        # A pipe end that stays open here would keep another process waiting.
         signal.set_wakeup_fd(-1)
         os.closerange(0, 65536)
         os.setsid()
@@ -192,5 +192,5 @@ def start_compressing(parts: Parts) -> int:
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         parts.compress_all()
     finally:
-        # Nothing of the relay's own ending may run here; what went wrong leaves a plain part, which is fine.
+        # Don't run the relay's exit handlers here. An error leaves an uncompressed part, which is fine.
         os._exit(0)

@@ -1,8 +1,8 @@
-"""The console: it gets what it can take, and never holds up the training.
+"""The console output: it never blocks the training.
 
-What it can't take at once waits in a bounded backlog; beyond that it is skipped, with a mark where it goes on, and it
-goes on with the last lines of what was skipped: the traceback at the end of a flood is what the user looks for. A
-console that is gone (closed terminal, ``| head``) is given up.
+Output that the console can't take at once waits in a bounded backlog. Beyond that, output is skipped: a marker shows
+where, and the last skipped lines follow it, because the user looks for the traceback at the end of a flood. Output to a
+closed console (closed terminal, ``| head``) is discarded.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import stat
 import time
 
 BACKLOG_BYTES = 1024 * 1024
-# A terminal gets a few megabytes a second, more than anybody sees; a flood of more must not cost the time in
-# which its source could be read. It is shown in slices, and has a larger backlog, so that a long table is seen whole.
+# A terminal takes a few megabytes per second, more than a user can read. Writing a flood must not take time from
+# reading its source. So a flood is shown in slices, with a larger backlog, so that a long table is shown completely.
 TERMINAL_BACKLOG_BYTES = 4 * 1024 * 1024
-# A screen full of lines; with the mark before it no more than a pipe takes whole or not at all (PIPE_BUF).
+# About one screen of lines; with the marker before it, a pipe writes it atomically (PIPE_BUF).
 _TAIL_BYTES = 4096 - 256
 _FLOOD_BYTES = 64 * 1024
 _SLICE_BYTES = 256 * 1024
@@ -25,11 +25,11 @@ _PIPE_BYTES = 1024 * 1024
 _PASS_BYTES = 64 * 1024
 
 
-class Console:
-    """One output of ours; its descriptor is left as it is, since others share it.
+class ConsoleSink:
+    """One output of tsdia-run. Its descriptor is not changed, since other processes share it.
 
     Args:
-        fd: The descriptor; None for none.
+        fd: The descriptor; None if there is no console.
     """
 
     def __init__(self, fd: int | None) -> None:
@@ -40,16 +40,16 @@ class Console:
         self._backlog: list[bytes | memoryview] = []
         self._backlog_bytes = 0
         self._skipped = 0
-        self._tail = b""  # of what was skipped
+        self._tail = b""  # the end of the skipped output
         self._is_torn = False
 
     @property
     def waiting_fd(self) -> int | None:
-        """The descriptor to be polled for writing; None while nothing waits."""
+        """The descriptor to poll for writing; None if the backlog is empty."""
         return self._fd if self._backlog else None
 
     def write(self, data: bytes) -> None:
-        """Show, keep for later, or skip."""
+        """Write the data, keep it for later, or skip it."""
         if self._fd is None:
             return
         if self._skipped or self._backlog_bytes + len(data) > self._limit:
@@ -62,10 +62,10 @@ class Console:
         self.flush(is_flooded=len(data) >= _FLOOD_BYTES)
 
     def flush(self, *, is_flooded: bool = False) -> None:
-        """Write what waits, as far as it goes.
+        """Write as much of the backlog as the console takes.
 
         Args:
-            is_flooded: Whether so much comes in that a terminal gets only a slice of it now and then.
+            is_flooded: Whether the input rate is so high that a terminal only gets a slice from time to time.
         """
         left = self._backlog_bytes
         if is_flooded and self._is_terminal:
@@ -94,14 +94,14 @@ class Console:
                 self._backlog[0] = memoryview(data)[written:]
 
     def skip_backlog(self) -> None:
-        """Wait no longer for what is slow."""
+        """Discard the backlog of a slow console."""
         self._skipped += self._backlog_bytes
         self._tail = (b"".join(self._backlog) + self._tail)[-_TAIL_BYTES:]
         self._backlog.clear()
         self._backlog_bytes = 0
 
     def finish(self) -> None:
-        """Say what was skipped where nothing waits any more."""
+        """Write the marker for skipped output, if the backlog is empty."""
         if not self._backlog:
             self._go_on()
             self.flush()
@@ -111,9 +111,9 @@ class Console:
         self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
 
     def _go_on(self) -> None:
-        """Show the last of what was skipped, from the beginning of a line, behind a mark for the rest."""
+        """Write a marker and then the end of the skipped output, from the start of a line."""
         shown = self._tail
-        if self._skipped > len(shown):  # not all of it
+        if self._skipped > len(shown):  # only a part is kept
             shown = shown[shown.find(b"\n") + 1 :]
             shown = self._mark(self._skipped - len(shown)) + shown
         self._queue(shown)
@@ -126,12 +126,12 @@ class Console:
             self._backlog_bytes += len(data)
 
     def _mark(self, skipped: int) -> bytes:
-        text = f"[tsdia-run: {skipped} bytes are not shown here, since this output was stalled; the log has them]"
+        text = f"[tsdia-run: {skipped} bytes skipped here: this output was stalled; the log is complete]"
         lead = ("\x1b[0m\r\n" if self._is_terminal else "\n") if self._is_torn else ""
         return f"{lead}{text}\n".encode()
 
     def _fail(self, error: OSError) -> None:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # a file; there may be space again
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # a file; space may become free again
             self.skip_backlog()
             return
         self._fd = None
@@ -140,10 +140,11 @@ class Console:
 
 
 def _unblocked(fd: int) -> int:
-    """A descriptor of the same output whose writes don't block.
+    """Return a descriptor of the same output whose writes don't block.
 
-    ``O_NONBLOCK`` belongs to the open file, which is shared with the shell; so terminals and pipes are opened a second
-    time. A file doesn't block. For all else (a socket, a terminal of another user) a child does the waiting.
+    ``O_NONBLOCK`` belongs to the open file description, which is shared with the shell. So terminals and pipes are
+    opened a second time. A file doesn't block. For anything else (a socket, a terminal of another user) a child process
+    blocks instead.
     """
     mode = os.fstat(fd).st_mode
     if os.isatty(fd) or stat.S_ISFIFO(mode):
@@ -163,11 +164,11 @@ def _enlarge(pipe: int) -> None:
         try:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         except OSError:
-            return  # not a pipe, or the user has no more space for pipes
+            return  # not a pipe, or the user's limit for pipe buffers is reached
 
 
 def _start_copying(fd: int) -> int:
-    """The write end of a pipe to a child that copies to ``fd``, however long that takes."""
+    """Start a child that copies a pipe to ``fd``, and return the write end of the pipe."""
     source, sink = os.pipe()
     if os.fork():
         os.close(source)

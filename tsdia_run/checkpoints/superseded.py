@@ -1,4 +1,4 @@
-"""What a resume from an older checkpoint went back behind: kept, shown as such, never chosen by itself.
+"""Checkpoints superseded by a resume from an earlier one: kept, shown as such, never chosen automatically.
 
 The resume itself writes down which checkpoints were beyond the one that it started from. One that is saved again under
 the same name afterwards is a new one.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.checkpoints import files, find
@@ -29,17 +29,11 @@ def beyond(layout: RunLayout, start: Path | None, patterns: Sequence[str] | None
     return tuple(os.path.relpath(path, layout.root) for path in later)
 
 
-def superseded(run: Run, layout: RunLayout) -> frozenset[Path]:
+def superseded_now(run: Run, layout: RunLayout) -> frozenset[Path]:
     """The checkpoints that are superseded now: not those that a later resume started from all the same."""
     since: dict[Path, datetime] = {}
     for attempt in run.attempts:
         since |= {layout.root / name: attempt.started_at for name in attempt.superseded}
         if attempt.checkpoint is not None:
             since.pop(layout.root / attempt.checkpoint, None)
-    return frozenset(path for path, at in since.items() if (saved := saved_at(path)) is None or saved < at)
-
-
-def saved_at(checkpoint: Path) -> datetime | None:
-    """When the newest file of a checkpoint was written; None where there is none."""
-    at_s = files.saved_s(checkpoint)
-    return None if at_s is None else datetime.fromtimestamp(at_s, tz=timezone.utc)
+    return frozenset(path for path, at in since.items() if (saved := files.saved_at(path)) is None or saved < at)

@@ -1,4 +1,4 @@
-"""The text of a progress bar -> what it says (pure)."""
+"""Parse the text of a progress bar (pure)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _TQDM = (
     r"(?:(?P<description>.*?):? +|^)(?P<percent>\d{1,3})%\|.*\| *(?P<n>[\d.]+[kMGTP]?)/(?P<total>[\d.]+[kMGTP]?) "
     r"\[(?P<elapsed>[\d:]+)<(?P<eta>[\d:?]+)(?:, *(?P<rate>[^,\]]+))?"
 )
-# tqdm that knows no total: "desc: 45it [00:30,  1.50it/s]"
+# tqdm without a total: "desc: 45it [00:30,  1.50it/s]"
 _ENDLESS = r"(?:(?P<description>.*?): +|^)(?P<n>[\d.]+[kMGTP]?)[A-Za-z]+ \[(?P<elapsed>[\d:]+), *(?P<rate>[^,\]]+)"
 # rich: "desc ━━━━━━╸━━━  45% 0:00:35", with or without "45/100" and "1.5 it/s"
 _RICH = r"^ *(?P<description>.*?) *[━╸╺]{3,} *(?P<rest>.*)$"
@@ -18,16 +18,17 @@ _RICH_COUNT = r"(?P<n>[\d.,]+)/(?P<total>[\d.,]+)"
 _RICH_RATE = r"[\d.]+ ?(?:\w+/s|s/\w+)"
 _RICH_ETA = r"\d+:\d\d:\d\d|-:--:--"
 
-_LONGEST_BAR = 500  # the patterns are made for what fits on a screen
+_LONGEST_BAR = 500  # the patterns are made for lines that fit on a screen
 
 FIELDS = ("description", "percent", "n", "total", "rate", "eta")
 
 
 def read(line: str) -> dict[str, str] | None:
-    """What a line says if it is a progress bar.
+    """Return the values of a line that is a progress bar.
 
     Returns:
-        Those of description, percent, n, total, rate and eta that it shows, each as it is shown; None if it is no bar.
+        The values shown of description, percent, n, total, rate and eta, as text; None if the line is not a progress
+        bar.
     """
     if len(line) > _LONGEST_BAR:
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.errors import LauncherIsPython, NoAccelerate, NoAccelerateConfig
-from tsdia_run.launch import accelerate, interpreter, machine
+from tsdia_run.launch import accelerate, hardware, interpreter
 from tsdia_run.launch.accelerate import ConfigFile, Delegated, InProcess
 from tsdia_run.launch.interpreter import Interpreter
 from tsdia_run.settings import Launcher, Settings
@@ -51,8 +51,8 @@ def decide(settings: Settings, python: Interpreter, environ: Mapping[str, str], 
         settings.accelerate,
         file,
         environ,
-        devices=machine.accelerator_devices(environ),
-        physical_cores=machine.physical_cores(),
+        devices=hardware.accelerator_devices(environ),
+        physical_cores=hardware.physical_cores(),
         version=version,
     )
     return Ranks(decision, file.path if file else None)

@@ -9,12 +9,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, Soundness, best, files, rewinding
+from tsdia_run.checkpoints import Checkpoint, Soundness, best, files
+from tsdia_run.checkpoints.superseded import superseded_now
 from tsdia_run.claim import owner
 from tsdia_run.claim.liveness import Living
 from tsdia_run.files.fields import read_object
-from tsdia_run.report import configs, facts
-from tsdia_run.report.facts import Facts
+from tsdia_run.report import attempt_info, configs
+from tsdia_run.report.attempt_info import AttemptInfo
 from tsdia_run.report.logs import stream
 from tsdia_run.report.status import RunStatus
 from tsdia_run.report.wandb import wandb_line
@@ -35,7 +36,7 @@ OnVerify = Callable[[Path, int, int], None]
 
 
 @dataclass(frozen=True)
-class Progress:
+class ProgressInfo:
     """The latest progress, as the training's bars show it.
 
     Attributes:
@@ -50,7 +51,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class AttemptInfo:
+class AttemptSteps:
     """One attempt.
 
     Attributes:
@@ -116,7 +117,7 @@ class Info:
 
     Attributes:
         sight: How it stands.
-        facts: What its newest attempt was; None for a run without attempts of ours.
+        newest: What its newest attempt was; None for a run without attempts of ours.
         holder: Who holds it, while it lives.
         progress: Where it is, while it lives.
         attempts: All of them.
@@ -131,10 +132,10 @@ class Info:
     """
 
     sight: RunStatus
-    facts: Facts | None
+    newest: AttemptInfo | None
     holder: str | None
-    progress: Progress | None
-    attempts: tuple[AttemptInfo, ...]
+    progress: ProgressInfo | None
+    attempts: tuple[AttemptSteps, ...]
     highlights: tuple[tuple[str, str], ...]
     headline: str | None
     metrics: tuple[MetricInfo, ...]
@@ -161,7 +162,7 @@ def gather(sight: RunStatus, *, verify: OnVerify | None = None) -> Info:
     saved = checkpoints.survey(layout.root)
     return Info(
         sight=sight,
-        facts=facts.read(layout.attempt(run.last.number)) if run and has_attempt else None,
+        newest=attempt_info.read(layout.attempt(run.last.number)) if run and has_attempt else None,
         holder=_holder(layout) if is_live else None,
         progress=_progress(layout.progress) if is_live else None,
         attempts=_attempts(sight, summary),
@@ -180,7 +181,7 @@ def _holder(layout: RunLayout) -> str:
     return str(owner.last(layout) or "its holder is not known")
 
 
-def _progress(path: Path) -> Progress | None:
+def _progress(path: Path) -> ProgressInfo | None:
     data = read_object(path, _MAX_BYTES)
     time_s, last_line = data.get("time"), data.get("last_line")
     if not isinstance(time_s, (int, float)) or not 0 <= time_s < _NO_TIME_S:
@@ -190,16 +191,16 @@ def _progress(path: Path) -> Progress | None:
     eta = f"ETA {data['eta']}" if "eta" in data else None
     words = [str(word) for word in (data.get("description"), percent, count, data.get("rate"), eta) if word]
     at = datetime.fromtimestamp(time_s, tz=timezone.utc)
-    return Progress(at, ", ".join(words), last_line if isinstance(last_line, str) else "")
+    return ProgressInfo(at, ", ".join(words), last_line if isinstance(last_line, str) else "")
 
 
-def _attempts(sight: RunStatus, summary: Summary) -> tuple[AttemptInfo, ...]:
+def _attempts(sight: RunStatus, summary: Summary) -> tuple[AttemptSteps, ...]:
     found = []
     for attempt in sight.attempts:
         named = read_object(sight.layout.attempt(attempt.number).exit_record(0), _MAX_BYTES * 16).get("step")
         # One that was killed left no word of its own.
         last = named if isinstance(named, int) else summary.ends.get(attempt.number)
-        found.append(AttemptInfo(attempt, summary.starts.get(attempt.number), last))
+        found.append(AttemptSteps(attempt, summary.starts.get(attempt.number), last))
     return tuple(found)
 
 
@@ -207,7 +208,7 @@ def _checkpoints(
     sight: RunStatus, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
 ) -> tuple[CheckpointInfo, ...]:
     root = sight.layout.root
-    behind = rewinding.superseded(sight.run, sight.layout) if sight.run else frozenset()
+    behind = superseded_now(sight.run, sight.layout) if sight.run else frozenset()
     target = best.target(sight.layout.best)
     return tuple(_checkpoint(root, one, metric, verify, behind, target) for one in found)
 
@@ -232,7 +233,7 @@ def _checkpoint(
         epoch=one.epoch,
         metric=(written.metrics or {}).get(metric) if written and metric else None,
         size_bytes=written.size_bytes if written and verdict.is_usable else files.size_bytes(path),
-        saved_at=written.saved_at if written else rewinding.saved_at(path),
+        saved_at=written.saved_at if written else files.saved_at(path),
         soundness=verdict.state,
         reason=verdict.reason,
         is_hashed=verdict.is_hashed,
