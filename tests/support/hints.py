@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 
-from tsdia_run.cli import hints
+from tsdia_run.cli import hints, wording
 from tsdia_run.errors import TsdiaRunError
-from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.rundir.typed_command import TypedCommand
+
+
+def message_of(error: TsdiaRunError) -> str:
+    return wording.message(error)
 
 
 def hint_of(error: TsdiaRunError) -> str:
-    return hints.hint(error, Typed("new", (), (), (), os.getcwd()))
+    return hints.hint(error, TypedCommand("new", (), (), (), os.getcwd()))

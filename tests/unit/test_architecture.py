@@ -9,10 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 import tsdia_run
+from tsdia_run.cli.main import build
 
 PACKAGE = Path(tsdia_run.__file__).parent
 
@@ -43,11 +46,14 @@ ALLOWED = {
         "supervise", "launch", "report", "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files",
         "errors", "text",
     },
-    "cli": {"workflow", "report", "rundir", "settings", "errors", "text"},
+    "cli": {"workflow", "report", "settings", "errors", "text"},
     "examples": set(),
 }  # fmt: skip
+# A constant that a room may import from a room that it may not import otherwise.
+SHARED = {("cli", "tsdia_run.rundir.env.OPTION_PREFIX")}
 PURE = [
-    "errors", "text", "patterns", "settings/kinds", "settings/declared", "settings/layers",
+    "errors/base", "errors/places", "errors/launching", "errors/resuming", "errors/lookups",
+    "text", "patterns", "settings/kinds", "settings/declared", "settings/layers",
     "config/document", "config/edits", "config/json_text",
     "config/node_edits", "config/nodes", "config/steps", "config/surprises", "config/toml_edits", "config/writing",
     "config/yaml_text",
@@ -62,8 +68,8 @@ PURE = [
     "report/info_json", "report/rows_json",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}
-# errors.py takes the numbers of sysexits.h from os; text.py shows paths as they can be typed in the working directory.
-EXCUSED = {("errors", "os"), ("text", "os")}
+# errors/ takes the numbers of sysexits.h from os; text.py shows paths as they can be typed in the working directory.
+EXCUSED = {("errors/base", "os"), ("text", "os")}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -102,7 +108,7 @@ def test_imports_go_down_only(name: str, path: Path) -> None:
         if imported.startswith("tsdia_run."):
             target = room(imported.removeprefix("tsdia_run."))
             allowed = {room(name), "__version__", *ALLOWED[room(name)]}
-            assert target in allowed, f"{name} imports {imported}"
+            assert target in allowed or (room(name), imported) in SHARED, f"{name} imports {imported}"
 
 
 def test_training_is_started_and_not_imported() -> None:
@@ -165,8 +171,12 @@ def test_pure_modules_import_nothing_of_the_world(name: str) -> None:
     assert {top for top in tops & IMPURE_IMPORTS if (name, top) not in EXCUSED} == set()
 
 
+# The second is shown by the script's own traceback: no command is there that could add the line.
+SUGGEST_COMMANDS = ("report/suggestions", "training/overwriting")
+
+
 def test_commands_are_suggested_by_one_module() -> None:
-    """A help text may name commands too; a message takes them from rundir/suggestions.py, where they are built."""
+    """A help text may name commands too; a message takes them from report/suggestions.py, where they are built."""
     command = re.compile(r"tsdia-run (new|resume|ensure|stop|info|logs|list|compare) ")
     found = []
     for name, path in modules():
@@ -181,10 +191,59 @@ def test_commands_are_suggested_by_one_module() -> None:
             text = words[0].value if words and isinstance(words[0], ast.Constant) else None
             is_argv = isinstance(node, ast.List) and text == "tsdia-run"
             is_line = isinstance(text, str) and bool(command.search(f"{text} ")) and text not in docstrings
-            is_for_people = isinstance(text, str) and any(mark in text for mark in ("\n", "`", "CONFIG"))
-            if name != "rundir/suggestions" and (is_argv or (is_line and not is_for_people)):
+            is_help = room(name) == "cli" and any(mark in str(text) for mark in ("\n", "`", "CONFIG"))
+            if name not in SUGGEST_COMMANDS and (is_argv or (is_line and not is_help)):
                 found.append((name, text))
     assert found == []
+
+
+# Where flags of tsdia-run are declared or built into suggestions.
+NAMES_FLAGS = {"settings/declared", "report/suggestions"}
+# Flags that scripts have too; and the one of ours that has to be in the script's process.
+FOREIGN_FLAGS = {
+    "launch/command": {"--config"},  # what a script with a config gets
+    "launch/plan": {"--config"},
+    "examples/char_lm": {"--config"},
+    "examples/sine": {"--config"},
+    # The script's own traceback shows it; no command is there that could.
+    "training/boot/overwriting": {"--from-scratch"},
+}
+
+
+def flags_of_commands() -> set[str]:
+    """Every flag that a command has, off switches too."""
+    group: Any = typer.main.get_command(build())
+    parameters = [one for command in (group, *group.commands.values()) for one in command.params]
+    return {word for one in parameters for word in (*one.opts, *one.secondary_opts) if word.startswith("--")}
+
+
+def test_only_the_command_line_names_its_flags() -> None:
+    """Errors, warnings and notes carry facts; cli/ renders the flags. Docstrings may name them."""
+    flags = flags_of_commands()
+    assert {"--run-dir", "--from-scratch", "--since", "--now", "--num-processes"} <= flags
+    found = [
+        (name, flag)
+        for name, path in modules()
+        if room(name) != "cli" and name not in NAMES_FLAGS
+        for text in strings_of(path)
+        for flag in flags & set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) - FOREIGN_FLAGS.get(name, set())
+    ]
+    assert found == []
+
+
+def strings_of(path: Path) -> Iterator[str]:
+    """Its strings, except for the docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
 
 
 @pytest.mark.parametrize("room_name", ["relay", "training.boot", "training.hooks", "training.api"])

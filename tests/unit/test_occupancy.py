@@ -12,9 +12,9 @@ from tsdia_run.claim.occupancy import Contents, Occupancy, judge
 from tsdia_run.cli.hints import hint
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.record import Attempt, Run, State
-from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.rundir.typed_command import TypedCommand
 
-TYPED = Typed("new", ("c.yml",), (("--set", "x=1"),), ("--fast",), os.getcwd())
+TYPED = TypedCommand("new", ("c.yml",), (("--set", "x=1"),), ("--fast",), os.getcwd())
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.hints import message_of
 from tsdia_run.errors import ConfigError, SourcePosition, UsageError
 from tsdia_run.settings import SETTINGS, Launcher, Layer, Setting, flags_layer, read_layer, resolve
 from tsdia_run.settings.from_files import project_layer
@@ -204,8 +205,9 @@ def test_the_words_of_a_flag_are_split_as_a_shell_does() -> None:
         "resume_args": ("--load", "{checkpoint}/a b")
     }
     assert flags_layer({"resume_args": ""}).values == {"resume_args": ()}
-    with pytest.raises(UsageError, match="--resume-args must be a list of strings"):
+    with pytest.raises(UsageError) as caught:
         flags_layer({"resume_args": "--load 'x"})
+    assert message_of(caught.value).startswith("--resume-args must be a list of strings")
 
 
 @pytest.mark.parametrize("value", ["weights/ck-{step}.msgpack", ["a-{epoch}", "**/*.npz"], "w/[a-c]?.h5", "ck-{step}/"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.patterns import compiled
-from tsdia_run.rundir.suggestions import Typed, free_name, pattern_for, resume_args
+from tsdia_run.report.suggestions import TypedCommand, free_name, line, pattern_for, resume_args
 from tsdia_run.text import shown
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
@@ -40,22 +40,22 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 @given(st.lists(WORDS, max_size=3), st.lists(st.tuples(st.just("--set"), WORDS), max_size=3))
 def test_a_command_line_is_what_was_typed(args: list[str], options: list[tuple[str, str]]) -> None:
-    typed = Typed("new", ("c.yml",), tuple(options), tuple(args), os.getcwd())
+    typed = TypedCommand("new", ("c.yml",), tuple(options), tuple(args), os.getcwd())
     flat = [word for option in options for word in option]
     if all(word.isprintable() for word in (*args, *flat)):
-        assert shlex.split(typed.text()) == ["tsdia-run", "new", "c.yml", *flat, *(["--", *args] if args else [])]
+        assert shlex.split(line(typed)) == ["tsdia-run", "new", "c.yml", *flat, *(["--", *args] if args else [])]
 
 
 def test_an_option_takes_the_place_of_the_same_one() -> None:
-    typed = Typed("new", (), (("--name", "a"), ("--set", "x=1"), ("--set", "y=2")), (), os.getcwd())
-    assert typed.having("--name", "b").text() == "tsdia-run new --set x=1 --set y=2 --name b"
-    assert typed.adding("--set", "y=2", "z=3").text() == "tsdia-run new --name a --set x=1 --set y=2 --set z=3"
+    typed = TypedCommand("new", (), (("--name", "a"), ("--set", "x=1"), ("--set", "y=2")), (), os.getcwd())
+    assert line(typed.having("--name", "b")) == "tsdia-run new --set x=1 --set y=2 --name b"
+    assert line(typed.adding("--set", "y=2", "z=3")) == "tsdia-run new --name a --set x=1 --set y=2 --set z=3"
 
 
 def test_a_path_is_never_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert (shown(tmp_path / "-rf"), shown(tmp_path / "a")) == ("./-rf", "a")
-    assert Typed("resume", ("-rf",), (), (), str(tmp_path)).text() == "tsdia-run resume ./-rf"
+    assert line(TypedCommand("resume", ("-rf",), (), (), str(tmp_path))) == "tsdia-run resume ./-rf"
 
 
 def test_a_free_name_is_not_taken(tmp_path: Path) -> None:

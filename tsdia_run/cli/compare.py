@@ -59,7 +59,7 @@ def compare(
     from tsdia_run.report.names import distinct, find_run
     from tsdia_run.report.places import places
     from tsdia_run.report.status import look
-    from tsdia_run.rundir.suggestions import list_runs
+    from tsdia_run.report.suggestions import list_runs
 
     reading.prepare_output()
     if len(runs) < 2:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tsdia_run.cli.wording import in_words
 from tsdia_run.errors import KeyAdded
 from tsdia_run.text import shell, shown, visible, visible_lines
 
@@ -28,14 +29,6 @@ def die_of(number: int) -> None:
     """End this process by a signal's default action, so that a shell loop around it stops too."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
-
-
-def in_words(warning: str | KeyAdded) -> str:
-    """A warning, with the flag that it is about."""
-    if isinstance(warning, str):
-        return warning
-    meant = f"; did you mean `{warning.near}`?" if warning.near else ""
-    return f"--set {warning.key}: the config has no such key, so it is added{meant}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 
 import typer
 
-from tsdia_run.cli.console import in_words
+from tsdia_run.cli.wording import in_words
 from tsdia_run.text import shell, shown, visible
 from tsdia_run.workflow.preview import Preview
 

@@ -1,8 +1,4 @@
-"""What to do after an error, rendered from its type, its facts and the command that was typed.
-
-Errors below cli/ name no flag and no command; ``message`` adds them where a sentence needs one, ``hint`` builds the
-lines below it.
-"""
+"""What to do after an error, rendered from its type, its facts and the command that was typed."""
 
 from __future__ import annotations
 
@@ -11,138 +7,26 @@ from functools import singledispatch
 from pathlib import Path
 
 from tsdia_run import errors
-from tsdia_run.errors import AccelerateFault, AssignmentFault, PlaceFault, TsdiaRunError
-from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import (
+from tsdia_run.cli.remedies import ALWAYS, INSTEAD, OF_ACCELERATE, OF_ASSIGNMENTS, OF_PLACES
+from tsdia_run.errors import TsdiaRunError
+from tsdia_run.report.suggestions import (
     CHECKPOINT_PATTERN,
     MOVE_ASIDE,
     NAME,
     RESUME_ARGS,
     RUN_DIR,
     Suggestions,
-    Typed,
+    TypedCommand,
+    as_resume,
     free_name,
+    line,
     list_runs,
     pattern_for,
     resume_args,
 )
 
-_OF_PLACES = {
-    PlaceFault.NOT_CREATED: "Name another place with --run-dir, or another name with --name.",
-    PlaceFault.SCRIPT_ONLY: "Name the directory with --run-dir; the script gets it.",
-    PlaceFault.UNSET_VARIABLE: "Set it, or name the directory with --run-dir.",
-    PlaceFault.UNREACHABLE: "Name another place with --run-dir.",
-    PlaceFault.DISK_FULL: "Make room, or name a place on another disk with --run-dir.",
-    PlaceFault.HOLDS_OTHERS: "Name a directory of its own, say --run-dir runs/NAME.",
-    PlaceFault.URL: "Name a directory of a mounted file system with --run-dir; the script may copy results to the URL.",
-    PlaceFault.LONG_NAME: "Choose a shorter --name.",
-    PlaceFault.LONG_PATH: "Choose a shorter --run-dir.",
-}
 
-_OF_ASSIGNMENTS = {
-    AssignmentFault.NOT_KEY_VALUE: "For example: --set training.epochs=20",
-    AssignmentFault.NOT_ONE_LINE: "",
-    AssignmentFault.NOT_YAML: """Quote it twice: --set 'a.b="text: text"'""",
-}
-_OF_ACCELERATE = {
-    AccelerateFault.OTHER_MACHINE: "Name another file with --accelerate-config FILE.",
-    AccelerateFault.SEVERAL_MACHINES: "Set num_machines to 1, or name another Accelerate config with"
-    " --accelerate-config FILE.",
-    AccelerateFault.NO_NUMBER: "Add `num_processes: N` to it, or start with --num-processes N.",
-    AccelerateFault.CONTRADICTION: "Say MULTI_GPU or MULTI_CPU in it, or start with --num-processes N.",
-    AccelerateFault.TPU: "Let the script start its processes itself (notebook_launcher) with --launcher python.",
-}
-# Flags of `accelerate launch` by Accelerate's name, and what says the same.
-_INSTEAD = {
-    "config_file": "--accelerate-config FILE",
-    "num_processes": "--num-processes N",
-    "mixed_precision": "--mixed-precision",
-    "m": "--module",
-    "module": "--module",
-    "no_python": "--entrypoint PROGRAM",
-}
-# Of errors whose facts change nothing in it.
-_ALWAYS: dict[type[TsdiaRunError], str] = {
-    errors.NamelessRun: "Without a config, name the run: --name EXPERIMENT (or --run-dir PATH).",
-    errors.BadRunName: "--name takes one part of a path, without `/`; --run-dir takes a path.",
-    errors.NotAMoment: "--since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
-    errors.ConfigIsPython: "Name a script with --entrypoint; a config in Python goes to the script after `--`.",
-    errors.NoInterpreter: "Give its path, or a name on PATH: --python /path/to/venv/bin/python",
-    errors.InterpreterFails: "Name another with --python /path/to/python.",
-    errors.NoAccelerate: "Name another with --python /path/to/python, install accelerate there, or use"
-    " --launcher python.",
-    errors.NoAccelerateConfig: "Make one with `accelerate config --config_file FILE`, or leave"
-    " --accelerate-config out.",
-    errors.LauncherIsPython: "Leave them out, or start with --launcher accelerate.",
-    errors.NoConfigToSet: "Pass the values to the script after `--`.",
-    errors.NothingToResume: "Name a directory that `tsdia-run new` made, a checkpoint, or a folder of checkpoints.",
-    errors.TwoCheckpointsNamed: "Name the run directory with --from, or the checkpoint without it.",
-    errors.WeightsAlone: "If that is meant, add: --allow weights",
-    errors.ProgramOfSeveralRanks: "Use --num-processes 1, or let the program start its ranks itself.",
-}
-
-# What a message begins with, where it is about the value of a flag.
-_FLAGS: dict[type[TsdiaRunError], str] = {
-    errors.UnsetVariable: "--run-dir",
-    errors.UnknownChange: "--allow",
-    errors.UnknownState: "--state",
-    errors.InvalidAssignment: "--set",
-}
-
-
-def message(error: TsdiaRunError) -> str:
-    """What happened, with the flag that the sentence is about."""
-    text = _worded(error)
-    flag = _FLAGS.get(type(error))
-    return f"{flag} {text}" if flag else text
-
-
-@singledispatch
-def _worded(error: TsdiaRunError) -> str:
-    return error.message
-
-
-@_worded.register
-def _(error: errors.UnusablePlace) -> str:
-    return f"--run-dir {error.message}" if error.fault is PlaceFault.URL else error.message
-
-
-@_worded.register
-def _(error: errors.CheckpointMissing) -> str:
-    return f"--set {error.message}" if error.place is None else error.message
-
-
-@_worded.register
-def _(error: errors.NoConfigToSet) -> str:
-    return "--set needs a CONFIG to set values in"
-
-
-@_worded.register
-def _(error: errors.TwoEntrypoints) -> str:
-    return "--entrypoint cannot be combined with --module"
-
-
-@_worded.register
-def _(error: errors.InvalidSetting) -> str:
-    return f"{error.flag} {error.problem}"
-
-
-@_worded.register
-def _(error: errors.NotAMoment) -> str:
-    return f"--since takes how long ago, or a date, not {error.text!r}"
-
-
-@_worded.register
-def _(error: errors.TwoCheckpointsNamed) -> str:
-    return f"{error.name} and --from {error.wish} both name a checkpoint"
-
-
-@_worded.register
-def _(error: errors.NoCompleteCheckpoint) -> str:
-    return f"{error.message} (--from NAME --allow weights starts from one)" if error.exports else error.message
-
-
-def hint(error: TsdiaRunError, typed: Typed) -> str:
+def hint(error: TsdiaRunError, typed: TypedCommand) -> str:
     """The lines below an error.
 
     Args:
@@ -156,132 +40,132 @@ def hint(error: TsdiaRunError, typed: Typed) -> str:
 
 
 @singledispatch
-def _remedy(error: TsdiaRunError, typed: Typed) -> str:
-    return _ALWAYS.get(type(error), error.hint)
+def _remedy(error: TsdiaRunError, typed: TypedCommand) -> str:
+    return ALWAYS.get(type(error), error.hint)
 
 
 @_remedy.register
-def _(error: errors.SupervisedRun, typed: Typed) -> str:
+def _(error: errors.SupervisedRun, typed: TypedCommand) -> str:
     suggest = _about(error.run_dir)
     return f"Follow it: {suggest.follow()}\nStop it: {suggest.stop()}"
 
 
 @_remedy.register
-def _(error: errors.OrphanedTraining, typed: Typed) -> str:
+def _(error: errors.OrphanedTraining, typed: TypedCommand) -> str:
     return f"Wait for it to end, or end it: {_about(error.run_dir).stop()}"
 
 
 @_remedy.register
-def _(error: errors.Overtaken, typed: Typed) -> str:
+def _(error: errors.Overtaken, typed: TypedCommand) -> str:
     return f"Check it: {_about(error.run_dir).info()}"
 
 
 @_remedy.register
-def _(error: errors.RunDirectoryOccupied, typed: Typed) -> str:
+def _(error: errors.RunDirectoryOccupied, typed: TypedCommand) -> str:
     run_dir, suggest = error.run_dir, _about(error.run_dir)
     lines = [
         f"Start beside it:      {_beside(typed, run_dir)}",
-        f"Move it aside first:  {typed.as_new().having(MOVE_ASIDE).text()}",
+        f"Move it aside first:  {line(typed.as_new().having(MOVE_ASIDE))}",
     ]
     if error.state is not None and error.newest_checkpoint is not None:
         is_completed = error.state == "completed"
-        resume = suggest.resume("--again") if is_completed else suggest.resume_from_checkpoint()[0]
+        resume = suggest.resume_completed() if is_completed else suggest.resume_from_checkpoint()[0]
         lines.insert(0, f"Go on with it:        {resume}")
     return "\n".join(lines)
 
 
 @_remedy.register(errors.RunDirectoryContested)
 @_remedy.register(errors.RunDirectoryBlocked)
-def _(error: errors.RunDirectoryContested | errors.RunDirectoryBlocked, typed: Typed) -> str:
+def _(error: errors.RunDirectoryContested | errors.RunDirectoryBlocked, typed: TypedCommand) -> str:
     return _start_beside(typed, error.run_dir)
 
 
 @_remedy.register
-def _(error: errors.RunDirectoryIsLink, typed: Typed) -> str:
+def _(error: errors.RunDirectoryIsLink, typed: TypedCommand) -> str:
     return _start_in(typed, Path(os.path.normpath(error.run_dir.parent / error.target)))
 
 
 @_remedy.register
-def _(error: errors.InsideOfRun, typed: Typed) -> str:
+def _(error: errors.InsideOfRun, typed: TypedCommand) -> str:
     return _start_in(typed, error.outer.parent / free_name(error.outer))
 
 
 @_remedy.register(errors.UnusablePlace)
 @_remedy.register(errors.UnusableRunDirectoryKey)
-def _(error: errors.UnusablePlace | errors.UnusableRunDirectoryKey, typed: Typed) -> str:
-    return _OF_PLACES[error.fault]
+def _(error: errors.UnusablePlace | errors.UnusableRunDirectoryKey, typed: TypedCommand) -> str:
+    return OF_PLACES[error.fault]
 
 
 @_remedy.register
-def _(error: errors.UnusableAccelerateConfig, typed: Typed) -> str:
-    return _OF_ACCELERATE[error.fault]
+def _(error: errors.UnusableAccelerateConfig, typed: TypedCommand) -> str:
+    return OF_ACCELERATE[error.fault]
 
 
 @_remedy.register
-def _(error: errors.InvalidAssignment, typed: Typed) -> str:
-    return _OF_ASSIGNMENTS[error.fault]
+def _(error: errors.InvalidAssignment, typed: TypedCommand) -> str:
+    return OF_ASSIGNMENTS[error.fault]
 
 
 @_remedy.register
-def _(error: errors.InvalidSetting, typed: Typed) -> str:
+def _(error: errors.InvalidSetting, typed: TypedCommand) -> str:
     return f"For example: {error.flag} {error.example}"
 
 
 @_remedy.register
-def _(error: errors.NoSuchRun, typed: Typed) -> str:
+def _(error: errors.NoSuchRun, typed: TypedCommand) -> str:
     looked = ", ".join(error.looked_in)
     return f"All runs: {list_runs()}   (looked in {looked}, and among the runs that you started elsewhere)"
 
 
 @_remedy.register
-def _(error: errors.FolderIsNoRun, typed: Typed) -> str:
+def _(error: errors.FolderIsNoRun, typed: TypedCommand) -> str:
     return f"The runs in it: {list_runs(error.folder)}"
 
 
 @_remedy.register
-def _(error: errors.NoSuchFolder, typed: Typed) -> str:
+def _(error: errors.NoSuchFolder, typed: TypedCommand) -> str:
     return f"All runs: {list_runs()}"
 
 
 @_remedy.register
-def _(error: errors.SettingAmongFlags, typed: Typed) -> str:
-    return f"Say {_INSTEAD[error.name]} instead."
+def _(error: errors.SettingAmongFlags, typed: TypedCommand) -> str:
+    return f"Say {INSTEAD[error.name]} instead."
 
 
 @_remedy.register
-def _(error: errors.NotAnEntrypoint, typed: Typed) -> str:
+def _(error: errors.NotAnEntrypoint, typed: TypedCommand) -> str:
     known = f" Scripts here: {', '.join(error.scripts)}." if error.scripts else ""
     return f"Name it: --entrypoint path/to/script.py, or `entrypoint:` in the config's tsdia_run section.{known}"
 
 
 @_remedy.register
-def _(error: errors.CheckpointMissing, typed: Typed) -> str:
+def _(error: errors.CheckpointMissing, typed: TypedCommand) -> str:
     if error.place is None:
         return "Correct the path."
     return f"Correct the path, or start without it: --set {error.key}=null"
 
 
 @_remedy.register
-def _(error: errors.NotACheckpoint, typed: Typed) -> str:
+def _(error: errors.NotACheckpoint, typed: TypedCommand) -> str:
     return error.hint or _from_start(error.run_dir)
 
 
 @_remedy.register
-def _(error: errors.NoBestCheckpoint, typed: Typed) -> str:
+def _(error: errors.NoBestCheckpoint, typed: TypedCommand) -> str:
     return error.hint or "Use --from latest."
 
 
 @_remedy.register
-def _(error: errors.NoCompleteCheckpoint, typed: Typed) -> str:
-    line = f"Start from the beginning in the same run: {_about(error.run_dir).resume('--from-scratch')}"
-    return f"{line}\n{_from_start(error.run_dir)}" if error.has_record else line
+def _(error: errors.NoCompleteCheckpoint, typed: TypedCommand) -> str:
+    first = f"Start from the beginning in the same run: {_about(error.run_dir).resume('--from-scratch')}"
+    return f"{first}\n{_from_start(error.run_dir)}" if error.has_record else first
 
 
 @_remedy.register
-def _(error: errors.UnrecognisedCheckpoints, typed: Typed) -> str:
+def _(error: errors.UnrecognisedCheckpoints, typed: TypedCommand) -> str:
     suggest, pattern = _about(error.run_dir), pattern_for(error.names[-1])
     if _resumes(typed):
-        named = typed.without("--from-scratch").having(CHECKPOINT_PATTERN, pattern).text()
+        named = line(typed.without("--from-scratch").having(CHECKPOINT_PATTERN, pattern))
     else:
         named = suggest.resume(CHECKPOINT_PATTERN, pattern)
     return (
@@ -291,7 +175,7 @@ def _(error: errors.UnrecognisedCheckpoints, typed: Typed) -> str:
 
 
 @_remedy.register
-def _(error: errors.OnlyWeights, typed: Typed) -> str:
+def _(error: errors.OnlyWeights, typed: TypedCommand) -> str:
     suggest = _about(error.run_dir)
     return (
         f"Start from these weights: {suggest.resume('--from', error.names[-1], '--allow', 'weights')}\n"
@@ -300,12 +184,12 @@ def _(error: errors.OnlyWeights, typed: Typed) -> str:
 
 
 @_remedy.register
-def _(error: errors.CheckpointNotPassed, typed: Typed) -> str:
+def _(error: errors.CheckpointNotPassed, typed: TypedCommand) -> str:
     suggest = _about(error.run_dir)
     template, advice = resume_args(error.script)
 
     def resume(value: str) -> str:
-        return typed.having(RESUME_ARGS, value).text() if _resumes(typed) else suggest.resume(RESUME_ARGS, value)
+        return line(typed.having(RESUME_ARGS, value)) if _resumes(typed) else suggest.resume(RESUME_ARGS, value)
 
     lines = [
         f"If it takes an option: {resume(template)}" + (f"   ({advice})" if advice else ""),
@@ -318,33 +202,33 @@ def _(error: errors.CheckpointNotPassed, typed: Typed) -> str:
 
 
 @_remedy.register
-def _(error: errors.ResumeIsMeant, typed: Typed) -> str:
+def _(error: errors.ResumeIsMeant, typed: TypedCommand) -> str:
     return f"Resume it: {_about(error.wanted).resume()}"
 
 
 @_remedy.register
-def _(error: errors.RunCompleted, typed: Typed) -> str:
+def _(error: errors.RunCompleted, typed: TypedCommand) -> str:
     example = "   (say with more epochs: --set training.epochs=20)" if error.has_config else ""
-    return f"Go on all the same: {typed.having('--again').text()}{example}"
+    return f"Go on all the same: {line(typed.having('--again'))}{example}"
 
 
 @_remedy.register
-def _(error: errors.UnmeantChanges, typed: Typed) -> str:
-    return f"If that is meant: {typed.as_resume(error.run_dir).adding('--allow', *error.kinds).text()}"
+def _(error: errors.UnmeantChanges, typed: TypedCommand) -> str:
+    return f"If that is meant: {line(as_resume(typed, error.run_dir).adding('--allow', *error.kinds))}"
 
 
 @_remedy.register
-def _(error: errors.OtherConfig, typed: Typed) -> str:
+def _(error: errors.OtherConfig, typed: TypedCommand) -> str:
     if error.resumable_with is not None:
-        resumed = typed.as_resume(error.run_dir).having("--config", error.resumable_with)
+        resumed = as_resume(typed, error.run_dir).having("--config", error.resumable_with)
         resumed = resumed.having("--again") if error.is_completed else resumed
-        instead = f"Go on with the change: {resumed.text()}"
+        instead = f"Go on with the change: {line(resumed)}"
     else:
-        instead = f"Move it aside first:   {typed.as_new().having(MOVE_ASIDE).text()}"
-    return f"{instead}\nStart beside it:       {typed.having(NAME, free_name(error.run_dir)).text()}"
+        instead = f"Move it aside first:   {line(typed.as_new().having(MOVE_ASIDE))}"
+    return f"{instead}\nStart beside it:       {line(typed.having(NAME, free_name(error.run_dir)))}"
 
 
-def _resumes(typed: Typed) -> bool:
+def _resumes(typed: TypedCommand) -> bool:
     return typed.command in ("resume", "ensure")
 
 
@@ -353,16 +237,16 @@ def _from_start(run_dir: Path) -> str:
 
 
 def _about(run_dir: Path) -> Suggestions:
-    return Suggestions(RunLayout(run_dir))
+    return Suggestions(run_dir)
 
 
-def _start_beside(typed: Typed, run_dir: Path) -> str:
+def _start_beside(typed: TypedCommand, run_dir: Path) -> str:
     return f"Start beside it: {_beside(typed, run_dir)}"
 
 
-def _beside(typed: Typed, run_dir: Path) -> str:
-    return typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)).text()
+def _beside(typed: TypedCommand, run_dir: Path) -> str:
+    return line(typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)))
 
 
-def _start_in(typed: Typed, run_dir: Path) -> str:
-    return f"Start elsewhere: {typed.without(NAME, MOVE_ASIDE).having(RUN_DIR, str(run_dir)).text()}"
+def _start_in(typed: TypedCommand, run_dir: Path) -> str:
+    return f"Start elsewhere: {line(typed.without(NAME, MOVE_ASIDE).having(RUN_DIR, str(run_dir)))}"

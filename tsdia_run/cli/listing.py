@@ -116,7 +116,7 @@ def _tell_damaged(damaged: Sequence[RunRow], roots: Sequence[str]) -> None:
 
     from tsdia_run.cli.console import say
     from tsdia_run.report.formatting import NoState
-    from tsdia_run.rundir.suggestions import list_runs
+    from tsdia_run.report.suggestions import list_runs
     from tsdia_run.text import shown
 
     for row in damaged[:_MOST_DAMAGED]:

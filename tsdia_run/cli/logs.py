@@ -106,13 +106,13 @@ def _starts(sight: RunStatus, attempt: int | None, since: str | None, lines: int
     from tsdia_run.cli.console import say
     from tsdia_run.errors import NotFoundError, UsageError
     from tsdia_run.report.logs import stream
+    from tsdia_run.report.suggestions import Suggestions
     from tsdia_run.report.times import parse_since
-    from tsdia_run.rundir.suggestions import Suggestions
 
     logs = [log for log in stream.attempt_logs(sight) if attempt in (None, log.number)]
     if not logs:
         what = "log" if attempt is None else f"attempt {attempt}"
-        hint = Suggestions(sight.layout).info()
+        hint = Suggestions(sight.layout.root).info()
         raise NotFoundError(f"{sight.name} has no {what}", hint=f"See: {hint}")
     for log in logs:
         if not log.is_there and not (sight.is_live and log.number == sight.attempts[-1].number):

@@ -14,8 +14,7 @@ from tsdia_run.cli import typed
 from tsdia_run.cli.console import Console, die_of, say
 from tsdia_run.cli.dry_run import show_preview
 from tsdia_run.errors import UsageError
-from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.suggestions import Suggestions
+from tsdia_run.report.suggestions import Suggestions
 from tsdia_run.settings import Layer
 from tsdia_run.text import shown
 from tsdia_run.workflow.preview import Preview
@@ -68,7 +67,7 @@ def finish(result: Result, console: Console) -> NoReturn:
         _say_completed(result, console)
         sys.exit(0)
     if isinstance(result, Detached):
-        suggest = Suggestions(RunLayout(result.run_dir))
+        suggest = Suggestions(result.run_dir)
         say(f"running in the background as process {result.pid}")
         say(f"follow: {suggest.follow()}")
         say(f"stop:   {suggest.stop()}")

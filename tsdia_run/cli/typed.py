@@ -8,12 +8,12 @@ from typing import Any
 
 import typer
 
-from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.report.suggestions import TypedCommand
 
 _GIVEN = ("COMMANDLINE", "ENVIRONMENT")
 
 
-def read(context: typer.Context) -> Typed:
+def read(context: typer.Context) -> TypedCommand:
     """The command with what was given to it, by the command line or by the environment."""
     words: list[str] = []
     options: list[tuple[str, str | None]] = []
@@ -26,7 +26,7 @@ def read(context: typer.Context) -> Typed:
             words += _texts(value)
         else:
             options += _options(parameter, value)
-    return Typed(str(context.info_name), tuple(words), tuple(options), tuple(context.obj or ()), os.getcwd())
+    return TypedCommand(str(context.info_name), tuple(words), tuple(options), tuple(context.obj or ()), os.getcwd())
 
 
 def _options(parameter: Any, value: object) -> Iterator[tuple[str, str | None]]:  # noqa: ANN401 - Typer's own class

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.config import Document
-from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.rundir.typed_command import TypedCommand
 from tsdia_run.settings import Settings
 
 
@@ -25,7 +25,7 @@ class Request:
         overrides: ``--set`` assignments, in order.
         extra_args: What follows ``--``.
         checkpoint: What to resume from.
-        typed: The command that asks for it, for suggestions.
+        typed: The command that asks for it, which the record keeps; None where no command was typed.
         is_restart: Whether it follows a failure automatically, and the user asked for nothing new.
     """
 
@@ -38,5 +38,5 @@ class Request:
     overrides: tuple[str, ...] = ()
     extra_args: tuple[str, ...] = ()
     checkpoint: Path | None = None
-    typed: Typed | None = None
+    typed: TypedCommand | None = None
     is_restart: bool = False

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from tsdia_run import checkpoints
 from tsdia_run.outcome.classify import hint_for
+from tsdia_run.report.suggestions import Suggestions
 from tsdia_run.report.wandb import wandb_line
-from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run, State
-from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.text import duration, shown, visible
 
 
@@ -43,7 +42,7 @@ def card(run_dir: Path, run: Run, error: str | None = None, wandb_dir: str | Non
 
 
 def _next(run_dir: Path, run: Run, has_checkpoints: bool) -> str:
-    suggest = Suggestions(RunLayout(run_dir))
+    suggest = Suggestions(run_dir)
     if run.state is State.COMPLETED:
         return suggest.start_another() or suggest.info()
     if not has_checkpoints:

@@ -11,9 +11,9 @@ from tsdia_run.report.attempt_info import CodeInfo
 from tsdia_run.report.formatting import MARKS, PageSection, aligned, number
 from tsdia_run.report.run_info import AttemptSteps, CheckpointInfo, Info, MetricInfo
 from tsdia_run.report.sparkline import sparklines
+from tsdia_run.report.suggestions import Suggestions
 from tsdia_run.rundir.metrics import Point, as_text
 from tsdia_run.rundir.record import LIVE, State
-from tsdia_run.rundir.suggestions import Suggestions
 from tsdia_run.text import age, count, duration, shell, shown, size, visible
 
 _CURVE_WIDTH = 30
@@ -129,7 +129,7 @@ def _metrics(info: Info) -> tuple[str, ...]:
     shown_ = sorted(info.metrics, key=lambda one: one.name != info.headline)[:_MOST_METRICS]
     lines = aligned([_metric(one) for one in shown_])
     more = len(info.metrics) - len(shown_)
-    everything = Suggestions(info.sight.layout).info("--json")
+    everything = Suggestions(info.sight.layout.root).info_as_json()
     return (*lines, f"… and {more} more: {everything}") if more else lines
 
 
@@ -186,13 +186,13 @@ def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_
 
 def commands(info: Info) -> list[tuple[str, str]]:
     """What can be done next: a command, and what it does."""
-    sight, suggest = info.sight, Suggestions(info.sight.layout)
+    sight, suggest = info.sight, Suggestions(info.sight.layout.root)
     if sight.state in LIVE or sight.living is not Living.NOTHING:
         return [(suggest.follow(), "follow it"), (suggest.stop(), "ask it to end")]
     has_whole = any(not one.is_torn and not one.is_superseded for one in info.checkpoints)
     logs = (suggest.logs(), "all that it said")
     if sight.state is State.COMPLETED:
-        return [*([(suggest.resume("--again"), "go on with it all the same")] if has_whole else []), logs]
+        return [*([(suggest.resume_completed(), "go on with it all the same")] if has_whole else []), logs]
     if not has_whole:
         return [(suggest.start_over(), "start again: there is no checkpoint to go on from"), logs]
     command, advice = suggest.resume_from_checkpoint()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tsdia_run.files.redaction import Redactor
 
@@ -24,6 +24,24 @@ class TypedCommand:
     options: tuple[tuple[str, str | None], ...]
     args: tuple[str, ...]
     cwd: str
+
+    def having(self, flag: str, value: str | None = None) -> TypedCommand:
+        """The command with an option, in the place of the same one."""
+        kept = self.without(flag)
+        return replace(kept, options=(*kept.options, (flag, value)))
+
+    def adding(self, flag: str, *values: str) -> TypedCommand:
+        """The command with one more of an option that may be repeated, for each value that it does not have."""
+        new = tuple((flag, value) for value in values if (flag, value) not in self.options)
+        return replace(self, options=(*self.options, *new))
+
+    def without(self, *flags: str) -> TypedCommand:
+        """The command without some options."""
+        return replace(self, options=tuple(option for option in self.options if option[0] not in flags))
+
+    def as_new(self) -> TypedCommand:
+        """The same as ``new``, which takes every option that ``ensure`` takes."""
+        return replace(self, command="new")
 
     def redacted(self, redactor: Redactor) -> TypedCommand:
         """The command without secrets, for the record."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.launch.changes import ChangeKind
-from tsdia_run.rundir.suggestions import Typed
+from tsdia_run.rundir.typed_command import TypedCommand
 from tsdia_run.settings import Layer
 
 
@@ -30,7 +30,7 @@ class StartRequest:
     extra_args: tuple[str, ...]
     cwd: Path
     environ: Mapping[str, str]
-    typed: Typed | None = None
+    typed: TypedCommand | None = None
     is_detached: bool = False
 
 

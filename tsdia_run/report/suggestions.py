@@ -17,7 +17,7 @@ from tsdia_run.files.redaction import REDACTED
 from tsdia_run.rundir import command_record, env
 from tsdia_run.rundir.command_record import CommandRecord
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.typed_command import TypedCommand
+from tsdia_run.rundir.typed_command import TypedCommand as TypedCommand  # noqa: PLC0414 - cli/ takes it from here
 from tsdia_run.text import shell, shown
 
 MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
@@ -42,46 +42,20 @@ def free_name(run_dir: Path) -> str:
     return f"{run_dir.name}-{number}"
 
 
-@dataclass(frozen=True)
-class Typed(TypedCommand):
-    """A command as it was typed, and those that can be made of it."""
+def as_resume(typed: TypedCommand, run_dir: Path) -> TypedCommand:
+    """A resume of the run that ``ensure`` found, which has the script's arguments already."""
+    if typed.command == "resume":
+        return typed
+    return replace(typed.without(NAME, RUN_DIR), command="resume", words=(shown(run_dir),), args=())
 
-    @classmethod
-    def of(cls, recorded: TypedCommand) -> Typed:
-        """The same of a record."""
-        return cls(recorded.command, recorded.words, recorded.options, recorded.args, recorded.cwd)
 
-    def having(self, flag: str, value: str | None = None) -> Typed:
-        """The command with an option, in the place of the same one."""
-        kept = self.without(flag)
-        return replace(kept, options=(*kept.options, (flag, value)))
-
-    def adding(self, flag: str, *values: str) -> Typed:
-        """The command with one more of an option that may be repeated, for each value that it does not have."""
-        new = tuple((flag, value) for value in values if (flag, value) not in self.options)
-        return replace(self, options=(*self.options, *new))
-
-    def without(self, *flags: str) -> Typed:
-        """The command without some options."""
-        return replace(self, options=tuple(option for option in self.options if option[0] not in flags))
-
-    def as_new(self) -> Typed:
-        """The same as ``new``, which takes every option that ``ensure`` takes."""
-        return replace(self, command="new")
-
-    def as_resume(self, run_dir: Path) -> Typed:
-        """A resume of the run that ``ensure`` found, which has the script's arguments already."""
-        if self.command == "resume":
-            return self
-        return replace(self.without(NAME, RUN_DIR), command="resume", words=(shown(run_dir),), args=())
-
-    def text(self) -> str:
-        """The command line, for the shell where it is shown."""
-        options = [word for option in self.options for word in option if word is not None]
-        args = ["--", *self.args] if self.args else []
-        words = [f"./{word}" if word.startswith("-") else word for word in self.words]
-        line = shell(["tsdia-run", self.command, *words, *options, *args])
-        return line if _is_here(self.cwd) else f"cd {shell([self.cwd])} && {line}"
+def line(typed: TypedCommand) -> str:
+    """The command line, for the shell where it is shown."""
+    options = [word for option in typed.options for word in option if word is not None]
+    args = ["--", *typed.args] if typed.args else []
+    words = [f"./{word}" if word.startswith("-") else word for word in typed.words]
+    text = shell(["tsdia-run", typed.command, *words, *options, *args])
+    return text if _is_here(typed.cwd) else f"cd {shell([typed.cwd])} && {text}"
 
 
 def _is_here(cwd: str) -> bool:
@@ -104,14 +78,18 @@ class Suggestions:
     """What can be done with a run.
 
     Attributes:
-        layout: The files of the run.
+        run_dir: The run directory.
     """
 
-    layout: RunLayout
+    run_dir: Path
 
     def resume(self, *options: str) -> str:
         """Resume it."""
         return self._about("resume", *options)
+
+    def resume_completed(self) -> str:
+        """Resume it though it has completed."""
+        return self.resume("--again")
 
     def resume_from_checkpoint(self) -> tuple[str, str]:
         """Resume it from its newest checkpoint, so that the script receives it.
@@ -119,28 +97,29 @@ class Suggestions:
         Returns:
             The command, and what the user must change in it; the latter may be empty.
         """
-        newest = self.layout.attempt(_newest_attempt(self.layout))
+        layout = RunLayout(self.run_dir)
+        newest = layout.attempt(_newest_attempt(layout))
         recorded = command_record.read(newest)
         if newest.refused.exists():
             return self.resume(), "fix the script first: it must read its checkpoint"
-        if _tells_checkpoint(recorded, self.layout):
+        if _tells_checkpoint(recorded, layout):
             return self.resume(), ""
         template, advice = resume_args(_script_of(recorded))
         return self.resume(RESUME_ARGS, template), advice
 
     def start_over(self) -> str:
         """Start it from the beginning: as it was started, else in the same directory."""
-        typed = _made_by(self.layout)
-        return typed.as_new().having(MOVE_ASIDE).text() if typed else self.resume("--from-scratch")
+        typed = _made_by(RunLayout(self.run_dir))
+        return line(typed.as_new().having(MOVE_ASIDE)) if typed else self.resume("--from-scratch")
 
     def start_another(self) -> str | None:
         """Start the same once more under another name; None where it is not known how this one was started."""
-        typed = _made_by(self.layout)
-        return typed.as_new().without(MOVE_ASIDE).having(NAME, free_name(self.layout.root)).text() if typed else None
+        typed = _made_by(RunLayout(self.run_dir))
+        return line(typed.as_new().without(MOVE_ASIDE).having(NAME, free_name(self.run_dir))) if typed else None
 
     def follow(self) -> str:
         """Follow its log."""
-        return shell(["tsdia-run", "logs", "-f", shown(self.layout.root)])
+        return shell(["tsdia-run", "logs", "-f", shown(self.run_dir)])
 
     def logs(self) -> str:
         """Show its log."""
@@ -150,12 +129,16 @@ class Suggestions:
         """Stop it."""
         return self._about("stop")
 
-    def info(self, *options: str) -> str:
+    def info(self) -> str:
         """Show everything about it."""
-        return self._about("info", *options)
+        return self._about("info")
+
+    def info_as_json(self) -> str:
+        """The same for programs."""
+        return self._about("info", "--json")
 
     def _about(self, command: str, *options: str) -> str:
-        return shell(["tsdia-run", command, shown(self.layout.root), *options])
+        return shell(["tsdia-run", command, shown(self.run_dir), *options])
 
 
 def list_runs(*words: str) -> str:
@@ -199,7 +182,7 @@ def _script_of(recorded: CommandRecord | None) -> Path | None:
     return Path(recorded.cwd, recorded.script)
 
 
-def _made_by(layout: RunLayout) -> Typed | None:
+def _made_by(layout: RunLayout) -> TypedCommand | None:
     """The command that made a run; None where it is not known, has lost a secret, or would not lead to the run now."""
     recorded = command_record.read(layout.attempt(0))
     typed = recorded.typed if recorded else None
@@ -210,4 +193,4 @@ def _made_by(layout: RunLayout) -> Typed | None:
     texts = (*typed.words, *typed.args, *(value for _, value in typed.options if value))
     is_usable = all(REDACTED not in text for text in texts) and os.path.isdir(typed.cwd)
     is_there = is_usable and all(os.path.exists(os.path.join(typed.cwd, word)) for word in typed.words)
-    return Typed.of(typed) if is_there else None
+    return typed if is_there else None

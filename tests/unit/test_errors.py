@@ -1,0 +1,60 @@
+"""The tree of errors, and what the command line shows below each."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tsdia_run import errors
+from tsdia_run.cli import hints
+from tsdia_run.cli.remedies import ALWAYS
+from tsdia_run.errors import TsdiaRunError, base
+
+# What to do about these concerns a variable, or is a list of what there is.
+PLAIN = {errors.UnsetVariable, errors.TwoEntrypoints, errors.UnknownChange, errors.UnknownState}
+
+
+def below(kind: type[TsdiaRunError]) -> Iterator[type[TsdiaRunError]]:
+    for one in kind.__subclasses__():
+        if one.__module__.startswith("tsdia_run.errors."):
+            yield one
+            yield from below(one)
+
+
+KINDS: list[type[TsdiaRunError]] = [TsdiaRunError, *below(TsdiaRunError)]
+
+
+def test_the_tree_is_what_is_drawn() -> None:
+    drawn: dict[str, tuple[str, int]] = {}
+    above: list[tuple[int, str, int]] = []
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.fullmatch(r"( {4,})([A-Z]\w+) {2,}(?:(\d+) {2})?\S.*", line)
+        if found is None:
+            continue
+        indent, name = len(found[1]), found[2]
+        above = [one for one in above if one[0] < indent]
+        code = int(found[3]) if found[3] else above[-1][2]
+        drawn[name] = (above[-1][1] if above else "Exception", code)
+        above.append((indent, name, code))
+    assert drawn == {kind.__name__: (kind.__bases__[0].__name__, kind.exit_code) for kind in KINDS}
+
+
+def test_all_of_them_are_exported() -> None:
+    assert {kind.__name__ for kind in KINDS} <= set(errors.__all__)
+
+
+@pytest.mark.parametrize("kind", [one for one in KINDS if one.__module__ != base.__name__])
+def test_an_error_with_facts_has_a_remedy(kind: type[TsdiaRunError]) -> None:
+    is_rendered = hints._remedy.dispatch(kind) is not hints._remedy.dispatch(TsdiaRunError)
+    assert is_rendered or kind in ALWAYS or kind in PLAIN
+
+
+def test_errors_need_nothing_of_the_package() -> None:
+    for path in Path(errors.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tsdia_run"):
+                assert str(node.module).startswith("tsdia_run.errors."), path

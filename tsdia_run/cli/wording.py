@@ -1,0 +1,76 @@
+"""Errors and warnings in words, with the flags that they are about: below cli/ nothing names one."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from tsdia_run import errors
+from tsdia_run.errors import KeyAdded, PlaceFault, TsdiaRunError
+
+# What a message begins with, where it is about the value of a flag.
+_FLAGS: dict[type[TsdiaRunError], str] = {
+    errors.UnsetVariable: "--run-dir",
+    errors.UnknownChange: "--allow",
+    errors.UnknownState: "--state",
+    errors.InvalidAssignment: "--set",
+}
+
+
+def message(error: TsdiaRunError) -> str:
+    """What happened, with the flag that the sentence is about."""
+    text = _worded(error)
+    flag = _FLAGS.get(type(error))
+    return f"{flag} {text}" if flag else text
+
+
+@singledispatch
+def _worded(error: TsdiaRunError) -> str:
+    return error.message
+
+
+@_worded.register
+def _(error: errors.UnusablePlace) -> str:
+    return f"--run-dir {error.message}" if error.fault is PlaceFault.URL else error.message
+
+
+@_worded.register
+def _(error: errors.CheckpointMissing) -> str:
+    return f"--set {error.message}" if error.place is None else error.message
+
+
+@_worded.register
+def _(error: errors.NoConfigToSet) -> str:
+    return "--set needs a CONFIG to set values in"
+
+
+@_worded.register
+def _(error: errors.TwoEntrypoints) -> str:
+    return "--entrypoint cannot be combined with --module"
+
+
+@_worded.register
+def _(error: errors.InvalidSetting) -> str:
+    return f"{error.flag} {error.problem}"
+
+
+@_worded.register
+def _(error: errors.NotAMoment) -> str:
+    return f"--since takes how long ago, or a date, not {error.text!r}"
+
+
+@_worded.register
+def _(error: errors.TwoCheckpointsNamed) -> str:
+    return f"{error.name} and --from {error.wish} both name a checkpoint"
+
+
+@_worded.register
+def _(error: errors.NoCompleteCheckpoint) -> str:
+    return f"{error.message} (--from NAME --allow weights starts from one)" if error.exports else error.message
+
+
+def in_words(warning: str | KeyAdded) -> str:
+    """A warning, with the flag that it is about."""
+    if isinstance(warning, str):
+        return warning
+    meant = f"; did you mean `{warning.near}`?" if warning.near else ""
+    return f"--set {warning.key}: the config has no such key, so it is added{meant}"

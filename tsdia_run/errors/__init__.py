@@ -1,0 +1,201 @@
+"""Every error that tsdia-run raises on purpose.
+
+    TsdiaRunError                        70  our own bug, unless a subclass says otherwise
+      UsageError                          2  the command line contradicts itself
+        UnsetVariable                        a variable in the run directory that was asked for
+        NamelessRun                          neither config nor name
+        BadRunName                           a name with a slash, say
+        SettingAmongFlags                    a setting among the flags for `accelerate launch`
+        InvalidAssignment                    no KEY=VALUE
+        InvalidSetting                       a value that a setting does not take
+        TwoEntrypoints                       a script and a module
+        NotAMoment                           neither how long ago nor a date
+        UnknownState                         no state of a run
+        NoConfigToSet                        values for a config, and no config
+        TwoCheckpointsNamed                  by path and by wish
+        WeightsAlone                         an export, without consent
+        UnknownChange                        consent to what is no change
+        UnmeantChanges                       changes without consent
+        LauncherIsPython                     settings of Accelerate without it
+        ProgramOfSeveralRanks                several ranks of what is no Python script
+      ConfigError                        78  the config, a setting or the launch can't be used
+        ConfigIsPython                       a script in place of the config
+        UnusableRunDirectoryKey              the run directory in the config can't be known
+        InterpreterFails                     it does not run
+        NoAccelerate                         the interpreter can't import it
+        UnusableAccelerateConfig             an Accelerate config, or flags, that start nothing here
+        CheckpointNotPassed                  the script would not learn of the checkpoint
+      NotFoundError                      66  no such config, script, interpreter or run
+        NotAnEntrypoint                      no such script
+        NoInterpreter                        no such interpreter
+        NoAccelerateConfig                   no such Accelerate config
+        CheckpointMissing                    a checkpoint that a config key names
+        NoSuchRun                            by its name
+        FolderIsNoRun                        by its path
+        NoSuchFolder                         where runs are looked for
+        NothingToResume                      neither a run nor a checkpoint
+        NoBestCheckpoint                     the run has none
+      DamagedRunError                    65  a run directory whose record or checkpoint can't be used
+        TornCheckpointError              65  a checkpoint that a script wants to load
+        UnrecognisedCheckpointsError     65  files that may be checkpoints, and none that is known to be one
+          UnrecognisedCheckpoints            their names
+          OnlyWeights                        the weights that are there instead
+        NotACheckpoint                       a path in a run
+        NoCompleteCheckpoint                 nothing to resume from
+      CheckpointNotReadError             65  a save that would overwrite what the script should have resumed from
+      RunDirectoryError                  73  the run directory can't be claimed
+        CheckpointDirectoryExistsError   73  there is a run in it already
+          RunDirectoryOccupied               with what it holds
+          RunDirectoryContested              other starts take it again and again
+        UnusablePlace                        no run can be at that place
+        RunDirectoryBlocked                  something in its place prevents a start, a run beside it would do
+        RunDirectoryIsLink                   it leads elsewhere
+        InsideOfRun                          it lies in another run
+        ResumeIsMeant                        a new run that names its own checkpoint
+        RunCompleted                         there is nothing left to resume
+        OtherConfig                          the run there was started with another config
+      RunAliveError                      75  a live run holds the directory
+        SupervisedRun                        its supervisor lives
+        OrphanedTraining                     only the training lives
+        Overtaken                            another process was faster
+
+The numbers are those of ``sysexits.h``; a type without one has that of the type above it. An error says what happened
+(``message``) and carries the facts about it. It names no flag and no command of tsdia-run: ``cli/hints.py`` renders
+from type and facts what to do next. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+from tsdia_run.errors.base import (
+    CheckpointDirectoryExistsError,
+    CheckpointNotReadError,
+    ConfigError,
+    DamagedRunError,
+    NotFoundError,
+    RunAliveError,
+    RunDirectoryError,
+    SourcePosition,
+    TornCheckpointError,
+    TsdiaRunError,
+    UnrecognisedCheckpointsError,
+    UsageError,
+)
+from tsdia_run.errors.launching import (
+    AccelerateFault,
+    AssignmentFault,
+    ConfigIsPython,
+    InterpreterFails,
+    InvalidAssignment,
+    InvalidSetting,
+    KeyAdded,
+    LauncherIsPython,
+    NoAccelerate,
+    NoAccelerateConfig,
+    NoConfigToSet,
+    NoInterpreter,
+    NotAnEntrypoint,
+    ProgramOfSeveralRanks,
+    SettingAmongFlags,
+    TwoEntrypoints,
+    UnusableAccelerateConfig,
+)
+from tsdia_run.errors.lookups import FolderIsNoRun, NoSuchFolder, NoSuchRun, NotAMoment, UnknownState
+from tsdia_run.errors.places import (
+    BadRunName,
+    InsideOfRun,
+    NamelessRun,
+    OrphanedTraining,
+    OtherConfig,
+    Overtaken,
+    PlaceFault,
+    RunDirectoryBlocked,
+    RunDirectoryContested,
+    RunDirectoryIsLink,
+    RunDirectoryOccupied,
+    SupervisedRun,
+    UnsetVariable,
+    UnusablePlace,
+    UnusableRunDirectoryKey,
+)
+from tsdia_run.errors.resuming import (
+    CheckpointMissing,
+    CheckpointNotPassed,
+    NoBestCheckpoint,
+    NoCompleteCheckpoint,
+    NotACheckpoint,
+    NothingToResume,
+    OnlyWeights,
+    ResumeIsMeant,
+    RunCompleted,
+    TwoCheckpointsNamed,
+    UnknownChange,
+    UnmeantChanges,
+    UnrecognisedCheckpoints,
+    WeightsAlone,
+)
+
+__all__ = [
+    "AccelerateFault",
+    "AssignmentFault",
+    "BadRunName",
+    "CheckpointDirectoryExistsError",
+    "CheckpointMissing",
+    "CheckpointNotPassed",
+    "CheckpointNotReadError",
+    "ConfigError",
+    "ConfigIsPython",
+    "DamagedRunError",
+    "FolderIsNoRun",
+    "InsideOfRun",
+    "InterpreterFails",
+    "InvalidAssignment",
+    "InvalidSetting",
+    "KeyAdded",
+    "LauncherIsPython",
+    "NamelessRun",
+    "NoAccelerate",
+    "NoAccelerateConfig",
+    "NoBestCheckpoint",
+    "NoCompleteCheckpoint",
+    "NoConfigToSet",
+    "NoInterpreter",
+    "NoSuchFolder",
+    "NoSuchRun",
+    "NotACheckpoint",
+    "NotAMoment",
+    "NotAnEntrypoint",
+    "NotFoundError",
+    "NothingToResume",
+    "OnlyWeights",
+    "OrphanedTraining",
+    "OtherConfig",
+    "Overtaken",
+    "PlaceFault",
+    "ProgramOfSeveralRanks",
+    "ResumeIsMeant",
+    "RunAliveError",
+    "RunCompleted",
+    "RunDirectoryBlocked",
+    "RunDirectoryContested",
+    "RunDirectoryError",
+    "RunDirectoryIsLink",
+    "RunDirectoryOccupied",
+    "SettingAmongFlags",
+    "SourcePosition",
+    "SupervisedRun",
+    "TornCheckpointError",
+    "TsdiaRunError",
+    "TwoCheckpointsNamed",
+    "TwoEntrypoints",
+    "UnknownChange",
+    "UnknownState",
+    "UnmeantChanges",
+    "UnrecognisedCheckpoints",
+    "UnrecognisedCheckpointsError",
+    "UnsetVariable",
+    "UnusableAccelerateConfig",
+    "UnusablePlace",
+    "UnusableRunDirectoryKey",
+    "UsageError",
+    "WeightsAlone",
+]
