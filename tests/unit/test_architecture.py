@@ -172,7 +172,7 @@ def test_pure_modules_import_nothing_of_the_world(name: str) -> None:
 
 
 # The second is shown by the script's own traceback: no command is there that could add the line.
-SUGGEST_COMMANDS = ("report/suggestions", "training/overwriting")
+SUGGEST_COMMANDS = ("report/suggestions", "training/boot/refusal")
 
 
 def test_commands_are_suggested_by_one_module() -> None:
@@ -206,7 +206,7 @@ FOREIGN_FLAGS = {
     "examples/char_lm": {"--config"},
     "examples/sine": {"--config"},
     # The script's own traceback shows it; no command is there that could.
-    "training/boot/overwriting": {"--from-scratch"},
+    "training/boot/refusal": {"--from-scratch"},
 }
 
 

@@ -56,7 +56,7 @@ def test_module_and_entrypoint_replace_each_other_across_layers() -> None:
 def test_module_and_entrypoint_in_one_place_contradict() -> None:
     with pytest.raises(ConfigError, match="both set"):
         layer(module="m", entrypoint="x.py")
-    with pytest.raises(UsageError, match="--entrypoint cannot be combined with --module"):
+    with pytest.raises(UsageError, match="an entrypoint and a module are both given"):
         flags_layer({"module": "m", "entrypoint": "x.py"})
 
 
