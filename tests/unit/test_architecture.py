@@ -44,7 +44,8 @@ ALLOWED = {
     "examples": set(),
 }  # fmt: skip
 PURE = [
-    "errors", "text", "patterns", "settings/kinds", "settings/declared", "settings/layers",
+    "errors", "text", "patterns", "settings/kinds", "settings/declared", "settings/declaring",
+    "settings/layers",
     "config/document", "config/edits", "config/json_text",
     "config/node_edits", "config/nodes", "config/steps", "config/surprises", "config/toml_edits", "config/writing",
     "config/yaml_text",
