@@ -14,9 +14,9 @@ from tests.support.checkpoints import seal, state
 from tests.support.runs import make_run, renamed
 from tsdia_run.relay.log_parts import member
 from tsdia_run.report.logs.parts import LogParts
-from tsdia_run.rundir import metrics
+from tsdia_run.rundir import summary_file
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics import Summary
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.rundir.record import Digest, State
 
 _LINE = "{at} INFO train step {step:>9} loss {loss:.6f} learning_rate 1.0e-04 grad_norm 0.71 tokens/s 18234\n"
@@ -69,9 +69,9 @@ def _metrics(layout: RunLayout, lines: int) -> None:
             text = f'"train/loss":{loss:.6f},"train/lr":0.0001,"train/grad_norm":{abs(loss):.4f}'
             file.write(f'{{"step":{step},"time":{now_s:.3f},"attempt":0,{text},"val/loss":{loss + 0.1:.6f}}}\n')
     summary = Summary()
-    while metrics.catch_up(summary, layout.metrics):
+    while summary_file.catch_up(summary, layout.metrics):
         pass
-    metrics.save(summary, layout.metrics_summary)
+    summary_file.save(summary, layout.metrics_summary)
 
 
 def _attempt(layout: RunLayout, number: int) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.support import checkpoints as made
 from tsdia_run.checkpoints import Soundness, hashes, judge, manifest, marks
 from tsdia_run.checkpoints.marks import SavePhase
-from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 from tsdia_run.supervise.hasher import add_hashes
 from tsdia_run.supervise.hashing import Hashing
 

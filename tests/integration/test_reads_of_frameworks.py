@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 from tests.support.reading import Done, resume
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics import Point, Series, Summary, save
+from tsdia_run.rundir.metrics_summary import Point, Series, Summary
+from tsdia_run.rundir.summary_file import save
 
 # As transformers.Trainer._save_checkpoint does it.
 TRAINER = """

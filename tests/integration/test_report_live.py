@@ -27,7 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from tests.support import checkpoints
 from tests.support.runs import log_metrics
-from tsdia_run.rundir import metrics, record_file
+from tsdia_run.rundir import record_file, summary_file
 from tsdia_run.rundir.layout import RunLayout
 layout = RunLayout(Path(sys.argv[1]))
 run = record_file.read(layout.record)
@@ -37,7 +37,7 @@ while True:
     step += 1
     record_file.write(layout.record, replace(run, name=f"exp-{step}"))
     log_metrics(layout, 1, [step])
-    metrics.save(metrics.read_summary(layout), layout.metrics_summary)
+    summary_file.save(summary_file.read_summary(layout), layout.metrics_summary)
     path = layout.root / f"step_{step}"
     checkpoints.seal(checkpoints.state(path))
     shutil.rmtree(layout.root / f"step_{step - 3}", ignore_errors=True)

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from tests.support import checkpoints
-from tsdia_run.rundir import metrics, record_file
+from tsdia_run.rundir import record_file, summary_file
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics import Summary, as_text
+from tsdia_run.rundir.metrics import as_text
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.rundir.record import LIVE, Attempt, Digest, Outcome, Run, State
 
 BEGAN = datetime(2026, 11, 20, 8, 0, tzinfo=timezone.utc)
@@ -92,7 +93,7 @@ def full_run(run_dir: Path) -> Made:
     layout.heartbeat.write_text(json.dumps({"host": "node1", "pid": 7, "since": "2026-11-20T08:00:00+00:00"}))
     log_metrics(layout, 0, range(5), lambda step: 1.0 / (1 + step))
     log_metrics(layout, 1, range(3, 6), lambda step: 2.0 / (1 + step))
-    metrics.save(metrics.read_summary(layout) or Summary(), layout.metrics_summary)
+    summary_file.save(summary_file.read_summary(layout) or Summary(), layout.metrics_summary)
     for attempt in made.run.attempts:
         _attempt_files(layout, attempt)
     for step in (1, 2):

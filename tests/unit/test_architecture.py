@@ -53,7 +53,8 @@ ALLOWED = {
 SHARED = {("cli", "tsdia_run.rundir.env.OPTION_PREFIX")}
 PURE = [
     "errors/base", "errors/places", "errors/launching", "errors/resuming", "errors/lookups",
-    "text", "patterns", "settings/kinds", "settings/declared", "settings/layers",
+    "text", "patterns", "settings/kinds", "settings/declared", "settings/declaring",
+    "settings/layers",
     "config/document", "config/edits", "config/json_text",
     "config/node_edits", "config/nodes", "config/steps", "config/surprises", "config/toml_edits", "config/writing",
     "config/yaml_text",

@@ -18,7 +18,7 @@ from tsdia_run.checkpoints import Soundness, judge, manifest, marks
 from tsdia_run.checkpoints.marks import Mark, SavePhase, missing
 from tsdia_run.checkpoints.sealing import Save, begin, seal
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 
 SAVING = SavePhase.SAVING
 TWO_RANKS = sorted(set(itertools.permutations((0, 0, 1, 1))))

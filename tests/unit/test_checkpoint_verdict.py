@@ -9,7 +9,7 @@ import pytest
 from tests.support import checkpoints as made
 from tsdia_run.checkpoints import Soundness, find, hashes, judge, manifest, newest_whole
 from tsdia_run.checkpoints.structure import missing_file
-from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 
 FILES = ["model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl"]
 TAIL_OR_FLIPPED = ("zeroed tail", "64 flipped bytes")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import tsdia_run
 from tsdia_run.rundir import env
-from tsdia_run.rundir.layout import CheckpointLayout, ReadsLayout, RunLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout, ReadsLayout
+from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.supervise.process import STACKS_SIGNAL
 from tsdia_run.training.boot import attempt_files, repeated_names
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsdia_run.rundir import metrics
+from tsdia_run.rundir import metrics, summary_file
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics import MAX_POINTS, Line, Summary
+from tsdia_run.rundir.metrics import Line
+from tsdia_run.rundir.metrics_summary import MAX_POINTS, Summary
 
 
 def line(step: int | None, attempt: int = 0, **values: object) -> bytes:
@@ -23,10 +24,10 @@ def line(step: int | None, attempt: int = 0, **values: object) -> bytes:
 def summary_of(path: Path, *, limit_bytes: int | None = None, between: Path | None = None) -> Summary:
     """Read to the end in pieces; through a file after each, if one is named."""
     summary = Summary()
-    while metrics.catch_up(summary, path, limit_bytes):
+    while summary_file.catch_up(summary, path, limit_bytes):
         if between is not None:
-            metrics.save(summary, between)
-            loaded = metrics.load(between)
+            summary_file.save(summary, between)
+            loaded = summary_file.load(between)
             assert loaded is not None
             summary = loaded
     return summary
@@ -115,25 +116,25 @@ def test_no_line_is_a_traceback(data: bytes) -> None:
 def test_a_damaged_summary_is_made_again(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_bytes(data)
-    assert metrics.load(path) is None
+    assert summary_file.load(path) is None
 
 
 def test_a_reader_makes_up_for_what_the_supervisor_did_not_write(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path)
     layout.own.mkdir()
-    assert metrics.read_summary(layout) is None
+    assert summary_file.read_summary(layout) is None
     layout.metrics.write_bytes(line(1, a=1))
-    metrics.save(summary_of(layout.metrics), layout.metrics_summary)
+    summary_file.save(summary_of(layout.metrics), layout.metrics_summary)
     before = layout.metrics_summary.read_bytes()
     with layout.metrics.open("ab") as file:
         file.write(line(2, a=math.pi))
-    found = metrics.read_summary(layout)
+    found = summary_file.read_summary(layout)
     assert found is not None
     assert found.series["a"].count == 2
     assert layout.metrics_summary.read_bytes() == before
-    metrics.save(found, layout.metrics_summary)
+    summary_file.save(found, layout.metrics_summary)
     layout.metrics.write_bytes(line(7, b=1))  # shorter than what the summary knows: another file
-    replaced = metrics.read_summary(layout)
+    replaced = summary_file.read_summary(layout)
     assert replaced is not None
     assert list(replaced.series) == ["b"]
 

@@ -26,7 +26,7 @@ from tsdia_run.report.rows import RunRow, rows
 from tsdia_run.report.rows_json import to_json as rows_to_json
 from tsdia_run.report.run_info import gather
 from tsdia_run.report.status import look
-from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 from tsdia_run.rundir.record import State
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 
 # Far above any sharded state; a data set that somebody put there is not walked to its end.
 _MAX_FILES = 100_000

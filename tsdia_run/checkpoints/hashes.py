@@ -10,7 +10,7 @@ from tsdia_run.checkpoints.manifest import MAX_BYTES, Manifest
 from tsdia_run.checkpoints.state_files import open_unnoticed
 from tsdia_run.files.atomic import write_bytes
 from tsdia_run.files.fields import read_bounded
-from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 
 _HEAD = "# tsdia-run manifest "
 _CHUNK_BYTES = 4 * 1024 * 1024

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import Fields, parse_json, read_bounded
-from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 from tsdia_run.text import visible
 
 SCHEMA = 1

@@ -18,7 +18,7 @@ from tsdia_run.checkpoints.manifest import MAX_BYTES, Manifest, numbers
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import Fields, parse_json, read_bounded
-from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 
 SCHEMA = 1
 _NAME = re.compile(r"\.tsdia-rank(\d{1,6})\.json")

@@ -13,7 +13,7 @@ from tsdia_run.checkpoints.files import Stamp
 from tsdia_run.checkpoints.manifest import Manifest
 from tsdia_run.checkpoints.marks import Mark, SavePhase
 from tsdia_run.checkpoints.structure import is_accelerates
-from tsdia_run.rundir.layout import CheckpointLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from tsdia_run.rundir.layout import CheckpointLayout, ReadsLayout, RunLayout
+from tsdia_run.rundir.checkpoint_layout import CheckpointLayout, ReadsLayout
+from tsdia_run.rundir.layout import RunLayout
 
 # A script may write or read these next to a state, and never holds weights in them.
 SIDE_SUFFIXES = (

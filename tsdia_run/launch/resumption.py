@@ -21,7 +21,7 @@ from tsdia_run.errors import (
     UnrecognisedCheckpoints,
     WeightsAlone,
 )
-from tsdia_run.rundir import metrics, record_file
+from tsdia_run.rundir import record_file, summary_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run
 from tsdia_run.text import count, shown
@@ -235,7 +235,7 @@ def _enclosing(path: Path) -> RunLayout | None:
 
 def dropped_by_wandb(layout: RunLayout, checkpoint: Path | None) -> str | None:
     """What W&B will not take from a resume, since it has such steps already, in words; None where it takes all."""
-    summary = metrics.read_summary(layout)
+    summary = summary_file.read_summary(layout)
     has_wandb = layout.wandb_info.exists() or (layout.root / "wandb").is_dir()
     if checkpoint is None or not has_wandb or summary is None or summary.highest_step is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from tsdia_run import checkpoints
-from tsdia_run.rundir import metrics
+from tsdia_run.rundir import summary_file
 from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Digest
@@ -22,7 +22,7 @@ def measure(layout: RunLayout, wandb_id: str | None) -> Digest:
         wandb_id: The id that its W&B run has, if it has one.
     """
     found = checkpoints.find(layout.root)
-    summary = metrics.read_summary(layout)
+    summary = summary_file.read_summary(layout)
     step = summary.last_step if summary else None
     if step is None:
         step = max((checkpoint.step for checkpoint in found if checkpoint.step is not None), default=None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from tsdia_run.files.fields import read_bounded
-from tsdia_run.rundir.layout import AttemptLayout, ReadsLayout, RunLayout
+from tsdia_run.rundir.checkpoint_layout import ReadsLayout
+from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
 _MAX_BYTES = 64 * 1024
 

@@ -16,10 +16,11 @@ from tsdia_run.report.attempt_info import AttemptInfo
 from tsdia_run.report.formatting import number
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.status import RunStatus
-from tsdia_run.rundir import metrics
+from tsdia_run.rundir import summary_file
 from tsdia_run.rundir.arguments import by_flag
 from tsdia_run.rundir.headline import best, headline
-from tsdia_run.rundir.metrics import Point, Series, Summary, as_text
+from tsdia_run.rundir.metrics import as_text
+from tsdia_run.rundir.metrics_summary import Point, Series, Summary
 from tsdia_run.text import count, duration, nearest, visible
 
 _CURVE_WIDTH = 50
@@ -71,7 +72,7 @@ def side(sight: RunStatus, name: str) -> Side:
     known = attempt_info.read(attempt)
     found = configs.values(attempt.config if os.path.isfile(attempt.config) else layout.config)
     own = None if found is None else {key: _relative(text, layout.root, known.cwd) for key, text in found.items()}
-    return Side(name, sight, known, own, metrics.read_summary(layout) or Summary())
+    return Side(name, sight, known, own, summary_file.read_summary(layout) or Summary())
 
 
 def _relative(text: str, run_dir: Path, cwd: str | None) -> str:

@@ -20,11 +20,11 @@ from tsdia_run.report.attempt_info import AttemptInfo
 from tsdia_run.report.logs import stream
 from tsdia_run.report.status import RunStatus
 from tsdia_run.report.wandb import wandb_line
-from tsdia_run.rundir import metrics
+from tsdia_run.rundir import summary_file
 from tsdia_run.rundir.headline import best as best_point
 from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics import Point, Series, Summary
+from tsdia_run.rundir.metrics_summary import Point, Series, Summary
 from tsdia_run.rundir.record import LIVE, Attempt, State
 
 _MOST_LAST_LINES = 10
@@ -160,7 +160,7 @@ def gather(sight: RunStatus, *, verify: OnVerify | None = None) -> Info:
         verify: Read every checkpoint through and compare it with its hashes; told how far that is.
     """
     layout, run = sight.layout, sight.run
-    summary = metrics.read_summary(layout) or Summary()
+    summary = summary_file.read_summary(layout) or Summary()
     first = headline(summary.series)
     is_live = sight.state in LIVE and sight.living is not Living.NOTHING
     has_attempt = run is not None and os.path.isdir(layout.attempt(run.last.number).root)

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from tsdia_run.settings.declared import (
-    SETTINGS,
-    AccelerateSettings,
-    Flag,
-    HangSettings,
-    LogSettings,
-    Setting,
-    Settings,
-    shown_default,
-)
+from tsdia_run.settings.declared import SETTINGS, AccelerateSettings, HangSettings, LogSettings, Settings
+from tsdia_run.settings.declaring import Flag, Setting, shown_default
 from tsdia_run.settings.kinds import Launcher, ValueKind
 from tsdia_run.settings.layers import SECTION, Layer, Locate, flags_layer, read_layer, resolve
 

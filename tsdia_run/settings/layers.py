@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tsdia_run.errors import ConfigError, InvalidSetting, SourcePosition, TwoEntrypoints
-from tsdia_run.settings.declared import SETTINGS, Setting, Settings, settings_of
+from tsdia_run.settings.declared import SETTINGS, Settings
+from tsdia_run.settings.declaring import Setting, filled
 from tsdia_run.text import nearest
 
 SECTION = "tsdia_run"
@@ -137,4 +138,4 @@ def resolve(layers: Sequence[Layer]) -> Settings:
             values.pop("module", None)
         variables |= layer.values.get("env", {})
         values |= layer.values
-    return settings_of({**values, "env": variables})
+    return filled(Settings, {**values, "env": variables})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from tsdia_run.rundir import metrics
+from tsdia_run.rundir import metrics, summary_file
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics import Summary
+from tsdia_run.rundir.metrics_summary import Summary
 
 _LOOK_S = 2.0
 _SAVE_S = 10.0
@@ -68,8 +68,8 @@ class MetricsFollower:
             if self._summary is None:
                 if not self._layout.metrics.exists():
                     return False
-                self._summary = metrics.load(self._layout.metrics_summary) or Summary()
-            is_new = metrics.catch_up(self._summary, self._layout.metrics, _AT_ONCE_BYTES)
+                self._summary = summary_file.load(self._layout.metrics_summary) or Summary()
+            is_new = summary_file.catch_up(self._summary, self._layout.metrics, _AT_ONCE_BYTES)
         except OSError:
             return False
         self._is_changed |= is_new
@@ -79,5 +79,5 @@ class MetricsFollower:
         if self._is_changed and self._summary is not None:
             # The next reader makes up for what could not be written.
             with suppress(OSError):
-                metrics.save(self._summary, self._layout.metrics_summary)
+                summary_file.save(self._summary, self._layout.metrics_summary)
                 self._is_changed = False

@@ -19,7 +19,8 @@ from tsdia_run import checkpoints
 from tsdia_run.checkpoints.state_files import SIDE_SUFFIXES, state_files
 from tsdia_run.files.atomic import write_bytes
 from tsdia_run.outcome import refusals
-from tsdia_run.rundir.layout import ReadsLayout, RunLayout
+from tsdia_run.rundir.checkpoint_layout import ReadsLayout
+from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt
 from tsdia_run.supervise import inotify
 from tsdia_run.supervise.inotify import FileEvent, Inotify

@@ -44,10 +44,10 @@ class FirstStep:
 
     def _expected(self, checkpoint: Path, values: Mapping[str, object]) -> int | None:
         """Where the checkpoint was on the axis by which these metrics were logged; None where that is not known."""
-        from tsdia_run.rundir import metrics
+        from tsdia_run.rundir import summary_file
 
         step, epoch = place_of(checkpoint)
-        summary = metrics.load(self._session.layout.metrics_summary)
+        summary = summary_file.load(self._session.layout.metrics_summary)
         if summary is None or not summary.series:
             return step
         known = [summary.series[name].last for name in values if name in summary.series]

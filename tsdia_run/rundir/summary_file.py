@@ -1,0 +1,136 @@
+"""The file of the summary of a run's metrics, which the supervisor keeps; and catching up with metrics.jsonl."""
+
+from __future__ import annotations
+
+import errno
+import math
+import stat
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tsdia_run.files.atomic import write_json
+from tsdia_run.files.fields import parse_json, read_bounded
+from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.metrics import as_text, read_lines
+from tsdia_run.rundir.metrics_summary import Point, Series, Summary
+from tsdia_run.text import visible
+
+SCHEMA = 2
+_MAX_BYTES = 256 * 1024 * 1024
+
+
+def catch_up(summary: Summary, path: Path, limit_bytes: int | None = None) -> bool:
+    """Take what the file has beyond the summary.
+
+    Args:
+        summary: Is changed.
+        path: metrics.jsonl.
+        limit_bytes: How much at once; None for everything.
+
+    Returns:
+        Whether anything was taken.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a file", str(path))  # a pipe in its place would block
+    if found.st_size < summary.offset:  # it was replaced
+        summary.begin_again()
+        summary.first_steps.clear()
+        summary.own_steps.clear()
+    began = summary.offset
+    for line, offset in read_lines(path, began):
+        if line is not None and not summary.add(line):
+            summary.begin_again()
+            return True
+        summary.offset = offset
+        if limit_bytes is not None and offset - began >= limit_bytes:
+            break
+    return summary.offset != began
+
+
+def read_summary(layout: RunLayout) -> Summary | None:
+    """The summary of a run, caught up in memory; None for a run without metrics."""
+    summary = load(layout.metrics_summary) or Summary()
+    try:
+        while catch_up(summary, layout.metrics):
+            pass
+    except OSError:
+        return None
+    return summary
+
+
+def save(summary: Summary, path: Path) -> None:
+    """Write it, whole or not at all.
+
+    Raises:
+        OSError: The file system refused.
+    """
+    write_json(path, {"schema": SCHEMA} | _jsonable(asdict(summary)), indent=None)
+
+
+def load(path: Path) -> Summary | None:
+    """Read it back; None where it is missing, damaged or of another version: it is made again from the lines."""
+    try:
+        data: Any = parse_json(read_bounded(path, _MAX_BYTES))
+        if data["schema"] != SCHEMA or data["offset"] < 0:
+            return None
+        return Summary(
+            offset=int(data["offset"]),
+            lines=int(data["lines"]),
+            first_steps={int(attempt): _named_steps(steps) for attempt, steps in data["first_steps"].items()},
+            own_steps=[str(name) for name in data["own_steps"]],
+            reached=None if data["reached"] is None else (int(data["reached"][0]), int(data["reached"][1])),
+            ends=_steps(data["ends"]),
+            last_step=_step(data["last_step"]),
+            highest_step=_step(data["highest_step"]),
+            series={visible(str(name)): _series(one) for name, one in data["series"].items()},
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
+        return None
+
+
+def _steps(data: Mapping[str, Any]) -> dict[int, int]:
+    return {int(attempt): int(step) for attempt, step in data.items()}
+
+
+def _named_steps(data: Mapping[str, Any]) -> dict[str, int]:
+    return {str(name): int(step) for name, step in data.items()}
+
+
+def _series(data: Mapping[str, Any]) -> Series:
+    return Series(
+        count=int(data["count"]),
+        last=_point(data["last"]),
+        low=_point(data["low"]),
+        high=_point(data["high"]),
+        first_not_finite=_point(data["first_not_finite"]),
+        not_finite_since=_point(data["not_finite_since"]),
+        stride=max(1, int(data["stride"])),
+        points=[(_step(step), float(value)) for step, value in data["points"]],
+    )
+
+
+def _point(data: Mapping[str, Any] | None) -> Point | None:
+    if data is None:
+        return None
+    return Point(_step(data["step"]), float(data["value"]), int(data["attempt"]), float(data["time"]))
+
+
+def _step(value: object) -> int | None:
+    return None if value is None else int(str(value))
+
+
+def _jsonable(value: Any) -> Any:  # noqa: ANN401 - what asdict gives
+    """NaN and infinities as the texts that metrics.jsonl has for them."""
+    if isinstance(value, dict):
+        return {name: _jsonable(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return as_text(value)
+    return value
