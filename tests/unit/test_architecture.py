@@ -47,7 +47,7 @@ ALLOWED = {
     "examples": set(),
 }  # fmt: skip
 PURE = [
-    "errors/base", "errors/places", "errors/launching", "errors/resuming", "errors/lookups",
+    "errors/base", "errors/placing", "errors/launching", "errors/resuming", "errors/lookups",
     "text", "patterns", "settings/kinds", "settings/declared", "settings/layers",
     "config/document", "config/edits", "config/json_text",
     "config/node_edits", "config/nodes", "config/steps", "config/surprises", "config/toml_edits", "config/writing",

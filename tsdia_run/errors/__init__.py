@@ -100,7 +100,7 @@ from tsdia_run.errors.launching import (
     UnusableAccelerateConfig,
 )
 from tsdia_run.errors.lookups import FolderIsNoRun, NoSuchFolder, NoSuchRun, NotAMoment, UnknownState
-from tsdia_run.errors.places import (
+from tsdia_run.errors.placing import (
     BadRunName,
     InsideOfRun,
     NamelessRun,
