@@ -7,25 +7,26 @@ from pathlib import Path
 import pytest
 
 from tests.support.hints import message_of
-from tsdia_run import errors
 from tsdia_run.cli.wording import in_words
-from tsdia_run.errors import AssignmentFault, KeyAdded, PlaceFault, TsdiaRunError
+from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resuming
+from tsdia_run.errors.launching import AssignmentFault, KeyAdded
+from tsdia_run.errors.placing import PlaceFault
 
 
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (errors.UnsetVariable("X", "$X/a"), "--run-dir $X/a: the environment variable X is not set"),
-        (errors.UnusablePlace("s3://b is a URL", PlaceFault.URL), "--run-dir s3://b is a URL"),
-        (errors.UnusablePlace("the disk is full", PlaceFault.DISK_FULL), "the disk is full"),
-        (errors.InvalidAssignment("a", AssignmentFault.NOT_KEY_VALUE), "--set a: this is not KEY=VALUE"),
-        (errors.CheckpointMissing("k", "p", None), "--set k names a checkpoint that does not exist: p"),
-        (errors.CheckpointMissing("k", "p", "c.yml:1:2"), "c.yml:1:2: `k` names a checkpoint that does not exist: p"),
-        (errors.UnknownChange("x", ""), "--allow x: no such change"),
-        (errors.UnknownState("x: no such state"), "--state x: no such state"),
-        (errors.TwoCheckpointsNamed("c-1", "best"), "c-1 and --from best both name a checkpoint"),
+        (placing.UnsetVariable("X", "$X/a"), "--run-dir $X/a: the environment variable X is not set"),
+        (placing.UnusablePlace("s3://b is a URL", PlaceFault.URL), "--run-dir s3://b is a URL"),
+        (placing.UnusablePlace("the disk is full", PlaceFault.DISK_FULL), "the disk is full"),
+        (launching.InvalidAssignment("a", AssignmentFault.NOT_KEY_VALUE), "--set a: this is not KEY=VALUE"),
+        (resuming.CheckpointMissing("k", "p", None), "--set k names a checkpoint that does not exist: p"),
+        (resuming.CheckpointMissing("k", "p", "c.yml:1:2"), "c.yml:1:2: `k` names a checkpoint that does not exist: p"),
+        (resuming.UnknownChange("x", ""), "--allow x: no such change"),
+        (lookups.UnknownState("x: no such state"), "--state x: no such state"),
+        (resuming.TwoCheckpointsNamed("c-1", "best"), "c-1 and --from best both name a checkpoint"),
         (
-            errors.NoCompleteCheckpoint("exp has none: w", Path("exp"), has_record=True, exports=("w",)),
+            resuming.NoCompleteCheckpoint("exp has none: w", Path("exp"), has_record=True, exports=("w",)),
             "exp has none: w (--from NAME --allow weights starts from one)",
         ),
     ],

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tsdia_run.errors import ConfigError, InvalidSetting, SourcePosition, TwoEntrypoints
+from tsdia_run.errors import ConfigError, SourcePosition
+from tsdia_run.errors.launching import InvalidSetting, TwoEntrypoints
 from tsdia_run.settings.declared import SETTINGS, Setting, Settings, settings_of
 from tsdia_run.text import nearest
 
