@@ -10,7 +10,8 @@ import pytest
 from tests.support.starters import race
 from tsdia_run.claim import guard
 from tsdia_run.claim.acquire import Entry, enter, examine
-from tsdia_run.errors import CheckpointDirectoryExistsError, Overtaken, RunAliveError, RunDirectoryError
+from tsdia_run.errors import CheckpointDirectoryExistsError, RunAliveError, RunDirectoryError
+from tsdia_run.errors.placing import Overtaken
 from tsdia_run.rundir.layout import RunLayout
 
 

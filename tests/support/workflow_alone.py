@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.errors import KeyAdded
+from tsdia_run.errors.launching import KeyAdded
 from tsdia_run.settings import read_layer
 from tsdia_run.workflow import ensure, new, resume, stop
 from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart

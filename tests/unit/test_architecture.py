@@ -52,7 +52,7 @@ ALLOWED = {
 # A constant that a room may import from a room that it may not import otherwise.
 SHARED = {("cli", "tsdia_run.rundir.env.OPTION_PREFIX")}
 PURE = [
-    "errors/base", "errors/places", "errors/launching", "errors/resuming", "errors/lookups",
+    "errors/base", "errors/placing", "errors/launching", "errors/resuming", "errors/lookups",
     "text", "patterns", "settings/kinds", "settings/declared", "settings/declaring",
     "settings/layers",
     "config/document", "config/edits", "config/json_text",

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from tsdia_run.claim import guard, occupancy
 from tsdia_run.claim.occupancy import Contents, Occupancy
-from tsdia_run.errors import (
+from tsdia_run.errors import RunAliveError, RunDirectoryError
+from tsdia_run.errors.placing import (
     InsideOfRun,
     Overtaken,
-    RunAliveError,
     RunDirectoryBlocked,
     RunDirectoryContested,
-    RunDirectoryError,
     RunDirectoryIsLink,
 )
 from tsdia_run.rundir.layout import TRASH_DIR_NAME

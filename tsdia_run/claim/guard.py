@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tsdia_run.claim import live_check, lockless, owner
-from tsdia_run.errors import Overtaken, PlaceFault, UnusablePlace
+from tsdia_run.errors.placing import Overtaken, PlaceFault, UnusablePlace
 from tsdia_run.files.atomic import write_all, write_bytes
 from tsdia_run.files.locks import Locking, lock, lock_patiently
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout

@@ -15,7 +15,8 @@ from tsdia_run.claim import lockless, owner
 from tsdia_run.claim.lockless import Standing
 from tsdia_run.claim.owner import Holder, Life
 from tsdia_run.claim.processes import members
-from tsdia_run.errors import DamagedRunError, OrphanedTraining, RunAliveError, SupervisedRun
+from tsdia_run.errors import DamagedRunError, RunAliveError
+from tsdia_run.errors.placing import OrphanedTraining, SupervisedRun
 from tsdia_run.files.locks import Locking, lock_patiently, open_lock
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout

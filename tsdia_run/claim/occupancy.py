@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tsdia_run import checkpoints
 from tsdia_run.claim import guard
-from tsdia_run.errors import DamagedRunError, RunDirectoryOccupied
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.errors.placing import RunDirectoryOccupied
 from tsdia_run.files.atomic import meant_for
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import OWN_NAMES, RunLayout

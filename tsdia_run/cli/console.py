@@ -9,11 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tsdia_run.cli.wording import in_words
-from tsdia_run.errors import KeyAdded
 from tsdia_run.text import shell, shown, visible, visible_lines
 
 if TYPE_CHECKING:
+    from tsdia_run.errors.launching import KeyAdded
     from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart
 
 _MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "stopped": ("■", "yellow")}
@@ -61,7 +60,9 @@ class Console:
 
     def warn(self, *warnings: str | KeyAdded) -> None:
         """What the user should know."""
-        if not self.is_quiet:
+        if warnings and not self.is_quiet:
+            from tsdia_run.cli.wording import in_words
+
             for warning in warnings:
                 say(f"warning: {in_words(warning)}")
 

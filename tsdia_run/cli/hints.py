@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tsdia_run import errors
 from tsdia_run.cli.remedies import ALWAYS, INSTEAD, OF_ACCELERATE, OF_ASSIGNMENTS, OF_PLACES
-from tsdia_run.errors import TsdiaRunError
+from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resuming
 from tsdia_run.report.suggestions import (
     CHECKPOINT_PATTERN,
     MOVE_ASIDE,
@@ -45,23 +45,23 @@ def _remedy(error: TsdiaRunError, typed: TypedCommand) -> str:
 
 
 @_remedy.register
-def _(error: errors.SupervisedRun, typed: TypedCommand) -> str:
+def _(error: placing.SupervisedRun, typed: TypedCommand) -> str:
     suggest = _about(error.run_dir)
     return f"Follow it: {suggest.follow()}\nStop it: {suggest.stop()}"
 
 
 @_remedy.register
-def _(error: errors.OrphanedTraining, typed: TypedCommand) -> str:
+def _(error: placing.OrphanedTraining, typed: TypedCommand) -> str:
     return f"Wait for it to end, or end it: {_about(error.run_dir).stop()}"
 
 
 @_remedy.register
-def _(error: errors.Overtaken, typed: TypedCommand) -> str:
+def _(error: placing.Overtaken, typed: TypedCommand) -> str:
     return f"Check it: {_about(error.run_dir).info()}"
 
 
 @_remedy.register
-def _(error: errors.RunDirectoryOccupied, typed: TypedCommand) -> str:
+def _(error: placing.RunDirectoryOccupied, typed: TypedCommand) -> str:
     run_dir, suggest = error.run_dir, _about(error.run_dir)
     lines = [
         f"Start beside it:      {_beside(typed, run_dir)}",
@@ -74,95 +74,95 @@ def _(error: errors.RunDirectoryOccupied, typed: TypedCommand) -> str:
     return "\n".join(lines)
 
 
-@_remedy.register(errors.RunDirectoryContested)
-@_remedy.register(errors.RunDirectoryBlocked)
-def _(error: errors.RunDirectoryContested | errors.RunDirectoryBlocked, typed: TypedCommand) -> str:
+@_remedy.register(placing.RunDirectoryContested)
+@_remedy.register(placing.RunDirectoryBlocked)
+def _(error: placing.RunDirectoryContested | placing.RunDirectoryBlocked, typed: TypedCommand) -> str:
     return _start_beside(typed, error.run_dir)
 
 
 @_remedy.register
-def _(error: errors.RunDirectoryIsLink, typed: TypedCommand) -> str:
+def _(error: placing.RunDirectoryIsLink, typed: TypedCommand) -> str:
     return _start_in(typed, Path(os.path.normpath(error.run_dir.parent / error.target)))
 
 
 @_remedy.register
-def _(error: errors.InsideOfRun, typed: TypedCommand) -> str:
+def _(error: placing.InsideOfRun, typed: TypedCommand) -> str:
     return _start_in(typed, error.outer.parent / free_name(error.outer))
 
 
-@_remedy.register(errors.UnusablePlace)
-@_remedy.register(errors.UnusableRunDirectoryKey)
-def _(error: errors.UnusablePlace | errors.UnusableRunDirectoryKey, typed: TypedCommand) -> str:
+@_remedy.register(placing.UnusablePlace)
+@_remedy.register(placing.UnusableRunDirectoryKey)
+def _(error: placing.UnusablePlace | placing.UnusableRunDirectoryKey, typed: TypedCommand) -> str:
     return OF_PLACES[error.fault]
 
 
 @_remedy.register
-def _(error: errors.UnusableAccelerateConfig, typed: TypedCommand) -> str:
+def _(error: launching.UnusableAccelerateConfig, typed: TypedCommand) -> str:
     return OF_ACCELERATE[error.fault]
 
 
 @_remedy.register
-def _(error: errors.InvalidAssignment, typed: TypedCommand) -> str:
+def _(error: launching.InvalidAssignment, typed: TypedCommand) -> str:
     return OF_ASSIGNMENTS[error.fault]
 
 
 @_remedy.register
-def _(error: errors.InvalidSetting, typed: TypedCommand) -> str:
+def _(error: launching.InvalidSetting, typed: TypedCommand) -> str:
     return f"For example: {error.flag} {error.example}"
 
 
 @_remedy.register
-def _(error: errors.NoSuchRun, typed: TypedCommand) -> str:
+def _(error: lookups.NoSuchRun, typed: TypedCommand) -> str:
     looked = ", ".join(error.looked_in)
     return f"All runs: {list_runs()}   (looked in {looked}, and among the runs that you started elsewhere)"
 
 
 @_remedy.register
-def _(error: errors.FolderIsNoRun, typed: TypedCommand) -> str:
+def _(error: lookups.FolderIsNoRun, typed: TypedCommand) -> str:
     return f"The runs in it: {list_runs(error.folder)}"
 
 
 @_remedy.register
-def _(error: errors.NoSuchFolder, typed: TypedCommand) -> str:
+def _(error: lookups.NoSuchFolder, typed: TypedCommand) -> str:
     return f"All runs: {list_runs()}"
 
 
 @_remedy.register
-def _(error: errors.SettingAmongFlags, typed: TypedCommand) -> str:
+def _(error: launching.SettingAmongFlags, typed: TypedCommand) -> str:
     return f"Say {INSTEAD[error.name]} instead."
 
 
 @_remedy.register
-def _(error: errors.NotAnEntrypoint, typed: TypedCommand) -> str:
+def _(error: launching.NotAnEntrypoint, typed: TypedCommand) -> str:
     known = f" Scripts here: {', '.join(error.scripts)}." if error.scripts else ""
     return f"Name it: --entrypoint path/to/script.py, or `entrypoint:` in the config's tsdia_run section.{known}"
 
 
 @_remedy.register
-def _(error: errors.CheckpointMissing, typed: TypedCommand) -> str:
+def _(error: resuming.CheckpointMissing, typed: TypedCommand) -> str:
     if error.place is None:
         return "Correct the path."
     return f"Correct the path, or start without it: --set {error.key}=null"
 
 
 @_remedy.register
-def _(error: errors.NotACheckpoint, typed: TypedCommand) -> str:
+def _(error: resuming.NotACheckpoint, typed: TypedCommand) -> str:
     return error.hint or _from_start(error.run_dir)
 
 
 @_remedy.register
-def _(error: errors.NoBestCheckpoint, typed: TypedCommand) -> str:
+def _(error: resuming.NoBestCheckpoint, typed: TypedCommand) -> str:
     return error.hint or "Use --from latest."
 
 
 @_remedy.register
-def _(error: errors.NoCompleteCheckpoint, typed: TypedCommand) -> str:
+def _(error: resuming.NoCompleteCheckpoint, typed: TypedCommand) -> str:
     first = f"Start from the beginning in the same run: {_about(error.run_dir).resume('--from-scratch')}"
     return f"{first}\n{_from_start(error.run_dir)}" if error.has_record else first
 
 
 @_remedy.register
-def _(error: errors.UnrecognisedCheckpoints, typed: TypedCommand) -> str:
+def _(error: resuming.UnrecognisedCheckpoints, typed: TypedCommand) -> str:
     suggest, pattern = _about(error.run_dir), pattern_for(error.names[-1])
     if _resumes(typed):
         named = line(typed.without("--from-scratch").having(CHECKPOINT_PATTERN, pattern))
@@ -175,7 +175,7 @@ def _(error: errors.UnrecognisedCheckpoints, typed: TypedCommand) -> str:
 
 
 @_remedy.register
-def _(error: errors.OnlyWeights, typed: TypedCommand) -> str:
+def _(error: resuming.OnlyWeights, typed: TypedCommand) -> str:
     suggest = _about(error.run_dir)
     return (
         f"Start from these weights: {suggest.resume('--from', error.names[-1], '--allow', 'weights')}\n"
@@ -184,7 +184,7 @@ def _(error: errors.OnlyWeights, typed: TypedCommand) -> str:
 
 
 @_remedy.register
-def _(error: errors.CheckpointNotPassed, typed: TypedCommand) -> str:
+def _(error: resuming.CheckpointNotPassed, typed: TypedCommand) -> str:
     suggest = _about(error.run_dir)
     template, advice = resume_args(error.script)
 
@@ -202,23 +202,23 @@ def _(error: errors.CheckpointNotPassed, typed: TypedCommand) -> str:
 
 
 @_remedy.register
-def _(error: errors.ResumeIsMeant, typed: TypedCommand) -> str:
+def _(error: resuming.ResumeIsMeant, typed: TypedCommand) -> str:
     return f"Resume it: {_about(error.wanted).resume()}"
 
 
 @_remedy.register
-def _(error: errors.RunCompleted, typed: TypedCommand) -> str:
+def _(error: resuming.RunCompleted, typed: TypedCommand) -> str:
     example = "   (say with more epochs: --set training.epochs=20)" if error.has_config else ""
     return f"Go on all the same: {line(typed.having('--again'))}{example}"
 
 
 @_remedy.register
-def _(error: errors.UnmeantChanges, typed: TypedCommand) -> str:
+def _(error: resuming.UnmeantChanges, typed: TypedCommand) -> str:
     return f"If that is meant: {line(as_resume(typed, error.run_dir).adding('--allow', *error.kinds))}"
 
 
 @_remedy.register
-def _(error: errors.OtherConfig, typed: TypedCommand) -> str:
+def _(error: placing.OtherConfig, typed: TypedCommand) -> str:
     if error.resumable_with is not None:
         resumed = as_resume(typed, error.run_dir).having("--config", error.resumable_with)
         resumed = resumed.having("--again") if error.is_completed else resumed

@@ -124,10 +124,10 @@ def main() -> None:
 
 def _show_refusal(refused: RefusedError, is_debug: bool) -> None:
     # Imported here: only what fails needs them.
-    from tsdia_run.cli import hints, typed, wording
+    from tsdia_run.cli import command_line, hints, wording
 
     error = refused.error
-    _show(error, wording.message(error), hints.hint(error, typed.read(refused.context)), is_debug)
+    _show(error, wording.message(error), hints.hint(error, command_line.read(refused.context)), is_debug)
 
 
 def _show(error: BaseException, message: str, hint: str, is_debug: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tsdia_run import errors
-from tsdia_run.errors import AccelerateFault, AssignmentFault, PlaceFault, TsdiaRunError
+from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resuming
+from tsdia_run.errors.launching import AccelerateFault, AssignmentFault
+from tsdia_run.errors.placing import PlaceFault
 
 OF_PLACES = {
     PlaceFault.NOT_CREATED: "Name another place with --run-dir, or another name with --name.",
@@ -41,20 +42,20 @@ INSTEAD = {
 }
 # Of errors whose facts change nothing in it.
 ALWAYS: dict[type[TsdiaRunError], str] = {
-    errors.NamelessRun: "Without a config, name the run: --name EXPERIMENT (or --run-dir PATH).",
-    errors.BadRunName: "--name takes one part of a path, without `/`; --run-dir takes a path.",
-    errors.NotAMoment: "--since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
-    errors.ConfigIsPython: "Name a script with --entrypoint; a config in Python goes to the script after `--`.",
-    errors.NoInterpreter: "Give its path, or a name on PATH: --python /path/to/venv/bin/python",
-    errors.InterpreterFails: "Name another with --python /path/to/python.",
-    errors.NoAccelerate: "Name another with --python /path/to/python, install accelerate there, or use"
+    placing.NamelessRun: "Without a config, name the run: --name EXPERIMENT (or --run-dir PATH).",
+    placing.BadRunName: "--name takes one part of a path, without `/`; --run-dir takes a path.",
+    lookups.NotAMoment: "--since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
+    launching.ConfigIsPython: "Name a script with --entrypoint; a config in Python goes to the script after `--`.",
+    launching.NoInterpreter: "Give its path, or a name on PATH: --python /path/to/venv/bin/python",
+    launching.InterpreterFails: "Name another with --python /path/to/python.",
+    launching.NoAccelerate: "Name another with --python /path/to/python, install accelerate there, or use"
     " --launcher python.",
-    errors.NoAccelerateConfig: "Make one with `accelerate config --config_file FILE`, or leave"
+    launching.NoAccelerateConfig: "Make one with `accelerate config --config_file FILE`, or leave"
     " --accelerate-config out.",
-    errors.LauncherIsPython: "Leave them out, or start with --launcher accelerate.",
-    errors.NoConfigToSet: "Pass the values to the script after `--`.",
-    errors.NothingToResume: "Name a directory that `tsdia-run new` made, a checkpoint, or a folder of checkpoints.",
-    errors.TwoCheckpointsNamed: "Name the run directory with --from, or the checkpoint without it.",
-    errors.WeightsAlone: "If that is meant, add: --allow weights",
-    errors.ProgramOfSeveralRanks: "Use --num-processes 1, or let the program start its ranks itself.",
+    launching.LauncherIsPython: "Leave them out, or start with --launcher accelerate.",
+    launching.NoConfigToSet: "Pass the values to the script after `--`.",
+    resuming.NothingToResume: "Name a directory that `tsdia-run new` made, a checkpoint, or a folder of checkpoints.",
+    resuming.TwoCheckpointsNamed: "Name the run directory with --from, or the checkpoint without it.",
+    resuming.WeightsAlone: "If that is meant, add: --allow weights",
+    launching.ProgramOfSeveralRanks: "Use --num-processes 1, or let the program start its ranks itself.",
 }

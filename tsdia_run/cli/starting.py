@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from tsdia_run.cli import typed
+from tsdia_run.cli import command_line
 from tsdia_run.cli.console import Console, die_of, say
 from tsdia_run.cli.dry_run import show_preview
 from tsdia_run.errors import UsageError
@@ -40,7 +40,7 @@ def start_request(
         cwd=Path.cwd(),
         environ=dict(os.environ),
         is_detached=detach,
-        typed=typed.read(context),
+        typed=command_line.read(context),
     )
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import singledispatch
 
-from tsdia_run import errors
-from tsdia_run.errors import KeyAdded, PlaceFault, TsdiaRunError
+from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resuming
+from tsdia_run.errors.launching import KeyAdded
+from tsdia_run.errors.placing import PlaceFault
 
 # What a message begins with, where it is about the value of a flag.
 _FLAGS: dict[type[TsdiaRunError], str] = {
-    errors.UnsetVariable: "--run-dir",
-    errors.UnknownChange: "--allow",
-    errors.UnknownState: "--state",
-    errors.InvalidAssignment: "--set",
+    placing.UnsetVariable: "--run-dir",
+    resuming.UnknownChange: "--allow",
+    lookups.UnknownState: "--state",
+    launching.InvalidAssignment: "--set",
 }
 
 
@@ -29,42 +30,42 @@ def _worded(error: TsdiaRunError) -> str:
 
 
 @_worded.register
-def _(error: errors.UnusablePlace) -> str:
+def _(error: placing.UnusablePlace) -> str:
     return f"--run-dir {error.message}" if error.fault is PlaceFault.URL else error.message
 
 
 @_worded.register
-def _(error: errors.CheckpointMissing) -> str:
+def _(error: resuming.CheckpointMissing) -> str:
     return f"--set {error.message}" if error.place is None else error.message
 
 
 @_worded.register
-def _(error: errors.NoConfigToSet) -> str:
+def _(error: launching.NoConfigToSet) -> str:
     return "--set needs a CONFIG to set values in"
 
 
 @_worded.register
-def _(error: errors.TwoEntrypoints) -> str:
+def _(error: launching.TwoEntrypoints) -> str:
     return "--entrypoint cannot be combined with --module"
 
 
 @_worded.register
-def _(error: errors.InvalidSetting) -> str:
+def _(error: launching.InvalidSetting) -> str:
     return f"{error.flag} {error.problem}"
 
 
 @_worded.register
-def _(error: errors.NotAMoment) -> str:
+def _(error: lookups.NotAMoment) -> str:
     return f"--since takes how long ago, or a date, not {error.text!r}"
 
 
 @_worded.register
-def _(error: errors.TwoCheckpointsNamed) -> str:
+def _(error: resuming.TwoCheckpointsNamed) -> str:
     return f"{error.name} and --from {error.wish} both name a checkpoint"
 
 
 @_worded.register
-def _(error: errors.NoCompleteCheckpoint) -> str:
+def _(error: resuming.NoCompleteCheckpoint) -> str:
     return f"{error.message} (--from NAME --allow weights starts from one)" if error.exports else error.message
 
 

@@ -11,7 +11,8 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from tsdia_run.config.document import Document, Format, parse
 from tsdia_run.config.nodes import Item, plain
 from tsdia_run.config.steps import Set
-from tsdia_run.errors import AssignmentFault, ConfigError, InvalidAssignment
+from tsdia_run.errors import ConfigError
+from tsdia_run.errors.launching import AssignmentFault, InvalidAssignment
 
 # Numbers that YAML 1.1, and so PyYAML, reads as text: no dot, or no sign in the exponent.
 NUMBER_AS_TEXT = re.compile(r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+")

@@ -7,7 +7,8 @@ import stat
 from pathlib import Path
 
 from tsdia_run.config.document import Document, parse
-from tsdia_run.errors import ConfigError, ConfigIsPython, NotFoundError
+from tsdia_run.errors import ConfigError, NotFoundError
+from tsdia_run.errors.launching import ConfigIsPython
 from tsdia_run.text import nearest
 
 # A config is written by hand. PyYAML needs some seconds for this much.

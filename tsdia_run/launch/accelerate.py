@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.errors import AccelerateFault, ConfigError, SettingAmongFlags, UnusableAccelerateConfig, UsageError
+from tsdia_run.errors import ConfigError, UsageError
+from tsdia_run.errors.launching import AccelerateFault, SettingAmongFlags, UnusableAccelerateConfig
 from tsdia_run.launch.accelerate_config import (
     CPU_PROCESSES,
     NO_TPU,

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.errors import AccelerateFault, ConfigError, UnusableAccelerateConfig
+from tsdia_run.errors import ConfigError
+from tsdia_run.errors.launching import AccelerateFault, UnusableAccelerateConfig
 
 ONE_PROCESS = "NO"
 CPU_PROCESSES = "MULTI_CPU"

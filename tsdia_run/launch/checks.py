@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from tsdia_run.config import keys
-from tsdia_run.errors import CheckpointMissing, NotFoundError, PlaceFault, UnusablePlace
+from tsdia_run.errors import NotFoundError
+from tsdia_run.errors.placing import PlaceFault, UnusablePlace
+from tsdia_run.errors.resuming import CheckpointMissing
 from tsdia_run.launch.missing import in_arguments, is_missing
 from tsdia_run.launch.plan import Plan
 from tsdia_run.text import size

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tsdia_run
-from tsdia_run.errors import NotAnEntrypoint, ProgramOfSeveralRanks, UsageError
+from tsdia_run.errors import UsageError
+from tsdia_run.errors.launching import NotAnEntrypoint, ProgramOfSeveralRanks
 from tsdia_run.launch.accelerate import Delegated, InProcess
 from tsdia_run.settings import Settings
 

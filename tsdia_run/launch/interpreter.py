@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.errors import InterpreterFails, NoInterpreter
+from tsdia_run.errors.launching import InterpreterFails, NoInterpreter
 
 _PROBE_TIMEOUT_S = 60.0
 # Asked of another interpreter: only where the package lies, so that nothing heavy is imported.

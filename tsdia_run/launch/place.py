@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.config import Document
-from tsdia_run.errors import (
+from tsdia_run.errors import ConfigError, RunDirectoryError, SourcePosition
+from tsdia_run.errors.placing import (
     BadRunName,
-    ConfigError,
     NamelessRun,
     PlaceFault,
-    RunDirectoryError,
-    SourcePosition,
     UnsetVariable,
     UnusablePlace,
     UnusableRunDirectoryKey,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
-from tsdia_run.errors import KeyAdded, ResumeIsMeant
+from tsdia_run.errors.launching import KeyAdded
+from tsdia_run.errors.resuming import ResumeIsMeant
 from tsdia_run.launch import command, hydra, interpreter, missing, named_files, place, rank_launcher, telling
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.command import Command, Target

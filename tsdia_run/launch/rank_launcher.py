@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import config
-from tsdia_run.errors import LauncherIsPython, NoAccelerate, NoAccelerateConfig
+from tsdia_run.errors.launching import LauncherIsPython, NoAccelerate, NoAccelerateConfig
 from tsdia_run.launch import accelerate, hardware, interpreter
 from tsdia_run.launch.accelerate import ConfigFile, Delegated, InProcess
 from tsdia_run.launch.interpreter import Interpreter

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints import Checkpoint, Choice, EntryKind, Survey, Verdict, best
-from tsdia_run.errors import (
-    DamagedRunError,
+from tsdia_run.errors import DamagedRunError, NotFoundError
+from tsdia_run.errors.resuming import (
     NoBestCheckpoint,
     NoCompleteCheckpoint,
     NotACheckpoint,
-    NotFoundError,
     NothingToResume,
     OnlyWeights,
     TwoCheckpointsNamed,

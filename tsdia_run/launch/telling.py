@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
-from tsdia_run.errors import CheckpointNotPassed
+from tsdia_run.errors.resuming import CheckpointNotPassed
 from tsdia_run.files.fields import beginning_of
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.rundir import env

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tsdia_run.errors import DamagedRunError, FolderIsNoRun, NoSuchRun, UsageError
+from tsdia_run.errors import DamagedRunError, UsageError
+from tsdia_run.errors.lookups import FolderIsNoRun, NoSuchRun
 from tsdia_run.report import wandb
 from tsdia_run.report.places import Places, is_run, places, run_dirs
 from tsdia_run.rundir import record_file

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.errors import NoSuchFolder
+from tsdia_run.errors.lookups import NoSuchFolder
 from tsdia_run.rundir import catalog
 
 # runs/exp, runs/project/exp and runs/project/group/exp are found.

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tsdia_run.errors import UnknownState
+from tsdia_run.errors.lookups import UnknownState
 from tsdia_run.report.formatting import NoState
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir.record import Digest, State

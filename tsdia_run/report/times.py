@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from tsdia_run.errors import NotAMoment
+from tsdia_run.errors.lookups import NotAMoment
 
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PART = r"(\d+(?:\.\d+)?) *(min|[smhdw])"

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tsdia_run.errors import ConfigError, InvalidSetting, SourcePosition, TwoEntrypoints
+from tsdia_run.errors import ConfigError, SourcePosition
+from tsdia_run.errors.launching import InvalidSetting, TwoEntrypoints
 from tsdia_run.settings.declared import SETTINGS, Settings
 from tsdia_run.settings.declaring import Setting, filled
 from tsdia_run.text import nearest

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tsdia_run.claim.guard import Claim
-from tsdia_run.errors import DamagedRunError, Overtaken, TsdiaRunError
+from tsdia_run.errors import DamagedRunError, TsdiaRunError
+from tsdia_run.errors.placing import Overtaken
 from tsdia_run.files.atomic import write_bytes
 from tsdia_run.outcome import digest
 from tsdia_run.rundir import record_file

@@ -7,7 +7,8 @@ from contextlib import suppress
 
 from tsdia_run import checkpoints
 from tsdia_run.claim import guard, occupancy
-from tsdia_run.errors import OtherConfig, TsdiaRunError
+from tsdia_run.errors import TsdiaRunError
+from tsdia_run.errors.placing import OtherConfig
 from tsdia_run.launch import changes, snapshot
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan

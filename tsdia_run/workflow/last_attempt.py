@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.config import Document, keys
-from tsdia_run.errors import Overtaken
+from tsdia_run.errors.placing import Overtaken
 from tsdia_run.launch import prepare
 from tsdia_run.launch.prepare import Recorded
 from tsdia_run.launch.resumption import Source

@@ -10,7 +10,7 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.claim import acquire
 from tsdia_run.config import Document, keys
-from tsdia_run.errors import NoConfigToSet
+from tsdia_run.errors.launching import NoConfigToSet
 from tsdia_run.launch import place, plan
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.checks import check

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.checkpoints import Verdict
-from tsdia_run.errors import KeyAdded
+from tsdia_run.errors.launching import KeyAdded
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
 from tsdia_run.settings import Settings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tsdia_run.errors import KeyAdded
+from tsdia_run.errors.launching import KeyAdded
 from tsdia_run.rundir.record import Attempt, Run
 
 

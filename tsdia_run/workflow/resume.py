@@ -12,7 +12,7 @@ from tsdia_run.checkpoints.superseded import beyond, superseded_now
 from tsdia_run.checkpoints.verdict import is_sharded, world_size
 from tsdia_run.claim import guard
 from tsdia_run.config import Document, keys
-from tsdia_run.errors import RunCompleted, UnknownChange, UnmeantChanges
+from tsdia_run.errors.resuming import RunCompleted, UnknownChange, UnmeantChanges
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
 from tsdia_run.launch.attempt_request import Request
