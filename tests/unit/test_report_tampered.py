@@ -146,3 +146,16 @@ def test_files_that_are_gone(tmp_path: Path) -> None:
     by_name = {row.name: row for row in look_everywhere(run_dir)}
     assert by_name["exp"].state is NoState.UNKNOWN
     assert by_name["sound"].state is State.COMPLETED
+
+
+def test_a_checkpoint_whose_name_is_too_long_for_a_file_system(run_dir: Path) -> None:
+    record = run_dir / "run.json"
+    original = record.read_text(encoding="utf-8")
+    data = json.loads(original)
+    for attempt in data["attempts"]:
+        attempt["checkpoint"] = "x" * 300
+    record.write_text(json.dumps(data), encoding="utf-8")
+    try:
+        look_everywhere(run_dir)
+    finally:
+        record.write_text(original, encoding="utf-8")

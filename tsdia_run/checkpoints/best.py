@@ -15,7 +15,7 @@ def point(link: Path, checkpoint: Path) -> None:
         NotFoundError: There is no such checkpoint.
         OSError: The file system refused; the link leads where it led.
     """
-    if not checkpoint.exists():
+    if not os.path.exists(checkpoint):
         raise NotFoundError(f"{checkpoint} is not there, so {link.name} can't lead to it")
     beside = link.with_name(f".{link.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)

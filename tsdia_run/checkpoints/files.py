@@ -41,7 +41,7 @@ def saved_s(checkpoint: Path) -> float | None:
 
     Our own files, the hashes above all, may be younger than what was saved.
     """
-    if checkpoint.is_dir():
+    if os.path.isdir(checkpoint):
         return max((stamp.changed_ns / 1e9 for stamp in stamps(checkpoint).values()), default=None)
     try:
         return checkpoint.stat().st_mtime
@@ -59,7 +59,7 @@ def size_bytes(checkpoint: Path) -> int:
     """The size of all files of a checkpoint, ours among them; 0 for what can't be looked at."""
     total = 0
     inner = (Path(folder, name) for folder, _, names in os.walk(checkpoint) for name in names)
-    for path in inner if checkpoint.is_dir() else [checkpoint]:
+    for path in inner if os.path.isdir(checkpoint) else [checkpoint]:
         try:
             total += path.stat().st_size
         except OSError:

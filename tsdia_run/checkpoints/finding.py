@@ -153,9 +153,9 @@ def find(run_dir: Path, patterns: Sequence[str] | None = None) -> tuple[Checkpoi
 def kind_of(path: Path) -> EntryKind | None:
     """What a directory or a file is, wherever it lies; None for neither a checkpoint nor an export."""
     name = _telling_name(path, os.path.realpath(path))
-    if path.is_dir():
+    if os.path.isdir(path):
         return recognition.of_folder(name, listing(path), lambda below: listing(path / below))
-    return recognition.of_file(name) if path.is_file() else None
+    return recognition.of_file(name) if os.path.isfile(path) else None
 
 
 def _telling_name(path: Path, real: str) -> str:
@@ -189,7 +189,7 @@ def _with_times(one: FoundCheckpoint, is_clear: bool) -> FoundCheckpoint:
 
 def _saved_s(path: Path) -> float | None:
     # A copy of the best one is never newer than what it is a copy of.
-    return 0.0 if naming.is_best(path.name) and path.is_file() else files.saved_s(path)
+    return 0.0 if naming.is_best(path.name) and os.path.isfile(path) else files.saved_s(path)
 
 
 def aside(checkpoint: Path) -> Path:

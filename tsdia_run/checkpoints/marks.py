@@ -175,7 +175,7 @@ def read(checkpoint: Path) -> tuple[Mark, ...]:
         OSError: The directory can't be read.
         DamagedRunError: A mark can't be read, or is not what we write.
     """
-    if checkpoint.is_file():
+    if os.path.isfile(checkpoint):
         return ()
     names = sorted(path.name for path in checkpoint.iterdir())
     return tuple(_read_one(checkpoint / name) for name in names if _NAME.fullmatch(name))

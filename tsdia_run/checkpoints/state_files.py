@@ -36,7 +36,7 @@ def state_files(checkpoint: Path, limit: int) -> Sequence[Path] | None:
     Returns:
         The paths below ``checkpoint``; None where there are more files than the limit.
     """
-    if checkpoint.is_file():
+    if os.path.isfile(checkpoint):
         return [checkpoint]
     found = list(islice(_files(checkpoint), limit + 1))
     if len(found) > limit:

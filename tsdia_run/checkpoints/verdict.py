@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def judge(
         sealed = files.sealed_folder(path)
         found = None if by_structure else _sealed_manifest(sealed)
         if found is None:
-            return _file_by_structure(path) if path.is_file() else _by_structure(path)
+            return _file_by_structure(path) if os.path.isfile(path) else _by_structure(path)
         _check_files(sealed, found.files)
         is_hashed = hashed and _check_hashes(sealed, found, on_progress)
     except _TornError as error:

@@ -72,7 +72,7 @@ def _enclosing(path: Path) -> Path | None:
     """The run that ``path`` is, or lies in; the innermost one."""
     if not os.path.lexists(path):
         return None
-    return next((folder for folder in (path, *path.parents) if folder.is_dir() and is_run(str(folder))), None)
+    return next((folder for folder in (path, *path.parents) if os.path.isdir(folder) and is_run(str(folder))), None)
 
 
 def _only(word: str, matches: list[str], found: Iterable[str], places: Places) -> Path:
