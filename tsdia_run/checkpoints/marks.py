@@ -7,6 +7,7 @@ somebody has begun to write over the checkpoint.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
