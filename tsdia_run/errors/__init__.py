@@ -98,3 +98,7 @@ __all__ = [
     "UnrecognisedCheckpointsError",
     "UsageError",
 ]
+
+# Tracebacks and pickles name the public place of a class, not the module that defines it.
+for _name in __all__:
+    globals()[_name].__module__ = __name__
