@@ -62,7 +62,7 @@ def test_what_the_script_left_behind_is_ended(project: Path) -> None:
     )
     done = tsdia_run("new", "config.yml", cwd=project)
     assert done.returncode == 0
-    assert "left behind: sleep" in done.stderr
+    assert "ended leftover processes of the training: sleep" in done.stderr
     assert not is_alive(int(done.stdout))
 
 

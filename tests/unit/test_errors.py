@@ -12,7 +12,7 @@ import pytest
 from tsdia_run import errors
 from tsdia_run.cli import hints
 from tsdia_run.cli.remedies import ALWAYS
-from tsdia_run.errors import TsdiaRunError, base, launching, lookups, placing, resuming
+from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resuming
 
 # What to do about these concerns a variable, or is a list of what there is.
 PLAIN = {placing.UnsetVariable, launching.TwoEntrypoints, resuming.UnknownChange, lookups.UnknownState}
@@ -20,7 +20,7 @@ PLAIN = {placing.UnsetVariable, launching.TwoEntrypoints, resuming.UnknownChange
 
 def below(kind: type[TsdiaRunError]) -> Iterator[type[TsdiaRunError]]:
     for one in kind.__subclasses__():
-        if one.__module__.startswith("tsdia_run.errors."):
+        if one.__module__.startswith("tsdia_run.errors"):
             yield one
             yield from below(one)
 
@@ -43,7 +43,7 @@ def test_the_tree_is_what_is_drawn() -> None:
     assert drawn == {kind.__name__: (kind.__bases__[0].__name__, kind.exit_code) for kind in KINDS}
 
 
-@pytest.mark.parametrize("kind", [one for one in KINDS if one.__module__ != base.__name__])
+@pytest.mark.parametrize("kind", [one for one in KINDS if one.__module__ != errors.__name__])
 def test_an_error_with_facts_has_a_remedy(kind: type[TsdiaRunError]) -> None:
     is_rendered = hints._remedy.dispatch(kind) is not hints._remedy.dispatch(TsdiaRunError)
     assert is_rendered or kind in ALWAYS or kind in PLAIN
