@@ -41,13 +41,13 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_training_leaves_whole_checkpoints_and_damage_stops_the_next_one(project: Path) -> None:
+def test_a_training_leaves_complete_checkpoints_and_damage_stops_the_next_one(project: Path) -> None:
     done = tsdia_run("new", "config.yml", cwd=project, limit_s=180)
     assert done.returncode == 0, done.stderr
     found = find(project / "runs" / "exp")
     assert [checkpoint.iteration for checkpoint in found] == [1, 2]
     verdict = judge(found[-1].path, hashed=True)
-    assert (verdict.state, verdict.is_hashed) == (Soundness.WHOLE, True)
+    assert (verdict.state, verdict.is_hashed) == (Soundness.COMPLETE, True)
     assert verdict.manifest
     assert verdict.manifest.run_id == record_of(project / "runs" / "exp")["run_id"]
     assert verdict.manifest.step == 2
@@ -56,7 +56,7 @@ def test_a_training_leaves_whole_checkpoints_and_damage_stops_the_next_one(proje
     command = ("new", "config.yml", "--name", "next", "--", str(found[-1].path))
     refused = tsdia_run(*command, cwd=project, limit_s=180)
     assert refused.returncode == 1
-    assert "checkpoint_2 is torn: model.safetensors has other contents than when it was saved" in refused.stderr
+    assert "checkpoint_2 is damaged: model.safetensors differs from what was saved" in refused.stderr
     reason = record_of(project / "runs" / "next")["attempts"][0]["outcome"]["reason"]
     assert "Nothing was loaded" in reason
     assert "(train.py:11)" in reason
@@ -66,7 +66,7 @@ def test_without_hashes_and_without_hooks(project: Path) -> None:
     (project / "config.yml").write_text(CONFIG % "false")
     assert tsdia_run("new", "config.yml", cwd=project, limit_s=180).returncode == 0
     verdict = judge(find(project / "runs" / "exp")[-1].path, hashed=True)
-    assert (verdict.state, verdict.is_hashed) == (Soundness.WHOLE, False)
+    assert (verdict.state, verdict.is_hashed) == (Soundness.COMPLETE, False)
 
     assert tsdia_run("new", "config.yml", "--name", "bare", "--no-hooks", cwd=project, limit_s=180).returncode == 0
     assert judge(find(project / "runs" / "bare")[-1].path).state is Soundness.UNVERIFIED

@@ -112,8 +112,8 @@ def test_a_program_of_its_own_gets_the_wandb_run_by_its_environment(project: Pat
     assert done.stdout == f"{record_of(project / 'runs/exp')['wandb_id']} allow\n"
 
 
-def test_the_closing_card_names_no_torn_checkpoint_to_go_on_from(project: Path) -> None:
+def test_the_closing_card_names_no_incomplete_checkpoint_to_resume_from(project: Path) -> None:
     (project / "train.py").write_text("import os\nos.makedirs('runs/exp/checkpoint-2')\nraise SystemExit(1)\n")
     done = tsdia_run("new", "config.yml", cwd=project)
-    assert "1, none of them whole" in done.stderr
+    assert "1, none complete" in done.stderr
     assert "tsdia-run resume" not in done.stderr

@@ -168,15 +168,15 @@ def test_verify_reads_what_sizes_cant_tell(tmp_path: Path) -> None:
         hashes.write(path, manifest, {name: hashes.digest(path / name) for name in manifest.files})
     verified = tsdia_run("info", "exp", "--verify", cwd=tmp_path)
     assert verified.returncode == 0
-    assert verified.stdout.count("whole, hashes agree") == 2
+    assert verified.stdout.count("complete, hashes agree") == 2
     DAMAGES["64 flipped bytes"](made.layout.root / "step_2" / "model.safetensors")
     assert tsdia_run("info", "exp", cwd=tmp_path).returncode == 0
-    torn = tsdia_run("info", "exp", "--verify", cwd=tmp_path)
-    assert torn.returncode == os.EX_DATAERR
-    assert "torn: model.safetensors has other contents than when it was saved" in torn.stdout
+    damaged = tsdia_run("info", "exp", "--verify", cwd=tmp_path)
+    assert damaged.returncode == os.EX_DATAERR
+    assert "damaged: model.safetensors differs from what was saved" in damaged.stdout
     as_json = tsdia_run("info", "exp", "--verify", "--json", cwd=tmp_path)
     assert as_json.returncode == os.EX_DATAERR
-    assert [one["soundness"] for one in json.loads(as_json.stdout)["checkpoints"]] == ["whole", "torn"]
+    assert [one["soundness"] for one in json.loads(as_json.stdout)["checkpoints"]] == ["complete", "damaged"]
 
 
 def test_it_needs_no_torch(full: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_moved_run(full: Path) -> None:
     (full / "runs" / "exp").rename(full / "elsewhere")
     data = told(full, "elsewhere")
     assert (data["name"], data["path"]) == ("elsewhere", str(full / "elsewhere"))
-    assert [one["soundness"] for one in data["checkpoints"]] == ["whole", "whole"]
+    assert [one["soundness"] for one in data["checkpoints"]] == ["complete", "complete"]
     assert record_of(full / "elsewhere")["name"] == "exp"
 
 

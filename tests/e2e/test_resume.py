@@ -281,7 +281,7 @@ def test_a_torn_checkpoint_is_passed_over_and_refused_by_name(failed_run: Path) 
     assert newest.is_dir()
 
 
-def test_with_no_whole_checkpoint_nothing_starts_from_zero_by_itself(failed_run: Path) -> None:
+def test_with_no_complete_checkpoint_nothing_starts_from_zero_by_itself(failed_run: Path) -> None:
     for checkpoint in failed_run.glob("checkpoint-*"):
         (checkpoint / "state.json").unlink()
     refused = tsdia_run("resume", str(failed_run), cwd=failed_run)

@@ -74,7 +74,7 @@ def test_somebody_in_a_hurry_ends_it(run_dir: Path) -> None:
     assert not has_hashes(run_dir / "checkpoint-2")
 
 
-def test_killed_while_it_hashes_the_checkpoint_stays_whole(tmp_path: Path) -> None:
+def test_killed_while_it_hashes_the_checkpoint_stays_complete(tmp_path: Path) -> None:
     checkpoint = made.state(tmp_path / "checkpoint-1")
     with (checkpoint / "data.pt").open("wb") as file:
         file.truncate(2**40)
@@ -90,7 +90,7 @@ def test_killed_while_it_hashes_the_checkpoint_stays_whole(tmp_path: Path) -> No
         process.kill()
     assert process.returncode == -signal.SIGKILL
     verdict = judge(checkpoint, hashed=True)
-    assert (verdict.state, verdict.is_hashed) == (Soundness.WHOLE, False)
+    assert (verdict.state, verdict.is_hashed) == (Soundness.COMPLETE, False)
 
 
 def open_files(pid: int) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checkpoints import DAMAGES
+from tests.support.checkpoints import DAMAGES, SAME_SIZE
 from tests.support.saving import Saver
 from tests.support.zygote import Zygote
 from tsdia_run.checkpoints import Manifest, Soundness, find, judge
@@ -34,9 +34,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory, trainings: Zygote) -> Path:
     return root
 
 
-def whole(checkpoint: Path) -> Manifest:
+def complete(checkpoint: Path) -> Manifest:
     verdict = judge(checkpoint, hashed=True)
-    assert verdict.state is Soundness.WHOLE, verdict.reason
+    assert verdict.state is Soundness.COMPLETE, verdict.reason
     assert verdict.manifest
     return verdict.manifest
 
@@ -46,7 +46,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_save_is_sealed_with_what_is_known(saved: Path) -> None:
-    sealed = whole(saved / "step_30")
+    sealed = complete(saved / "step_30")
     assert sorted(sealed.files) == sorted(FILES)
     assert (sealed.step, sealed.epoch, sealed.metrics) == (30, 2, {"loss": 0.04, "epoch": 2.0})
     assert (sealed.run_id, sealed.attempt, sealed.world_size, sealed.ranks) == ("the-run", 0, 1, (0,))
@@ -56,10 +56,10 @@ def test_a_save_is_sealed_with_what_is_known(saved: Path) -> None:
 
 def test_the_step_of_a_save_is_of_the_training_and_not_of_its_validation(saver: Saver) -> None:
     saver.run("log=25", "val=2", "save=epoch_2", "log=26", "save=anything", "save=step_40/state")
-    assert (whole(saver.root / "epoch_2").step, whole(saver.root / "epoch_2").epoch) == (25, 2)
-    assert whole(saver.root / "anything").step == 26
-    assert whole(saver.root / "step_40" / "state").step == 40
-    assert whole(saver.root / "step_40").step == 40
+    assert (complete(saver.root / "epoch_2").step, complete(saver.root / "epoch_2").epoch) == (25, 2)
+    assert complete(saver.root / "anything").step == 26
+    assert complete(saver.root / "step_40" / "state").step == 40
+    assert complete(saver.root / "step_40").step == 40
     assert [one.path.name for one in find(saver.root)] == ["epoch_2", "anything", "step_40"]
 
 
@@ -67,11 +67,11 @@ def test_two_ranks_seal_together_one_alone_and_one_late(saver: Saver) -> None:
     done = saver.run("save=both", "save=both", "main=alone", "late=late", ranks=2)
     assert done.returncode == 0, done.stderr
     assert "tsdia-run" not in done.stderr
-    assert whole(saver.root / "both").ranks == (0, 1)
-    assert "random_states_1.pkl" in whole(saver.root / "both").files
-    assert whole(saver.root / "alone").ranks == (0,)
-    assert whole(saver.root / "late").ranks == (0, 1)
-    assert "random_states_1.pkl" in whole(saver.root / "late").files
+    assert complete(saver.root / "both").ranks == (0, 1)
+    assert "random_states_1.pkl" in complete(saver.root / "both").files
+    assert complete(saver.root / "alone").ranks == (0,)
+    assert complete(saver.root / "late").ranks == (0, 1)
+    assert "random_states_1.pkl" in complete(saver.root / "late").files
 
 
 def test_a_rank_that_loads_what_it_has_just_saved_waits_until_the_others_have_sealed(saver: Saver) -> None:
@@ -86,14 +86,14 @@ def test_automatic_naming_keeps_its_limit_and_goes_on_after_the_last_number(save
     assert first.returncode == 0, first.stderr
     assert names(saver.root / "checkpoints") == ["checkpoint_1", "checkpoint_2"]
     newest = saver.root / "checkpoints" / "checkpoint_2"
-    assert whole(newest).ranks == tuple(range(ranks))
+    assert complete(newest).ranks == tuple(range(ranks))
 
     more = {"TSDIA_RUN_ATTEMPT": "1"}
     second = saver.run("auto=2", "load", "save", ranks=ranks, **more)
     assert second.returncode == 0, second.stderr
     assert "tsdia-run" not in second.stderr
     assert names(saver.root / "checkpoints") == ["checkpoint_2", "checkpoint_3"]
-    assert whole(saver.root / "checkpoints" / "checkpoint_3").attempt == 1
+    assert complete(saver.root / "checkpoints" / "checkpoint_3").attempt == 1
 
 
 def test_a_resume_loads_what_the_user_resumes_from_and_not_the_newest(saver: Saver) -> None:
@@ -131,8 +131,9 @@ def test_a_damaged_checkpoint_is_named_and_not_loaded(saver: Saver, saved: Path,
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == len(FILES)
+    state = "damaged" if damage in SAME_SIZE else "incomplete"
     for line, name in zip(lines, FILES, strict=True):
-        assert line.startswith(f"TornCheckpointError {saver.root / name} is torn: {name}")
+        assert line.startswith(f"UnusableCheckpointError {saver.root / name} is {state}: {name}")
         assert "Nothing was loaded" in line
         assert line.endswith("model unchanged")
 
@@ -142,7 +143,7 @@ def test_what_a_save_that_failed_left_is_not_loaded_by_the_same_process(saver: S
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert first == "rank 0 saved latest"
-    assert second.startswith("TornCheckpointError")
+    assert second.startswith("UnusableCheckpointError")
     assert second.endswith("model unchanged")
     assert judge(saver.root / "latest", by_structure=True).is_usable  # so that nothing else could have told
 
@@ -154,8 +155,8 @@ def test_the_traceback_of_a_script_that_does_not_catch_it_ends_with_the_reason(s
     done = saver.run("load=step_30")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        f"tsdia_run.errors.TornCheckpointError: {saver.root / 'step_30'} is torn: optimizer.bin is missing."
-        " Nothing was loaded (not torn beside it: step_20)"
+        f"tsdia_run.errors.UnusableCheckpointError: {saver.root / 'step_30'} is incomplete: optimizer.bin is missing."
+        " Nothing was loaded (usable in the same directory: step_20)"
     )
 
 
@@ -166,7 +167,7 @@ def test_a_checkpoint_without_a_manifest_is_loaded_unless_its_structure_is_damag
     done = saver.run("load=intact", "try=cut")
     assert done.returncode == 0, done.stderr
     assert "rank 0 loaded" in done.stdout
-    assert "cut is torn: model.safetensors" in done.stdout
+    assert "cut is incomplete: model.safetensors" in done.stdout
 
 
 def test_random_states_that_were_not_restored_are_told(saver: Saver, saved: Path) -> None:
@@ -192,11 +193,11 @@ def test_what_the_script_puts_into_the_directory_itself_may_change(saver: Saver)
     """Written before the save, and written again after it: no part of what was sealed."""
     done = saver.run("touch=latest", "save=latest", "touch=latest", "touch=latest", "save=latest", "touch=latest")
     assert done.returncode == 0, done.stderr
-    assert "extra.txt" not in whole(saver.root / "latest").files
+    assert "extra.txt" not in complete(saver.root / "latest").files
 
 
 @pytest.mark.root
-def test_a_disk_that_is_full_during_the_save_leaves_a_torn_checkpoint(tmp_path: Path, trainings: Zygote) -> None:
+def test_a_disk_that_is_full_during_the_save_leaves_an_incomplete_checkpoint(tmp_path: Path, trainings: Zygote) -> None:
     if os.geteuid():
         pytest.skip("needs root to mount a small file system")
     disk = tmp_path / "disk"
@@ -207,8 +208,8 @@ def test_a_disk_that_is_full_during_the_save_leaves_a_torn_checkpoint(tmp_path: 
         done = saver.run("auto=1", "save", "save", "save", "save")
         assert done.returncode == 1
         oldest, *newer = (judge(path, hashed=True) for path in sorted((saver.root / "checkpoints").iterdir()))
-        assert oldest.state is Soundness.WHOLE
-        assert {verdict.state for verdict in newer} == {Soundness.TORN}
+        assert oldest.state is Soundness.COMPLETE
+        assert {verdict.state for verdict in newer} == {Soundness.INCOMPLETE}
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -225,10 +226,10 @@ def test_a_full_disk_does_not_leave_the_old_manifest_to_a_checkpoint_that_is_wri
     try:
         saver = Saver(disk / "exp", trainings)
         assert saver.run("save=latest").returncode == 0
-        assert judge(saver.root / "latest").state is Soundness.WHOLE
+        assert judge(saver.root / "latest").state is Soundness.COMPLETE
         done = saver.run("fill", "save=latest")
         assert done.returncode == 1
-        assert "could not be sealed and does not count as whole: No space left on device" in done.stderr
-        assert judge(saver.root / "latest").state is Soundness.TORN
+        assert "could not be sealed and does not count as complete: No space left on device" in done.stderr
+        assert judge(saver.root / "latest").state is Soundness.INCOMPLETE
     finally:
         subprocess.run(["umount", str(disk)], check=True)

@@ -1,4 +1,4 @@
-"""A save of 200 MB, killed from 1 to 99 %: there is always a whole checkpoint, and it is the newest that was sealed."""
+"""A save of 200 MB, killed from 1 to 99 %: a complete checkpoint remains: the newest that was sealed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.saving import KILLED, Saver
-from tsdia_run.checkpoints import find, newest_whole
+from tsdia_run.checkpoints import find, newest_complete
 
 MOMENTS = 50
 UNDISTURBED = 3
@@ -42,9 +42,9 @@ class Saves:
         return float(answer[1]) if answer[-1] == "sealed" else None
 
     def newest(self) -> int:
-        """The number of the newest whole checkpoint, after a look at what is in it."""
-        chosen = newest_whole(find(self.root)).chosen
-        assert chosen, "no whole checkpoint is left"
+        """The number of the newest complete checkpoint, after a look at what is in it."""
+        chosen = newest_complete(find(self.root)).chosen
+        assert chosen, "no complete checkpoint is left"
         assert chosen.manifest
         number = int(chosen.path.name.removeprefix("checkpoint_"))
         assert chosen.manifest.size_bytes > 195e6
@@ -83,7 +83,7 @@ def test_a_save_that_is_killed_at_any_moment_costs_no_checkpoint(tmp_path: Path)
             fraction = 0.01 + 0.98 * moment / (MOMENTS - 1)
             was_sealed = script.save(number, fraction * save_s) is not None
             killed += not was_sealed
-            # Killed after the manifest and before the answer, it is whole too.
+            # Killed after the manifest and before the answer, it is complete too.
             newest = script.newest()
             assert newest in ({number} if was_sealed else {sealed, number})
             sealed = newest

@@ -72,7 +72,7 @@ def test_saves_keep_the_best_and_the_newest_and_a_resume_goes_on(project: Path, 
     assert kept(run_dir) == ["best_checkpoint", "checkpoint-epoch0-step2", "checkpoint-epoch0-step3"]
     assert (run_dir / "best_checkpoint").readlink() == Path("checkpoint-epoch0-step2")
     verdict = judge(run_dir / "checkpoint-epoch0-step3")
-    assert verdict.state is Soundness.WHOLE
+    assert verdict.state is Soundness.COMPLETE
     assert verdict.manifest is not None
     assert (verdict.manifest.step, verdict.manifest.epoch, verdict.manifest.world_size) == (3, 0, ranks)
     assert json.loads((run_dir / "hyperparameters.json").read_text()) == {"lr": 0.1}
@@ -105,7 +105,7 @@ def test_without_tsdia_run_it_does_the_same(project: Path) -> None:
     assert "from None" in alone(3)
     run_dir = project / "runs/exp"
     assert kept(run_dir) == ["best_checkpoint", "checkpoint-epoch0-step2", "checkpoint-epoch0-step3"]
-    assert judge(run_dir / "checkpoint-epoch0-step3").state is Soundness.WHOLE
+    assert judge(run_dir / "checkpoint-epoch0-step3").state is Soundness.COMPLETE
     config = project / "config.yml"
     config.write_text(CONFIG.replace("resume: null", "resume: runs/exp/checkpoint-epoch0-step3"))
     assert "from Resumed(epoch=0, step=3)" in alone(4)
@@ -121,7 +121,7 @@ def test_a_torn_checkpoint_is_not_loaded(project: Path) -> None:
         [sys.executable, "train.py", "3"], cwd=project, env=environment(), capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
-    assert "TornCheckpointError" in ended.stderr
+    assert "UnusableCheckpointError" in ended.stderr
     assert "model.safetensors" in ended.stderr.splitlines()[-1]
 
 

@@ -69,7 +69,7 @@ def check(root: Path, ended: Ended, told: str) -> None:
         # Where it died later than at a save, nothing had come between that one and its seal.
         oldest = saved - 1 if ended.code else 0
         found = [one for one in find(root) if (one.iteration or 0) >= oldest]
-        assert any(judge(one.path).state is Soundness.WHOLE for one in found), told
+        assert any(judge(one.path).state is Soundness.COMPLETE for one in found), told
 
 
 def metrics(root: Path) -> list[dict[str, object] | None]:

@@ -82,3 +82,5 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "zeroed tail": _zero_tail,
     "64 flipped bytes": _flip,
 }
+# These change the contents of a file, and not its size.
+SAME_SIZE = ("zeroed tail", "64 flipped bytes")

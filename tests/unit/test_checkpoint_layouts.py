@@ -80,9 +80,9 @@ def test_the_seal_one_folder_below_counts_for_the_numbered_folder(tmp_path: Path
         saved = made.state(tmp_path / f"step_{step}" / "state")
         made.seal(saved)
     (tmp_path / "step_10" / "state" / "optimizer.bin").write_bytes(b"")
-    assert checkpoints.judge(tmp_path / "step_9").state is Soundness.WHOLE
-    assert checkpoints.judge(tmp_path / "step_10").state is Soundness.TORN
-    chosen = checkpoints.newest_whole(checkpoints.find(tmp_path)).chosen
+    assert checkpoints.judge(tmp_path / "step_9").state is Soundness.COMPLETE
+    assert checkpoints.judge(tmp_path / "step_10").state is Soundness.INCOMPLETE
+    chosen = checkpoints.newest_complete(checkpoints.find(tmp_path)).chosen
     assert chosen is not None
     assert chosen.path == tmp_path / "step_9"
     assert chosen.manifest is not None

@@ -100,7 +100,7 @@ def test_no_order_of_three_ranks_counts_as_whole_while_one_that_began_has_not_se
     ranks = Ranks(tmp_path)
     for rank in order:
         ranks.act(rank)
-        assert (judge(tmp_path).state is Soundness.WHOLE) == ranks.are_all_done()
+        assert (judge(tmp_path).state is Soundness.COMPLETE) == ranks.are_all_done()
 
 
 @pytest.mark.parametrize(("order", "again"), list(itertools.product(TWO_RANKS, repeat=2)))
@@ -110,20 +110,20 @@ def test_an_overwritten_checkpoint_is_whole_again_only_when_all_its_ranks_have_s
     ranks = Ranks(tmp_path)
     for rank in order:
         ranks.act(rank)
-    assert judge(tmp_path).state is Soundness.WHOLE
+    assert judge(tmp_path).state is Soundness.COMPLETE
     for position, rank in enumerate(again):
         ranks.act(rank)
-        assert (judge(tmp_path).state is Soundness.WHOLE) == (position == 3)
+        assert (judge(tmp_path).state is Soundness.COMPLETE) == (position == 3)
 
 
 def test_a_save_that_was_not_finished_is_made_good_by_the_next_attempt(tmp_path: Path) -> None:
     path = made.state(tmp_path / "c", ranks=2)
     begin(path, mark(1, phase=SAVING))
     begin(path, mark(phase=SAVING))
-    assert judge(path).state is Soundness.TORN
+    assert judge(path).state is Soundness.INCOMPLETE
     sealed = seal(begin(path, mark(phase=SAVING, attempt=1, world_size=1)), step=7)
     assert sealed
-    assert (sealed.ranks, sealed.step, judge(path).state) == ((0,), 7, Soundness.WHOLE)
+    assert (sealed.ranks, sealed.step, judge(path).state) == ((0,), 7, Soundness.COMPLETE)
 
 
 def test_a_manifest_that_was_written_while_a_rank_began_does_not_count(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_manifest_that_was_written_while_a_rank_began_does_not_count(tmp_path:
     marks.write(tmp_path / "c", mark(1, phase=SAVING))
     verdict = judge(tmp_path / "c")
     assert (verdict.state, verdict.reason) == (
-        Soundness.TORN,
+        Soundness.INCOMPLETE,
         "its last save was not finished: rank 1 began to save and did not finish",
     )
 
@@ -177,7 +177,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, content: bytes) -> None:
     made.seal(path)
     CheckpointLayout(path).manifest.write_bytes(content)
     verdict = judge(path)
-    assert verdict.state is Soundness.TORN
+    assert verdict.state is Soundness.DAMAGED
     assert "tsdia-checkpoint.json can't be used" in verdict.reason
 
 

@@ -1,4 +1,4 @@
-"""Whole, torn, unverified: five damages on four files, and directories that others left."""
+"""The states of a checkpoint: five kinds of damage on four files, and directories not created by tsdia-run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import checkpoints as made
-from tsdia_run.checkpoints import Soundness, find, hashes, judge, manifest, newest_whole
+from tsdia_run.checkpoints import Soundness, find, hashes, judge, manifest, newest_complete
 from tsdia_run.checkpoints.structure import missing_file
 from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 
 FILES = ["model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl"]
-TAIL_OR_FLIPPED = ("zeroed tail", "64 flipped bytes")
 
 
 @pytest.fixture
@@ -28,9 +27,9 @@ def add_hashes(path: Path) -> None:
     hashes.write(path, written, {name: hashes.digest(path / name) for name in written.files})
 
 
-def test_a_sealed_checkpoint_is_whole(sealed: Path) -> None:
+def test_a_sealed_checkpoint_is_complete(sealed: Path) -> None:
     verdict = judge(sealed)
-    assert (verdict.state, verdict.is_hashed) == (Soundness.WHOLE, False)
+    assert (verdict.state, verdict.is_hashed) == (Soundness.COMPLETE, False)
     assert verdict.reason.startswith("sealed by 1 rank: 4 files, 16.8 KiB")
     assert verdict.manifest == manifest.read(sealed)
 
@@ -42,20 +41,21 @@ def test_every_damage_is_found_once_there_are_hashes(sealed: Path, name: str, da
     assert judge(sealed, hashed=True).is_hashed
     made.DAMAGES[damage](sealed / name)
     verdict = judge(sealed, hashed=True)
-    assert verdict.state is Soundness.TORN
+    assert verdict.state is (Soundness.DAMAGED if damage in made.SAME_SIZE else Soundness.INCOMPLETE)
+    assert not verdict.is_usable
     assert name in verdict.reason
 
 
-@pytest.mark.parametrize("damage", [damage for damage in made.DAMAGES if damage not in TAIL_OR_FLIPPED])
+@pytest.mark.parametrize("damage", [damage for damage in made.DAMAGES if damage not in made.SAME_SIZE])
 @pytest.mark.parametrize("name", FILES)
 def test_what_changes_a_size_is_found_without_them(sealed: Path, name: str, damage: str) -> None:
     made.DAMAGES[damage](sealed / name)
     verdict = judge(sealed)
-    assert verdict.state is Soundness.TORN
+    assert verdict.state is Soundness.INCOMPLETE
     assert name in verdict.reason
 
 
-@pytest.mark.parametrize("damage", [damage for damage in made.DAMAGES if damage not in TAIL_OR_FLIPPED])
+@pytest.mark.parametrize("damage", [damage for damage in made.DAMAGES if damage not in made.SAME_SIZE])
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.bin", "random_states_0.pkl"])
 def test_and_without_a_manifest_by_structure(tmp_path: Path, name: str, damage: str) -> None:
     path = made.state(tmp_path / "checkpoint-5")
@@ -64,7 +64,7 @@ def test_and_without_a_manifest_by_structure(tmp_path: Path, name: str, damage: 
     if (name, damage) in (("model.safetensors", "missing"), ("optimizer.bin", "missing")):
         return  # a state without a model, or without an optimizer, may have been meant
     verdict = judge(path)
-    assert verdict.state is Soundness.TORN
+    assert verdict.state is Soundness.INCOMPLETE
     assert name in verdict.reason
 
 
@@ -73,13 +73,39 @@ def test_a_zeroed_tail_of_a_torch_file_is_found_without_hashes(sealed: Path) -> 
     assert judge(sealed).reason == "optimizer.bin: the directory at its end is cut off or damaged"
 
 
+def test_a_file_that_is_larger_than_its_manifest_says_is_damaged(sealed: Path) -> None:
+    with (sealed / "scheduler.bin").open("ab") as file:
+        file.write(b"more")
+    verdict = judge(sealed)
+    assert (verdict.state, verdict.is_usable) == (Soundness.DAMAGED, False)
+    assert verdict.reason.startswith("scheduler.bin has ")
+
+
+def test_a_broken_structure_of_the_right_size_is_damaged(sealed: Path) -> None:
+    made.DAMAGES["zeroed tail"](sealed / "optimizer.bin")
+    assert judge(sealed).state is Soundness.DAMAGED
+
+
+def test_a_sealed_file_that_is_a_directory_is_damaged(sealed: Path) -> None:
+    name = "optimizer.bin"
+    (sealed / name).unlink()
+    (sealed / name).mkdir()
+    path = CheckpointLayout(sealed).manifest
+    written = manifest.read(sealed)
+    assert written
+    before, after = f'"{name}": {written.files[name]}', f'"{name}": {(sealed / name).stat().st_size}'
+    path.write_text(path.read_text().replace(before, after))
+    assert judge(sealed).reason == f"{sealed} can't be read: Is a directory"
+    assert judge(sealed).state is Soundness.DAMAGED
+
+
 def test_hashes_of_another_save_and_damaged_ones_are_no_hashes(sealed: Path) -> None:
     add_hashes(sealed)
     made.torch_file(sealed / "optimizer.bin", b"other" * 100)
     made.seal(sealed, manifest_id="next")
-    assert (judge(sealed, hashed=True).state, judge(sealed, hashed=True).is_hashed) == (Soundness.WHOLE, False)
+    assert (judge(sealed, hashed=True).state, judge(sealed, hashed=True).is_hashed) == (Soundness.COMPLETE, False)
     CheckpointLayout(sealed).hashes.write_bytes(b"\0" * 100)
-    assert judge(sealed, hashed=True).state is Soundness.WHOLE
+    assert judge(sealed, hashed=True).state is Soundness.COMPLETE
 
 
 def test_the_progress_of_hashing_ends_at_all_bytes(sealed: Path) -> None:
@@ -93,7 +119,7 @@ def test_the_progress_of_hashing_ends_at_all_bytes(sealed: Path) -> None:
 
 def test_files_beside_the_sealed_ones_do_not_matter(sealed: Path) -> None:
     (sealed / "notes.txt").write_text("mine")
-    assert judge(sealed).state is Soundness.WHOLE
+    assert judge(sealed).state is Soundness.COMPLETE
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "", "."])
@@ -152,24 +178,26 @@ def test_formats_that_are_known_and_damaged(tmp_path: Path, name: str, content: 
     path = made.state(tmp_path / "c")
     (path / name).write_bytes(content)
     assert name in judge(path).reason
-    assert judge(path).state is Soundness.TORN
+    assert judge(path).state is Soundness.INCOMPLETE
 
 
 def test_a_missing_directory_is_a_verdict(tmp_path: Path) -> None:
-    assert judge(tmp_path / "none").reason.endswith("none can't be read: No such file or directory")
+    verdict = judge(tmp_path / "none")
+    assert verdict.reason.endswith("none can't be read: No such file or directory")
+    assert verdict.state is Soundness.INCOMPLETE
 
 
-def test_the_newest_that_is_not_torn_is_chosen_and_the_others_are_told(tmp_path: Path) -> None:
+def test_the_newest_usable_checkpoint_is_chosen_and_the_skipped_ones_are_reported(tmp_path: Path) -> None:
     for step in (1, 2, 3):
         made.seal(made.state(tmp_path / f"checkpoint-{step}"))
     made.DAMAGES["missing"](tmp_path / "checkpoint-3" / "optimizer.bin")
-    choice = newest_whole(find(tmp_path))
+    choice = newest_complete(find(tmp_path))
     assert choice.chosen
     assert choice.chosen.path.name == "checkpoint-2"
     assert [(verdict.path.name, verdict.reason) for verdict in choice.skipped] == [
         ("checkpoint-3", "optimizer.bin is missing")
     ]
-    assert newest_whole(()).chosen is None
+    assert newest_complete(()).chosen is None
 
 
 def test_hostile_file_names_survive_the_hashes(tmp_path: Path) -> None:
@@ -179,7 +207,7 @@ def test_hostile_file_names_survive_the_hashes(tmp_path: Path) -> None:
     written = made.seal(path)
     add_hashes(path)
     assert set(hashes.read(path, written) or {}) == set(written.files)
-    assert judge(path, hashed=True).state is Soundness.WHOLE
+    assert judge(path, hashed=True).state is Soundness.COMPLETE
 
 
 @pytest.mark.parametrize(
@@ -191,23 +219,23 @@ def test_a_single_file_is_judged_by_its_structure(tmp_path: Path, name: str, dam
     made.torch_file(path)
     assert judge(path).state is Soundness.UNVERIFIED
     made.DAMAGES[damage](path)
-    assert judge(path).state is Soundness.TORN
+    assert judge(path).state is Soundness.INCOMPLETE
 
 
 @pytest.mark.parametrize(
     ("name", "content", "state"),
     [
         ("ckpt.pt", b"{}", Soundness.UNVERIFIED),
-        ("ckpt.pt", b"P", Soundness.TORN),
-        ("ckpt.pt", b"PK\x03", Soundness.TORN),
+        ("ckpt.pt", b"P", Soundness.INCOMPLETE),
+        ("ckpt.pt", b"PK\x03", Soundness.INCOMPLETE),
         ("state_9.pkl", b"\x80\x04N.", Soundness.UNVERIFIED),
-        ("state_9.pkl", b"\x80\x04\x95\x10\0", Soundness.TORN),
+        ("state_9.pkl", b"\x80\x04\x95\x10\0", Soundness.INCOMPLETE),
         ("old.pt", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02", Soundness.UNVERIFIED),
         ("ck-9.msgpack", b"\x81", Soundness.UNVERIFIED),
-        ("ck-9.msgpack", b"", Soundness.TORN),
+        ("ck-9.msgpack", b"", Soundness.INCOMPLETE),
         ("w.h5", b"\x89HDF\r\n\x1a\n\0" + bytes(31) + (48).to_bytes(8, "little"), Soundness.UNVERIFIED),
-        ("w.h5", b"\x89HDF\r\n\x1a\n\0" + bytes(31) + (49).to_bytes(8, "little"), Soundness.TORN),
-        ("w.safetensors", (8).to_bytes(8, "little") + b"{}", Soundness.TORN),
+        ("w.h5", b"\x89HDF\r\n\x1a\n\0" + bytes(31) + (49).to_bytes(8, "little"), Soundness.INCOMPLETE),
+        ("w.safetensors", (8).to_bytes(8, "little") + b"{}", Soundness.INCOMPLETE),
     ],
 )
 def test_formats_of_single_files(tmp_path: Path, name: str, content: bytes, state: Soundness) -> None:

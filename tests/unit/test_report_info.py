@@ -105,22 +105,22 @@ def test_checkpoints_best_latest_and_superseded(full: Made) -> None:
     renamed(full, attempts=(first, second))
     lines = sections(full)["checkpoints"].splitlines()
     assert [line.split()[0] for line in lines] == ["step_1", "step_2", "step_3"]
-    assert lines[0].endswith("whole  best")
-    assert lines[1].endswith("whole  latest")
-    assert lines[2].endswith("whole  superseded")
+    assert lines[0].endswith("complete  best")
+    assert lines[1].endswith("complete  latest")
+    assert lines[2].endswith("complete  superseded")
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut in half", "empty"])
-def test_a_torn_checkpoint_says_why(full: Made, damage: str) -> None:
+def test_an_incomplete_checkpoint_says_why(full: Made, damage: str) -> None:
     DAMAGES[damage](full.layout.root / "step_2" / "model.safetensors")
-    torn = info_of(full).checkpoints[-1]
-    assert torn.soundness is Soundness.TORN
-    assert "torn: model.safetensors" in sections(full)["checkpoints"]
+    incomplete = info_of(full).checkpoints[-1]
+    assert incomplete.soundness is Soundness.INCOMPLETE
+    assert "incomplete: model.safetensors" in sections(full)["checkpoints"]
 
 
 def test_without_verify_no_checkpoint_is_read_through(full: Made) -> None:
     DAMAGES["64 flipped bytes"](full.layout.root / "step_2" / "model.safetensors")
-    assert info_of(full).checkpoints[-1].soundness is Soundness.WHOLE
+    assert info_of(full).checkpoints[-1].soundness is Soundness.COMPLETE
 
 
 def test_a_checkpoint_without_a_manifest(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_json_of_a_full_run(full: Made) -> None:
     assert [attempt["last_step"] for attempt in told["attempts"]] == [4, 5]
     assert told["headline"] == "val/loss"
     assert told["facts"]["code"]["commit"] == "0123456789" * 4
-    assert [one["soundness"] for one in told["checkpoints"]] == ["whole", "whole"]
+    assert [one["soundness"] for one in told["checkpoints"]] == ["complete", "complete"]
     assert told["checkpoints"][0]["is_best"] is True
 
 

@@ -9,7 +9,7 @@ from tsdia_run.checkpoints.finding import Survey, aside, find, kind_of, survey, 
 from tsdia_run.checkpoints.manifest import Manifest
 from tsdia_run.checkpoints.naming import Checkpoint, parse_name, read_name
 from tsdia_run.checkpoints.recognition import EntryKind
-from tsdia_run.checkpoints.verdict import Choice, Soundness, Verdict, judge, newest_whole, unfinished
+from tsdia_run.checkpoints.verdict import Choice, Soundness, Verdict, judge, newest_complete, unfinished
 
 __all__ = [
     "Checkpoint",
@@ -23,7 +23,7 @@ __all__ = [
     "find",
     "judge",
     "kind_of",
-    "newest_whole",
+    "newest_complete",
     "parse_name",
     "read_name",
     "survey",

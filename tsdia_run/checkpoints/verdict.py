@@ -1,4 +1,4 @@
-"""Whether a checkpoint is whole, and how many ranks saved it."""
+"""The state of a checkpoint, and how many ranks saved it."""
 
 from __future__ import annotations
 
@@ -24,22 +24,29 @@ _RANDOM_STATES = re.compile(r"random_states_\d+\.pkl")
 
 
 class Soundness(Enum):
-    """What a checkpoint is."""
+    """The state of a checkpoint.
 
-    WHOLE = "whole"
-    TORN = "torn"
+    Attributes:
+        COMPLETE: It has every file that its manifest lists.
+        INCOMPLETE: Its last save was not finished, or files are missing or cut off.
+        DAMAGED: Its files differ from what was saved, or can't be read.
+        UNVERIFIED: It has no manifest, and its files have no visible fault.
+    """
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    DAMAGED = "damaged"
     UNVERIFIED = "unverified"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a checkpoint is, and why.
+    """The state of a checkpoint, and the reason.
 
     Attributes:
         path: The checkpoint.
-        state: Whole: its manifest says what it must have, and it has it. Unverified: it has no manifest, and nothing
-            wrong was found. Torn: it can't be used.
-        reason: Why, in words; names the file.
+        state: Its state.
+        reason: The reason in words, with the name of the file.
         manifest: Its manifest, if it has one that can be read.
         is_hashed: Whether the contents of the files were compared with their hashes.
     """
@@ -53,24 +60,29 @@ class Verdict:
     @property
     def is_usable(self) -> bool:
         """Whether it may be loaded."""
-        return self.state is not Soundness.TORN
+        return self.state not in (Soundness.INCOMPLETE, Soundness.DAMAGED)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The checkpoint to go on from.
+    """The checkpoint to resume from.
 
     Attributes:
-        chosen: The newest one that is not torn.
-        skipped: Those that are newer, the newest first.
+        chosen: The newest checkpoint that is usable.
+        skipped: The unusable ones that are newer, the newest first.
     """
 
     chosen: Verdict | None
     skipped: tuple[Verdict, ...]
 
 
-class _TornError(Exception):
-    """Carries the reason out of the checks."""
+class _UnusableError(Exception):
+    """A check failed: carries the state and the reason to ``judge``."""
+
+    def __init__(self, state: Soundness, reason: str) -> None:
+        super().__init__(reason)
+        self.state = state
+        self.reason = reason
 
 
 def judge(
@@ -96,18 +108,21 @@ def judge(
             return _file_by_structure(path) if os.path.isfile(path) else _by_structure(path)
         _check_files(sealed, found.files)
         is_hashed = hashed and _check_hashes(sealed, found, on_progress)
-    except _TornError as error:
-        return Verdict(path, Soundness.TORN, str(error), found)
+    except _UnusableError as error:
+        return Verdict(path, error.state, error.reason, found)
     except DamagedRunError as error:
-        return Verdict(path, Soundness.TORN, error.message)
+        return Verdict(path, Soundness.DAMAGED, error.message)
     except OSError as error:
-        return Verdict(path, Soundness.TORN, f"{error.filename or path} can't be read: {error.strerror}", found)
+        state = Soundness.INCOMPLETE if isinstance(error, FileNotFoundError) else Soundness.DAMAGED
+        # The name is a file descriptor's number if the failure came after the file was opened.
+        name = path if isinstance(error.filename, int) else error.filename or path
+        return Verdict(path, state, f"{name} can't be read: {error.strerror}", found)
     what = f"{count(len(found.files), 'file')}, {size(found.size_bytes)}"
     reason = f"sealed by {count(len(found.ranks), 'rank')}: {what}; {'hashes' if is_hashed else 'sizes'} agree"
-    return Verdict(path, Soundness.WHOLE, reason, found, is_hashed)
+    return Verdict(path, Soundness.COMPLETE, reason, found, is_hashed)
 
 
-def newest_whole(
+def newest_complete(
     checkpoints: Iterable[Checkpoint], *, hashed: bool = False, on_progress: OnProgress = lambda _done, _total: None
 ) -> Choice:
     """The newest checkpoint that may be loaded, and those that were passed over.
@@ -159,7 +174,7 @@ def is_sharded(checkpoint: Path) -> bool:
 def _sealed_manifest(path: Path) -> Manifest | None:
     if unfinished(path):
         why = marks.missing(marks.read(path)) or "its manifest was not written"
-        raise _TornError(f"its last save was not finished: {why}")
+        raise _UnusableError(Soundness.INCOMPLETE, f"its last save was not finished: {why}")
     return manifest.read(path)
 
 
@@ -167,9 +182,10 @@ def _by_structure(path: Path) -> Verdict:
     names = files.stamps(path)
     lacking = structure.missing_file(names)
     if lacking:
-        raise _TornError(lacking)
+        raise _UnusableError(Soundness.INCOMPLETE, lacking)
     for name in names:
-        _check_structure(path, name)
+        # Without a manifest the size that the file had is unknown: a save that was cut off is the usual cause.
+        _check_structure(path, name, Soundness.INCOMPLETE)
     return Verdict(
         path, Soundness.UNVERIFIED, f"it has no manifest; {count(len(names), 'file')} with no fault to be seen"
     )
@@ -178,7 +194,7 @@ def _by_structure(path: Path) -> Verdict:
 def _file_by_structure(path: Path) -> Verdict:
     found = structure.file_fault(path)
     if found:
-        raise _TornError(found)
+        raise _UnusableError(Soundness.INCOMPLETE, found)
     return Verdict(path, Soundness.UNVERIFIED, "it has no manifest; a single file with no fault to be seen")
 
 
@@ -187,17 +203,18 @@ def _check_files(path: Path, expected: Mapping[str, int]) -> None:
         try:
             actual_bytes = (path / name).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
-            raise _TornError(f"{name} is missing") from None
+            raise _UnusableError(Soundness.INCOMPLETE, f"{name} is missing") from None
         if actual_bytes != size_bytes:
-            raise _TornError(f"{name} has {actual_bytes} bytes, its manifest says {size_bytes}")
+            state = Soundness.INCOMPLETE if actual_bytes < size_bytes else Soundness.DAMAGED
+            raise _UnusableError(state, f"{name} has {actual_bytes} bytes, its manifest says {size_bytes}")
     for name in expected:
-        _check_structure(path, name)
+        _check_structure(path, name, Soundness.DAMAGED)
 
 
-def _check_structure(path: Path, name: str) -> None:
+def _check_structure(path: Path, name: str, state: Soundness) -> None:
     found = structure.fault(path / name)
     if found:
-        raise _TornError(f"{name}: {found}")
+        raise _UnusableError(state, f"{name}: {found}")
 
 
 def _check_hashes(path: Path, expected: Manifest, on_progress: OnProgress) -> bool:
@@ -213,5 +230,5 @@ def _check_hashes(path: Path, expected: Manifest, on_progress: OnProgress) -> bo
 
     for name in expected.files:
         if name in digests and hashes.digest(path / name, read) != digests[name]:
-            raise _TornError(f"{name} has other contents than when it was saved: its sha256 differs")
+            raise _UnusableError(Soundness.DAMAGED, f"{name} differs from what was saved: its sha256 does not match")
     return True

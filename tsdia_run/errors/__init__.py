@@ -36,7 +36,7 @@
         NothingToResume                      neither a run nor a checkpoint
         NoBestCheckpoint                     the run has none
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
-        TornCheckpointError              65  a checkpoint that a script wants to load
+        UnusableCheckpointError          65  a checkpoint that a script wants to load
         UnrecognisedCheckpointsError     65  files that may be checkpoints, and none that is known to be one
           UnrecognisedCheckpoints            their names
           OnlyWeights                        the weights that are there instead
@@ -78,11 +78,14 @@ from tsdia_run.errors.base import (
     RunAliveError,
     RunDirectoryError,
     SourcePosition,
-    TornCheckpointError,
     TsdiaRunError,
     UnrecognisedCheckpointsError,
+    UnusableCheckpointError,
     UsageError,
 )
+
+# The former name of the class: scripts may catch it.
+TornCheckpointError = UnusableCheckpointError
 
 __all__ = [
     "CheckpointDirectoryExistsError",
@@ -96,6 +99,7 @@ __all__ = [
     "TornCheckpointError",
     "TsdiaRunError",
     "UnrecognisedCheckpointsError",
+    "UnusableCheckpointError",
     "UsageError",
 ]
 

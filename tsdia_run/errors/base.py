@@ -81,8 +81,8 @@ class DamagedRunError(TsdiaRunError):
     exit_code = os.EX_DATAERR
 
 
-class TornCheckpointError(DamagedRunError):
-    """A checkpoint is known to be damaged or unfinished; nothing of it was loaded."""
+class UnusableCheckpointError(DamagedRunError):
+    """A checkpoint is incomplete or damaged; nothing of it was loaded."""
 
 
 class UnrecognisedCheckpointsError(DamagedRunError):

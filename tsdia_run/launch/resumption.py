@@ -106,7 +106,7 @@ def choose(
 
     Args:
         source: The run, and the checkpoint that was named with it.
-        wish: ``--from``: ``latest``, ``best``, a checkpoint's name, or a step. None for the newest whole one.
+        wish: ``--from``: ``latest``, ``best``, a checkpoint's name, or a step. None for the newest complete one.
         superseded: Checkpoints that a later resume went back behind: never chosen by themselves.
         patterns: ``checkpoints.pattern``; None for that of the run's newest attempt.
         allows_weights: Whether an export may be named, which has weights alone.
@@ -114,7 +114,7 @@ def choose(
     Raises:
         UsageError: A checkpoint was named twice, or an export was named without consent.
         NotFoundError: What was wished for is not there.
-        DamagedRunError: What was named is torn.
+        DamagedRunError: The named checkpoint is incomplete or damaged.
     """
     survey = checkpoints.survey(source.layout.root, patterns)
     found = survey.checkpoints
@@ -123,7 +123,7 @@ def choose(
             raise TwoCheckpointsNamed(source.named.name, wish)
         path = source.named
     elif wish in (None, LATEST):
-        return checkpoints.newest_whole([one for one in found if one.path not in superseded], hashed=True)
+        return checkpoints.newest_complete([one for one in found if one.path not in superseded], hashed=True)
     else:
         path = _best(source.layout, found) if wish == BEST else _wished(wish or "", survey, source.layout)
     if not allows_weights and path not in (one.path for one in found) and checkpoints.kind_of(path) is EntryKind.EXPORT:
@@ -135,7 +135,8 @@ def _named(path: Path) -> Choice:
     verdict = checkpoints.judge(path, hashed=True)
     if not verdict.is_usable:
         raise DamagedRunError(
-            f"{path} is not whole: {verdict.reason}", hint="Name the run directory instead: its newest whole one."
+            f"{path} is {verdict.state.value}: {verdict.reason}",
+            hint="Name the run directory instead to resume from its newest complete checkpoint.",
         )
     return Choice(verdict, ())
 
@@ -166,12 +167,12 @@ def _known(found: Sequence[Checkpoint], layout: RunLayout) -> str:
     return f"Checkpoints of this run: {names}" if found else ""
 
 
-def none_whole(source: Source, skipped: Sequence[Verdict]) -> NoCompleteCheckpoint:
-    """The error for a run without any whole checkpoint."""
+def none_complete(source: Source, skipped: Sequence[Verdict]) -> NoCompleteCheckpoint:
+    """The error for a run without a complete checkpoint."""
     root = source.layout.root
     exports = checkpoints.survey(root).exports
     reasons = "".join(f"\n  {os.path.relpath(one.path, root)}: {one.reason}" for one in skipped[:_MAX_NAMES])
-    what = "no whole checkpoint" if skipped else "no checkpoint"
+    what = "no complete checkpoint" if skipped else "no checkpoint"
     if not skipped:
         refuse_silent_start(source.layout)
     if exports:

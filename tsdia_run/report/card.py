@@ -27,8 +27,8 @@ def card(run_dir: Path, run: Run, error: str | None = None, wandb_dir: str | Non
     if last.ended_at:
         lines.append(("duration", duration((last.ended_at - last.started_at).total_seconds())))
     found = checkpoints.find(run_dir)
-    whole = checkpoints.newest_whole(found).chosen
-    newest = f", newest {os.path.relpath(whole.path, run_dir)}" if whole else ", none of them whole" if found else ""
+    complete = checkpoints.newest_complete(found).chosen
+    newest = f", newest {os.path.relpath(complete.path, run_dir)}" if complete else ", none complete" if found else ""
     lines.append(("checkpoints", f"{len(found) or 'none'}{newest}"))
     lines.append(("log", shown(run_dir / last.log)))
     wandb = wandb_line(run_dir, run.wandb_id or run.run_id, wandb_dir)
@@ -37,7 +37,7 @@ def card(run_dir: Path, run: Run, error: str | None = None, wandb_dir: str | Non
     hint = hint_for(error or "")
     if hint:
         lines.append(("hint", hint))
-    lines.append(("next", _next(run_dir, run, whole is not None)))
+    lines.append(("next", _next(run_dir, run, complete is not None)))
     return [(name, visible(text)) for name, text in lines]
 
 

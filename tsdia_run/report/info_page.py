@@ -172,7 +172,7 @@ def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_
         if is_so
     ]
     soundness = f"{one.soundness.value}{', hashes agree' if one.is_hashed else ''}"
-    is_whole = one.soundness is Soundness.WHOLE
+    is_complete = one.soundness is Soundness.COMPLETE
     return (
         one.name,
         "" if one.epoch is None else f"epoch {one.epoch}",
@@ -180,7 +180,7 @@ def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_
         "" if one.metric is None else f"{headline} {number(one.metric)}",
         size(one.size_bytes),
         "" if one.saved_at is None else f"{age(now - one.saved_at)} old",
-        soundness if is_whole else f"{soundness}: {one.reason}",
+        soundness if is_complete else f"{soundness}: {one.reason}",
         ", ".join(marks),
     )
 
@@ -190,11 +190,11 @@ def commands(info: Info) -> list[tuple[str, str]]:
     sight, suggest = info.sight, Suggestions(info.sight.layout.root)
     if sight.state in LIVE or sight.living is not Living.NOTHING:
         return [(suggest.follow(), "follow it"), (suggest.stop(), "ask it to end")]
-    has_whole = any(not one.is_torn and not one.is_superseded for one in info.checkpoints)
+    has_usable = any(not one.is_unusable and not one.is_superseded for one in info.checkpoints)
     logs = (suggest.logs(), "all that it said")
     if sight.state is State.COMPLETED:
-        return [*([(suggest.resume_completed(), "go on with it all the same")] if has_whole else []), logs]
-    if not has_whole:
+        return [*([(suggest.resume_completed(), "go on with it all the same")] if has_usable else []), logs]
+    if not has_usable:
         return [(suggest.start_over(), "start again: there is no checkpoint to go on from"), logs]
     command, advice = suggest.resume_from_checkpoint()
-    return [(command, advice or "go on from its newest whole checkpoint"), logs]
+    return [(command, advice or "resume from its newest complete checkpoint"), logs]

@@ -77,7 +77,7 @@ class CheckpointInfo:
         metric: The value of the metric that stands for the run, when it was saved.
         size_bytes: The size of its files.
         saved_at: When it was saved.
-        soundness: Whether it is whole, torn, or unverified.
+        soundness: Its state: complete, incomplete, damaged or unverified.
         reason: Why.
         is_hashed: Whether its contents were compared with their hashes.
         is_best: Whether ``best_checkpoint`` leads to it.
@@ -97,9 +97,9 @@ class CheckpointInfo:
     is_superseded: bool
 
     @property
-    def is_torn(self) -> bool:
+    def is_unusable(self) -> bool:
         """Whether it can't be used."""
-        return self.soundness is Soundness.TORN
+        return self.soundness in (Soundness.INCOMPLETE, Soundness.DAMAGED)
 
 
 @dataclass(frozen=True)

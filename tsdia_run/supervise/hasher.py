@@ -40,7 +40,7 @@ def add_hashes(checkpoint: Path) -> None:
 
 def _sealed(checkpoint: Path) -> Manifest | None:
     verdict = judge(checkpoint)
-    return verdict.manifest if verdict.state is Soundness.WHOLE else None
+    return verdict.manifest if verdict.state is Soundness.COMPLETE else None
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class ResumeRequest:
     Attributes:
         start: What it has in common with every start.
         target: The run, by path or name; or one of its checkpoints.
-        checkpoint: ``latest``, ``best``, a checkpoint's name, or a step; None for the newest one that is whole.
+        checkpoint: ``latest``, ``best``, a checkpoint's name, or a step; None for the newest complete one.
         from_scratch: Whether to start from the beginning where no checkpoint is named.
         again: Whether to resume a run that completed.
         allow: Changes that are meant.

@@ -27,7 +27,7 @@ from tsdia_run.workflow.results import Ended, Result
 
 
 def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) -> Result:
-    """Carry an attempt out; while it fails and the settings allow it, resume from the newest whole checkpoint.
+    """Carry an attempt out; while it fails and the settings allow it, resume from the newest complete checkpoint.
 
     Args:
         prepared: The first attempt.
@@ -79,7 +79,7 @@ def _tried(plan: Plan, ended: job.JobResult) -> Tried:
     last, words = ended.run.last, ended.words
     assert last.outcome is not None  # it has ended
     own = [one for one in checkpoints.find(plan.request.run_dir) if _is_of(one.path, last)]
-    has_progressed = checkpoints.newest_whole(own).chosen is not None
+    has_progressed = checkpoints.newest_complete(own).chosen is not None
     return Tried(last.outcome, words.error, words.kind, words.step, has_progressed, words.refusal is not None)
 
 
@@ -90,11 +90,11 @@ def _is_of(checkpoint: Path, attempt: Attempt) -> bool:
 
 
 def _again(plan: Plan, run: Run) -> Plan:
-    """The next attempt, from the newest whole checkpoint; from the beginning where none was saved."""
+    """The next attempt, from the newest complete checkpoint; from the beginning where none was saved."""
     run_dir = plan.request.run_dir
     choice = resumption.choose(Source(plan.layout, run, None), None, superseded_now(run, plan.layout))
     if choice.chosen is None and choice.skipped:
-        raise DamagedRunError(f"no checkpoint of {shown(run_dir)} is whole")
+        raise DamagedRunError(f"{shown(run_dir)} has no complete checkpoint")
     if choice.chosen is None:
         resumption.refuse_silent_start(plan.layout)
     checkpoint = choice.chosen.path if choice.chosen else None

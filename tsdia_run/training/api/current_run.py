@@ -16,7 +16,7 @@ from typing import Any
 from tsdia_run import config as configs
 from tsdia_run.checkpoints import judge, read_name
 from tsdia_run.config import keys
-from tsdia_run.errors import TornCheckpointError
+from tsdia_run.errors import UnusableCheckpointError
 from tsdia_run.training.api import named_saves
 from tsdia_run.training.api.stop_signal import StopSignal
 from tsdia_run.training.boot.rank_state import RANK
@@ -61,7 +61,7 @@ class CurrentRun:
     ) -> Path:
         """Save ``checkpoint-epochE-stepS`` into the run directory; every rank calls this.
 
-        The directory appears under its name when it is whole. ``save_total_limit`` and the best one
+        The directory appears under its name when it is complete. ``save_total_limit`` and the best one
         (``metric_for_best_model``, ``greater_is_better``) are kept as the config's ``checkpoint`` and ``validation``
         sections say; ``best_checkpoint`` leads to the best one.
 
@@ -96,13 +96,15 @@ class CurrentRun:
             Its epoch and step; None where there is nothing to resume from.
 
         Raises:
-            TornCheckpointError: It is damaged; nothing was loaded.
+            UnusableCheckpointError: It is incomplete or damaged; nothing was loaded.
         """
         if self.checkpoint is None:
             return None
         verdict = judge(self.checkpoint, hashed="checkpoints" not in RANK.hooked)
         if not verdict.is_usable:
-            raise TornCheckpointError(f"{self.checkpoint} is torn: {verdict.reason}. Nothing was loaded.")
+            raise UnusableCheckpointError(
+                f"{self.checkpoint} is {verdict.state.value}: {verdict.reason}. Nothing was loaded."
+            )
         accelerator.load_state(str(self.checkpoint))
         named, written = read_name(self.checkpoint), verdict.manifest
         return Resumed(

@@ -97,7 +97,7 @@ def keep_best_and_newest(session: Session, limit: int | None, metric: Metric | N
         if chosen is not None:
             best.point(session.layout.best, chosen.path)
     target = best.target(session.layout.best)
-    if limit is not None and with_manifests(counted[-1:]):  # nothing goes for one that is not whole
+    if limit is not None and with_manifests(counted[-1:]):  # nothing goes for one that is not complete
         for old in to_remove(counted, limit, {target} if target else set()):
             remove(old.path)
 

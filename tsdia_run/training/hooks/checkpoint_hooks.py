@@ -1,4 +1,4 @@
-"""Checkpoints that are known to be whole: seals around ``save_state``, checks before ``load_state``.
+"""Checkpoints that are known to be complete: seals around ``save_state``, checks before ``load_state``.
 
 What they need is imported at their first call: 15 ms, which somebody's start need not wait for.
 """

@@ -1,4 +1,4 @@
-"""Around ``Accelerator.load_state``: nothing is loaded that is known to be torn, and what was not loaded is said."""
+"""Around ``Accelerator.load_state``: refuse unusable checkpoints, and warn about what was not restored."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.checkpoints import find, judge, marks, newest_whole, unfinished
-from tsdia_run.errors import DamagedRunError, TornCheckpointError
+from tsdia_run.checkpoints import find, judge, marks, newest_complete, unfinished
+from tsdia_run.errors import DamagedRunError, UnusableCheckpointError
 from tsdia_run.training.boot.attempt_files import say
 from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.hooks import unsealed
@@ -46,7 +46,7 @@ class Loading:
             return  # Accelerate says so
         self._is_first = False
         if not self._is_from_this_attempt(asked, accelerator.process_index):
-            self._refuse_torn(asked)
+            self._refuse_unusable(asked)
         with _listening() as heard:
             yield Call((accelerator, str(asked), *args), kwargs) if input_dir is None else None
         RANK.loaded(asked)
@@ -77,7 +77,7 @@ class Loading:
         open_saves = unfinished(checkpoint)
         return any(mark.world_size > 1 and (mark.run_id, mark.attempt) == ours for mark in open_saves)
 
-    def _refuse_torn(self, checkpoint: Path) -> None:
+    def _refuse_unusable(self, checkpoint: Path) -> None:
         verdict = judge(checkpoint, hashed=True)
         if not verdict.is_usable and unsealed.is_unsealed(checkpoint):
             # Saved by this very process. That we could not seal it was told then, and is no reason to end a training.
@@ -85,9 +85,11 @@ class Loading:
         if verdict.is_usable:
             return
         beside = (found for found in find(checkpoint.parent) if found.path.parent == checkpoint.parent)
-        other = newest_whole(beside).chosen
-        instead = f" (not torn beside it: {other.path.name})" if other else ""
-        raise TornCheckpointError(f"{checkpoint} is torn: {verdict.reason}. Nothing was loaded{instead}")
+        other = newest_complete(beside).chosen
+        instead = f" (usable in the same directory: {other.path.name})" if other else ""
+        raise UnusableCheckpointError(
+            f"{checkpoint} is {verdict.state.value}: {verdict.reason}. Nothing was loaded{instead}"
+        )
 
     def _newest_or_resumed(self, folder: Path | None) -> Path | None:
         """What ``load_state()`` means: on a resume first what the user resumes from, else Accelerate's newest."""

@@ -1,4 +1,4 @@
-"""Pruning as ``ProjectConfiguration.total_limit`` asks for it, when the new checkpoint is known to be whole."""
+"""Pruning as ``ProjectConfiguration.total_limit`` asks for it, when the new checkpoint is known to be complete."""
 
 from __future__ import annotations
 

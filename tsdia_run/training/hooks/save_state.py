@@ -98,7 +98,7 @@ class Saving:
             return None
 
     def _seal(self, checkpoint: Path, save: Save | None) -> bool:
-        """Whether the checkpoint is whole now."""
+        """Whether the checkpoint is complete now."""
         unsealed.add(checkpoint)
         if save is None:
             return False
@@ -120,4 +120,4 @@ class Saving:
 
 def _say_unsealed(checkpoint: Path, error: Exception) -> None:
     reason = error.strerror if isinstance(error, OSError) else error
-    say(f"warning: the checkpoint {checkpoint} could not be sealed and does not count as whole: {reason}")
+    say(f"warning: the checkpoint {checkpoint} could not be sealed and does not count as complete: {reason}")
