@@ -110,7 +110,7 @@ def test_a_pattern_names_what_no_rule_knows_and_every_reader_knows_it(tmp_path: 
     refused = tsdia_run("new", "--name", "b", cwd=tmp_path)
     assert refused.returncode == 78
     assert "tsdia-run.yml" in refused.stderr
-    assert "`checkpoints.pattern` must be a glob below the run" in refused.stderr
+    assert "`checkpoints.pattern` must be a glob in the run directory" in refused.stderr
 
 
 def test_files_that_others_left_are_adopted(tmp_path: Path) -> None:
