@@ -32,8 +32,8 @@ mark = made.mark
         ((mark(), mark(1)), None),
         ((), "rank 0 has not saved"),
         ((mark(1),), "rank 0 has not saved"),
-        ((mark(phase=SAVING),), "rank 0 began to save and did not finish"),
-        ((mark(), mark(1, phase=SAVING)), "rank 1 began to save and did not finish"),
+        ((mark(phase=SAVING),), "rank 0 began to save but did not finish"),
+        ((mark(), mark(1, phase=SAVING)), "rank 1 began to save but did not finish"),
         ((mark(needs_all=True),), "rank 1 has not saved its part"),
         ((mark(needs_all=True), mark(1, needs_all=True)), None),
         # Overwritten by the same attempt.
@@ -132,14 +132,14 @@ def test_a_manifest_that_was_written_while_a_rank_began_does_not_count(tmp_path:
     verdict = judge(tmp_path / "c")
     assert (verdict.state, verdict.reason) == (
         Soundness.INCOMPLETE,
-        "its last save was not finished: rank 1 began to save and did not finish",
+        "the last save was not finished: rank 1 began to save but did not finish",
     )
 
 
 def test_killed_between_the_last_seal_and_the_manifest(tmp_path: Path) -> None:
     made.seal(made.state(tmp_path / "c"))
     CheckpointLayout(tmp_path / "c").manifest.unlink()
-    assert judge(tmp_path / "c").reason == "its last save was not finished: its manifest was not written"
+    assert judge(tmp_path / "c").reason == "the last save was not finished: the manifest was not written"
 
 
 def test_marks_and_manifest_come_back_as_they_were_written(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_and_without_a_manifest_by_structure(tmp_path: Path, name: str, damage: 
 
 def test_a_zeroed_tail_of_a_torch_file_is_found_without_hashes(sealed: Path) -> None:
     made.DAMAGES["zeroed tail"](sealed / "optimizer.bin")
-    assert judge(sealed).reason == "optimizer.bin: the directory at its end is cut off or damaged"
+    assert judge(sealed).reason == "optimizer.bin: the zip directory at its end is cut off or damaged"
 
 
 def test_a_file_that_is_larger_than_its_manifest_says_is_damaged(sealed: Path) -> None:
@@ -134,14 +134,14 @@ def test_a_manifest_that_names_files_elsewhere_is_not_followed(sealed: Path, nam
     [
         (["model.safetensors", "config.json"], None),
         (["weights.pt"], None),
-        ([], "there is nothing in it"),
-        (["model.safetensors", "optimizer.bin"], "random_states_0.pkl is missing, which save_state writes last"),
-        (["model.safetensors", "random_states_1.pkl"], "random_states_0.pkl is missing, which save_state writes last"),
-        (["pytorch_model/latest"], "random_states_0.pkl is missing, which save_state writes last"),
-        (["model.safetensors", "optimizer.pt"], "trainer_state.json is missing, which transformers resumes by"),
+        ([], "it is empty"),
+        (["model.safetensors", "optimizer.bin"], "random_states_0.pkl is missing: save_state writes it last"),
+        (["model.safetensors", "random_states_1.pkl"], "random_states_0.pkl is missing: save_state writes it last"),
+        (["pytorch_model/latest"], "random_states_0.pkl is missing: save_state writes it last"),
+        (["model.safetensors", "optimizer.pt"], "trainer_state.json is missing: transformers resumes from it"),
         (["model.safetensors", "optimizer.pt", "trainer_state.json"], None),
         (["model.pt", "optimizer.pt"], None),
-        (["a/__0_0.distcp", "b/__0_0.distcp", "a/.metadata"], "b/.metadata is missing, which is written last"),
+        (["a/__0_0.distcp", "b/__0_0.distcp", "a/.metadata"], "b/.metadata is missing: it is written last"),
         (["__0_0.distcp", ".metadata"], None),
     ],
 )
