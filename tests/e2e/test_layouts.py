@@ -42,7 +42,7 @@ def test_a_file_is_chosen_shown_superseded_and_named(run: Path) -> None:
     assert record_of(run)["attempts"][1]["checkpoint"] == "model_10.pt"
     shown = tsdia_run("info", "runs/a", cwd=run.parents[1]).stdout
     assert "model_11.pt" in shown
-    assert "incomplete: the directory at its end is cut off or damaged" in shown
+    assert "incomplete: the zip directory at its end is cut off or damaged" in shown
     assert f"{run}/model_9.pt" in resumed(run, "runs/a", "--from", "model_9.pt", "--again")
     assert record_of(run)["attempts"][2]["superseded"] == ["model_10.pt", "model_11.pt"]
     assert f"{run}/model_9.pt" in resumed(run, "runs/a", "--again")

@@ -286,7 +286,7 @@ def test_with_no_complete_checkpoint_nothing_starts_from_zero_by_itself(failed_r
         (checkpoint / "state.json").unlink()
     refused = tsdia_run("resume", str(failed_run), cwd=failed_run)
     assert refused.returncode == 65
-    assert refused.stderr.count("there is nothing in it") == 3
+    assert refused.stderr.count(": it is empty") == 3
     assert "tsdia-run resume . --from-scratch" in refused.stderr
     ensured = tsdia_run("ensure", "config.yml", "--set", "training.epochs=7", cwd=failed_run.parents[1])
     assert ensured.returncode == 65

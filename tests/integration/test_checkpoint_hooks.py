@@ -45,7 +45,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_save_is_sealed_with_what_is_known(saved: Path) -> None:
+def test_a_save_is_sealed_with_step_epoch_and_metrics(saved: Path) -> None:
     sealed = complete(saved / "step_30")
     assert sorted(sealed.files) == sorted(FILES)
     assert (sealed.step, sealed.epoch, sealed.metrics) == (30, 2, {"loss": 0.04, "epoch": 2.0})
@@ -63,7 +63,7 @@ def test_the_step_of_a_save_is_of_the_training_and_not_of_its_validation(saver: 
     assert [one.path.name for one in find(saver.root)] == ["epoch_2", "anything", "step_40"]
 
 
-def test_two_ranks_seal_together_one_alone_and_one_late(saver: Saver) -> None:
+def test_two_ranks_seal_together_or_one_of_them_or_one_late(saver: Saver) -> None:
     done = saver.run("save=both", "save=both", "main=alone", "late=late", ranks=2)
     assert done.returncode == 0, done.stderr
     assert "tsdia-run" not in done.stderr
@@ -74,14 +74,14 @@ def test_two_ranks_seal_together_one_alone_and_one_late(saver: Saver) -> None:
     assert "random_states_1.pkl" in complete(saver.root / "late").files
 
 
-def test_a_rank_that_loads_what_it_has_just_saved_waits_until_the_others_have_sealed(saver: Saver) -> None:
+def test_a_rank_that_loads_its_own_save_waits_until_the_others_have_sealed(saver: Saver) -> None:
     done = saver.run(*["save=latest", "load=latest"] * 5, ranks=2)
     assert done.returncode == 0, done.stderr
     assert "tsdia-run" not in done.stderr
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_automatic_naming_keeps_its_limit_and_goes_on_after_the_last_number(saver: Saver, ranks: int) -> None:
+def test_automatic_naming_keeps_its_limit_and_continues_after_the_last_number(saver: Saver, ranks: int) -> None:
     first = saver.run("auto=2", "save", "save", "save", ranks=ranks)
     assert first.returncode == 0, first.stderr
     assert names(saver.root / "checkpoints") == ["checkpoint_1", "checkpoint_2"]
@@ -96,7 +96,7 @@ def test_automatic_naming_keeps_its_limit_and_goes_on_after_the_last_number(save
     assert complete(saver.root / "checkpoints" / "checkpoint_3").attempt == 1
 
 
-def test_a_resume_loads_what_the_user_resumes_from_and_not_the_newest(saver: Saver) -> None:
+def test_a_resume_loads_the_requested_checkpoint_and_not_the_newest(saver: Saver) -> None:
     assert saver.run("auto=", "save", "train", "save").returncode == 0
     older = saver.root / "checkpoints" / "checkpoint_0"
     expected = saver.run("auto=", "load=checkpoints/checkpoint_0").stdout
@@ -106,7 +106,7 @@ def test_a_resume_loads_what_the_user_resumes_from_and_not_the_newest(saver: Sav
     assert expected != newest
 
 
-def test_pruning_spares_the_best_ones_and_what_is_not_a_checkpoint(saver: Saver, tmp_path: Path) -> None:
+def test_pruning_keeps_the_best_checkpoints_and_other_files(saver: Saver, tmp_path: Path) -> None:
     (tmp_path / "config.yml").write_text("training: {checkpoint: {metric_for_best_model: loss}}")
     words = [f"log={step}" if kind == "log" else kind for step in (10, 90, 20, 30) for kind in ("log", "save")]
     best = saver.root / "checkpoints" / "checkpoint_0"
@@ -116,12 +116,12 @@ def test_pruning_spares_the_best_ones_and_what_is_not_a_checkpoint(saver: Saver,
     (saver.root / "checkpoints" / "mine7").mkdir(parents=True)
     done = saver.run("auto=1", *words, TSDIA_RUN_CONFIG=str(tmp_path / "config.yml"))
     assert done.returncode == 0, done.stderr
-    # The link leads to 0, the lowest loss is that of 1, the newest is 3.
+    # The link points to 0, 1 has the lowest loss, and 3 is the newest.
     assert names(saver.root / "checkpoints") == ["checkpoint_0", "checkpoint_1", "checkpoint_3", "mine7"]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_is_named_and_not_loaded(saver: Saver, saved: Path, damage: str) -> None:
+def test_an_unusable_checkpoint_is_reported_and_not_loaded(saver: Saver, saved: Path, damage: str) -> None:
     words = []
     for name in FILES:
         shutil.copytree(saved / "step_30", saver.root / name)
@@ -138,17 +138,17 @@ def test_a_damaged_checkpoint_is_named_and_not_loaded(saver: Saver, saved: Path,
         assert line.endswith("model unchanged")
 
 
-def test_what_a_save_that_failed_left_is_not_loaded_by_the_same_process(saver: Saver) -> None:
+def test_a_process_does_not_load_its_own_failed_save(saver: Saver) -> None:
     done = saver.run("save=latest", "half=latest", "try=latest")
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert first == "rank 0 saved latest"
     assert second.startswith("UnusableCheckpointError")
     assert second.endswith("model unchanged")
-    assert judge(saver.root / "latest", by_structure=True).is_usable  # so that nothing else could have told
+    assert judge(saver.root / "latest", by_structure=True).is_usable  # so only the failed save makes it unusable
 
 
-def test_the_traceback_of_a_script_that_does_not_catch_it_ends_with_the_reason(saver: Saver, saved: Path) -> None:
+def test_the_traceback_of_an_uncaught_error_ends_with_the_reason(saver: Saver, saved: Path) -> None:
     shutil.copytree(saved / "step_30", saver.root / "step_30")
     shutil.copytree(saved / "step_30", saver.root / "step_20")
     (saver.root / "step_30" / "optimizer.bin").unlink()
@@ -170,10 +170,10 @@ def test_a_checkpoint_without_a_manifest_is_loaded_unless_its_structure_is_damag
     assert "cut is incomplete: model.safetensors" in done.stdout
 
 
-def test_random_states_that_were_not_restored_are_told(saver: Saver, saved: Path) -> None:
+def test_random_states_that_were_not_restored_are_reported(saver: Saver, saved: Path) -> None:
     shutil.copytree(saved / "step_30", saver.root / "step_30")
     assert "warning" not in saver.run("load=step_30").stderr
-    # Two ranks resume what one has saved.
+    # Two ranks resume from the save of one rank.
     done = saver.run("load=step_30", ranks=2)
     assert done.returncode == 0, done.stderr
     missing = saver.root / "step_30" / "random_states_1.pkl"
@@ -184,13 +184,13 @@ def test_random_states_that_were_not_restored_are_told(saver: Saver, saved: Path
     assert "of rank 0" not in done.stderr
 
 
-def test_a_script_without_the_hook_leaves_nothing_of_ours(saver: Saver) -> None:
+def test_a_script_without_the_hook_leaves_no_files_of_tsdia_run(saver: Saver) -> None:
     assert saver.run("save=step_1", TSDIA_RUN_HOOKS="metrics").returncode == 0
     assert judge(saver.root / "step_1").state is Soundness.UNVERIFIED
 
 
-def test_what_the_script_puts_into_the_directory_itself_may_change(saver: Saver) -> None:
-    """Written before the save, and written again after it: no part of what was sealed."""
+def test_the_script_may_change_its_own_files_in_the_directory(saver: Saver) -> None:
+    """The script writes the file before and after the save: it does not belong to the seal."""
     done = saver.run("touch=latest", "save=latest", "touch=latest", "touch=latest", "save=latest", "touch=latest")
     assert done.returncode == 0, done.stderr
     assert "extra.txt" not in complete(saver.root / "latest").files
@@ -215,7 +215,7 @@ def test_a_disk_that_is_full_during_the_save_leaves_an_incomplete_checkpoint(tmp
 
 
 @pytest.mark.root
-def test_a_full_disk_does_not_leave_the_old_manifest_to_a_checkpoint_that_is_written_over(
+def test_a_full_disk_does_not_leave_the_old_manifest_in_an_overwritten_checkpoint(
     tmp_path: Path, trainings: Zygote
 ) -> None:
     if os.geteuid():

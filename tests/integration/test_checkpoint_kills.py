@@ -1,4 +1,4 @@
-"""A save of 200 MB, killed from 1 to 99 %: a complete checkpoint remains: the newest that was sealed."""
+"""A save of 200 MB, killed at 1 to 99 %, leaves a complete checkpoint: the newest that was sealed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Saves:
         self.root = root
 
     def save(self, number: int, after_s: float) -> float | None:
-        """Save checkpoint ``number``; the seconds that took, None if it was killed on its way."""
+        """Save checkpoint ``number``; return the seconds it took, or None if the process was killed."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{number} {after_s}\n")
@@ -42,7 +42,7 @@ class Saves:
         return float(answer[1]) if answer[-1] == "sealed" else None
 
     def newest(self) -> int:
-        """The number of the newest complete checkpoint, after a look at what is in it."""
+        """Return the number of the newest complete checkpoint, after a check of its contents."""
         chosen = newest_complete(find(self.root)).chosen
         assert chosen, "no complete checkpoint is left"
         assert chosen.manifest
@@ -71,8 +71,8 @@ def saves(root: Path, limit: str) -> Iterator[Saves]:
             os.kill(process.pid, signal.SIGKILL)
 
 
-def test_a_save_that_is_killed_at_any_moment_costs_no_checkpoint(tmp_path: Path) -> None:
-    """Under total_limit=1, where Accelerate alone would have removed the only other one before it saved."""
+def test_a_kill_at_any_moment_of_a_save_loses_no_checkpoint(tmp_path: Path) -> None:
+    """Use total_limit=1: without tsdia-run, Accelerate removes the only other checkpoint before it saves."""
     with saves(tmp_path / "exp", "1") as script:
         took_s = [script.save(number, FOREVER_S) or FOREVER_S for number in range(UNDISTURBED)]
         save_s, sealed, killed = statistics.median(took_s), UNDISTURBED - 1, 0
@@ -83,11 +83,11 @@ def test_a_save_that_is_killed_at_any_moment_costs_no_checkpoint(tmp_path: Path)
             fraction = 0.01 + 0.98 * moment / (MOMENTS - 1)
             was_sealed = script.save(number, fraction * save_s) is not None
             killed += not was_sealed
-            # Killed after the manifest and before the answer, it is complete too.
+            # If it was killed after the manifest and before the answer, the checkpoint is complete too.
             newest = script.newest()
             assert newest in ({number} if was_sealed else {sealed, number})
             sealed = newest
-        # A machine may be faster than it was, but not so much.
+        # A machine may become faster during the test, but not by this much.
         assert killed > MOMENTS / 2
         script.save(999, FOREVER_S)
         assert script.newest() == 999

@@ -1,4 +1,4 @@
-"""Scripts under the bootstrap with the hook on checkpoints, on one rank and on two."""
+"""Run scripts under the bootstrap with the checkpoints hook, on one rank and on two."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIMIT_S = 240
 
 @dataclass(frozen=True)
 class Saver:
-    """A run directory, and what saves into it.
+    """A run directory, and a script that saves into it.
 
     Attributes:
         root: The run directory.
@@ -51,7 +51,7 @@ class Saver:
         return [sys.executable, *launcher, str(BOOTSTRAP), script, str(self.root), *words]
 
     def run(self, *words: str, ranks: int = 1, **more: str) -> subprocess.CompletedProcess[str]:
-        """Start a training that does what ``words`` say."""
+        """Start a training that carries out ``words``."""
         attempt = int(more.get("TSDIA_RUN_ATTEMPT", "0"))
         RunLayout(self.root).attempt(attempt).root.mkdir(parents=True, exist_ok=True)
         if ranks == 1 and self.trainings:

@@ -33,7 +33,7 @@ def test_the_folder_of_checkpoints_on_a_scratch_disk(run: Path, tmp_path: Path) 
     assert names(run) == ["checkpoints/checkpoint_9", "checkpoints/checkpoint_10"]
 
 
-def test_one_that_was_moved_away_and_linked_back(run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_that_was_moved_and_linked_back(run: Path, tmp_path: Path) -> None:
     made.state(run / "checkpoint-800")
     made.state(tmp_path / "scratch" / "x")
     (run / "checkpoint-900").symlink_to(tmp_path / "scratch" / "x")
@@ -42,7 +42,7 @@ def test_one_that_was_moved_away_and_linked_back(run: Path, tmp_path: Path) -> N
     assert names(run) == ["checkpoint-800", "checkpoint-900"]
 
 
-def test_links_to_siblings_are_no_checkpoints_of_their_own(run: Path) -> None:
+def test_links_to_siblings_do_not_count_as_checkpoints(run: Path) -> None:
     made.state(run / "checkpoints" / "step-9")
     made.state(run / "checkpoints" / "step-10")
     torch(run / "epoch=3-step=99.ckpt")
@@ -85,7 +85,7 @@ def test_loops_and_dangling_links_are_harmless(run: Path, tmp_path: Path) -> Non
     assert names(run) == ["a/step_3", "out/step_9"]
 
 
-def test_what_belongs_to_another_run_does_not_belong_to_this_one(run: Path) -> None:
+def test_checkpoints_of_another_run_are_ignored(run: Path) -> None:
     other = run.parent / "b"
     made.state(other / "checkpoint-500")
     text(other / "run.json")
@@ -94,7 +94,7 @@ def test_what_belongs_to_another_run_does_not_belong_to_this_one(run: Path) -> N
     assert names(run) == []
 
 
-def test_unknown_files_behind_a_link_are_told(run: Path, tmp_path: Path) -> None:
+def test_unknown_files_behind_a_link_are_reported(run: Path, tmp_path: Path) -> None:
     text(tmp_path / "scratch" / "ck-9.msgpack")
     (run / "weights").symlink_to(tmp_path / "scratch")
     assert survey(run).unrecognised == (run / "weights" / "ck-9.msgpack",)

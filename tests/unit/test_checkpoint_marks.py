@@ -1,4 +1,4 @@
-"""Who is missing, at every order in which ranks begin and seal."""
+"""Which rank is missing, for every order in which ranks begin and seal."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ mark = made.mark
         ((mark(), mark(1)), None),
         ((), "rank 0 has not saved"),
         ((mark(1),), "rank 0 has not saved"),
-        ((mark(phase=SAVING),), "rank 0 began to save and did not finish"),
-        ((mark(), mark(1, phase=SAVING)), "rank 1 began to save and did not finish"),
+        ((mark(phase=SAVING),), "rank 0 began to save but did not finish"),
+        ((mark(), mark(1, phase=SAVING)), "rank 1 began to save but did not finish"),
         ((mark(needs_all=True),), "rank 1 has not saved its part"),
         ((mark(needs_all=True), mark(1, needs_all=True)), None),
         # Overwritten by the same attempt.
         ((mark(count=2), mark(1)), "rank 1 has not saved its part again"),
         ((mark(), mark(1, count=2)), "rank 0 has not saved its part again"),
-        # What an earlier attempt, or another run, left in the directory.
+        # Markers of an earlier attempt, or of another run.
         ((mark(attempt=1), mark(1, phase=SAVING)), None),
         ((mark(run_id="other"), mark(1, count=7)), None),
         ((mark(attempt=1, needs_all=True), mark(1)), "rank 1 has not saved its part"),
     ],
 )
-def test_who_is_missing(there: tuple[Mark, ...], why: str | None) -> None:
+def test_which_rank_is_missing(there: tuple[Mark, ...], why: str | None) -> None:
     assert missing(there) == why
     assert missing(there[::-1]) == why
 
@@ -69,7 +69,7 @@ def test_which_ranks_may_load_while_others_still_save(there: tuple[Mark, ...], r
 
 
 class Ranks:
-    """Ranks that save into one directory, each beginning and sealing at its own time."""
+    """Ranks that save into one directory; each begins and seals at its own time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -78,7 +78,7 @@ class Ranks:
         self._counts: Counter[int] = Counter()
 
     def act(self, rank: int) -> None:
-        """Begin, or seal what has begun."""
+        """Begin a save, or seal the one that began."""
         save = self._saves.pop(rank, None)
         if save:
             seal(save)
@@ -89,12 +89,12 @@ class Ranks:
         self._saves[rank] = begin(self.path, begun)
 
     def are_all_done(self) -> bool:
-        """Whether nobody has begun and not sealed, and rank 0 has sealed."""
+        """Whether rank 0 has sealed, and every rank that began has sealed."""
         return not self._saves and self._counts[0] > 0
 
 
 @pytest.mark.parametrize("order", sorted(set(itertools.permutations((0, 0, 1, 1, 2, 2)))))
-def test_no_order_of_three_ranks_counts_as_whole_while_one_that_began_has_not_sealed(
+def test_in_every_order_of_three_ranks_a_rank_that_has_not_sealed_makes_it_incomplete(
     tmp_path: Path, order: tuple[int, ...]
 ) -> None:
     ranks = Ranks(tmp_path)
@@ -104,7 +104,7 @@ def test_no_order_of_three_ranks_counts_as_whole_while_one_that_began_has_not_se
 
 
 @pytest.mark.parametrize(("order", "again"), list(itertools.product(TWO_RANKS, repeat=2)))
-def test_an_overwritten_checkpoint_is_whole_again_only_when_all_its_ranks_have_sealed_again(
+def test_an_overwritten_checkpoint_is_complete_again_after_all_its_ranks_sealed_again(
     tmp_path: Path, order: tuple[int, ...], again: tuple[int, ...]
 ) -> None:
     ranks = Ranks(tmp_path)
@@ -116,7 +116,7 @@ def test_an_overwritten_checkpoint_is_whole_again_only_when_all_its_ranks_have_s
         assert (judge(tmp_path).state is Soundness.COMPLETE) == (position == 3)
 
 
-def test_a_save_that_was_not_finished_is_made_good_by_the_next_attempt(tmp_path: Path) -> None:
+def test_the_next_attempt_completes_an_unfinished_save(tmp_path: Path) -> None:
     path = made.state(tmp_path / "c", ranks=2)
     begin(path, mark(1, phase=SAVING))
     begin(path, mark(phase=SAVING))
@@ -132,17 +132,17 @@ def test_a_manifest_that_was_written_while_a_rank_began_does_not_count(tmp_path:
     verdict = judge(tmp_path / "c")
     assert (verdict.state, verdict.reason) == (
         Soundness.INCOMPLETE,
-        "its last save was not finished: rank 1 began to save and did not finish",
+        "the last save was not finished: rank 1 began to save but did not finish",
     )
 
 
 def test_killed_between_the_last_seal_and_the_manifest(tmp_path: Path) -> None:
     made.seal(made.state(tmp_path / "c"))
     CheckpointLayout(tmp_path / "c").manifest.unlink()
-    assert judge(tmp_path / "c").reason == "its last save was not finished: its manifest was not written"
+    assert judge(tmp_path / "c").reason == "the last save was not finished: the manifest was not written"
 
 
-def test_marks_and_manifest_come_back_as_they_were_written(tmp_path: Path) -> None:
+def test_markers_and_manifest_are_read_as_they_were_written(tmp_path: Path) -> None:
     one = mark(3, step=5, epoch=1, metrics={"val_loss": 0.25}, files=("a", "sub/\udcff"), phase=SAVING, needs_all=True)
     marks.write(tmp_path, one)
     assert marks.read(tmp_path) == (one,)
@@ -160,7 +160,7 @@ JSON = st.recursive(
 
 @pytest.mark.parametrize("name", ["tsdia-checkpoint.json", ".tsdia-rank0.json"])
 @given(key=st.sampled_from(["schema", "files", "saves", "ranks", "metrics", "phase", "count", "saved_at"]), value=JSON)
-def test_wrong_types_are_a_verdict(
+def test_wrong_types_give_a_verdict(
     tmp_path_factory: pytest.TempPathFactory, name: str, key: str, value: object
 ) -> None:
     path = made.state(tmp_path_factory.mktemp("checkpoint"))
@@ -172,7 +172,7 @@ def test_wrong_types_are_a_verdict(
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[" * 100_000, b"\xff\xfe", b"3", b'{"schema": 2}', b'{"schema": 1, "id": "x"}']
 )
-def test_a_damaged_manifest_is_named(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_manifest_is_reported(tmp_path: Path, content: bytes) -> None:
     path = made.state(tmp_path / "c")
     made.seal(path)
     CheckpointLayout(path).manifest.write_bytes(content)

@@ -59,12 +59,12 @@ def test_steps_of_different_families_are_compared() -> None:
     ]
 
 
-def test_numbers_order_a_family_whatever_step_was_logged() -> None:
+def test_numbers_order_a_family_for_any_logged_step() -> None:
     # A script that logs the batch of the epoch as its step.
     assert ordered(found("epoch_10", 10), found("epoch_9", 90), found("epoch_2")) == ["epoch_2", "epoch_9", "epoch_10"]
 
 
-def test_a_family_without_steps_stands_where_its_manifests_say() -> None:
+def test_a_family_without_steps_is_placed_by_its_manifests() -> None:
     members = (found("checkpoints/checkpoint_0", 100), found("checkpoints/checkpoint_1", 200), found("step_150"))
     assert ordered(*members) == ["checkpoints/checkpoint_0", "step_150", "checkpoints/checkpoint_1"]
 
@@ -80,7 +80,7 @@ def test_no_manifest_ever_puts_a_lower_number_after_a_higher_one(pairs: list[tup
     assert numbers == sorted(numbers)
 
 
-def test_what_is_found_in_a_run(tmp_path: Path) -> None:
+def test_the_checkpoints_of_a_run(tmp_path: Path) -> None:
     saved = made.state(tmp_path / "checkpoints" / "checkpoint_0")
     manifest.write(saved, replace(made.seal(saved), step=30, epoch=1))
     old = made.state(tmp_path / "anything")
@@ -111,9 +111,7 @@ many = st.lists(saved, max_size=12, unique_by=lambda one: one.named.path)
 
 
 @given(many, st.randoms())
-def test_the_order_does_not_depend_on_how_the_checkpoints_were_met(
-    members: list[FoundCheckpoint], random: Random
-) -> None:
+def test_the_order_does_not_depend_on_the_order_of_the_search(members: list[FoundCheckpoint], random: Random) -> None:
     shuffled = list(members)
     random.shuffle(shuffled)
     assert in_order(shuffled) == in_order(members)
@@ -131,7 +129,9 @@ def test_numbers_are_compared_as_numbers_within_every_family(members: list[Found
 
 
 @given(many, NAMES)
-def test_what_was_saved_last_and_is_ahead_is_the_newest(members: list[FoundCheckpoint], name: str) -> None:
+def test_the_checkpoint_saved_last_with_the_highest_step_is_the_newest(
+    members: list[FoundCheckpoint], name: str
+) -> None:
     path = RUN / "z" / name.format(1)
     newest = FoundCheckpoint(Checkpoint(path), 500, saved_s=51.0)
     assert in_order([newest, *members])[-1].path == path
@@ -146,12 +146,12 @@ def test_without_manifests_families_are_compared_by_time(members: list[FoundChec
     assert in_order([first, *timed])[0].path == last.named.path
 
 
-def test_steps_that_begin_anew_with_each_epoch() -> None:
+def test_steps_that_start_from_zero_in_each_epoch() -> None:
     names = ("epoch_1_step_900", "epoch_2_step_100", "epoch_10_step_5")
     assert [one.path.name for one in in_order([FoundCheckpoint(announced(RUN / name)) for name in names])] == [*names]
 
 
-def test_metrics_in_names_order_nothing() -> None:
+def test_metrics_in_names_do_not_affect_the_order() -> None:
     members = [
         FoundCheckpoint(Checkpoint(RUN / "best-0.9.pt"), saved_s=1.0),
         FoundCheckpoint(Checkpoint(RUN / "best-0.12.pt"), saved_s=2.0),

@@ -36,7 +36,7 @@ def test_a_sealed_checkpoint_is_complete(sealed: Path) -> None:
 
 @pytest.mark.parametrize("damage", made.DAMAGES)
 @pytest.mark.parametrize("name", FILES)
-def test_every_damage_is_found_once_there_are_hashes(sealed: Path, name: str, damage: str) -> None:
+def test_every_damage_is_found_with_hashes(sealed: Path, name: str, damage: str) -> None:
     add_hashes(sealed)
     assert judge(sealed, hashed=True).is_hashed
     made.DAMAGES[damage](sealed / name)
@@ -48,7 +48,7 @@ def test_every_damage_is_found_once_there_are_hashes(sealed: Path, name: str, da
 
 @pytest.mark.parametrize("damage", [damage for damage in made.DAMAGES if damage not in made.SAME_SIZE])
 @pytest.mark.parametrize("name", FILES)
-def test_what_changes_a_size_is_found_without_them(sealed: Path, name: str, damage: str) -> None:
+def test_damage_that_changes_a_size_is_found_without_hashes(sealed: Path, name: str, damage: str) -> None:
     made.DAMAGES[damage](sealed / name)
     verdict = judge(sealed)
     assert verdict.state is Soundness.INCOMPLETE
@@ -57,12 +57,12 @@ def test_what_changes_a_size_is_found_without_them(sealed: Path, name: str, dama
 
 @pytest.mark.parametrize("damage", [damage for damage in made.DAMAGES if damage not in made.SAME_SIZE])
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.bin", "random_states_0.pkl"])
-def test_and_without_a_manifest_by_structure(tmp_path: Path, name: str, damage: str) -> None:
+def test_damage_is_found_by_structure_without_a_manifest(tmp_path: Path, name: str, damage: str) -> None:
     path = made.state(tmp_path / "checkpoint-5")
     assert judge(path).state is Soundness.UNVERIFIED
     made.DAMAGES[damage](path / name)
     if (name, damage) in (("model.safetensors", "missing"), ("optimizer.bin", "missing")):
-        return  # a state without a model, or without an optimizer, may have been meant
+        return  # a script may save a state without a model or without an optimizer
     verdict = judge(path)
     assert verdict.state is Soundness.INCOMPLETE
     assert name in verdict.reason
@@ -70,7 +70,7 @@ def test_and_without_a_manifest_by_structure(tmp_path: Path, name: str, damage: 
 
 def test_a_zeroed_tail_of_a_torch_file_is_found_without_hashes(sealed: Path) -> None:
     made.DAMAGES["zeroed tail"](sealed / "optimizer.bin")
-    assert judge(sealed).reason == "optimizer.bin: the directory at its end is cut off or damaged"
+    assert judge(sealed).reason == "optimizer.bin: the zip directory at its end is cut off or damaged"
 
 
 def test_a_file_that_is_larger_than_its_manifest_says_is_damaged(sealed: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_sealed_file_that_is_a_directory_is_damaged(sealed: Path) -> None:
     assert judge(sealed).state is Soundness.DAMAGED
 
 
-def test_hashes_of_another_save_and_damaged_ones_are_no_hashes(sealed: Path) -> None:
+def test_hashes_of_another_save_and_damaged_ones_are_ignored(sealed: Path) -> None:
     add_hashes(sealed)
     made.torch_file(sealed / "optimizer.bin", b"other" * 100)
     made.seal(sealed, manifest_id="next")
@@ -117,7 +117,7 @@ def test_the_progress_of_hashing_ends_at_all_bytes(sealed: Path) -> None:
     assert heard[-1] == (written.size_bytes, written.size_bytes)
 
 
-def test_files_beside_the_sealed_ones_do_not_matter(sealed: Path) -> None:
+def test_files_that_are_not_in_the_manifest_are_ignored(sealed: Path) -> None:
     (sealed / "notes.txt").write_text("mine")
     assert judge(sealed).state is Soundness.COMPLETE
 
@@ -134,14 +134,14 @@ def test_a_manifest_that_names_files_elsewhere_is_not_followed(sealed: Path, nam
     [
         (["model.safetensors", "config.json"], None),
         (["weights.pt"], None),
-        ([], "there is nothing in it"),
-        (["model.safetensors", "optimizer.bin"], "random_states_0.pkl is missing, which save_state writes last"),
-        (["model.safetensors", "random_states_1.pkl"], "random_states_0.pkl is missing, which save_state writes last"),
-        (["pytorch_model/latest"], "random_states_0.pkl is missing, which save_state writes last"),
-        (["model.safetensors", "optimizer.pt"], "trainer_state.json is missing, which transformers resumes by"),
+        ([], "it is empty"),
+        (["model.safetensors", "optimizer.bin"], "random_states_0.pkl is missing: save_state writes it last"),
+        (["model.safetensors", "random_states_1.pkl"], "random_states_0.pkl is missing: save_state writes it last"),
+        (["pytorch_model/latest"], "random_states_0.pkl is missing: save_state writes it last"),
+        (["model.safetensors", "optimizer.pt"], "trainer_state.json is missing: transformers resumes from it"),
         (["model.safetensors", "optimizer.pt", "trainer_state.json"], None),
         (["model.pt", "optimizer.pt"], None),
-        (["a/__0_0.distcp", "b/__0_0.distcp", "a/.metadata"], "b/.metadata is missing, which is written last"),
+        (["a/__0_0.distcp", "b/__0_0.distcp", "a/.metadata"], "b/.metadata is missing: it is written last"),
         (["__0_0.distcp", ".metadata"], None),
     ],
 )
@@ -158,7 +158,7 @@ def test_sets_of_files(paths: list[str], why: str | None) -> None:
         ("extra.pkl", b"\x80\x04."),
     ],
 )
-def test_formats_that_cannot_be_judged_pass(tmp_path: Path, name: str, content: bytes) -> None:
+def test_formats_that_cannot_be_checked_pass(tmp_path: Path, name: str, content: bytes) -> None:
     path = made.state(tmp_path / "c")
     (path / name).write_bytes(content)
     assert judge(path).state is Soundness.UNVERIFIED
@@ -174,14 +174,14 @@ def test_formats_that_cannot_be_judged_pass(tmp_path: Path, name: str, content: 
         ("model.safetensors.index.json", b'{"weight_map": {"w": "model-2.safetensors"}}'),
     ],
 )
-def test_formats_that_are_known_and_damaged(tmp_path: Path, name: str, content: bytes) -> None:
+def test_damaged_files_of_known_formats(tmp_path: Path, name: str, content: bytes) -> None:
     path = made.state(tmp_path / "c")
     (path / name).write_bytes(content)
     assert name in judge(path).reason
     assert judge(path).state is Soundness.INCOMPLETE
 
 
-def test_a_missing_directory_is_a_verdict(tmp_path: Path) -> None:
+def test_a_missing_directory_is_incomplete(tmp_path: Path) -> None:
     verdict = judge(tmp_path / "none")
     assert verdict.reason.endswith("none can't be read: No such file or directory")
     assert verdict.state is Soundness.INCOMPLETE
@@ -214,7 +214,7 @@ def test_hostile_file_names_survive_the_hashes(tmp_path: Path) -> None:
     "name", ["ckpt.pt", "last.pth.tar", "epoch=3-step=99.ckpt", "model_9.pth", "state_9.pkl", "c.npz"]
 )
 @pytest.mark.parametrize("damage", ["cut in half", "empty"])
-def test_a_single_file_is_judged_by_its_structure(tmp_path: Path, name: str, damage: str) -> None:
+def test_a_single_file_is_checked_by_its_structure(tmp_path: Path, name: str, damage: str) -> None:
     path = tmp_path / name
     made.torch_file(path)
     assert judge(path).state is Soundness.UNVERIFIED
@@ -243,7 +243,7 @@ def test_formats_of_single_files(tmp_path: Path, name: str, content: bytes, stat
     assert judge(tmp_path / name).state is state
 
 
-def test_an_optimizer_alone_is_any_scripts(tmp_path: Path) -> None:
+def test_a_single_optimizer_file_has_no_required_companions(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-3").mkdir()
     made.torch_file(tmp_path / "checkpoint-3" / "optimizer.pt")
     assert judge(tmp_path / "checkpoint-3").state is Soundness.UNVERIFIED

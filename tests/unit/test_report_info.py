@@ -194,7 +194,7 @@ def test_tsdias_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "training.lr=0.1" in head
     assert "https://wandb.example/x" in head
     assert parts["checkpoints"].endswith("best, latest")
-    assert "unverified: it has no manifest" in parts["checkpoints"]
+    assert "unverified: no manifest" in parts["checkpoints"]
     assert parts["next"].startswith("tsdia-run resume ami ")
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: found, put in order, sealed, judged, and thinned out. docs/checkpoints.md describes the files.
+"""Find, order, seal, check and prune the checkpoints on disk. docs/checkpoints.md describes the files.
 
 Nothing here imports torch, unpickles, or deletes.
 """

@@ -1,4 +1,4 @@
-"""``best_checkpoint``: a relative link, replaced in one step, that never leads nowhere."""
+"""``best_checkpoint``: a relative link that is replaced atomically and never dangles."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tsdia_run.errors import NotFoundError
 
 
 def point(link: Path, checkpoint: Path) -> None:
-    """Let the link lead to a checkpoint.
+    """Set the link to a checkpoint.
 
     Raises:
-        NotFoundError: There is no such checkpoint.
-        OSError: The file system refused; the link leads where it led.
+        NotFoundError: The checkpoint does not exist.
+        OSError: The file system refused; the link is unchanged.
     """
     if not os.path.exists(checkpoint):
-        raise NotFoundError(f"{checkpoint} is not there, so {link.name} can't lead to it")
+        raise NotFoundError(f"{checkpoint} not found: {link.name} can't link to it")
     beside = link.with_name(f".{link.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     beside.symlink_to(os.path.relpath(checkpoint, link.parent))
@@ -24,9 +24,10 @@ def point(link: Path, checkpoint: Path) -> None:
 
 
 def target(link: Path) -> Path | None:
-    """The checkpoint that the link leads to; None where there is no link, or it leads nowhere.
+    """Return the checkpoint that the link points to; None if the link does not exist or dangles.
 
-    TS-DIA's own link names a checkpoint in ``checkpoints/`` as if it lay beside the link: it is found there too.
+    TS-DIA's own link points to a sibling of the link, although the checkpoint is in ``checkpoints/``: both places
+    are searched.
     """
     try:
         named = Path(os.readlink(link))

@@ -1,4 +1,4 @@
-"""The files of a checkpoint: which there are, which have changed, and that they are on disk."""
+"""The files of a checkpoint: list them, find changed ones, and flush them to disk."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 
-# Far above any sharded state; a data set that somebody put there is not walked to its end.
+# Far more than any sharded state has; the limit stops the walk through a data set in the directory.
 _MAX_FILES = 100_000
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells a file that was written from one that was not touched."""
+    """The properties of a file that change when it is written."""
 
     size_bytes: int
     changed_ns: int
@@ -24,7 +24,7 @@ class Stamp:
 
 
 def stamps(checkpoint: Path) -> dict[str, Stamp]:
-    """The files below a checkpoint, but ours: path with ``/``, and stamp. What can't be looked at is left out."""
+    """Return path (with ``/``) and stamp of each readable file below a checkpoint, without tsdia-run's files."""
     found: dict[str, Stamp] = {}
     for path in _files(checkpoint):
         try:
@@ -37,9 +37,9 @@ def stamps(checkpoint: Path) -> dict[str, Stamp]:
 
 
 def saved_s(checkpoint: Path) -> float | None:
-    """When the newest file of a checkpoint was written, in seconds since the epoch; None where there is none.
+    """Return when the newest file of a checkpoint was written, in seconds since the epoch; None if it has no file.
 
-    Our own files, the hashes above all, may be younger than what was saved.
+    tsdia-run's files are ignored: they (mostly the hashes) may be newer than the save.
     """
     if os.path.isdir(checkpoint):
         return max((stamp.changed_ns / 1e9 for stamp in stamps(checkpoint).values()), default=None)
@@ -50,13 +50,13 @@ def saved_s(checkpoint: Path) -> float | None:
 
 
 def saved_at(checkpoint: Path) -> datetime | None:
-    """The same as a time."""
+    """Return when the newest file was written, as a time; None if there is no file."""
     at_s = saved_s(checkpoint)
     return None if at_s is None else datetime.fromtimestamp(at_s, tz=timezone.utc)
 
 
 def size_bytes(checkpoint: Path) -> int:
-    """The size of all files of a checkpoint, ours among them; 0 for what can't be looked at."""
+    """Return the size of all files of a checkpoint, including tsdia-run's; an unreadable file counts as 0."""
     total = 0
     inner = (Path(folder, name) for folder, _, names in os.walk(checkpoint) for name in names)
     for path in inner if os.path.isdir(checkpoint) else [checkpoint]:
@@ -68,7 +68,7 @@ def size_bytes(checkpoint: Path) -> int:
 
 
 def sealed_folder(checkpoint: Path) -> Path:
-    """Where a checkpoint was sealed: in itself, or one folder below, where a script saves into ``step_100/state``."""
+    """Return the sealed folder: the checkpoint, or a folder in it if a script saves into ``step_100/state``."""
     names, folders = _names(checkpoint)
     if any(map(CheckpointLayout.is_ours, names)):
         return checkpoint
@@ -77,7 +77,7 @@ def sealed_folder(checkpoint: Path) -> Path:
 
 
 def _names(folder: Path) -> tuple[list[str], list[str]]:
-    """The names of files in a folder, and of folders; none where it can't be read."""
+    """Return the names of the files and of the folders in a folder; none if it can't be read."""
     names: list[str] = []
     folders: list[str] = []
     try:
@@ -101,12 +101,12 @@ def _files(checkpoint: Path) -> Iterator[Path]:
 
 
 def changed(before: Mapping[str, Stamp], after: Mapping[str, Stamp]) -> tuple[str, ...]:
-    """The files that are new or were written since (pure)."""
+    """Return the files that are new or were written since (pure)."""
     return tuple(name for name, stamp in after.items() if before.get(name) != stamp)
 
 
 def sizes(checkpoint: Path, names: Iterable[str]) -> dict[str, int]:
-    """Their sizes in bytes; without those that are gone."""
+    """Return the sizes of the files in bytes, without files that no longer exist."""
     found = {}
     for name in names:
         try:
@@ -117,7 +117,7 @@ def sizes(checkpoint: Path, names: Iterable[str]) -> dict[str, int]:
 
 
 def make_durable(checkpoint: Path, names: Iterable[str]) -> None:
-    """Return when files are on disk, the directories below the checkpoint that name them, and its own name.
+    """Flush files to disk, with the directories that contain them and the checkpoint's own entry.
 
     Raises:
         OSError: The disk is full or broken.
@@ -135,7 +135,7 @@ def make_durable(checkpoint: Path, names: Iterable[str]) -> None:
 
 
 def sync(path: Path) -> None:
-    """Return when a file, or the names in a directory, are on disk.
+    """Flush a file, or the entries of a directory, to disk.
 
     Raises:
         OSError: The disk is full or broken.

@@ -1,4 +1,4 @@
-"""The checkpoints of a run, in order; the exports beside them; and the files that might be either."""
+"""Find the checkpoints of a run in order, its exports, and the unrecognised files."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _LOGS = "logs"
 
 @dataclass(frozen=True)
 class Survey:
-    """What a training saved.
+    """The saved files of a training.
 
     Attributes:
-        checkpoints: What a training can be resumed from, the oldest first.
-        exports: Directories and files with weights alone.
-        unrecognised: Files with a weight suffix that are part of neither.
+        checkpoints: The checkpoints that a training can resume from, the oldest first.
+        exports: Directories and files that contain only weights.
+        unrecognised: Files with a weight suffix that belong to neither.
     """
 
     checkpoints: tuple[Checkpoint, ...]
@@ -40,7 +40,7 @@ class Survey:
 
 
 class _Surveyor:
-    """Sorts what the walk meets.
+    """Sorts the directories and files of a walk.
 
     Args:
         root: The run directory.
@@ -58,7 +58,7 @@ class _Surveyor:
         self.inodes: dict[tuple[int, int], int] = {}
 
     def enter(self, folder: Folder) -> bool:
-        """Take a directory for what it is; whether to look into it."""
+        """Classify a directory; return whether to search it."""
         if folder.depth == 0:
             return True
         path, name = folder.path, folder.path.name
@@ -68,7 +68,7 @@ class _Surveyor:
         if self._take_by_pattern(path) or (is_empty and self._is_log(path)):
             return False
         kind = recognition.of_folder(
-            _telling_name(path, folder.real), folder.here, lambda below: listing(f"{folder.real}/{below}")
+            _numbered_name(path, folder.real), folder.here, lambda below: listing(f"{folder.real}/{below}")
         )
         if kind is EntryKind.CHECKPOINT:
             self.checkpoints.append(_named(path, folder.real))
@@ -77,10 +77,10 @@ class _Surveyor:
         return kind is None
 
     def file(self, path: Path, real: str) -> None:
-        """Take a single file for what it is."""
+        """Classify a single file."""
         if self._take_by_pattern(path):
             return
-        name = _telling_name(path, real)
+        name = _numbered_name(path, real)
         kind = recognition.of_file(name)
         if kind is EntryKind.CHECKPOINT:
             self._take_file(_named(path, real))
@@ -107,7 +107,7 @@ class _Surveyor:
         return False
 
     def _take_file(self, found: Checkpoint) -> None:
-        """Of the names of one file (timm links ``last`` to the newest with a number) the one with a number."""
+        """Keep one name of a file with several (timm links ``last`` to the newest numbered file): the numbered one."""
         try:
             status = found.path.stat()
         except OSError:
@@ -120,21 +120,21 @@ class _Surveyor:
             self.checkpoints[self.inodes[inode]] = found
 
     def result(self) -> Survey:
-        """Everything that was met, in order."""
+        """Return the result of the walk, in order."""
         folders = {one.path.parent for one in self.checkpoints}
         lone = [path for path in self.companions if path.parent not in folders and path.name != recognition.ARGUMENTS]
         return Survey(
-            in_order(_told(self.checkpoints, self.named_by)),
+            in_order(_with_facts(self.checkpoints, self.named_by)),
             tuple(sorted(self.exports)),
             tuple(sorted([*self.unknown, *lone])),
         )
 
 
 def survey(run_dir: Path, patterns: Sequence[str] | None = None) -> Survey:
-    """Everything that a training saved below ``run_dir``, as far as a bounded walk goes.
+    """Return everything that a training saved below ``run_dir``, within the limits of the walk.
 
-    Links are followed; each real directory and file counts once, with its real path where that lies within the run.
-    What can't be read is passed over.
+    Links are followed. Each real directory and file counts once, with its real path if that is within the run.
+    Unreadable entries are skipped.
 
     Args:
         run_dir: The run directory, or a folder of checkpoints.
@@ -146,31 +146,31 @@ def survey(run_dir: Path, patterns: Sequence[str] | None = None) -> Survey:
 
 
 def find(run_dir: Path, patterns: Sequence[str] | None = None) -> tuple[Checkpoint, ...]:
-    """The checkpoints of a run, the oldest first."""
+    """Return the checkpoints of a run, the oldest first."""
     return survey(run_dir, patterns).checkpoints
 
 
 def kind_of(path: Path) -> EntryKind | None:
-    """What a directory or a file is, wherever it lies; None for neither a checkpoint nor an export."""
-    name = _telling_name(path, os.path.realpath(path))
+    """Return the kind of a directory or file at any path; None if it is neither a checkpoint nor an export."""
+    name = _numbered_name(path, os.path.realpath(path))
     if os.path.isdir(path):
         return recognition.of_folder(name, listing(path), lambda below: listing(path / below))
     return recognition.of_file(name) if os.path.isfile(path) else None
 
 
-def _telling_name(path: Path, real: str) -> str:
-    """The name with a number in it, of a link and what it leads to."""
+def _numbered_name(path: Path, real: str) -> str:
+    """Return the name of the link or of its target: the one that contains a number."""
     real_name = os.path.basename(real)
     return real_name if read_name(path) is None and read_name(Path(real_name)) else path.name
 
 
 def _named(path: Path, real: str) -> Checkpoint:
-    named = read_name(path.with_name(_telling_name(path, real)))
+    named = read_name(path.with_name(_numbered_name(path, real)))
     return Checkpoint(path, named.step, named.epoch, named.iteration) if named else Checkpoint(path)
 
 
-def _told(found: Sequence[Checkpoint], patterns: dict[Path, str]) -> list[FoundCheckpoint]:
-    """With what the manifests and the files' times tell, where the names don't order them by themselves."""
+def _with_facts(found: Sequence[Checkpoint], patterns: dict[Path, str]) -> list[FoundCheckpoint]:
+    """Add the data of manifests and the times of files if the names don't give the order."""
     plain = [FoundCheckpoint(one, pattern=patterns.get(one.path)) for one in found]
     is_clear = len({one.family for one in plain}) <= 1
     return [one if is_clear and one.named.step is not None else _with_times(one, is_clear) for one in plain]
@@ -188,7 +188,7 @@ def _with_times(one: FoundCheckpoint, is_clear: bool) -> FoundCheckpoint:
 
 
 def _saved_s(path: Path) -> float | None:
-    # A copy of the best one is never newer than what it is a copy of.
+    # A copy of the best checkpoint is never newer than the original.
     return 0.0 if naming.is_best(path.name) and os.path.isfile(path) else files.saved_s(path)
 
 

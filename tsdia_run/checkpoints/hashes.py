@@ -1,4 +1,4 @@
-"""The sha256 of a checkpoint's files: text that ``sha256sum -c`` understands, headed by the manifest it belongs to."""
+"""The sha256 of a checkpoint's files, in the format of ``sha256sum -c``; the first line has the manifest's id."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 _HEAD = "# tsdia-run manifest "
 _CHUNK_BYTES = 4 * 1024 * 1024
 _HEX = frozenset("0123456789abcdef")
-# Called with the number of bytes that were read since the last call.
+# Called with the number of bytes read since the last call.
 OnBytes = Callable[[int], None]
 
 
 def read(checkpoint: Path, manifest: Manifest) -> dict[str, str] | None:
-    """The hashes by file; None where there are none for this manifest, or none that can be read."""
+    """Return the hashes by file; None if this manifest has no hashes or they can't be read."""
     try:
         text = os.fsdecode(read_bounded(CheckpointLayout(checkpoint).hashes, MAX_BYTES))
     except (OSError, ValueError):
@@ -41,7 +41,7 @@ def _parse(text: str) -> dict[str, str] | None:
 
 
 def write(checkpoint: Path, manifest: Manifest, digests: Mapping[str, str]) -> None:
-    """Put the hashes beside the manifest, whole or not at all.
+    """Write the hashes next to the manifest, atomically.
 
     Raises:
         OSError: The file system refused.
@@ -51,7 +51,7 @@ def write(checkpoint: Path, manifest: Manifest, digests: Mapping[str, str]) -> N
 
 
 def _line(name: str, digest: str) -> str:
-    """As coreutils writes it: a line whose name has a line break or a backslash starts with a backslash."""
+    """Return a line in the format of coreutils: it starts with a backslash if the name has a newline or a backslash."""
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == name else chr(92)}{digest}  {escaped}"
 
@@ -62,17 +62,17 @@ def _unescaped(name: str) -> str:
 
 
 def digest(path: Path, on_bytes: OnBytes = lambda _: None, *, leaves_cache: bool = False) -> str:
-    """The sha256 of a file, as hexadecimal text.
+    """Return the sha256 of a file, in hexadecimal.
 
     Args:
         path: The file.
-        on_bytes: Told how much was read.
-        leaves_cache: Give the page cache back what was read, so that others keep theirs.
+        on_bytes: Receives the number of bytes read.
+        leaves_cache: Drop the data that was read from the page cache, so that the cache of other processes stays.
 
     Raises:
         OSError: It can't be read.
     """
-    import hashlib  # loads OpenSSL, for which most commands have no use
+    import hashlib  # loads OpenSSL, which most commands don't need
 
     total, start = hashlib.sha256(), 0
     fd = open_unnoticed(path)

@@ -1,4 +1,4 @@
-"""The manifest of a checkpoint: what one save left, written when all of it is on disk."""
+"""The manifest of a checkpoint: the files of one save, written when all of them are on disk."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 from tsdia_run.text import visible
 
 SCHEMA = 1
-# 60 bytes a file; a sharded state of 1,000 ranks has some 5,000 of them.
+# 60 bytes per file; a sharded state of 1,000 ranks has about 5,000 files.
 MAX_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What one save left.
+    """The record of one save.
 
     Attributes:
-        id: Random, made when the manifest was written; the hashes name it.
+        id: Random, created with the manifest; the hashes contain it.
         saved_at: When the last rank had sealed.
         run_id: The run that saved.
         attempt: Its attempt.
         world_size: How many ranks the attempt had.
-        ranks: Those that took part.
-        saves: Every rank that has a mark, and the save that the mark was of.
-        files: Path below the checkpoint, with `/`, and size in bytes.
-        step: The step, as far as known.
-        epoch: The epoch, as far as known.
-        metrics: The latest logged numbers, as far as known; all finite.
+        ranks: The ranks that took part.
+        saves: Each rank that has a save marker, and the save of that marker.
+        files: Path below the checkpoint (with `/`), and size in bytes.
+        step: The step, if known.
+        epoch: The epoch, if known.
+        metrics: The latest logged numbers, if known; all finite.
     """
 
     id: str
@@ -56,7 +56,7 @@ class Manifest:
 
 
 def write(checkpoint: Path, manifest: Manifest) -> None:
-    """Put the manifest into the checkpoint, whole or not at all.
+    """Write the manifest into the checkpoint, atomically.
 
     Raises:
         OSError: The file system refused.
@@ -81,10 +81,10 @@ def write(checkpoint: Path, manifest: Manifest) -> None:
 
 
 def read(checkpoint: Path) -> Manifest | None:
-    """The manifest of a checkpoint; None where there is none.
+    """Return the manifest of a checkpoint; None if it has no manifest.
 
     Raises:
-        DamagedRunError: There is one, which can't be read or is not what we write.
+        DamagedRunError: The manifest can't be read, or was not written by tsdia-run.
     """
     path = CheckpointLayout(checkpoint).manifest
     try:
@@ -93,23 +93,23 @@ def read(checkpoint: Path) -> Manifest | None:
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise DamagedRunError(f"its manifest {path.name} can't be used: {reason}") from error
+        raise DamagedRunError(f"the manifest {path.name} can't be used: {reason}") from error
 
 
 def _manifest(data: object) -> Manifest:
     fields = Fields(data, "the manifest")
     schema = fields.required("schema", int)
     if schema > SCHEMA:
-        raise ValueError(f"it has schema {schema}, written by a newer tsdia-run; update tsdia-run")
+        raise ValueError(f"schema {schema} was written by a newer tsdia-run; update tsdia-run")
     return Manifest(
         id=fields.required("id", str),
         saved_at=fields.time("saved_at"),
         run_id=fields.required("run_id", str),
         attempt=fields.required("attempt", int),
         world_size=fields.required("world_size", int),
-        ranks=tuple(_whole(rank) for rank in fields.required("ranks", list)),
-        saves={int(rank): _text(save) for rank, save in fields.required("saves", dict).items()},
-        files={_inside(name): _whole(size) for name, size in fields.required("files", dict).items()},
+        ranks=tuple(_non_negative(rank) for rank in fields.required("ranks", list)),
+        saves={int(rank): _string(save) for rank, save in fields.required("saves", dict).items()},
+        files={_inside(name): _non_negative(size) for name, size in fields.required("files", dict).items()},
         step=fields.optional("step", int),
         epoch=fields.optional("epoch", int),
         metrics=numbers(fields.optional("metrics", dict)),
@@ -117,24 +117,24 @@ def _manifest(data: object) -> Manifest:
 
 
 def numbers(data: Mapping[str, object] | None) -> dict[str, float]:
-    """Those values that are finite numbers: a NaN is no JSON, and never the best."""
+    """Return the finite numbers: NaN is not valid JSON, and never the best value."""
     found = {}
     for name, value in (data or {}).items():
-        # A whole number beyond the range of a float is none that anybody logged.
+        # No script logs an integer beyond the range of a float.
         if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
             found[visible(name)] = float(value)
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
-def _whole(value: object) -> int:
+def _non_negative(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{value!r} is not a whole number from 0"[:200])
+        raise ValueError(f"{value!r} is not an integer >= 0"[:200])
     return value
 
 
-def _text(value: object) -> str:
+def _string(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a text"[:200])
+        raise ValueError(f"{value!r} is not a string"[:200])
     return value
 
 

@@ -1,8 +1,8 @@
-"""Marks: where each rank stands that saves into a checkpoint, so that no barrier is needed to know who is done.
+"""Save markers: the progress of each rank that saves into a checkpoint, so that no barrier is needed.
 
-A rank writes its mark when it begins and again when all that it wrote is on disk. Whoever finds that nobody is missing
-writes the manifest. The manifest names the save of every mark that was there: a mark of any other save means that
-somebody has begun to write over the checkpoint.
+A rank writes its save marker when it begins, and again when all its files are on disk. The rank that then finds every
+part present writes the manifest. The manifest lists the save of every marker. A marker of another save means that a
+rank has begun to overwrite the checkpoint.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAME = re.compile(r"\.tsdia-rank(\d{1,6})\.json")
 
 
 class SavePhase(Enum):
-    """How far a rank is."""
+    """The progress of a rank."""
 
     SAVING = "saving"
     SEALED = "sealed"
@@ -41,14 +41,14 @@ class Mark:
         world_size: How many ranks the attempt has.
         run_id: The run.
         attempt: Its attempt.
-        save: Random, one for each save of each rank.
-        count: Which save of this process into this directory it is, from 1.
-        needs_all: Whether a part is missing as long as any rank of the world has not saved: sharded states, and
-            Accelerate's automatic naming, which waits for all ranks.
-        phase: How far the rank is.
-        files: What it found changed when it sealed.
-        step: The step, as far as known.
-        epoch: The epoch, as far as known.
+        save: A random id for each save of each rank.
+        count: The number of this save among the saves of this process into this directory, from 1.
+        needs_all: Whether the save needs every rank of the world: for sharded states, and for Accelerate's automatic
+            naming, which waits for all ranks.
+        phase: The progress of the rank.
+        files: The files that had changed when the rank sealed.
+        step: The step, if known.
+        epoch: The epoch, if known.
         metrics: The latest logged numbers.
     """
 
@@ -67,17 +67,17 @@ class Mark:
 
 
 def missing(marks: Sequence[Mark]) -> str | None:
-    """Why the save is not complete, in words; None when it is.
+    """Return why the save is not complete; None if it is.
 
-    Rank 0 writes what all need, so its save is the one that counts. Marks of an earlier attempt are no part of it. A
-    rank of the same attempt that took part in an earlier save into the directory is waited for.
+    Rank 0 writes the files that all ranks need, so its save decides. Markers of an earlier attempt are ignored. If a
+    rank of the same attempt took part in an earlier save into the directory, its part is required.
     """
     main = next((mark for mark in marks if mark.rank == 0), None)
     if main is None:
         return "rank 0 has not saved"
     for mark in _of_the_same_attempt(marks, main):
         if mark.phase is not SavePhase.SEALED:
-            return f"rank {mark.rank} began to save and did not finish"
+            return f"rank {mark.rank} began to save but did not finish"
         if mark.count != main.count:
             late = mark.rank if mark.count < main.count else 0
             return f"rank {late} has not saved its part again"
@@ -92,7 +92,7 @@ def missing(marks: Sequence[Mark]) -> str | None:
 def has_all_for(rank: int, marks: Sequence[Mark]) -> bool:
     """Whether a rank may load from a save of its own attempt that other ranks have not finished (pure).
 
-    It reads what rank 0 wrote and its own random states; where the state is in parts, all of them.
+    It reads the files of rank 0 and its own random states; if the state is sharded, all parts.
     """
     main = next((mark for mark in marks if mark.rank == 0), None)
     own = next((mark for mark in marks if mark.rank == rank), main)
@@ -107,16 +107,16 @@ def _of_the_same_attempt(marks: Sequence[Mark], main: Mark) -> list[Mark]:
 
 
 def files_of(marks: Sequence[Mark]) -> frozenset[str]:
-    """The files that any rank of a complete save found changed."""
+    """Return the files that any rank of a complete save found changed."""
     main = next(mark for mark in marks if mark.rank == 0)
     return frozenset(name for mark in _of_the_same_attempt(marks, main) for name in mark.files)
 
 
 def manifest_of(marks: Sequence[Mark], sizes: Mapping[str, int], *, manifest_id: str, at: datetime) -> Manifest:
-    """The manifest of a complete save.
+    """Return the manifest of a complete save.
 
     Args:
-        marks: All marks, with nobody missing.
+        marks: The save markers of all ranks.
         sizes: Size in bytes of each file that any rank found changed.
         manifest_id: A random id.
         at: The time.
@@ -138,12 +138,12 @@ def manifest_of(marks: Sequence[Mark], sizes: Mapping[str, int], *, manifest_id:
 
 
 def write(checkpoint: Path, mark: Mark, *, is_durable: bool = True) -> None:
-    """Put a rank's mark into a checkpoint.
+    """Write a rank's save marker into a checkpoint.
 
     Args:
         checkpoint: The directory.
-        mark: The mark.
-        is_durable: Whether it must survive a loss of power.
+        mark: The save marker.
+        is_durable: Whether the marker must survive a power loss.
 
     Raises:
         OSError: The file system refused.
@@ -170,11 +170,11 @@ def write(checkpoint: Path, mark: Mark, *, is_durable: bool = True) -> None:
 
 
 def read(checkpoint: Path) -> tuple[Mark, ...]:
-    """The marks in a checkpoint; a single file has none.
+    """Return the save markers in a checkpoint; a single file has none.
 
     Raises:
         OSError: The directory can't be read.
-        DamagedRunError: A mark can't be read, or is not what we write.
+        DamagedRunError: A save marker can't be read, or was not written by tsdia-run.
     """
     if os.path.isfile(checkpoint):
         return ()
@@ -187,14 +187,14 @@ def _read_one(path: Path) -> Mark:
         return _mark(parse_json(read_bounded(path, MAX_BYTES)))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise DamagedRunError(f"the mark {path.name} can't be used: {reason}") from error
+        raise DamagedRunError(f"the save marker {path.name} can't be used: {reason}") from error
 
 
 def _mark(data: object) -> Mark:
-    fields = Fields(data, "the mark")
+    fields = Fields(data, "the save marker")
     files = fields.required("files", list)
     if not all(isinstance(name, str) for name in files):
-        raise ValueError("`files` is not a list of texts")
+        raise ValueError("`files` is not a list of strings")
     return Mark(
         rank=fields.required("rank", int),
         world_size=fields.required("world_size", int),

@@ -1,4 +1,4 @@
-"""What the name of a file or directory tells about a checkpoint (pure).
+"""Read the step, epoch and kind of a checkpoint from its name (pure).
 
 Names in use: ``checkpoint-epochE-stepS`` (TS-DIA and the quickstart), ``checkpoint-N`` (diffusers, transformers),
 ``epoch_N`` and ``step_N`` (Accelerate's examples), ``checkpoints/checkpoint_N`` (Accelerate's automatic naming),
@@ -15,7 +15,7 @@ from pathlib import Path
 WEIGHT_SUFFIXES = (
     ".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors", ".npz", ".pkl", ".msgpack", ".h5", ".distcp",
 )  # fmt: skip
-# Patterns here and in kinds.py are compiled when they are first used: most commands look at no checkpoint.
+# Patterns here and in recognition.py are compiled at first use: most commands don't look at checkpoints.
 _KNOWN_NAMES = (
     r"checkpoint-epoch(?P<epoch>[0-9]+)-step(?P<step>[0-9]+)",
     r"checkpoint-(?P<step>[0-9]+)",
@@ -24,7 +24,7 @@ _KNOWN_NAMES = (
     r"checkpoint_(?P<iteration>[0-9]+)",
 )
 _STEP_WORDS = r"(?:steps?|iter(?:ation)?s?|updates?)"
-# `step=99` before `3-step`, since names have several numbers: epoch=3-step=99.
+# `step=99` before `3-step`, since a name may have several numbers: epoch=3-step=99.
 _STEP = (
     rf"(?:^|[^a-z])(?:global[-_ ]?)?{_STEP_WORDS}[-_= ]*([0-9]+)",
     rf"([0-9]+)[-_ ]?{_STEP_WORDS}(?![a-z])",
@@ -40,11 +40,11 @@ _LAST = (
 )
 _MODEL = r"(?:^|[^a-z])model"
 _BEST = r"(?:^|[^a-z])best(?![a-z])"
-# A folder of checkpoints, by the same words.
+# The same words, as the name of a folder of checkpoints.
 _FOLDER = r"(?:model[-_]?|all[-_]?|training[-_]?)?(?:checkpoints?|ckpts?|chkpts?|snapshots?|states?)"
 _TEMPORARY = r"(?i)\..*|(?:tmp|temp)[-_.].*|.*[-_.](?:tmp|temp|part|partial|incomplete|removing|saving)"
 _DIGITS = r"[0-9]+"
-# A metric in the name orders nothing: val_loss=0.32.
+# A metric in the name does not affect the order: val_loss=0.32.
 _DECIMAL = r"-?[0-9]+\.[0-9]+(?:e-?[0-9]+)?"
 
 
@@ -54,9 +54,9 @@ class Checkpoint:
 
     Attributes:
         path: The directory or file.
-        step: The optimizer or global step in its name, else in its manifest, as far as known.
-        epoch: The epoch in its name, else in its manifest, as far as known.
-        iteration: The number in its name, where its unit is unknown: of Accelerate's automatic naming, say.
+        step: The optimizer or global step in its name, else in its manifest, if known.
+        epoch: The epoch in its name, else in its manifest, if known.
+        iteration: The number in its name if its unit is unknown, as in Accelerate's automatic naming.
     """
 
     path: Path
@@ -66,7 +66,7 @@ class Checkpoint:
 
 
 def parse_name(path: Path) -> Checkpoint | None:
-    """The checkpoint that a name of Accelerate's scripts announces, whatever is in it; None for other names."""
+    """Read a checkpoint name of Accelerate's scripts, without a look at the contents; None for other names."""
     for pattern in _KNOWN_NAMES:
         match = re.fullmatch(pattern, path.name)
         if match:
@@ -75,7 +75,7 @@ def parse_name(path: Path) -> Checkpoint | None:
 
 
 def read_name(path: Path) -> Checkpoint | None:
-    """The checkpoint that any name with a number announces; None for other names."""
+    """Read a checkpoint name of any form that contains a number; None for other names."""
     known = parse_name(path)
     if known or is_temporary(path.name):
         return known
@@ -97,38 +97,38 @@ def _number(patterns: tuple[str, ...], text: str) -> int | None:
 
 
 def stem(name: str) -> str:
-    """The name without its weight suffixes: ``last`` for ``last.pth.tar``."""
+    """Return the name without its weight suffixes: ``last`` for ``last.pth.tar``."""
     while name.lower().endswith(WEIGHT_SUFFIXES):
         name = name[: name.rindex(".")]
     return name
 
 
 def numbers(checkpoint: Checkpoint) -> tuple[int, ...]:
-    """What orders a checkpoint within its family."""
+    """Return the sort key of a checkpoint within its family."""
     found = map(int, re.findall(_DIGITS, re.sub(_DECIMAL, "", stem(checkpoint.path.name))))
-    # Other scripts than Accelerate's may count the steps of each epoch from zero.
+    # Scripts other than Accelerate's may count the steps of each epoch from zero.
     is_known = parse_name(checkpoint.path) is not None
     first = (checkpoint.step, checkpoint.epoch) if is_known else (checkpoint.epoch, checkpoint.step)
     return (*(-1 if value is None else value for value in first), *found)
 
 
 def template(name: str) -> str:
-    """What the names of one family have in common: the name with its numbers replaced."""
+    """Return the part that all names of a family share: the name with its numbers replaced."""
     return re.sub(_DIGITS, "#", re.sub(_DECIMAL, "#", name))
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a name says that something is being written: ``tmp-checkpoint-5``, ``checkpoint-5.tmp``."""
+    """Whether a name marks a temporary file of a write: ``tmp-checkpoint-5``, ``checkpoint-5.tmp``."""
     return re.fullmatch(_TEMPORARY, name) is not None
 
 
 def is_best(name: str) -> bool:
-    """Whether a name says that it is a copy of the best one."""
+    """Whether a name marks a copy of the best checkpoint."""
     return re.search(_BEST, stem(name).lower()) is not None
 
 
 def announces(name: str) -> bool:
-    """Whether a name without a number is one of a checkpoint: ``last``, ``interrupted``, ``checkpoint-final``."""
+    """Whether a name without a number is a checkpoint's name: ``last``, ``interrupted``, ``checkpoint-final``."""
     text = stem(name).lower()
     if re.search(_LAST, text):
         return True

@@ -1,7 +1,7 @@
-"""Which checkpoint is older (pure).
+"""Sort checkpoints by age (pure).
 
-Within a family of names their numbers decide. Families are compared by the steps of their manifests, else by the times
-at which they were saved, else by the steps in their names.
+Within a family of names the numbers in the names decide. Families are compared by the steps in their manifests, else by
+the times of the saves, else by the steps in their names.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _Number = TypeVar("_Number", int, float)
 
 @dataclass(frozen=True)
 class FoundCheckpoint:
-    """A checkpoint, as its name announces it, and what else is known.
+    """A checkpoint with the data from its name and its manifest.
 
     Attributes:
-        named: What the name says.
+        named: The data from the name.
         step: The step in the manifest.
         epoch: The epoch in the manifest.
-        saved_s: When it was saved, in seconds since the epoch: by its manifest, else by its newest file.
-        pattern: The pattern of the settings that names it, if one does.
+        saved_s: When it was saved, in seconds since the epoch: from its manifest, else from its newest file.
+        pattern: The pattern of the settings that matches it, if any.
     """
 
     named: Checkpoint
@@ -36,14 +36,14 @@ class FoundCheckpoint:
 
     @property
     def family(self) -> tuple[Path, str]:
-        """Checkpoints that were named by one rule, in one place."""
+        """The key of its family: checkpoints in one place, with names of one form."""
         if self.pattern is not None:
             return Path(), self.pattern
         return self.named.path.parent, template(self.named.path.name)
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """All that is known."""
+        """The checkpoint with the data from its name, else from its manifest."""
         named = self.named
         step = self.step if named.step is None else named.step
         return replace(named, step=step, epoch=self.epoch if named.epoch is None else named.epoch)
@@ -51,7 +51,7 @@ class FoundCheckpoint:
 
 @dataclass(frozen=True)
 class _Placed:
-    """A checkpoint within its family: of what came before it, nothing was later."""
+    """A checkpoint in its family; its step and time are at least those of all members before it."""
 
     found: FoundCheckpoint
     manifest_step: int | None
@@ -60,7 +60,7 @@ class _Placed:
 
 
 def in_order(found: Iterable[FoundCheckpoint]) -> tuple[Checkpoint, ...]:
-    """The oldest first; the order of what is given does not matter."""
+    """Return the checkpoints, the oldest first, for any order of the input."""
     families: dict[tuple[Path, str], list[FoundCheckpoint]] = {}
     for one in sorted(found, key=lambda one: str(one.named.path)):
         families.setdefault(one.family, []).append(one)
@@ -102,7 +102,7 @@ def _later(one: _Number | None, other: _Number | None) -> _Number | None:
 
 
 def _is_older(one: _Placed, other: _Placed) -> bool:
-    """Whether ``one`` comes first, of two families."""
+    """Whether ``one`` is older than ``other``, from another family."""
     pairs: tuple[tuple[float | None, float | None], ...] = (
         (one.manifest_step, other.manifest_step),
         (one.saved_s, other.saved_s),
@@ -111,7 +111,7 @@ def _is_older(one: _Placed, other: _Placed) -> bool:
     for mine, others in pairs:
         if mine is not None and others is not None and mine != others:
             return mine < others
-    # Without anything to compare, what is not known is the older one.
+    # If there is nothing to compare, the checkpoint with the unknown step is older.
     return _last_resort(one) < _last_resort(other)
 
 

@@ -1,4 +1,4 @@
-"""``checkpoints.pattern`` of a run's newest attempt, kept where every reader of checkpoints finds it."""
+"""Store ``checkpoints.pattern`` of a run's newest attempt in the run directory, for every reader of checkpoints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_BYTES = 64 * 1024
 
 
 def stored_patterns(run_dir: Path) -> tuple[str, ...]:
-    """The patterns; none where there are none, or none that can be read."""
+    """Return the stored patterns; none if the file does not exist or can't be read."""
     try:
         data = parse_json(read_bounded(RunLayout(run_dir).checkpoint_patterns, _MAX_BYTES))
     except (OSError, ValueError):
@@ -22,7 +22,7 @@ def stored_patterns(run_dir: Path) -> tuple[str, ...]:
 
 
 def store_patterns(layout: RunLayout, patterns: Sequence[str]) -> None:
-    """Keep the patterns for later readers.
+    """Store the patterns for later readers.
 
     Raises:
         OSError: The file system refused.

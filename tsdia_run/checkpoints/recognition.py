@@ -1,7 +1,7 @@
-"""What a directory or a file is, by its name and by the names in it: a checkpoint, an export, or neither (pure).
+"""Recognise checkpoints and exports by the names of directories and files (pure).
 
-A checkpoint holds what a training needs to resume: optimizer, random states, a sharded state, or one file for all of
-it. An export holds weights alone: loading it starts the optimizer and the step from zero.
+A checkpoint contains what a training needs to resume: optimizer, random states, a sharded state, or one file with all
+of it. An export contains only weights: if a script loads it, the optimizer and the step start from zero.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from tsdia_run.checkpoints.naming import WEIGHT_SUFFIXES, announces, is_temporary, parse_name, read_name, stem
 
-# Formats that may hold a whole training state in one file. Those of safetensors and .bin hold tensors alone.
+# Formats that may contain a full training state in one file. .safetensors and .bin contain only tensors.
 _BUNDLES = (".pt", ".pth", ".ckpt", ".tar", ".npz", ".pkl", ".msgpack", ".h5")
 _TORCH = (".pt", ".pth")
-# Lightning's; and what ImageNet's example and timm write. Both are whole training states by convention.
-_WHOLE_STATES = (".ckpt", ".pth.tar", ".pt.tar")
+# Of Lightning; and of ImageNet's example and timm. Both are full training states by convention.
+_FULL_STATES = (".ckpt", ".pth.tar", ".pt.tar")
 _OURS = r"tsdia-checkpoint\.json|\.tsdia-rank\d+\.json"
 # Written by save_state, transformers' Trainer, DeepSpeed, torch.distributed.checkpoint, FSDP, verl, Megatron, Orbax.
 _STATE = (
@@ -33,10 +33,10 @@ _STATE_WORDS = (
 )
 _STATE_FOLDER = r"(?:^|[^a-z])(?:optim(?:izer)?s?|train(?:ing|er)?[-_]?states?)(?![a-z])"
 _STATE_JSON = r"(?:train(?:ing)?_)?state\.json"
-# transformers writes it beside weights also where it saves nothing else.
+# transformers writes it next to weights, even if it saves nothing else.
 ARGUMENTS = "training_args.bin"
 _RANK = r"rank|shard"
-# The part of another rank than the first, whose part stands for the save.
+# The part of a rank other than the first; the part of the first rank represents the save.
 _OTHER_RANK = r"(?:^|[^a-z])rank[-_]?0*[1-9]"
 _WEIGHTS_BIN = r"(?i).*(model|weights|lora|adapter|embeds|encoder|decoder|unet|vae).*\.bin"
 _EXPORT_WORDS = (
@@ -46,7 +46,7 @@ _EXPORT_WORDS = (
 _EXPORT_FILE_WORDS = (
     r"(?:^|[^a-z])(?:ema|lora|adapters?|unet|vae|controlnet|(?:text|image)_?encoder|pretrained|merged)(?![a-z])"
 )
-# Tensors that a script writes for other ends.
+# Tensors that a script writes for other purposes.
 _RESULTS = (
     r"(?:^|[^a-z])(?:samples?|predictions?|preds?|outputs?|embeddings?|features?|feats|logits?|latents?|metrics?|loss(?:es)?"
     r"|histor(?:y|ies)|cache|data|dataset|batch(?:es)?|stats|statistics|buffer|replay|tokens?|labels?|targets?|results?"
@@ -63,11 +63,11 @@ _MEDIA = (
 
 
 class EntryKind(Enum):
-    """What a directory or a file is."""
+    """The kind of a directory or file."""
 
     CHECKPOINT = "checkpoint"
     EXPORT = "export"
-    # A part of what is saved beside it: an optimizer in a file of its own, the arguments of a Trainer.
+    # A part of the save next to it: an optimizer in a separate file, the arguments of a Trainer.
     COMPANION = "companion"
 
 
@@ -83,12 +83,12 @@ Look = Callable[[str], Listing]
 
 
 def of_folder(name: str, here: Listing, look: Look) -> EntryKind | None:  # noqa: PLR0911 - one line a rule
-    """What a directory is; None for one that may contain checkpoints.
+    """Return the kind of a directory; None if it may contain checkpoints.
 
     Args:
         name: Its name.
-        here: What is in it.
-        look: Gives the names in a folder below it, by its path with ``/``.
+        here: The names in it.
+        look: Returns the names in a folder below it, by its path with ``/``.
     """
     if any(re.fullmatch(_OURS, file) for file in here.files):
         return EntryKind.CHECKPOINT
@@ -103,21 +103,20 @@ def of_folder(name: str, here: Listing, look: Look) -> EntryKind | None:  # noqa
         return EntryKind.CHECKPOINT
     if is_numbered or announces(name):
         return _of_named(name, (here, *_below(here, look)))
-    is_export = _has_weights_alone(here) or "model_index.json" in here.files
+    is_export = _has_only_weights(here) or "model_index.json" in here.files
     return EntryKind.EXPORT if is_export or (re.search(_EXPORT_WORDS, name.lower()) and _has_weights(here)) else None
 
 
 def _of_named(name: str, inside: tuple[Listing, ...]) -> EntryKind | None:
-    """What a directory is whose name announces a checkpoint."""
-    if _has_state(inside) or any(
-        _is_whole_state(file) or _is_named_state(file) for one in inside for file in one.files
-    ):
+    """Return the kind of a directory that has the name of a checkpoint."""
+    if _has_state(inside) or any(_is_full_state(file) or _is_named_state(file) for one in inside for file in one.files):
         return EntryKind.CHECKPOINT
     is_known = parse_name(Path(name)) is not None
     has_json = any(file.endswith(".json") for one in inside for file in one.files)
     if any(map(_has_weights, inside)) and (has_json or not is_known):
         return EntryKind.EXPORT
-    # save_state writes the weights first, and some scripts have files of their own kind; an empty one was begun.
+    # save_state writes the weights first, and some scripts write files of unknown kinds; an empty one is a save that
+    # began.
     has_content = any(not file.lower().endswith(_MEDIA) for one in inside for file in one.files)
     is_empty = not any(one.files or one.folders for one in inside)
     return EntryKind.CHECKPOINT if is_known and (has_content or is_empty) else None
@@ -139,7 +138,7 @@ def _has_known_state(here: Listing) -> bool:
 
 
 def _holds_numbered(name: str, here: Listing) -> bool:
-    """Whether a directory contains checkpoints with numbers other than its own."""
+    """Whether a directory contains checkpoints with numbers that are not in its own name."""
     own = set(re.findall(r"[1-9][0-9]*|0+", name))
     for one in (*here.folders, *(file for file in here.files if file.lower().endswith(_BUNDLES))):
         if read_name(Path(one)) and not re.search(_RANK, one) and not own & set(re.findall(r"[1-9][0-9]*|0+", one)):
@@ -155,18 +154,18 @@ def _has_weights(here: Listing) -> bool:
     return any(_is_weights(file) for file in here.files)
 
 
-def _has_weights_alone(here: Listing) -> bool:
+def _has_only_weights(here: Listing) -> bool:
     kinds = {of_file(file) for file in here.files if _is_weights(file)}
     return not here.folders and EntryKind.EXPORT in kinds and kinds <= {EntryKind.EXPORT, EntryKind.COMPANION}
 
 
-def _is_whole_state(name: str) -> bool:
+def _is_full_state(name: str) -> bool:
     text = name.lower()
     return text.endswith(_BUNDLES) and not _is_result(stem(text)) and not re.search(_EXPORT_FILE_WORDS, stem(text))
 
 
 def _is_named_state(name: str) -> bool:
-    """Whether a file of any format is called what it is: ``state.bin``."""
+    """Whether the name of a file in any format is that of a state: ``state.bin``."""
     return _is_weights(name) and bool(re.fullmatch(_SINGLE, stem(name).lower()))
 
 
@@ -179,7 +178,7 @@ def _is_companion(name: str) -> bool:
 
 
 def of_file(name: str) -> EntryKind | None:
-    """What a single file is; None for one with a weight suffix that no rule knows, and for all others."""
+    """Return the kind of a single file; None if no rule matches, also for a file with a weight suffix."""
     text = name.lower()
     if not _is_weights(text) or is_temporary(name):
         return None
@@ -193,13 +192,13 @@ def of_file(name: str) -> EntryKind | None:
     if re.search(_OTHER_RANK, base):
         return EntryKind.COMPANION
     is_named = text.endswith(_BUNDLES) and not _is_result(base) and _announces_file(Path(name), base)
-    return EntryKind.CHECKPOINT if is_named or text.endswith(_WHOLE_STATES) else None
+    return EntryKind.CHECKPOINT if is_named or text.endswith(_FULL_STATES) else None
 
 
 def _announces_file(path: Path, base: str) -> bool:
     is_numbered = read_name(path) is not None
     words = re.sub(r"[^a-z]", "", base)
     if is_numbered:
-        # Data has numbers too: outside of torch's formats the name must have no other words.
+        # Data files have numbers too: in formats other than torch's the name must have no other words.
         return path.name.lower().endswith(_TORCH) or re.fullmatch(_PLAIN, words) is not None
     return bool(re.fullmatch(_SINGLE, base)) or (announces(path.name) and not re.search(r"model", base))

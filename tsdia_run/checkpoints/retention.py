@@ -1,4 +1,4 @@
-"""Which checkpoints may go, and which is the best (pure)."""
+"""Choose the checkpoints to remove, and the best one (pure)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tsdia_run.checkpoints.manifest import Manifest
 
 
 def to_remove(checkpoints: Sequence[Checkpoint], limit: int, keep: Collection[Path]) -> tuple[Checkpoint, ...]:
-    """What must go so that the newest ``limit`` checkpoints stay.
+    """Return the checkpoints to remove, so that the newest ``limit`` remain.
 
     Args:
-        checkpoints: All that count, the oldest first.
-        limit: How many stay; the newest one always does.
-        keep: Stay although they are older, and take no place of the newest: the best one, the last whole one.
+        checkpoints: All checkpoints that count, the oldest first.
+        limit: How many to keep; the newest one is always kept.
+        keep: Older checkpoints to keep in addition to the newest: the best one, the last complete one.
     """
     older = checkpoints[: -max(1, limit)]
     return tuple(checkpoint for checkpoint in older if checkpoint.path not in keep)
@@ -24,7 +24,7 @@ def to_remove(checkpoints: Sequence[Checkpoint], limit: int, keep: Collection[Pa
 def best_of(
     checkpoints: Sequence[tuple[Checkpoint, Manifest]], metric: str, *, greater_is_better: bool
 ) -> Checkpoint | None:
-    """The checkpoint with the best value of a metric; of equal ones the first, and None where none has it."""
+    """Return the first checkpoint with the best value of a metric; None if no checkpoint has the metric."""
     sign = 1 if greater_is_better else -1
     measured = [
         (sign * manifest.metrics[metric], -position)

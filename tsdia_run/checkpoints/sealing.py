@@ -1,4 +1,4 @@
-"""One rank's save into a checkpoint: begun before anything is written, sealed when all of it is on disk."""
+"""Seal one rank's save into a checkpoint: marked at its begin, sealed when all its files are on disk."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Save:
 
     Attributes:
         checkpoint: The directory.
-        mark: The rank's mark in it.
-        before: What was there.
+        mark: The rank's save marker in it.
+        before: The files before the save.
     """
 
     checkpoint: Path
@@ -32,24 +32,24 @@ class Save:
 
 
 def begin(checkpoint: Path, mark: Mark) -> Save:
-    """Say that a rank saves into a directory; what was whole there counts as torn from now on.
+    """Mark that a rank saves into a directory; a complete checkpoint in it counts as incomplete from now on.
 
     Args:
         checkpoint: An existing directory.
-        mark: The rank's mark, with phase ``SAVING``.
+        mark: The rank's save marker, with phase ``SAVING``.
 
     Raises:
-        OSError: The file system refused. There is no manifest in the directory any more.
+        OSError: The file system refused. The old manifest was removed.
     """
     before = files.stamps(checkpoint)
     old_manifest = CheckpointLayout(checkpoint).manifest
     try:
-        # In an empty directory there is nothing yet that could be taken for whole after a loss of power.
+        # An empty directory contains nothing that could count as complete after a power loss.
         marks.write(checkpoint, mark, is_durable=bool(before))
         if before:
             files.sync(checkpoint)
     except OSError:
-        # A full disk, say: without a mark nothing else tells that the old manifest is of another save.
+        # For example a full disk: without a marker, nothing shows that the old manifest is from another save.
         old_manifest.unlink(missing_ok=True)
         raise
     return Save(checkpoint, mark, before)
@@ -58,37 +58,38 @@ def begin(checkpoint: Path, mark: Mark) -> Save:
 def seal(
     save: Save, *, step: int | None = None, epoch: int | None = None, metrics: Mapping[str, float] | None = None
 ) -> Manifest | None:
-    """Say that a rank has saved, and write the manifest if nobody is missing.
+    """Mark that a rank has saved, and write the manifest if no part is missing.
 
-    Every rank seals before it looks, so the last one sees all the others.
+    Every rank seals before it reads the other markers, so the last rank sees all of them.
 
     Args:
-        save: What has begun.
-        step: The step, as far as known.
-        epoch: The epoch, as far as known.
+        save: The save that began.
+        step: The step, if known.
+        epoch: The epoch, if known.
         metrics: The latest logged numbers.
 
     Returns:
-        The manifest; None where it is for another rank to write.
+        The manifest; None if another rank will write it.
 
     Raises:
-        OSError: The disk is full or broken; the checkpoint stays torn.
-        DamagedRunError: The mark of another rank can't be read.
+        OSError: The disk is full or broken; the checkpoint stays incomplete.
+        DamagedRunError: The save marker of another rank can't be read.
     """
     checkpoint = save.checkpoint
     after = files.stamps(checkpoint)
-    # A file that others wrote into the directory before the save is no part of it, and may be written again.
+    # A file that was in the directory before the save does not belong to it, and the script may change it later.
     written = {*files.changed(save.before, after), *(name for name in after if is_accelerates(name))}
     files.make_durable(checkpoint, written)
     names = tuple(sorted(written))
     sealed = replace(save.mark, phase=SavePhase.SEALED, files=names, step=step, epoch=epoch, metrics=metrics)
     marks.write(checkpoint, sealed)
-    there = marks.read(checkpoint)
-    if marks.missing(there):
+    present = marks.read(checkpoint)
+    if marks.missing(present):
         return None
-    sizes = files.sizes(checkpoint, marks.files_of(there))
-    complete = marks.manifest_of(there, sizes, manifest_id=uuid.uuid4().hex, at=datetime.now(timezone.utc))
+    sizes = files.sizes(checkpoint, marks.files_of(present))
+    complete = marks.manifest_of(present, sizes, manifest_id=uuid.uuid4().hex, at=datetime.now(timezone.utc))
     manifest.write(checkpoint, complete)
-    # All names at once: a manifest whose files have lost theirs is of a torn checkpoint.
+    # One sync for all entries: if a power loss removes entries of files and keeps the manifest, the checkpoint is
+    # incomplete.
     files.sync(checkpoint)
     return complete

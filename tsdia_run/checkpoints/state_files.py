@@ -1,4 +1,4 @@
-"""The files of a checkpoint that hold its state: whoever resumes from it must open one of them."""
+"""Find the files with a checkpoint's state: a script that resumes from it must open one of them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from pathlib import Path
 from tsdia_run.rundir.checkpoint_layout import CheckpointLayout, ReadsLayout
 from tsdia_run.rundir.layout import RunLayout
 
-# A script may write or read these next to a state, and never holds weights in them.
+# A script may write or read these next to a state; they never contain weights.
 SIDE_SUFFIXES = (
     ".json", ".jsonl", ".txt", ".md", ".yml", ".yaml", ".toml", ".ini", ".csv", ".log", ".out", ".err",
     ".html", ".png", ".jpg", ".svg", ".pdf", ".wav", ".py", ".sh", ".jinja", ".lock",
 )  # fmt: skip
 _EVENTS = "events.out.tfevents"
-# The checkpoint's folder itself, checkpoints/, a script's own directory, the run directory; and some to spare.
+# The checkpoint's folder, checkpoints/, a directory of the script, the run directory; and a few more.
 _MAX_PARENTS = 8
 
 
 def is_side(name: str) -> bool:
-    """Whether a file of this name says something about a state, and holds none."""
+    """Whether a file of this name only describes a state and contains none."""
     return name.lower().endswith(SIDE_SUFFIXES) or _EVENTS in name
 
 
 def state_files(checkpoint: Path, limit: int) -> Sequence[Path] | None:
-    """The files that hold the state: those that are not side files; all of them where each is one.
+    """Return the files that contain the state: all except side files, or all if every file is a side file.
 
     Args:
         checkpoint: A directory, or a checkpoint that is a single file.
-        limit: How many files may be looked at.
+        limit: The maximum number of files to list.
 
     Returns:
-        The paths below ``checkpoint``; None where there are more files than the limit.
+        The paths below ``checkpoint``; None if there are more files than the limit.
     """
     if os.path.isfile(checkpoint):
         return [checkpoint]
@@ -46,7 +46,7 @@ def state_files(checkpoint: Path, limit: int) -> Sequence[Path] | None:
 
 def _files(folder: Path) -> Iterator[Path]:
     seen: set[tuple[int, int]] = set()
-    # A part of a state may be a link to another disk.
+    # A part of the state may be a link to another disk.
     for root, folders, names in os.walk(folder, followlinks=True):
         status = os.stat(root)
         if (status.st_dev, status.st_ino) in seen:
@@ -57,10 +57,10 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def open_unnoticed(path: Path) -> int:
-    """Open a file of a checkpoint for reading, such that it doesn't count as a read by the run's script.
+    """Open a checkpoint's file for reading, so that it doesn't count as a read by the script.
 
     Returns:
-        The descriptor.
+        The file descriptor.
 
     Raises:
         OSError: It can't be opened.
@@ -71,7 +71,7 @@ def open_unnoticed(path: Path) -> int:
 
 @contextmanager
 def _announced(path: Path) -> Iterator[None]:
-    """The supervisor of a live run sees in order that a file of ours is opened, then the checkpoint's: opens.py."""
+    """Open a file of tsdia-run first: the supervisor sees both opens in order and ignores the second (opens.py)."""
     fd = _announcement(path)
     try:
         yield
@@ -84,6 +84,6 @@ def _announcement(path: Path) -> int:
     for parent in islice(Path(os.path.abspath(path)).parents, _MAX_PARENTS):
         try:
             return os.open(ReadsLayout(RunLayout(parent).reads).ours, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:  # no run directory, or one whose script read its checkpoint long ago
+        except OSError:  # not a run directory, or the script has read its checkpoint already
             continue
     return -1

@@ -1,7 +1,7 @@
 """Checkpoints superseded by a resume from an earlier one: kept, shown as such, never chosen automatically.
 
-The resume itself writes down which checkpoints were beyond the one that it started from. One that is saved again under
-the same name afterwards is a new one.
+A resume records the checkpoints after the one that it starts from. If a script later saves one of them again under the
+same name, that is a new checkpoint.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tsdia_run.rundir.record import Run
 
 
 def beyond(layout: RunLayout, start: Path | None, patterns: Sequence[str] | None = None) -> tuple[str, ...]:
-    """The checkpoints that lie beyond the one that a resume starts from, relative to the run directory.
+    """Return the checkpoints after the one that a resume starts from, relative to the run directory.
 
     Args:
         layout: The files of the run.
-        start: The one that it starts from; None from the beginning.
+        start: The checkpoint that it starts from; None for the beginning.
         patterns: As for ``find``.
     """
     paths = [one.path for one in find(layout.root, patterns)]
@@ -30,7 +30,7 @@ def beyond(layout: RunLayout, start: Path | None, patterns: Sequence[str] | None
 
 
 def superseded_now(run: Run, layout: RunLayout) -> frozenset[Path]:
-    """The checkpoints that are superseded now: not those that a later resume started from all the same."""
+    """Return the checkpoints that are superseded now, without those that a later resume started from."""
     since: dict[Path, datetime] = {}
     for attempt in run.attempts:
         since |= {layout.root / name: attempt.started_at for name in attempt.superseded}

@@ -16,9 +16,9 @@ from tsdia_run.checkpoints.marks import Mark
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.text import count, size
 
-# Called with the bytes hashed so far, and all that are to be hashed.
+# Called with the number of bytes hashed so far, and the total.
 OnProgress = Callable[[int, int], None]
-# While a save goes on, the marks may be newer than the manifest that was read before them.
+# During a save the markers may change between the read of the markers and the read of the manifest.
 _LOOKS = 3
 _RANDOM_STATES = re.compile(r"random_states_\d+\.pkl")
 
@@ -47,8 +47,8 @@ class Verdict:
         path: The checkpoint.
         state: Its state.
         reason: The reason in words, with the name of the file.
-        manifest: Its manifest, if it has one that can be read.
-        is_hashed: Whether the contents of the files were compared with their hashes.
+        manifest: Its manifest, if it has a readable one.
+        is_hashed: Whether the contents of the files were compared with the hashes.
     """
 
     path: Path
@@ -92,13 +92,13 @@ def judge(
     by_structure: bool = False,
     on_progress: OnProgress = lambda _done, _total: None,
 ) -> Verdict:
-    """Look at a checkpoint.
+    """Check a checkpoint and return its state.
 
     Args:
         path: The directory, or the file.
-        hashed: Also read all files and compare their hashes, where there are some; else sizes and structure.
-        by_structure: Look at nothing but the structure of the files, whether its save was sealed or not.
-        on_progress: Told how far the hashing is.
+        hashed: Also read all files and compare their hashes, if it has hashes; else only sizes and structure.
+        by_structure: Check only the structure of the files, even if the checkpoint is sealed.
+        on_progress: Receives the progress of the hashing.
     """
     found: Manifest | None = None
     try:
@@ -118,19 +118,19 @@ def judge(
         name = path if isinstance(error.filename, int) else error.filename or path
         return Verdict(path, state, f"{name} can't be read: {error.strerror}", found)
     what = f"{count(len(found.files), 'file')}, {size(found.size_bytes)}"
-    reason = f"sealed by {count(len(found.ranks), 'rank')}: {what}; {'hashes' if is_hashed else 'sizes'} agree"
+    reason = f"sealed by {count(len(found.ranks), 'rank')}: {what}; {'hashes' if is_hashed else 'sizes'} match"
     return Verdict(path, Soundness.COMPLETE, reason, found, is_hashed)
 
 
 def newest_complete(
     checkpoints: Iterable[Checkpoint], *, hashed: bool = False, on_progress: OnProgress = lambda _done, _total: None
 ) -> Choice:
-    """The newest checkpoint that may be loaded, and those that were passed over.
+    """Return the newest usable checkpoint, and the newer ones that were skipped.
 
     Args:
-        checkpoints: The oldest first, as ``find`` gives them.
+        checkpoints: The oldest first, as ``find`` returns them.
         hashed: As for ``judge``.
-        on_progress: As for ``judge``; starts anew with each checkpoint.
+        on_progress: As for ``judge``; starts from zero for each checkpoint.
     """
     skipped: list[Verdict] = []
     for checkpoint in reversed(tuple(checkpoints)):
@@ -142,11 +142,11 @@ def newest_complete(
 
 
 def unfinished(path: Path) -> tuple[Mark, ...]:
-    """The marks of saves that the manifest does not name: somebody has begun to save, and it is not finished.
+    """Return the markers of saves that are not in the manifest: these saves began and are not finished.
 
     Raises:
         OSError: The directory can't be read.
-        DamagedRunError: A mark or the manifest can't be used.
+        DamagedRunError: A save marker or the manifest can't be used.
     """
     there: tuple[Mark, ...] = ()
     path = files.sealed_folder(path)
@@ -160,21 +160,21 @@ def unfinished(path: Path) -> tuple[Mark, ...]:
 
 
 def world_size(checkpoint: Path, manifest: Manifest | None) -> int | None:
-    """How many ranks saved a checkpoint: by its manifest, else by the random states; None where there is neither."""
+    """Return how many ranks saved a checkpoint, from its manifest or its random states; None if it has neither."""
     if manifest is not None:
         return manifest.world_size
     return sum(_RANDOM_STATES.fullmatch(name) is not None for name in files.stamps(checkpoint)) or None
 
 
 def is_sharded(checkpoint: Path) -> bool:
-    """Whether each rank has a part of the state: FSDP and DeepSpeed save into folders of their own."""
+    """Whether each rank saved a part of the state: FSDP and DeepSpeed save into subfolders."""
     return any("/" in name for name in files.stamps(checkpoint))
 
 
 def _sealed_manifest(path: Path) -> Manifest | None:
     if unfinished(path):
-        why = marks.missing(marks.read(path)) or "its manifest was not written"
-        raise _UnusableError(Soundness.INCOMPLETE, f"its last save was not finished: {why}")
+        why = marks.missing(marks.read(path)) or "the manifest was not written"
+        raise _UnusableError(Soundness.INCOMPLETE, f"the last save was not finished: {why}")
     return manifest.read(path)
 
 
@@ -186,16 +186,14 @@ def _by_structure(path: Path) -> Verdict:
     for name in names:
         # Without a manifest the size that the file had is unknown: a save that was cut off is the usual cause.
         _check_structure(path, name, Soundness.INCOMPLETE)
-    return Verdict(
-        path, Soundness.UNVERIFIED, f"it has no manifest; {count(len(names), 'file')} with no fault to be seen"
-    )
+    return Verdict(path, Soundness.UNVERIFIED, f"no manifest; no problems found in {count(len(names), 'file')}")
 
 
 def _file_by_structure(path: Path) -> Verdict:
     found = structure.file_fault(path)
     if found:
         raise _UnusableError(Soundness.INCOMPLETE, found)
-    return Verdict(path, Soundness.UNVERIFIED, "it has no manifest; a single file with no fault to be seen")
+    return Verdict(path, Soundness.UNVERIFIED, "no manifest; no problems found in the file")
 
 
 def _check_files(path: Path, expected: Mapping[str, int]) -> None:
@@ -206,7 +204,7 @@ def _check_files(path: Path, expected: Mapping[str, int]) -> None:
             raise _UnusableError(Soundness.INCOMPLETE, f"{name} is missing") from None
         if actual_bytes != size_bytes:
             state = Soundness.INCOMPLETE if actual_bytes < size_bytes else Soundness.DAMAGED
-            raise _UnusableError(state, f"{name} has {actual_bytes} bytes, its manifest says {size_bytes}")
+            raise _UnusableError(state, f"{name} has {actual_bytes} bytes, but the manifest has {size_bytes}")
     for name in expected:
         _check_structure(path, name, Soundness.DAMAGED)
 
@@ -230,5 +228,5 @@ def _check_hashes(path: Path, expected: Manifest, on_progress: OnProgress) -> bo
 
     for name in expected.files:
         if name in digests and hashes.digest(path / name, read) != digests[name]:
-            raise _UnusableError(Soundness.DAMAGED, f"{name} differs from what was saved: its sha256 does not match")
+            raise _UnusableError(Soundness.DAMAGED, f"{name} differs from what was saved: the sha256 does not match")
     return True

@@ -1,4 +1,4 @@
-"""A bounded walk below a run that follows links and takes each real directory once."""
+"""Walk the directories of a run within limits, follow links, and visit each real directory once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tsdia_run.checkpoints.naming import announces, is_best, read_name
 from tsdia_run.checkpoints.recognition import Listing
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
 
-# A data set in a run directory is not walked to its end.
+# The limit stops the walk through a data set in a run directory.
 _MAX_ENTRIES = 20_000
 _MAX_DEPTH = 6
 
@@ -22,9 +22,9 @@ class Folder:
     """A directory below a run.
 
     Attributes:
-        path: Its path within the run, through links where there are some.
+        path: Its path within the run, through links if there are any.
         real: Its real path.
-        depth: How far below the run it is; 0 for the run itself.
+        depth: Its depth below the run; 0 for the run itself.
         here: The names of directories and files in it, without links.
         links: The names of links in it.
     """
@@ -37,7 +37,7 @@ class Folder:
 
 
 class _Walk:
-    """How far a walk is.
+    """The progress of a walk.
 
     Args:
         root: The real path of the run.
@@ -46,20 +46,20 @@ class _Walk:
     def __init__(self, root: str) -> None:
         self.root = root
         self.seen: set[str] = set()
-        # Not entered: what is below it belongs to it.
+        # Directories that were not entered: their contents belong to them.
         self.left: set[str] = set()
         self.entries = 0
         self.links: list[tuple[int, int, str, Path]] = []
 
 
-# Called with a directory; says whether to look at what is below it.
+# Called with a directory; returns whether to walk its contents.
 Enter = Callable[[Folder], bool]
 # Called with a file: its path within the run, and its real path.
 OnFile = Callable[[Path, str], None]
 
 
 def walk(run_dir: Path, enter: Enter, on_file: OnFile) -> None:
-    """Go through a run, the shallow directories first; links come after all that is really there.
+    """Walk a run, the shallow directories first, and the links after all real directories and files.
 
     Args:
         run_dir: The run.
@@ -93,7 +93,7 @@ def _contains(folder: str, path: str) -> bool:
 
 
 def _is_of_another_run(real: str, root: str) -> bool:
-    """Whether a link leads into another run: what it starts from, say, which is no checkpoint of this one."""
+    """Whether a link points into another run: for example to a checkpoint that this run starts from."""
     if _contains(root, real):
         return False
     return any(RunLayout(folder).record.is_file() for folder in (Path(real), *Path(real).parents))
@@ -122,7 +122,7 @@ def _walk_tree(state: _Walk, top: Path, real_top: str, depth: int, enter: Enter,
 
 
 def _turn(name: str) -> int:
-    """When to follow a link: of several that lead to one directory, `latest` and `best` tell least."""
+    """Return the turn of a link: of several links to one directory, `latest` and `best` come last."""
     if read_name(Path(name)):
         return 0
     return 2 if announces(name) or is_best(name) else 1
@@ -146,7 +146,7 @@ def _entries(path: str) -> Iterator[os.DirEntry[str]]:
 
 
 def listing(path: str | Path) -> Listing:
-    """The names in a directory, links by what they lead to; nothing where it can't be read."""
+    """Return the names in a directory, links by the kind of their target; nothing if it can't be read."""
     folders: set[str] = set()
     files: set[str] = set()
     for entry in _entries(os.fspath(path)):
