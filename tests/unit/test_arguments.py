@@ -37,8 +37,8 @@ def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
     ("before", "now", "expected"),
     [
         ("--lr 1e-3 --bs 8", "--lr 2e-3 --bs 8", {"--lr": ("1e-3", "2e-3")}),
-        ("--config c --fast", "--config c --fast --slow", {"--slow": ("(not there)", "(given)")}),
-        ("--fast", "--no-fast", {"--fast": ("(given)", "(not there)"), "--no-fast": ("(not there)", "(given)")}),
+        ("--config c --fast", "--config c --fast --slow", {"--slow": ("(not set)", "(given)")}),
+        ("--fast", "--no-fast", {"--fast": ("(given)", "(not set)"), "--no-fast": ("(not set)", "(given)")}),
         ("--shift -1", "--shift -.5", {"--shift": ("-1", "-.5")}),
         ("--shift=-1e-3", "--shift 2", {"--shift": ("-1e-3", "2")}),
         ("--layers 1 2 3", "--layers 1 4 3", {"--layers": ("1 2 3", "1 4 3")}),
@@ -47,7 +47,7 @@ def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
         ("a.b=1 +c=2", "a.b=1 +c=3", {"+c": ("2", "3")}),
         ("--x -- --y", "--x -- --z", {"argument 1": ("--y", "--z")}),
         ("--fast --lr 1", "--fast on --lr 1", {"--fast": ("(given)", "on")}),
-        ("", "--lr 1", {"--lr": ("(not there)", "1")}),
+        ("", "--lr 1", {"--lr": ("(not set)", "1")}),
     ],
 )
 def test_only_what_changed_is_named(before: str, now: str, expected: dict[str, tuple[str, str]]) -> None:

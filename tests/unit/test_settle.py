@@ -59,20 +59,20 @@ def test_a_rank_that_began_and_left_no_word_was_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "has_begun", "words"),
+    ("state", "has_begun", "reason"),
     [
-        (State.RUNNING, False, "killed together with its supervisor"),
-        (State.PREPARING, True, "killed together with its supervisor"),
-        (State.PREPARING, False, "killed before the training had started"),
+        (State.RUNNING, False, "no heartbeat and no recorded ending: killed with its supervisor"),
+        (State.PREPARING, True, "no heartbeat and no recorded ending: killed with its supervisor"),
+        (State.PREPARING, False, "killed before or while the training started"),
     ],
 )
-def test_without_a_word_it_is_lost(tmp_path: Path, state: State, has_begun: bool, words: str) -> None:
+def test_an_attempt_without_any_exit_record_is_lost(tmp_path: Path, state: State, has_begun: bool, reason: str) -> None:
     if has_begun:
         begin(tmp_path, 0)
     last = settled(run_in(state), RunLayout(tmp_path), SEEN).last
     assert last.state is State.LOST
     assert last.outcome
-    assert last.outcome.reason.startswith(words)
+    assert last.outcome.reason.startswith(reason)
     assert last.ended_at == SEEN
 
 
@@ -108,4 +108,4 @@ def test_the_launcher_tells_of_ranks_that_could_not_themselves(tmp_path: Path) -
     outcome = settled(run_in(), RunLayout(tmp_path), SEEN).last.outcome
     assert outcome is not None
     assert (outcome.state, outcome.signal, outcome.rank) == (State.FAILED, 9, 1)
-    assert outcome.reason == "rank 1 was killed by SIGKILL; its supervisor had been killed before"
+    assert outcome.reason == "rank 1 was killed by SIGKILL; the supervisor had been killed before"
