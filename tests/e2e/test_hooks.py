@@ -115,5 +115,5 @@ def test_a_program_of_its_own_gets_the_wandb_run_by_its_environment(project: Pat
 def test_the_closing_card_names_no_torn_checkpoint_to_go_on_from(project: Path) -> None:
     (project / "train.py").write_text("import os\nos.makedirs('runs/exp/checkpoint-2')\nraise SystemExit(1)\n")
     done = tsdia_run("new", "config.yml", cwd=project)
-    assert "1, none of them whole" in done.stderr
+    assert "1, none complete" in done.stderr
     assert "tsdia-run resume" not in done.stderr

@@ -77,7 +77,7 @@ def test_options(runs: Path) -> None:
     ("words", "code", "said"),
     [
         (["--state", "faild"], 2, "did you mean failed?"),
-        (["--sort", "nothing"], 2, "there is no column 'nothing'"),
+        (["--sort", "nothing"], 2, "no column 'nothing'"),
         (["--columns", "run,stat"], 2, "did you mean state?"),
         (["--since", "yesterday"], 2, "--since takes how long ago"),
         (["nowhere"], 66, "there is no folder"),
@@ -130,7 +130,7 @@ def test_a_run_while_it_lives_and_after_it_was_killed(tmp_path: Path, start: Sta
     running.wait()
     (orphaned,) = told(tmp_path)
     assert orphaned["state"] == "running"
-    assert "its supervisor was killed; the ranks go on" in orphaned["reason"]
+    assert "the supervisor was killed; the ranks are still running" in orphaned["reason"]
     assert tsdia_run("stop", "runs/exp", "--now", cwd=tmp_path).returncode == 0
     (ended,) = told(tmp_path)
     assert ended["state"] not in ("running", "completed")

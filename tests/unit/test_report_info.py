@@ -6,6 +6,7 @@ import fcntl
 import json
 import math
 import os
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -47,13 +48,13 @@ def next_commands(made: Made) -> str:
 def test_the_head(full: Made) -> None:
     parts = sections(full)
     head = parts["✗ exp: failed"].splitlines()
-    told = {line.split()[0]: " ".join(line.split()[1:]) for line in head}
-    assert told["where"] == "runs/exp"
+    told = {label: " ".join(text.split()) for label, text in (re.split(" {2,}", line, maxsplit=1) for line in head)}
+    assert told["directory"] == "runs/exp"
     assert told["why"] == "ValueError: boom (train.py:7) (the script exited with code 1)"
     assert told["duration"] == "2 h 0 min in 2 attempts"
     assert told["code"] == "0123456789 on main, with changes"
     patch = full.layout.attempt(1).patch
-    assert told["get"] == f"it git checkout {'0123456789' * 4} && git apply {patch}"
+    assert told["check out"] == f"git checkout {'0123456789' * 4} && git apply {patch}"
     assert told["command"] == "python --x"
     assert told["machine"] == "node1, 2 × A100"
     assert told["config"] == "training.lr=0.0001 training.epochs=3"
@@ -158,7 +159,7 @@ def test_what_can_be_done_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert next_commands(running).startswith("tsdia-run resume running --from-scratch")
 
 
-def test_a_live_run_tells_its_progress(tmp_path: Path) -> None:
+def test_a_running_run_shows_its_progress(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.RUNNING)
     layout = made.layout
     bar = {"description": "epoch 1", "percent": 23, "n": 174, "total": 750, "rate": "23.56it/s", "eta": "00:24"}
@@ -167,16 +168,16 @@ def test_a_live_run_tells_its_progress(tmp_path: Path) -> None:
     with layout.claim.open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
         head = sections(made)["▶ exp: running"]
-    assert "progress  epoch 1, 23 %, 174/750, 23.56it/s, ETA 00:24" in head
-    assert "says      saved step_1   (3 s ago)" in head
-    assert "alive     pid 42 on node7 since 2026-11-20T08:00:00+00:00" in head
+    assert "progress     epoch 1, 23 %, 174/750, 23.56it/s, ETA 00:24" in head
+    assert "last output  saved step_1   (3 s ago)" in head
+    assert "held by      pid 42 on node7 since 2026-11-20T08:00:00+00:00" in head
 
 
-def test_a_live_run_whose_holder_left_no_word(tmp_path: Path) -> None:
+def test_a_running_run_whose_owner_is_not_recorded(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.RUNNING)
     with made.layout.claim.open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
-        assert "its holder is not known" in sections(made)["▶ exp: running"]
+        assert "held by    unknown" in sections(made)["▶ exp: running"]
 
 
 def test_tsdias_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +191,7 @@ def test_tsdias_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     os.symlink("checkpoint-epoch1-step50", own / "best_checkpoint")
     parts = {one.title: "\n".join(one.lines) for one in page(gather(look(own)), NOW)}
     head = parts["? ami: unknown"]
-    assert "made without tsdia-run" in head
+    assert "not created by tsdia-run" in head
     assert "training.lr=0.1" in head
     assert "https://wandb.example/x" in head
     assert parts["checkpoints"].endswith("best, latest")

@@ -59,9 +59,9 @@ def test_latest_is_the_last_started_and_not_the_last_changed(places: Places, tmp
 
 
 def test_what_names_several_runs_lists_them(places: Places) -> None:
-    with pytest.raises(UsageError, match="'exp' names 2 runs") as caught:
+    with pytest.raises(UsageError, match="'exp' matches 2 runs") as caught:
         find_run("exp", places)
-    assert hint_of(caught.value).split() == ["Name", "one", "of", "them:", "runs/exp-1", "runs/exp-2"]
+    assert hint_of(caught.value).splitlines() == ["Use the path of one of them:", "  runs/exp-1", "  runs/exp-2"]
 
 
 def test_a_whole_name_wins_over_the_beginning_of_another(places: Places, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_whole_name_wins_over_the_beginning_of_another(places: Places, tmp_pat
 
 def test_same_names_in_two_roots_are_told_apart_by_their_paths(places: Places, tmp_path: Path) -> None:
     make_run(tmp_path / "more" / "exp-1")
-    with pytest.raises(UsageError, match="names 2 runs") as caught:
+    with pytest.raises(UsageError, match="matches 2 runs") as caught:
         find_run("exp-1", Places((*places.roots, tmp_path / "more")))
     assert "more/exp-1" in hint_of(caught.value)
     assert "runs/exp-1" in hint_of(caught.value)
@@ -80,7 +80,7 @@ def test_same_names_in_two_roots_are_told_apart_by_their_paths(places: Places, t
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("exo-1", "there is no run 'exo-1'; did you mean exp-1?"),
+        ("exo-1", "no run 'exo-1'; did you mean exp-1?"),
         ("runs/nothing", "runs/nothing does not exist"),
         ("./runs", "./runs is no run"),
     ],
@@ -93,7 +93,7 @@ def test_what_is_no_run(places: Places, word: str, said: str) -> None:
 
 
 def test_without_any_run_latest_says_so(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="there is no run yet"):
+    with pytest.raises(NotFoundError, match="no runs yet"):
         find_run("latest", Places((tmp_path / "runs",)))
 
 

@@ -86,7 +86,7 @@ def test_ranks_that_outlive_their_supervisor_are_a_running_run(tmp_path: Path) -
         fcntl.flock(alive, fcntl.LOCK_SH)
         row = found(tmp_path)["exp"]
     assert row.state is State.RUNNING
-    assert "its supervisor was killed" in row.reason
+    assert "the supervisor was killed" in row.reason
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_tsdias_own_run(tmp_path: Path) -> None:
     state(own / "checkpoints" / "checkpoint-epoch1-step50")
     row = found(tmp_path)["ami"]
     assert (row.state, row.digest.step, row.digest.checkpoints) == (NoState.UNKNOWN, 50, 1)
-    assert "made without tsdia-run" in row.reason
+    assert "not created by tsdia-run" in row.reason
 
 
 def test_a_run_that_is_being_made_at_this_moment(tmp_path: Path) -> None:
