@@ -127,7 +127,7 @@ def test_nobody_reads_on(failed: Path, start: Starter) -> None:
         (["exp", "--attempt", "7"], 66, "exp has no attempt 7"),
         (["exp", "--grep", "("], 2, "is not a valid regular expression"),
         (["exp", "--since", "soon"], 2, "--since takes"),
-        (["exp", "--since", "1h", "-n", "5"], 2, "--since and --lines are both given"),
+        (["exp", "--since", "1h", "-n", "5"], 2, "--since cannot be combined with --lines"),
     ],
 )
 def test_what_can_not_be_shown(failed: Path, words: list[str], code: int, said: str) -> None:
