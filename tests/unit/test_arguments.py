@@ -1,4 +1,4 @@
-"""Arguments compared flag by flag."""
+"""Comparison of arguments, flag by flag."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = st.lists(
         ("--seed 1 --seed 2", "--seed=1 --seed=2"),
     ],
 )
-def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
+def test_equal_arguments_in_another_form_are_not_a_change(one: str, other: str) -> None:
     assert changed(one.split(), other.split()) == {}
 
 
@@ -50,18 +50,18 @@ def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
         ("", "--lr 1", {"--lr": ("(not set)", "1")}),
     ],
 )
-def test_only_what_changed_is_named(before: str, now: str, expected: dict[str, tuple[str, str]]) -> None:
+def test_only_changed_flags_are_named(before: str, now: str, expected: dict[str, tuple[str, str]]) -> None:
     assert changed(before.split(), now.split()) == expected
 
 
 @given(WORDS)
-def test_every_word_is_somewhere(words: list[str]) -> None:
+def test_no_word_is_lost(words: list[str]) -> None:
     told = "\n".join([*by_flag(words), *by_flag(words).values()])
     assert all(part in told for word in words if word != "--" for part in word.split("=", 1))
     assert changed(words, words) == {}
 
 
-def test_changed_arguments_of_a_resume_name_only_what_changed() -> None:
+def test_changed_arguments_of_a_resume_name_only_the_changed_flags() -> None:
     before, now = (Situation(arguments=tuple(text.split())) for text in ("--lr 1 --bs=8", "--bs 8 --lr=2"))
     found = changes.compare(before, now, expected=(), is_sharded=False)
     assert [(one.kind, one.text) for one in found] == [(ChangeKind.ARGUMENTS, "--lr: 1 -> 2")]

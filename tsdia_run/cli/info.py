@@ -79,7 +79,7 @@ def info(
         sys.stdout.write(json.dumps(to_json(found), indent=2) + "\n")
     else:
         reading.show(page(found, datetime.now(timezone.utc)))
-    if verify and any(one.is_torn for one in found.checkpoints):
+    if verify and any(one.is_unusable for one in found.checkpoints):
         sys.stdout.flush()
         sys.exit(os.EX_DATAERR)
 

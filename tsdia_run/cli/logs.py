@@ -123,7 +123,7 @@ def _starts(status: RunStatus, attempt: int | None, since: str | None, lines: in
         return stream.since(logs, parse_since(since, datetime.now().astimezone()).timestamp())
     if lines is not None or (follow and attempt is None):
         return stream.tail(logs, _LINES_BEFORE_FOLLOWING if lines is None else lines)
-    return stream.whole(logs)
+    return stream.beginnings(logs)
 
 
 def _pattern(grep: str | None) -> re.Pattern[str] | None:

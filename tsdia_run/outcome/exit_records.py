@@ -60,7 +60,7 @@ class ExitRecord:
 
 
 @dataclass(frozen=True)
-class LastWords:
+class ExitSummary:
     """The exit record of a rank, as texts.
 
     Attributes:
@@ -110,9 +110,9 @@ def _error(exception: dict[str, object]) -> ScriptError:
     )
 
 
-def words_of(attempt: AttemptLayout, rank: int) -> LastWords:
+def exit_summary(attempt: AttemptLayout, rank: int) -> ExitSummary:
     """Return the exit record of a rank as texts; all fields are None if the rank left no record."""
     found = read(attempt, rank)
     if found.error is None:
-        return LastWords(step=found.step)
-    return LastWords(str(found.error), found.error.kind, found.step)
+        return ExitSummary(step=found.step)
+    return ExitSummary(str(found.error), found.error.kind, found.step)

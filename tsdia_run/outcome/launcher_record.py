@@ -34,9 +34,9 @@ def read(attempt: AttemptLayout) -> LauncherRecord:
     found = {}
     for number, end in ranks.items() if isinstance(ranks, dict) else ():
         if number.isdecimal() and isinstance(end, dict):
-            found[int(number)] = RankEnd(_whole(end.get("exit_code")), _whole(end.get("signal")))
-    return LauncherRecord(found, _whole(data.get("first")), _whole(data.get("signal")))
+            found[int(number)] = RankEnd(_integer(end.get("exit_code")), _integer(end.get("signal")))
+    return LauncherRecord(found, _integer(data.get("first")), _integer(data.get("signal")))
 
 
-def _whole(value: object) -> int | None:
+def _integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None

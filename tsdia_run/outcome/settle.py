@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tsdia_run.outcome import exit_records, launcher_record, refusals, stop_request
 from tsdia_run.outcome.classify import Evidence, RankEnd, judge
-from tsdia_run.outcome.exit_records import ExitRecord, ranks_with, words_of
+from tsdia_run.outcome.exit_records import ExitRecord, exit_summary, ranks_with
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
@@ -62,7 +62,7 @@ def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int
     stop = request.stop if request else None
     launcher = launcher_record.read(attempt)
     if launcher.ranks:
-        error = words_of(attempt, launcher.first or 0).error
+        error = exit_summary(attempt, launcher.first or 0).error
         outcome = judge(
             Evidence(
                 RankEnd(exit_code=0),
@@ -82,6 +82,6 @@ def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int
     if not ends or (has_unended and not failed):
         return Outcome(State.LOST, _LOST if ends or has_unended or last.state is State.RUNNING else _NEVER_BEGAN)
     shown = failed[0] if failed else min(ends)
-    error = words_of(attempt, shown).error
+    error = exit_summary(attempt, shown).error
     outcome = judge(Evidence(RankEnd(ends[shown].exit_code), error=error, stop=stop, refusal=refused))
     return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}", rank=shown if len(ends) > 1 else None)

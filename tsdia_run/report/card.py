@@ -27,9 +27,9 @@ def card(run_dir: Path, run: Run, error: str | None = None, wandb_dir: str | Non
     if last.ended_at:
         lines.append(("duration", duration((last.ended_at - last.started_at).total_seconds())))
     found = checkpoints.find(run_dir)
-    whole = checkpoints.newest_whole(found).chosen
-    newest = f", newest {os.path.relpath(whole.path, run_dir)}" if whole else ", none complete" if found else ""
-    lines.append(("checkpoints", f"{len(found) or 'none'}{newest}"))
+    newest = checkpoints.newest_whole(found).chosen
+    text = f", newest {os.path.relpath(newest.path, run_dir)}" if newest else ", none complete" if found else ""
+    lines.append(("checkpoints", f"{len(found) or 'none'}{text}"))
     lines.append(("log", shown(run_dir / last.log)))
     wandb = wandb_line(run_dir, run.wandb_id or run.run_id, wandb_dir)
     if wandb:
@@ -37,7 +37,7 @@ def card(run_dir: Path, run: Run, error: str | None = None, wandb_dir: str | Non
     hint = hint_for(error or "")
     if hint:
         lines.append(("hint", hint))
-    lines.append(("next", _next(run_dir, run, whole is not None)))
+    lines.append(("next", _next(run_dir, run, newest is not None)))
     return [(name, visible(text)) for name, text in lines]
 
 

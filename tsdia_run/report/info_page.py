@@ -190,11 +190,11 @@ def commands(info: Info) -> list[tuple[str, str]]:
     status, suggest = info.status, Suggestions(info.status.layout.root)
     if status.state in LIVE or status.living is not Living.NOTHING:
         return [(suggest.follow(), "follow the log"), (suggest.stop(), "stop the run")]
-    has_whole = any(not one.is_torn and not one.is_superseded for one in info.checkpoints)
+    has_usable = any(not one.is_unusable and not one.is_superseded for one in info.checkpoints)
     logs = (suggest.logs(), "show the full log")
     if status.state is State.COMPLETED:
-        return [*([(suggest.resume_completed(), "resume anyway")] if has_whole else []), logs]
-    if not has_whole:
+        return [*([(suggest.resume_completed(), "resume anyway")] if has_usable else []), logs]
+    if not has_usable:
         return [(suggest.start_over(), "start again (no checkpoint to resume from)"), logs]
     command, advice = suggest.resume_from_checkpoint()
     return [(command, advice or "resume from the newest complete checkpoint"), logs]

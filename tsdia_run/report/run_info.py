@@ -97,7 +97,7 @@ class CheckpointInfo:
     is_superseded: bool
 
     @property
-    def is_torn(self) -> bool:
+    def is_unusable(self) -> bool:
         """Whether it can't be used."""
         return self.soundness is Soundness.TORN
 

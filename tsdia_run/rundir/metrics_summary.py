@@ -114,7 +114,7 @@ class Summary:
 
         Returns:
             True if the line was added. False if the line changes the meaning of earlier lines, so that the file must
-            be read again from its beginning (``begin_again``).
+            be read again from its beginning (``reset``).
         """
         if line.step is not None and not self._learn(line.attempt, line.step, line.values):
             return False
@@ -163,7 +163,7 @@ class Summary:
             attempt > line.attempt and steps.get(key, step + 1) <= step for attempt, steps in self.first_steps.items()
         )
 
-    def begin_again(self) -> None:
+    def reset(self) -> None:
         """Reset everything except how the steps are counted, and where the attempts begin."""
         self.offset = self.lines = 0
         self.last_step = self.highest_step = self.reached = None

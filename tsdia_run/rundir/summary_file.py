@@ -39,13 +39,13 @@ def catch_up(summary: Summary, path: Path, limit_bytes: int | None = None) -> bo
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", str(path))  # a pipe would block
     if found.st_size < summary.offset:  # it was replaced
-        summary.begin_again()
+        summary.reset()
         summary.first_steps.clear()
         summary.own_steps.clear()
     began = summary.offset
     for line, offset in read_lines(path, began):
         if line is not None and not summary.add(line):
-            summary.begin_again()
+            summary.reset()
             return True
         summary.offset = offset
         if limit_bytes is not None and offset - began >= limit_bytes:

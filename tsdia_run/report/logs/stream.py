@@ -72,7 +72,7 @@ class Start:
     position: Position
 
 
-def whole(logs: Iterable[AttemptLog]) -> list[Start]:
+def beginnings(logs: Iterable[AttemptLog]) -> list[Start]:
     """Return the beginnings of all logs."""
     return [Start(log, Position()) for log in logs]
 
