@@ -100,7 +100,7 @@ def test_a_time_limit_that_is_none_is_refused(project: Path) -> None:
     (project / "train.py").touch()
     refused = tsdia_run("new", "config.yml", "--time-limit", "soon", cwd=project)
     assert refused.returncode == 2
-    assert "--time-limit takes a time such as 90s" in refused.stderr
+    assert "--time-limit must be a time such as 90s" in refused.stderr
     assert not (project / "runs").exists()
 
 
@@ -110,8 +110,8 @@ def test_a_detached_run_goes_on_without_its_terminal_and_can_be_stopped(project:
     )
     shell = pexpect.spawn("bash", ["--norc"], cwd=str(project), env=environment(), encoding="utf-8", timeout=60)
     shell.sendline(f"{COMMAND} new config.yml --detach; echo code $?")
-    shell.expect("follow the log: tsdia-run logs -f runs/exp")
-    shell.expect("stop it:   tsdia-run stop runs/exp")
+    shell.expect("follow: tsdia-run logs -f runs/exp")
+    shell.expect("stop:   tsdia-run stop runs/exp")
     shell.expect("code 0")
     logs = project / "runs/exp/logs"
     wait_until(lambda: any("ready" in log.read_text() for log in logs.glob("*.log")))
