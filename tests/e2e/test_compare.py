@@ -91,7 +91,7 @@ def test_metric(pair: Path) -> None:
     [
         (["a"], 2, "compare needs at least two runs"),
         (["a", "a"], 2, "a is given twice"),
-        (["a", "nothing"], 66, "there is no run 'nothing'"),
+        (["a", "nothing"], 66, "no run 'nothing'"),
         (["a", "b", "--metric", "val/los"], 2, "did you mean val/loss"),
     ],
 )

@@ -153,7 +153,7 @@ def test_a_run_whose_supervisor_was_killed(project: Path, start: Starter) -> Non
     running.wait()
     alone = told(project)
     assert (alone["state"], alone["living"]) == ("running", "ranks only")
-    assert "its supervisor was killed" in alone["reason"]
+    assert "the supervisor was killed" in alone["reason"]
     assert tsdia_run("stop", "runs/exp", "--now", cwd=project).returncode == 0
     lost = told(project)
     assert lost["state"] in ("lost", "stopped")
@@ -168,7 +168,7 @@ def test_verify_reads_what_sizes_cant_tell(tmp_path: Path) -> None:
         hashes.write(path, manifest, {name: hashes.digest(path / name) for name in manifest.files})
     verified = tsdia_run("info", "exp", "--verify", cwd=tmp_path)
     assert verified.returncode == 0
-    assert verified.stdout.count("complete, hashes agree") == 2
+    assert verified.stdout.count("complete, hashes match") == 2
     DAMAGES["64 flipped bytes"](made.layout.root / "step_2" / "model.safetensors")
     assert tsdia_run("info", "exp", cwd=tmp_path).returncode == 0
     damaged = tsdia_run("info", "exp", "--verify", cwd=tmp_path)
@@ -200,7 +200,7 @@ def test_a_moved_run(full: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["nothing"], 66, "there is no run 'nothing'"),
+        (["nothing"], 66, "no run 'nothing'"),
         (["runs/none"], 66, "runs/none does not exist"),
         (["exp", "--watch", "--json"], 2, "--watch cannot be combined with --json"),
         (["exp", "--wach"], 2, "--watch"),

@@ -77,7 +77,7 @@ def test_options(runs: Path) -> None:
     ("words", "code", "said"),
     [
         (["--state", "faild"], 2, "did you mean failed?"),
-        (["--sort", "nothing"], 2, "there is no column 'nothing'"),
+        (["--sort", "nothing"], 2, "no column 'nothing'"),
         (["--columns", "run,stat"], 2, "did you mean state?"),
         (["--since", "yesterday"], 2, "--since takes how long ago"),
         (["nowhere"], 66, "there is no folder"),
@@ -130,7 +130,7 @@ def test_a_run_while_it_lives_and_after_it_was_killed(tmp_path: Path, start: Sta
     running.wait()
     (orphaned,) = told(tmp_path)
     assert orphaned["state"] == "running"
-    assert "its supervisor was killed; the ranks go on" in orphaned["reason"]
+    assert "the supervisor was killed; the ranks are still running" in orphaned["reason"]
     assert tsdia_run("stop", "runs/exp", "--now", cwd=tmp_path).returncode == 0
     (ended,) = told(tmp_path)
     assert ended["state"] not in ("running", "completed")
@@ -238,7 +238,7 @@ def test_a_narrow_terminal_has_fewer_columns_and_no_broken_lines(runs: Path) -> 
     narrow = shown("list", cwd=runs, size=(40, 60), env={"NO_COLOR": "1"}).splitlines()
     assert narrow[0].split() == ["run", "state", "age", "duration", "step", "best"]
     assert all(len(line) <= 60 for line in narrow[:4])
-    assert "no room for checkpoints, size, wandb" in narrow[4]
+    assert "columns hidden for lack of space: checkpoints, size, wandb" in narrow[4]
     asked = shown("list", "--columns", "run,reason,path", cwd=runs, size=(40, 60), env={"NO_COLOR": "1"})
     assert str(runs / "runs" / "good") in asked
 

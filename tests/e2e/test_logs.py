@@ -123,7 +123,7 @@ def test_nobody_reads_on(failed: Path, start: Starter) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["nothing"], 66, "there is no run 'nothing'"),
+        (["nothing"], 66, "no run 'nothing'"),
         (["exp", "--attempt", "7"], 66, "exp has no attempt 7"),
         (["exp", "--grep", "("], 2, "is not a valid regular expression"),
         (["exp", "--since", "soon"], 2, "--since takes"),

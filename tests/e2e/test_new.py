@@ -161,7 +161,7 @@ def test_hostile_directory_names_work(tmp_path: Path, name: str) -> None:
         (["new", "config.yml", "--launcher", "torchrun"], 2, "torchrun"),
         (["new", "config.yml", "--no-such-flag"], 2, "--no-such-flag"),
         (["nwe"], 2, "nwe"),
-        (["resume", "absent"], 66, "there is no run 'absent'"),
+        (["resume", "absent"], 66, "no run 'absent'"),
         (["resume", "."], 66, "neither a run nor a checkpoint"),
     ],
 )

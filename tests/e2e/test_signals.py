@@ -102,7 +102,7 @@ def test_what_does_not_stop_a_training(start: Starter, project: Path, ranks: int
     assert (rest.count("got"), rest.count("the end")) == (0, ranks)
     told = tsdia_run("stop", "runs/exp", cwd=project)
     assert told.returncode == 0
-    assert "completed: the script exited with code 0; its supervisor had been killed before" in told.stderr
+    assert "completed: the script exited with code 0; the supervisor had been killed before" in told.stderr
 
 
 @pytest.mark.parametrize(("name", "state", "exit_code"), rows("endings.md", "signal", "state", "exit code"))

@@ -189,7 +189,7 @@ def test_an_option_that_cannot_be_guessed_is_named_as_such(lab: Path) -> None:
     (lab / "flags.py").write_text(FLAGS.replace("resume_from_checkpoint", "zustand"))
     start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--", "--output_dir", "{run_dir}")
     said = tsdia_run("new", *start, cwd=lab).stderr
-    assert "replace --OPTION with the script's option for the checkpoint" in said
+    assert "replace --OPTION with the script's checkpoint option" in said
     assert paste(the(said, "--OPTION").replace("--OPTION", "--zustand"), lab).returncode == 0
 
 

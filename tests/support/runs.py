@@ -21,7 +21,7 @@ REASONS = {
     State.COMPLETED: "the script exited with code 0",
     State.FAILED: "ValueError: boom (train.py:7) (the script exited with code 1)",
     State.STOPPED: "stopped by Ctrl-C (SIGINT); the script exited with code 0",
-    State.LOST: "killed together with its supervisor, or the machine went down",
+    State.LOST: "no heartbeat and no recorded ending: killed with its supervisor, or the machine went down",
 }
 
 

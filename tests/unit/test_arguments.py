@@ -1,4 +1,4 @@
-"""Arguments compared flag by flag."""
+"""Comparison of arguments, flag by flag."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = st.lists(
         ("--seed 1 --seed 2", "--seed=1 --seed=2"),
     ],
 )
-def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
+def test_equal_arguments_in_another_form_are_not_a_change(one: str, other: str) -> None:
     assert changed(one.split(), other.split()) == {}
 
 
@@ -37,8 +37,8 @@ def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
     ("before", "now", "expected"),
     [
         ("--lr 1e-3 --bs 8", "--lr 2e-3 --bs 8", {"--lr": ("1e-3", "2e-3")}),
-        ("--config c --fast", "--config c --fast --slow", {"--slow": ("(not there)", "(given)")}),
-        ("--fast", "--no-fast", {"--fast": ("(given)", "(not there)"), "--no-fast": ("(not there)", "(given)")}),
+        ("--config c --fast", "--config c --fast --slow", {"--slow": ("(not set)", "(given)")}),
+        ("--fast", "--no-fast", {"--fast": ("(given)", "(not set)"), "--no-fast": ("(not set)", "(given)")}),
         ("--shift -1", "--shift -.5", {"--shift": ("-1", "-.5")}),
         ("--shift=-1e-3", "--shift 2", {"--shift": ("-1e-3", "2")}),
         ("--layers 1 2 3", "--layers 1 4 3", {"--layers": ("1 2 3", "1 4 3")}),
@@ -47,21 +47,21 @@ def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
         ("a.b=1 +c=2", "a.b=1 +c=3", {"+c": ("2", "3")}),
         ("--x -- --y", "--x -- --z", {"argument 1": ("--y", "--z")}),
         ("--fast --lr 1", "--fast on --lr 1", {"--fast": ("(given)", "on")}),
-        ("", "--lr 1", {"--lr": ("(not there)", "1")}),
+        ("", "--lr 1", {"--lr": ("(not set)", "1")}),
     ],
 )
-def test_only_what_changed_is_named(before: str, now: str, expected: dict[str, tuple[str, str]]) -> None:
+def test_only_changed_flags_are_named(before: str, now: str, expected: dict[str, tuple[str, str]]) -> None:
     assert changed(before.split(), now.split()) == expected
 
 
 @given(WORDS)
-def test_every_word_is_somewhere(words: list[str]) -> None:
+def test_no_word_is_lost(words: list[str]) -> None:
     told = "\n".join([*by_flag(words), *by_flag(words).values()])
     assert all(part in told for word in words if word != "--" for part in word.split("=", 1))
     assert changed(words, words) == {}
 
 
-def test_changed_arguments_of_a_resume_name_only_what_changed() -> None:
+def test_changed_arguments_of_a_resume_name_only_the_changed_flags() -> None:
     before, now = (Situation(arguments=tuple(text.split())) for text in ("--lr 1 --bs=8", "--bs 8 --lr=2"))
     found = changes.compare(before, now, expected=(), is_sharded=False)
     assert [(one.kind, one.text) for one in found] == [(ChangeKind.ARGUMENTS, "--lr: 1 -> 2")]

@@ -1,4 +1,4 @@
-"""The summary is what the lines say, however it came about."""
+"""The summary always equals the lines of metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_summary_does_not_depend_on_how_the_file_was_read(
     assert repr(summary_of(path, limit_bytes=limit_bytes, between=folder / "s.json")) == repr(whole)
 
 
-def test_a_resume_from_an_older_step_supersedes_what_was_beyond(tmp_path: Path) -> None:
+def test_a_resume_from_an_earlier_step_supersedes_later_values(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(
         b"".join(line(step, 0, loss=100 - step) for step in range(0, 50, 10))
@@ -71,7 +71,7 @@ def test_a_resume_from_an_older_step_supersedes_what_was_beyond(tmp_path: Path) 
     assert (series.last.step, series.last.attempt) == (30, 1)
 
 
-def test_nan_is_known_from_where_it_began_and_forgotten_when_it_ends(tmp_path: Path) -> None:
+def test_nan_has_its_first_step_until_a_finite_value_follows(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(
         line(1, loss=2.0) + line(2, loss="NaN") + line(3, loss=1.0) + line(4, loss="NaN") + line(5, loss="NaN")
@@ -86,7 +86,7 @@ def test_nan_is_known_from_where_it_began_and_forgotten_when_it_ends(tmp_path: P
     assert summary_of(path).series["loss"].not_finite_since is None
 
 
-def test_points_stay_few_and_cover_the_run(tmp_path: Path) -> None:
+def test_the_number_of_points_is_limited_and_they_cover_the_run(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(b"".join(line(step, loss=float(step)) for step in range(20_000)))
     points = summary_of(path).series["loss"].points
@@ -101,25 +101,25 @@ def test_points_stay_few_and_cover_the_run(tmp_path: Path) -> None:
     "torn",
     [b'{"step": 3, "ti', b"\0" * 50, b"\xff\xfe\n", b"[]\n", b'{"step": "x", "time": 1, "attempt": 0}\n', b"\n"],
 )
-def test_a_damaged_line_costs_itself_alone(tmp_path: Path, torn: bytes) -> None:
+def test_a_damaged_line_loses_only_itself(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(line(1, a=1) + torn.rstrip(b"\n") + b"\n" + line(2, a=2) + b'{"step": 3, "time": 1')
     assert summary_of(path).series["a"].points == [(1, 1), (2, 2)]
 
 
 @given(st.binary(max_size=300))
-def test_no_line_is_a_traceback(data: bytes) -> None:
+def test_no_line_causes_a_traceback(data: bytes) -> None:
     assert metrics.parse(data) is None or isinstance(metrics.parse(data), Line)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b'{"schema": 1}', b'{"schema": 9}', b"1e999"])
-def test_a_damaged_summary_is_made_again(data: bytes, tmp_path: Path) -> None:
+def test_a_damaged_summary_is_built_again(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_bytes(data)
     assert summary_file.load(path) is None
 
 
-def test_a_reader_makes_up_for_what_the_supervisor_did_not_write(tmp_path: Path) -> None:
+def test_a_reader_adds_lines_that_the_supervisor_did_not_summarize(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path)
     layout.own.mkdir()
     assert summary_file.read_summary(layout) is None

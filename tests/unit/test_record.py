@@ -32,12 +32,12 @@ def test_the_state_of_a_run_is_that_of_its_newest_attempt() -> None:
     assert replace(RUN, attempts=(FIRST,)).state is State.FAILED
 
 
-def test_with_attempt_replaces_the_one_of_its_number() -> None:
+def test_with_attempt_replaces_the_attempt_with_the_same_number() -> None:
     ended = SECOND.with_outcome(Outcome(State.COMPLETED, "done", exit_code=0), AT)
     assert RUN.with_attempt(ended).attempts == (FIRST, ended)
 
 
-def test_the_file_says_its_schema_and_state_at_the_top(tmp_path: Path) -> None:
+def test_the_file_has_its_schema_and_state_at_the_top(tmp_path: Path) -> None:
     record_file.write(tmp_path / "run.json", RUN)
     assert list(json.loads((tmp_path / "run.json").read_text()))[:2] == ["schema", "state"]
 
@@ -122,7 +122,7 @@ def test_a_field_that_is_only_shown_does_not_make_a_record_unusable(
         (True, "started_at", ""), (True, "number", 3), (False, "run_id", "\ud800"),
     ],
 )  # fmt: skip
-def test_a_field_that_decisions_need_makes_it_unusable(
+def test_a_damaged_field_that_decisions_need_makes_a_record_unusable(
     tmp_path: Path, in_attempt: bool, name: str, value: object
 ) -> None:
     path = tmp_path / "run.json"
@@ -135,7 +135,7 @@ def test_a_field_that_decisions_need_makes_it_unusable(
 
 
 @given(reason=st.text(st.characters(), max_size=30), host=st.text(st.characters(), max_size=10))
-def test_any_text_of_others_is_read_back_clean(
+def test_any_text_from_outside_is_read_back_clean(
     tmp_path_factory: pytest.TempPathFactory, reason: str, host: str
 ) -> None:
     path = tmp_path_factory.mktemp("record") / "run.json"
@@ -147,7 +147,7 @@ def test_any_text_of_others_is_read_back_clean(
     assert (read.last.outcome.reason, read.last.host) == (visible(reason), visible(host))
 
 
-def test_a_path_that_is_no_utf_8_is_read_back_exactly(tmp_path: Path) -> None:
+def test_a_path_that_is_not_utf_8_is_read_back_exactly(tmp_path: Path) -> None:
     run = replace(RUN, source_config="/caf\udce9.yml", attempts=(replace(FIRST, checkpoint="ck-\udce9"),))
     record_file.write(tmp_path / "run.json", run)
     assert record_file.read(tmp_path / "run.json") == run

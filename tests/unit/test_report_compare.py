@@ -1,4 +1,4 @@
-"""What differs between runs."""
+"""Comparisons of runs."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def test_environment(pair: tuple[Path, Path]) -> None:
     assert row(environment, "numpy") == ("2.1", "-")
 
 
-def test_the_same_is_not_told(tmp_path: Path) -> None:
+def test_equal_values_are_left_out(tmp_path: Path) -> None:
     found = tables(*(full_run(tmp_path / name).layout.root for name in ("a", "b")))
     assert list(found) == ["runs", "metrics", "val/loss over steps 0 to 5"]
 
 
-def test_paths_inside_of_the_runs_are_the_same(tmp_path: Path) -> None:
+def test_paths_inside_the_run_directories_count_as_equal(tmp_path: Path) -> None:
     made = [full_run(tmp_path / name).layout for name in ("a", "b")]
     for layout in made:
         layout.attempt(1).config.write_text(
@@ -103,7 +103,7 @@ def test_curves_are_aligned_over_the_same_steps(tmp_path: Path) -> None:
     assert curves.rows == (("a", "█▇▆▅▄▃▂▁"), ("b", "    ████"))
 
 
-def test_which_metric(tmp_path: Path) -> None:
+def test_the_metric_of_the_curves(tmp_path: Path) -> None:
     made = [make_run(tmp_path / name) for name in ("a", "b")]
     log_metrics(made[1].layout, 0, range(3))
     assert "train/lr over steps 0 to 2" in tables(tmp_path / "a", tmp_path / "b", metric="train/lr")
@@ -111,13 +111,13 @@ def test_which_metric(tmp_path: Path) -> None:
         tables(tmp_path / "a", tmp_path / "b", metric="val/los")
 
 
-def test_runs_without_anything(tmp_path: Path) -> None:
+def test_runs_without_any_data(tmp_path: Path) -> None:
     for name in ("a", "b"):
         make_run(tmp_path / name)
     assert list(tables(tmp_path / "a", tmp_path / "b")) == ["runs"]
 
 
-def test_a_text_is_not_a_number(tmp_path: Path) -> None:
+def test_a_string_differs_from_a_number(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text('seed: "5"\nlr: 1e-4\nname: für\n')
     (tmp_path / "b.yml").write_text("seed: 5\nlr: 1.0e-4\nname: für\n")
     found = differing([values(tmp_path / "a.yml"), values(tmp_path / "b.yml")])
@@ -134,7 +134,7 @@ def test_long_texts_that_differ_at_their_ends_look_different(tmp_path: Path) -> 
     assert shortened(["y" * 99]) == ["y" * 59 + "…"]
 
 
-def test_the_same_name_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_with_the_same_name_have_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     paths = [make_run(tmp_path / place / "exp").layout.root for place in ("one", "two")]
     assert tables(*paths)["runs"].columns == ("", "one/exp", "two/exp")

@@ -1,4 +1,4 @@
-"""What is told of one run."""
+"""The page and the JSON of `tsdia-run info`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import fcntl
 import json
 import math
 import os
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -47,13 +48,13 @@ def next_commands(made: Made) -> str:
 def test_the_head(full: Made) -> None:
     parts = sections(full)
     head = parts["✗ exp: failed"].splitlines()
-    told = {line.split()[0]: " ".join(line.split()[1:]) for line in head}
-    assert told["where"] == "runs/exp"
+    told = {label: " ".join(text.split()) for label, text in (re.split(" {2,}", line, maxsplit=1) for line in head)}
+    assert told["directory"] == "runs/exp"
     assert told["why"] == "ValueError: boom (train.py:7) (the script exited with code 1)"
     assert told["duration"] == "2 h 0 min in 2 attempts"
     assert told["code"] == "0123456789 on main, with changes"
     patch = full.layout.attempt(1).patch
-    assert told["get"] == f"it git checkout {'0123456789' * 4} && git apply {patch}"
+    assert told["check out"] == f"git checkout {'0123456789' * 4} && git apply {patch}"
     assert told["command"] == "python --x"
     assert told["machine"] == "node1, 2 × A100"
     assert told["config"] == "training.lr=0.0001 training.epochs=3"
@@ -76,7 +77,7 @@ def test_attempts_are_a_timeline(full: Made) -> None:
     assert "from step_2         steps 3 to 5  failed: ValueError: boom" in second
 
 
-def test_metrics_without_what_was_superseded(full: Made) -> None:
+def test_metrics_leave_out_superseded_values(full: Made) -> None:
     by_name = {one.name: one for one in info_of(full).metrics}
     loss = by_name["val/loss"]
     assert loss.series.count == 3 + 3
@@ -89,7 +90,7 @@ def test_metrics_without_what_was_superseded(full: Made) -> None:
     assert lines[0].startswith("val/loss  last 0.3333 @5  best 0.3333 @2  ")
 
 
-def test_a_nan_says_since_when(tmp_path: Path) -> None:
+def test_a_nan_has_the_step_since_when(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp")
     log_metrics(made.layout, 0, range(9), lambda step: math.nan if step > 5 else 1.0)
     assert sections(made)["metrics"].splitlines()[0].endswith("NaN since step 6")
@@ -111,14 +112,14 @@ def test_checkpoints_best_latest_and_superseded(full: Made) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut in half", "empty"])
-def test_an_incomplete_checkpoint_says_why(full: Made, damage: str) -> None:
+def test_an_unusable_checkpoint_has_a_reason(full: Made, damage: str) -> None:
     DAMAGES[damage](full.layout.root / "step_2" / "model.safetensors")
     incomplete = info_of(full).checkpoints[-1]
     assert incomplete.soundness is Soundness.INCOMPLETE
     assert "incomplete: model.safetensors" in sections(full)["checkpoints"]
 
 
-def test_without_verify_no_checkpoint_is_read_through(full: Made) -> None:
+def test_without_verify_no_checkpoint_is_read_completely(full: Made) -> None:
     DAMAGES["64 flipped bytes"](full.layout.root / "step_2" / "model.safetensors")
     assert info_of(full).checkpoints[-1].soundness is Soundness.COMPLETE
 
@@ -131,17 +132,17 @@ def test_a_checkpoint_without_a_manifest(tmp_path: Path) -> None:
     assert only.size_bytes == sum(path.stat().st_size for path in (made.layout.root / "step_1").iterdir())
 
 
-def test_the_last_lines_of_what_failed(full: Made) -> None:
+def test_the_last_lines_of_a_failed_run(full: Made) -> None:
     assert sections(full)["last lines of the log"] == "attempt 1\nValueError: boom"
 
 
-def test_the_log_of_what_completed_is_not_shown(tmp_path: Path) -> None:
+def test_the_log_of_a_completed_run_is_not_shown(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp")
     (made.layout.root / made.run.last.log).write_text("all went well\n")
     assert "last lines of the log" not in sections(made)
 
 
-def test_what_can_be_done_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     failed = make_run(tmp_path / "failed", State.FAILED)
     assert "tsdia-run resume failed --from-scratch" in next_commands(failed)
@@ -158,7 +159,7 @@ def test_what_can_be_done_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert next_commands(running).startswith("tsdia-run resume running --from-scratch")
 
 
-def test_a_live_run_tells_its_progress(tmp_path: Path) -> None:
+def test_a_running_run_shows_its_progress(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.RUNNING)
     layout = made.layout
     bar = {"description": "epoch 1", "percent": 23, "n": 174, "total": 750, "rate": "23.56it/s", "eta": "00:24"}
@@ -167,19 +168,19 @@ def test_a_live_run_tells_its_progress(tmp_path: Path) -> None:
     with layout.claim.open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
         head = sections(made)["▶ exp: running"]
-    assert "progress  epoch 1, 23 %, 174/750, 23.56it/s, ETA 00:24" in head
-    assert "says      saved step_1   (3 s ago)" in head
-    assert "alive     pid 42 on node7 since 2026-11-20T08:00:00+00:00" in head
+    assert "progress     epoch 1, 23 %, 174/750, 23.56it/s, ETA 00:24" in head
+    assert "last output  saved step_1   (3 s ago)" in head
+    assert "held by      pid 42 on node7 since 2026-11-20T08:00:00+00:00" in head
 
 
-def test_a_live_run_whose_holder_left_no_word(tmp_path: Path) -> None:
+def test_a_running_run_whose_owner_is_not_recorded(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.RUNNING)
     with made.layout.claim.open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
-        assert "its holder is not known" in sections(made)["▶ exp: running"]
+        assert "held by    unknown" in sections(made)["▶ exp: running"]
 
 
-def test_tsdias_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_tsdias_own_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     own = tmp_path / "ami"
     (own / "logs").mkdir(parents=True)
@@ -190,7 +191,7 @@ def test_tsdias_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     os.symlink("checkpoint-epoch1-step50", own / "best_checkpoint")
     parts = {one.title: "\n".join(one.lines) for one in page(gather(look(own)), NOW)}
     head = parts["? ami: unknown"]
-    assert "made without tsdia-run" in head
+    assert "not created by tsdia-run" in head
     assert "training.lr=0.1" in head
     assert "https://wandb.example/x" in head
     assert parts["checkpoints"].endswith("best, latest")

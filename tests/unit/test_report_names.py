@@ -42,36 +42,36 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
         ("latest", "runs/other"),
     ],
 )
-def test_words_for_a_run(places: Places, tmp_path: Path, word: str, found: str) -> None:
+def test_a_run_is_found_by_path_name_prefix_latest_or_id(places: Places, tmp_path: Path, word: str, found: str) -> None:
     assert find_run(word, places) == tmp_path / found
 
 
-def test_a_run_is_known_by_where_one_stands_in_it(
+def test_a_run_is_found_from_a_directory_inside_it(
     places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path / "runs" / "exp-1" / "logs")
     assert find_run(".", places) == tmp_path / "runs" / "exp-1"
 
 
-def test_latest_is_the_last_started_and_not_the_last_changed(places: Places, tmp_path: Path) -> None:
+def test_latest_is_the_last_started_run_not_the_last_changed(places: Places, tmp_path: Path) -> None:
     os.utime(tmp_path / "runs" / "exp-2" / "run.json")
     assert find_run("latest", places) == tmp_path / "runs" / "other"
 
 
-def test_what_names_several_runs_lists_them(places: Places) -> None:
-    with pytest.raises(UsageError, match="'exp' names 2 runs") as caught:
+def test_a_name_of_several_runs_lists_them(places: Places) -> None:
+    with pytest.raises(UsageError, match="'exp' matches 2 runs") as caught:
         find_run("exp", places)
-    assert hint_of(caught.value).split() == ["Name", "one", "of", "them:", "runs/exp-1", "runs/exp-2"]
+    assert hint_of(caught.value).splitlines() == ["Use the path of one of them:", "  runs/exp-1", "  runs/exp-2"]
 
 
-def test_a_whole_name_wins_over_the_beginning_of_another(places: Places, tmp_path: Path) -> None:
+def test_an_exact_name_wins_over_the_beginning_of_another(places: Places, tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "exp")
     assert find_run("exp", places) == tmp_path / "runs" / "exp"
 
 
-def test_same_names_in_two_roots_are_told_apart_by_their_paths(places: Places, tmp_path: Path) -> None:
+def test_equal_names_in_two_roots_are_listed_with_their_paths(places: Places, tmp_path: Path) -> None:
     make_run(tmp_path / "more" / "exp-1")
-    with pytest.raises(UsageError, match="names 2 runs") as caught:
+    with pytest.raises(UsageError, match="matches 2 runs") as caught:
         find_run("exp-1", Places((*places.roots, tmp_path / "more")))
     assert "more/exp-1" in hint_of(caught.value)
     assert "runs/exp-1" in hint_of(caught.value)
@@ -80,24 +80,24 @@ def test_same_names_in_two_roots_are_told_apart_by_their_paths(places: Places, t
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("exo-1", "there is no run 'exo-1'; did you mean exp-1?"),
+        ("exo-1", "no run 'exo-1'; did you mean exp-1?"),
         ("runs/nothing", "runs/nothing does not exist"),
         ("./runs", "./runs is no run"),
     ],
 )
-def test_what_is_no_run(places: Places, word: str, said: str) -> None:
+def test_a_word_that_matches_no_run(places: Places, word: str, said: str) -> None:
     with pytest.raises(NotFoundError) as caught:
         find_run(word, places)
     assert caught.value.message == said
     assert "tsdia-run list" in hint_of(caught.value)
 
 
-def test_without_any_run_latest_says_so(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="there is no run yet"):
+def test_latest_without_runs_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no runs yet"):
         find_run("latest", Places((tmp_path / "runs",)))
 
 
-def test_trash_and_links_to_neighbours_are_no_runs_but_links_to_other_places_are(tmp_path: Path) -> None:
+def test_trash_and_links_to_neighbours_are_not_runs_but_links_elsewhere_are(tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "exp")
     make_run(tmp_path / "runs" / ".tsdia-trash" / "exp-20261120")
     make_run(tmp_path / "big-disk" / "exp-9")
@@ -118,7 +118,7 @@ def test_runs_of_tsdias_own_scripts_are_runs(tmp_path: Path) -> None:
     assert list(run_dirs(Places((tmp_path / "runs",)))) == [str(own)]
 
 
-def test_the_users_list(tmp_path: Path) -> None:
+def test_runs_on_the_users_list_are_found(tmp_path: Path) -> None:
     environ = {"XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path)}
     assert catalog.listed(environ) == ()
     odd = Path(os.fsdecode(b"/runs/\xff b"))
@@ -129,7 +129,7 @@ def test_the_users_list(tmp_path: Path) -> None:
     assert catalog.path({"HOME": "/home/u", "XDG_STATE_HOME": "relative"}) == catalog.path({"HOME": "/home/u"})
 
 
-def test_a_list_that_cant_be_written_is_no_error(tmp_path: Path) -> None:
+def test_an_unwritable_list_of_runs_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     catalog.note(Path("/runs/a"), {"XDG_STATE_HOME": str(tmp_path / "state")})
     assert catalog.listed({"XDG_STATE_HOME": str(tmp_path / "state")}) == ()

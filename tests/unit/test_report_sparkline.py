@@ -21,18 +21,18 @@ def test_a_flat_curve_is_in_the_middle() -> None:
     assert sparklines([curve(3, 3, 3)], 8) == ["▅▅▅"]
 
 
-def test_two_curves_share_their_steps_and_heights() -> None:
+def test_two_curves_share_their_steps_and_scale() -> None:
     long, short = sparklines([curve(*range(8)), curve(7, 7, 7, 7)], 8)
     assert long == "▁▂▃▄▅▆▇█"
     assert short == "████"
 
 
-def test_a_curve_that_begins_later_begins_further_right() -> None:
+def test_a_curve_that_starts_later_starts_further_right() -> None:
     early, late = sparklines([curve(0, 0, 0, 0), [(2, 1.0), (3, 1.0)]], 4)
     assert (early, late) == ("▁▁▁▁", "  ██")
 
 
-def test_what_is_not_finite_is_marked_and_stretches_nothing() -> None:
+def test_values_that_are_not_finite_are_marked_and_do_not_change_the_scale() -> None:
     assert sparklines([curve(0, math.nan, 7, math.inf)], 4) == [f"▁{NOT_FINITE}█{NOT_FINITE}"]
     assert sparklines([curve(math.nan)], 4) == [NOT_FINITE]
 

@@ -1,4 +1,4 @@
-"""Whatever somebody does to the files of a run, looking at it tells what is there and never fails."""
+"""Reports never fail, whatever the files of a run contain."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_any_bytes_in_any_file(run_dir: Path, at: int, junk: bytes, cut: int) ->
         path.write_bytes(original)
 
 
-def test_files_that_are_gone(tmp_path: Path) -> None:
+def test_missing_files(tmp_path: Path) -> None:
     run_dir = full_run(tmp_path / "runs" / "exp").layout.root
     make_run(tmp_path / "runs" / "sound")
     for path in files_of(run_dir)[1:]:

@@ -37,7 +37,7 @@ def test_how_long_ago(text: str, ago: timedelta) -> None:
         ("2026-11-22 10:30:00+00:00", datetime(2026, 11, 22, 10, 30, tzinfo=timezone.utc)),
     ],
 )
-def test_a_date_is_local_unless_it_says_otherwise(text: str, at: datetime) -> None:
+def test_a_date_is_local_unless_it_has_a_time_zone(text: str, at: datetime) -> None:
     assert parse_since(text, NOW) == at
 
 

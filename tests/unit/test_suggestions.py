@@ -16,7 +16,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size
 
 
 @given(st.lists(NAMES.filter(lambda name: name not in (".", "..")), min_size=1, max_size=3).map("/".join))
-def test_a_pattern_names_the_file_that_it_was_made_for(path: str) -> None:
+def test_a_pattern_matches_its_own_file(path: str) -> None:
     found = compiled(pattern_for(path))
     assert found is not None
     assert found.fullmatch(path)
@@ -39,14 +39,14 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 
 @given(st.lists(WORDS, max_size=3), st.lists(st.tuples(st.just("--set"), WORDS), max_size=3))
-def test_a_command_line_is_what_was_typed(args: list[str], options: list[tuple[str, str]]) -> None:
+def test_a_command_line_equals_the_typed_command(args: list[str], options: list[tuple[str, str]]) -> None:
     typed = TypedCommand("new", ("c.yml",), tuple(options), tuple(args), os.getcwd())
     flat = [word for option in options for word in option]
     if all(word.isprintable() for word in (*args, *flat)):
         assert shlex.split(line(typed)) == ["tsdia-run", "new", "c.yml", *flat, *(["--", *args] if args else [])]
 
 
-def test_an_option_takes_the_place_of_the_same_one() -> None:
+def test_an_option_replaces_the_same_option() -> None:
     typed = TypedCommand("new", (), (("--name", "a"), ("--set", "x=1"), ("--set", "y=2")), (), os.getcwd())
     assert line(typed.having("--name", "b")) == "tsdia-run new --set x=1 --set y=2 --name b"
     assert line(typed.adding("--set", "y=2", "z=3")) == "tsdia-run new --name a --set x=1 --set y=2 --set z=3"
@@ -58,7 +58,7 @@ def test_a_path_is_never_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert line(TypedCommand("resume", ("-rf",), (), (), str(tmp_path))) == "tsdia-run resume ./-rf"
 
 
-def test_a_free_name_is_not_taken(tmp_path: Path) -> None:
+def test_a_free_name_does_not_exist(tmp_path: Path) -> None:
     (tmp_path / "exp-2").symlink_to("nowhere")
     assert free_name(tmp_path / "exp") == "exp-3"
 
@@ -73,7 +73,7 @@ def test_a_free_name_is_not_taken(tmp_path: Path) -> None:
         ('add_argument("--checkpointing_steps"); add_argument("--load_in_8bit")', "--OPTION"),
     ],
 )
-def test_the_option_for_the_checkpoint(tmp_path: Path, text: str, option: str) -> None:
+def test_the_checkpoint_option_of_a_script(tmp_path: Path, text: str, option: str) -> None:
     script = tmp_path / "train.py"
     script.write_text(text)
     value, advice = resume_args(script)

@@ -1,4 +1,4 @@
-"""A superseded checkpoint stays superseded until it is saved again, or until a resume starts from it."""
+"""A superseded checkpoint stays superseded until it is saved again, or a resume starts from it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_files_are_superseded_in_the_order_of_their_numbers(tmp_path: Path) -> N
     assert superseded_now(run, layout) == {tmp_path / "model_100.pt"}
 
 
-def test_a_superseded_checkpoint_counts_again_after_a_resume_from_it(tmp_path: Path) -> None:
+def test_a_checkpoint_that_a_later_resume_starts_from_counts_again(tmp_path: Path) -> None:
     saved(tmp_path, "model_10.pt", 50)
     saved(tmp_path, "model_100.pt", 50)
     run = Run(

@@ -73,7 +73,7 @@ def compare(
     tables = differences(sides, metric, datetime.now(timezone.utc))
     if as_json:
         made = [{"title": one.title, "columns": one.columns, "rows": one.rows, "note": one.note} for one in tables]
-        paths = {one.name: str(one.sight.layout.root) for one in sides}
+        paths = {one.name: str(one.status.layout.root) for one in sides}
         sys.stdout.write(json.dumps({"schema": _SCHEMA, "runs": paths, "tables": made}, indent=2) + "\n")
     elif as_csv:
         _write_csv(tables)

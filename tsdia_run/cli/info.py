@@ -102,7 +102,7 @@ def _watch(run_dir: Path) -> None:
     def frames() -> Iterator[tuple[list[PageSection], bool]]:
         while True:
             found = gather(look(run_dir))
-            yield page(found, datetime.now(timezone.utc)), not found.sight.is_living
+            yield page(found, datetime.now(timezone.utc)), not found.status.is_living
             time.sleep(_WATCH_S)
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # so that the terminal gets its cursor back

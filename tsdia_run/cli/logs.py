@@ -85,22 +85,22 @@ def logs(
 
     reading.prepare_output()
     pattern = _pattern(grep)
-    sight = look(find_run(run, places()))
-    starts = _starts(sight, attempt, since, lines, follow)
+    status = look(find_run(run, places()))
+    starts = _starts(status, attempt, since, lines, follow)
 
-    def wait(sight: RunStatus) -> None:
-        state = sight.state.value if sight.state else "unknown state"
-        say(f"{sight.name}: {state}: {sight.reason}; waiting for a resume (Ctrl-C to quit)")
+    def wait(status: RunStatus) -> None:
+        state = status.state.value if status.state else "unknown state"
+        say(f"{status.name}: {state}: {status.reason}; waiting for a resume (Ctrl-C to quit)")
 
     pieces: Iterable[Piece] = (
-        stream.follow(sight.layout.root, starts, only=attempt, on_wait=wait) if follow else stream.read(starts)
+        stream.follow(status.layout.root, starts, only=attempt, on_wait=wait) if follow else stream.read(starts)
     )
     if pattern:
         pieces = stream.matching(stream.lines(pieces), pattern)
     _write(stream.lines(pieces) if as_json and not pattern else pieces, as_json=as_json, is_live=follow)
 
 
-def _starts(sight: RunStatus, attempt: int | None, since: str | None, lines: int | None, follow: bool) -> list[Start]:
+def _starts(status: RunStatus, attempt: int | None, since: str | None, lines: int | None, follow: bool) -> list[Start]:
     from datetime import datetime
 
     from tsdia_run.cli.console import say
@@ -109,13 +109,13 @@ def _starts(sight: RunStatus, attempt: int | None, since: str | None, lines: int
     from tsdia_run.report.suggestions import Suggestions
     from tsdia_run.report.times import parse_since
 
-    logs = [log for log in stream.attempt_logs(sight) if attempt in (None, log.number)]
+    logs = [log for log in stream.attempt_logs(status) if attempt in (None, log.number)]
     if not logs:
         what = "log" if attempt is None else f"attempt {attempt}"
-        hint = Suggestions(sight.layout.root).info()
-        raise NotFoundError(f"{sight.name} has no {what}", hint=f"See: {hint}")
+        hint = Suggestions(status.layout.root).info()
+        raise NotFoundError(f"{status.name} has no {what}", hint=f"See: {hint}")
     for log in logs:
-        if not log.is_there and not (sight.is_live and log.number == sight.attempts[-1].number):
+        if not log.is_there and not (status.is_live and log.number == status.attempts[-1].number):
             say(f"the log of attempt {log.number} was deleted: {log.live}")
     if since is not None and lines is not None:
         raise UsageError("--since cannot be combined with --lines", hint="Use one of them.")
@@ -123,7 +123,7 @@ def _starts(sight: RunStatus, attempt: int | None, since: str | None, lines: int
         return stream.since(logs, parse_since(since, datetime.now().astimezone()).timestamp())
     if lines is not None or (follow and attempt is None):
         return stream.tail(logs, _LINES_BEFORE_FOLLOWING if lines is None else lines)
-    return stream.whole(logs)
+    return stream.beginnings(logs)
 
 
 def _pattern(grep: str | None) -> re.Pattern[str] | None:

@@ -136,7 +136,7 @@ def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
 
 def _value(values: Mapping[str, object], key: str) -> str:
     if key not in values:
-        return "(not there)"
+        return "(not set)"
     return _short_text(str(values[key]))
 
 
@@ -173,7 +173,7 @@ def _package_changes(before: Situation, now: Situation) -> Iterator[Change]:
     changed = [name for name in names if before.packages.get(name) != now.packages.get(name)]
     watched = [name for name in changed if name.lower() in _WATCHED_PACKAGES or name.lower().startswith("nvidia-cu")]
     for name in watched:
-        was, is_now = (packages.get(name, "(not there)") for packages in (before.packages, now.packages))
+        was, is_now = (packages.get(name, "(not installed)") for packages in (before.packages, now.packages))
         yield Change(ChangeKind.PACKAGES, f"{name} {was} -> {is_now}")
     others = len(changed) - len(watched)
     if others:

@@ -1,4 +1,4 @@
-"""What a list of runs tells of one, measured when it ended and kept in its record: a list then reads records alone."""
+"""Measure what `list` shows of a run when the run ends; its record keeps the values, so `list` only reads records."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Digest
 
-# A data set in a run directory is not walked to its end.
+# Do not walk all of a data set in the run directory.
 _MAX_ENTRIES = 20_000
 
 
 def measure(layout: RunLayout, wandb_id: str | None) -> Digest:
-    """Look at what is there. Never raises: what can't be read is not counted.
+    """Measure a run. Never raises: files that can't be read are not counted.
 
     Args:
         layout: The files of the run.
-        wandb_id: The id that its W&B run has, if it has one.
+        wandb_id: The id of its W&B run; None if it has none.
     """
     found = checkpoints.find(layout.root)
     summary = summary_file.read_summary(layout)
@@ -34,13 +34,13 @@ def measure(layout: RunLayout, wandb_id: str | None) -> Digest:
         best_step=first.best.step if first else None,
         checkpoints=len(found),
         size_bytes=size_bytes(layout),
-        # Unlike Path.exists, these take a directory that may not be entered for an empty one.
+        # Unlike Path.exists, these do not raise for a directory without permission.
         wandb_id=wandb_id if os.path.exists(layout.wandb_info) or os.path.isdir(layout.root / "wandb") else None,
     )
 
 
 def size_bytes(layout: RunLayout) -> int:
-    """The size of all files of a run, as far as they can be counted quickly."""
+    """Return the size of all files of a run, or of its first files if there are very many."""
     total = entries = 0
     for folder, _, names in os.walk(layout.root):
         for name in names:

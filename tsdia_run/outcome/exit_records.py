@@ -1,6 +1,7 @@
-"""exit-rankN.json: how a rank ended, in its own words, read with care: it may have died while writing it.
+"""Read exit-rankN.json, the record that a rank writes about its own ending.
 
-``training/`` writes it, and describes its keys.
+The file may be incomplete, since the rank may be killed while it writes. ``training/`` writes the file and documents
+its keys.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tsdia_run.files.fields import Fields, read_object
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.text import visible
 
-# The kernel would let a rank write gigabytes as its last words.
+# A rank could write gigabytes.
 _MAX_BYTES = 1024 * 1024
 _MAX_ERROR_CHARACTERS = 300
 _MAX_EXIT_CODE = 255
@@ -29,7 +30,7 @@ class ScriptError:
     Attributes:
         kind: Its type, as Python prints it.
         message: Its message, in one line.
-        where: The innermost line of the user's own code, ``file.py:12``; None where there is none.
+        where: The innermost line of the user's own code, ``file.py:12``; None if no line of it was involved.
     """
 
     kind: str
@@ -43,13 +44,13 @@ class ScriptError:
 
 @dataclass(frozen=True)
 class ExitRecord:
-    """How a rank ended; nothing where it left no word.
+    """How a rank ended; all fields are None if the rank left no record.
 
     Attributes:
         exit_code: Its exit code, 0 to 255.
-        ended_at: When.
-        step: The last step that the script named.
-        error: The exception that ended it.
+        ended_at: When the rank ended.
+        step: The last step that the script reported.
+        error: The exception that ended the rank.
     """
 
     exit_code: int | None = None
@@ -59,14 +60,14 @@ class ExitRecord:
 
 
 @dataclass(frozen=True)
-class LastWords:
-    """What a rank left about its end.
+class ExitSummary:
+    """The exit record of a rank, as texts.
 
     Attributes:
-        error: Its exception in one line: type, message, and where in the user's own code; None where there was none.
+        error: Its exception in one line: type, message and the line of the user's own code; None without an exception.
         kind: The exception's type, as Python prints it.
-        step: The last step that the script named.
-        refusal: Why a save was refused, in one sentence; None where none was.
+        step: The last step that the script reported.
+        refusal: Why a save was refused, in one sentence; None if no save was refused.
     """
 
     error: str | None = None
@@ -76,7 +77,7 @@ class LastWords:
 
 
 def read(attempt: AttemptLayout, rank: int) -> ExitRecord:
-    """The exit record of a rank, as far as it can be read."""
+    """Return the exit record of a rank, as far as the file can be read."""
     fields = Fields(read_object(attempt.exit_record(rank), _MAX_BYTES), "the exit record")
     code, exception = fields.lenient("exit_code", int), fields.lenient("exception", dict)
     return ExitRecord(
@@ -88,13 +89,13 @@ def read(attempt: AttemptLayout, rank: int) -> ExitRecord:
 
 
 def read_all(attempt: AttemptLayout) -> dict[int, ExitRecord]:
-    """The exit records that tell how a rank ended, by its number."""
+    """Return the exit records that have an exit code, by rank."""
     found = {rank: read(attempt, rank) for rank in ranks_with(attempt, attempt.exit_record)}
     return {rank: end for rank, end in found.items() if end.exit_code is not None}
 
 
 def ranks_with(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[int]:
-    """The ranks for which there is a file."""
+    """Return the ranks that have a file."""
     before, _, behind = path_of(0).name.partition("0")
     names = [path.name.removeprefix(before).removesuffix(behind) for path in attempt.root.glob(f"{before}*{behind}")]
     return {int(name) for name in names if name.isdecimal() and len(name) <= _MAX_RANK_DIGITS}
@@ -109,9 +110,9 @@ def _error(exception: dict[str, object]) -> ScriptError:
     )
 
 
-def words_of(attempt: AttemptLayout, rank: int) -> LastWords:
-    """What a rank left about its end; nothing where it could not or did not."""
+def exit_summary(attempt: AttemptLayout, rank: int) -> ExitSummary:
+    """Return the exit record of a rank as texts; all fields are None if the rank left no record."""
     found = read(attempt, rank)
     if found.error is None:
-        return LastWords(step=found.step)
-    return LastWords(str(found.error), found.error.kind, found.step)
+        return ExitSummary(step=found.step)
+    return ExitSummary(str(found.error), found.error.kind, found.step)

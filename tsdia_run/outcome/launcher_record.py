@@ -1,4 +1,4 @@
-"""What the launcher of several ranks wrote down about their ends (``attempts/N/ranks.json``), read with care."""
+"""Read how the ranks ended, as recorded by the launcher of several ranks (``attempts/N/ranks.json``)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MAX_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class LauncherRecord:
-    """How the ranks ended, as their launcher saw it.
+    """How the ranks ended, as their launcher recorded it.
 
     Attributes:
-        ranks: By their numbers; empty where the launcher left nothing.
-        first: The one that failed first; None where none failed by itself.
-        signal: What asked the launcher to stop; None where nothing did.
+        ranks: The endings by rank; empty if the launcher left no record.
+        first: The rank that failed first; None if no rank failed without being stopped.
+        signal: The signal that stopped the launcher; None if no signal did.
     """
 
     ranks: Mapping[int, RankEnd]
@@ -28,15 +28,15 @@ class LauncherRecord:
 
 
 def read(attempt: AttemptLayout) -> LauncherRecord:
-    """The record of an attempt; an empty one where there is none that can be read."""
+    """Return the launcher's record of an attempt; an empty one if it is missing or can't be read."""
     data = read_object(attempt.launcher_record, _MAX_BYTES)
     ranks = data.get("ranks")
     found = {}
     for number, end in ranks.items() if isinstance(ranks, dict) else ():
         if number.isdecimal() and isinstance(end, dict):
-            found[int(number)] = RankEnd(_whole(end.get("exit_code")), _whole(end.get("signal")))
-    return LauncherRecord(found, _whole(data.get("first")), _whole(data.get("signal")))
+            found[int(number)] = RankEnd(_integer(end.get("exit_code")), _integer(end.get("signal")))
+    return LauncherRecord(found, _integer(data.get("first")), _integer(data.get("signal")))
 
 
-def _whole(value: object) -> int | None:
+def _integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,4 +1,4 @@
-"""What the ranks of a resumed attempt left about their checkpoint: a refused save, and warnings."""
+"""Read the refused save and the warnings that the ranks of a resumed attempt recorded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_BYTES = 64 * 1024
 
 
 def refusal(attempt: AttemptLayout) -> str | None:
-    """Why a save was refused, in one sentence; None where none was."""
+    """Return why a save was refused, in one sentence; None if no save was refused."""
     try:
         return os.fsdecode(read_bounded(attempt.refused, _MAX_BYTES)).strip() or None
     except (OSError, ValueError):
@@ -20,7 +20,7 @@ def refusal(attempt: AttemptLayout) -> str | None:
 
 
 def warnings(layout: RunLayout) -> tuple[str, ...]:
-    """What the ranks of the newest attempt have warned about."""
+    """Return the warnings of the ranks of the newest attempt."""
     try:
         *texts, _ = read_bounded(ReadsLayout(layout.reads).warnings, _MAX_BYTES).split(b"\0")
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Write down what a dead supervisor could not: how its attempt ended, as far as the ranks left word of it."""
+"""Record the ending of an attempt whose supervisor was killed, from the records of its ranks."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from datetime import datetime
 
 from tsdia_run.outcome import exit_records, launcher_record, refusals, stop_request
 from tsdia_run.outcome.classify import Evidence, RankEnd, judge
-from tsdia_run.outcome.exit_records import ExitRecord, ranks_with, words_of
+from tsdia_run.outcome.exit_records import ExitRecord, exit_summary, ranks_with
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 
-_LOST = "killed together with its supervisor, or the machine went down"
-_UNSEEN = "its supervisor had been killed before"
-_NEVER_BEGAN = "killed before the training had started, or while it did"
+_LOST = "no heartbeat and no recorded ending: killed with its supervisor, or the machine went down"
+_UNSEEN = "the supervisor had been killed before"
+_NEVER_BEGAN = "killed before or while the training started"
 
 
 def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
-    """Write down what a dead supervisor could not: how its attempt ended, as far as the ranks left word of it.
+    """Record the ending of an attempt whose supervisor was killed, from the records of its ranks.
 
     Args:
-        run: The record as it is.
-        layout: The files of the run; the caller holds the claim, so nothing of the run lives.
-        last_seen: When the supervisor last gave a sign of life.
+        run: The current record.
+        layout: The files of the run. The caller holds the claim, so no process of the run is running.
+        last_seen: The last heartbeat of the supervisor.
 
     Raises:
         OSError: The record can't be written.
@@ -36,12 +36,12 @@ def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
 
 
 def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
-    """The record as ``settle`` would write it; the same object where there is nothing to add.
+    """Return the record that ``settle`` would write; the same object if the ending is recorded already.
 
     Args:
-        run: The record as it is.
-        layout: The files of the run, which is known not to live.
-        last_seen: When the supervisor last gave a sign of life.
+        run: The current record.
+        layout: The files of the run. No process of the run may be running.
+        last_seen: The last heartbeat of the supervisor.
     """
     last = run.last
     if last.state not in LIVE:
@@ -49,7 +49,7 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     attempt = layout.attempt(last.number)
     ends = exit_records.read_all(attempt)
     times = [end.ended_at for end in ends.values() if end.ended_at] or [last_seen or last.started_at]
-    # The supervisor's last sign of life may be of before it had the attempt.
+    # The last heartbeat may be older than the attempt.
     ended_at = max(*times, last.started_at)
     if last.checkpoint is not None:
         last = replace(last, warnings=refusals.warnings(layout) or last.warnings)
@@ -60,21 +60,28 @@ def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int
     refused = refusals.refusal(attempt)
     request = stop_request.read(attempt)
     stop = request.stop if request else None
-    said = launcher_record.read(attempt)
-    if said.ranks:
-        error = words_of(attempt, said.first or 0).error
+    launcher = launcher_record.read(attempt)
+    if launcher.ranks:
+        error = exit_summary(attempt, launcher.first or 0).error
         outcome = judge(
             Evidence(
-                RankEnd(exit_code=0), True, said.ranks, said.first, said.signal, error=error, stop=stop, refusal=refused
+                RankEnd(exit_code=0),
+                True,
+                launcher.ranks,
+                launcher.first,
+                launcher.signal,
+                error=error,
+                stop=stop,
+                refusal=refused,
             )
         )
         return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}")
     failed = sorted(rank for rank, end in ends.items() if end.exit_code)
-    # A rank puts its file for stacks there when it begins, and takes it away when it ends.
+    # A rank creates its file for stacks when it starts, and removes the file when it ends.
     has_unended = bool(ranks_with(attempt, attempt.stacks) - set(ends))
     if not ends or (has_unended and not failed):
         return Outcome(State.LOST, _LOST if ends or has_unended or last.state is State.RUNNING else _NEVER_BEGAN)
     shown = failed[0] if failed else min(ends)
-    error = words_of(attempt, shown).error
+    error = exit_summary(attempt, shown).error
     outcome = judge(Evidence(RankEnd(ends[shown].exit_code), error=error, stop=stop, refusal=refused))
     return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}", rank=shown if len(ends) > 1 else None)

@@ -1,7 +1,7 @@
-"""The request to stop: a file of the attempt, so that it crosses containers and hosts.
+"""Read and write a stop request: a file of the attempt, so that it works across containers and hosts.
 
-``attempts/N/stop.json``, in docs/run-directory.md. That it is there is the request, whatever is in it: the training's
-own processes only look for it.
+The file is ``attempts/N/stop.json``, described in docs/run-directory.md. The file itself is the request, whatever it
+contains: the training processes only check whether it exists.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class StopRequest:
     """A request to stop.
 
     Attributes:
-        stop: How and why.
-        is_now: Whether the training gets no time to end by itself.
+        stop: The signal and the reason.
+        is_now: Whether to stop without a grace period.
     """
 
     stop: Stop
@@ -34,10 +34,10 @@ class StopRequest:
 
 
 def write(attempt: AttemptLayout, request: StopRequest) -> None:
-    """Ask.
+    """Write a stop request.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file can't be written.
     """
     write_json(
         attempt.stop,
@@ -51,7 +51,7 @@ def write(attempt: AttemptLayout, request: StopRequest) -> None:
 
 
 def read(attempt: AttemptLayout) -> StopRequest | None:
-    """The request, if there is one."""
+    """Return the stop request of an attempt; None if there is none."""
     if not attempt.stop.exists():
         return None
     data = read_object(attempt.stop, _MAX_BYTES)
@@ -59,6 +59,6 @@ def read(attempt: AttemptLayout) -> StopRequest | None:
     known = {one.name: one for one in (signal.SIGINT, signal.SIGTERM)}
     stop = Stop(
         known.get(name, signal.SIGTERM) if isinstance(name, str) else signal.SIGTERM,
-        visible(why)[:_MAX_WHY_CHARACTERS] if isinstance(why, str) and why else "asked to stop",
+        visible(why)[:_MAX_WHY_CHARACTERS] if isinstance(why, str) and why else "stop requested",
     )
     return StopRequest(stop, data.get("now") is True)

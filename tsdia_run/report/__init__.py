@@ -1,1 +1,1 @@
-"""The read side: what runs there are and what became of them. Nothing here writes into a run."""
+"""Find and describe runs. Nothing here writes into a run."""

@@ -1,4 +1,4 @@
-"""What an attempt was: its command, code, environment and config, as far as its files can be read."""
+"""Collect the command, code and environment of an attempt from its files."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class CodeInfo:
     """The state of the code.
 
     Attributes:
-        commit: None where there was none, or nobody could tell.
+        commit: The commit; None if there was none, or if it is not known.
         branch: The branch.
-        is_dirty: Whether anything differed from the commit.
-        has_patch: Whether what differed is kept in the attempt's ``git.patch``.
-        error: Why git could not tell.
-        left_out: How many of the changed files are not in that patch.
+        is_dirty: Whether the files differed from the commit.
+        has_patch: Whether the attempt's ``git.patch`` has the changes.
+        error: Why git could not report the state.
+        left_out: How many of the changed files are not in ``git.patch``.
     """
 
     commit: str | None = None
@@ -39,27 +39,27 @@ class CodeInfo:
 
     def __str__(self) -> str:
         if self.commit is None:
-            return self.error or "not known"
+            return self.error or "unknown"
         branch = f" on {self.branch}" if self.branch else ""
         return f"{self.commit[:_SHORT]}{branch}{', with changes' if self.is_dirty else ''}"
 
 
 @dataclass(frozen=True)
 class AttemptInfo:
-    """What an attempt was.
+    """The command, code and environment of an attempt.
 
     Attributes:
         code: The state of its code.
-        entrypoint: The script, module (``-m NAME``) or executable; None where it is not known.
+        entrypoint: The script, module (``-m NAME``) or executable; None if it is not known.
         arguments: The script's arguments, with their placeholders.
-        overrides: ``--set`` assignments.
-        extra_args: What followed ``--``.
-        launcher: What started the ranks, in words.
+        overrides: The ``--set`` assignments.
+        extra_args: The arguments after ``--``.
+        launcher: A description of the launcher that started the ranks.
         cwd: The working directory.
         python: The interpreter's version.
         host: The machine.
-        gpus: The GPUs, in words.
-        packages: Version by name.
+        gpus: The number and names of the GPUs.
+        packages: The versions of the packages, by name.
     """
 
     code: CodeInfo
@@ -76,7 +76,7 @@ class AttemptInfo:
 
 
 def read(attempt: AttemptLayout) -> AttemptInfo:
-    """What there is to know about an attempt. Never raises: what can't be read is not known."""
+    """Return the command, code and environment of an attempt. Never raises: unreadable values are None or empty."""
     command = command_record.read(attempt) or CommandRecord()
     environment = environment_state.read(attempt)
     return AttemptInfo(
@@ -95,7 +95,7 @@ def read(attempt: AttemptLayout) -> AttemptInfo:
 
 
 def entrypoint(attempt: AttemptLayout) -> str | None:
-    """What an attempt ran, from its own files: the records of earlier versions don't have it."""
+    """Return the entrypoint of an attempt from its own files: records of earlier versions lack it."""
     return _entrypoint(command_record.read(attempt) or CommandRecord())
 
 

@@ -1,4 +1,4 @@
-"""What is told of an attempt when it has ended: the lines of the closing card."""
+"""Build the closing card, which tsdia-run prints when an attempt has ended."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tsdia_run.text import duration, shown, visible
 
 
 def card(run_dir: Path, run: Run, error: str | None = None, wandb_dir: str | None = None) -> list[tuple[str, str]]:
-    """The lines of the closing card: name and text.
+    """Return the lines of the closing card: name and text.
 
     Args:
         run_dir: The run directory.
-        run: Its record, whose last attempt has ended.
+        run: The record of the run, whose newest attempt has ended.
         error: The exception that ended the script, in one line.
         wandb_dir: The user's own WANDB_DIR.
     """
     last = run.last
-    lines = [("why", last.outcome.reason if last.outcome else "not known")]
+    lines = [("why", last.outcome.reason if last.outcome else "unknown")]
     if last.ended_at:
         lines.append(("duration", duration((last.ended_at - last.started_at).total_seconds())))
     found = checkpoints.find(run_dir)
-    complete = checkpoints.newest_complete(found).chosen
-    newest = f", newest {os.path.relpath(complete.path, run_dir)}" if complete else ", none complete" if found else ""
-    lines.append(("checkpoints", f"{len(found) or 'none'}{newest}"))
+    newest = checkpoints.newest_complete(found).chosen
+    text = f", newest {os.path.relpath(newest.path, run_dir)}" if newest else ", none complete" if found else ""
+    lines.append(("checkpoints", f"{len(found) or 'none'}{text}"))
     lines.append(("log", shown(run_dir / last.log)))
     wandb = wandb_line(run_dir, run.wandb_id or run.run_id, wandb_dir)
     if wandb:
@@ -37,7 +37,7 @@ def card(run_dir: Path, run: Run, error: str | None = None, wandb_dir: str | Non
     hint = hint_for(error or "")
     if hint:
         lines.append(("hint", hint))
-    lines.append(("next", _next(run_dir, run, complete is not None)))
+    lines.append(("next", _next(run_dir, run, newest is not None)))
     return [(name, visible(text)) for name, text in lines]
 
 
@@ -46,6 +46,6 @@ def _next(run_dir: Path, run: Run, has_checkpoints: bool) -> str:
     if run.state is State.COMPLETED:
         return suggest.start_another() or suggest.info()
     if not has_checkpoints:
-        return f"{suggest.start_over()}   (there is no checkpoint to resume from)"
+        return f"{suggest.start_over()}   (no checkpoint to resume from)"
     command, advice = suggest.resume_from_checkpoint()
     return f"{command}   ({advice})" if advice else command

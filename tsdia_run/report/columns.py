@@ -21,12 +21,12 @@ class Column:
     """A column.
 
     Attributes:
-        name: As `--columns` and `--sort` take it, and its title.
-        help: What it tells.
-        value: Its value, for programs and for sorting: seconds, bytes, points in time.
-        text: The same for people; given the present time.
-        is_right: Whether it is set to the right.
-        is_largest_first: Whether the largest comes first when the list is sorted by it.
+        name: Its title, and its name for `--columns` and `--sort`.
+        help: A description of the column.
+        value: Returns its value for JSON, CSV and sorting: seconds, bytes, times.
+        text: Returns its text for the table, at a given current time.
+        is_right: Whether it is aligned to the right.
+        is_largest_first: Whether sorting by it puts the largest value first.
     """
 
     name: str
@@ -46,7 +46,7 @@ def _plain(value: Callable[[RunRow], Value]) -> Callable[[RunRow, datetime], str
 
 
 def plain(value: Value) -> str | int | float | None:
-    """A value as programs get it: a point in time in ISO 8601."""
+    """Return a value for JSON and CSV: a time in ISO 8601."""
     return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
 
 
@@ -66,23 +66,23 @@ def _best(row: RunRow, _: datetime) -> str:
     return f"{digest.metric} {number(digest.best)}{at}"
 
 
-def _column(name: str, told: str, value: Callable[[RunRow], Value], *, is_number: bool = False) -> Column:
-    return Column(name, told, value, _plain(value), is_right=is_number, is_largest_first=is_number)
+def _column(name: str, description: str, value: Callable[[RunRow], Value], *, is_number: bool = False) -> Column:
+    return Column(name, description, value, _plain(value), is_right=is_number, is_largest_first=is_number)
 
 
 COLUMNS = (
-    _column("run", "its name; its path where two have the same name", lambda row: row.name),
-    _column("state", "where it stands", lambda row: row.state.value),
-    Column("age", "since its newest attempt started", lambda row: row.started_at, _age, True, True),
-    Column("duration", "how long its attempts ran, all together", lambda row: row.duration_s, _duration, True, True),
-    _column("step", "the step that it has reached", lambda row: row.digest.step, is_number=True),
+    _column("run", "its name, or its path if another run has the same name", lambda row: row.name),
+    _column("state", "its state", lambda row: row.state.value),
+    Column("age", "time since its newest attempt started", lambda row: row.started_at, _age, True, True),
+    Column("duration", "total time of its attempts", lambda row: row.duration_s, _duration, True, True),
+    _column("step", "the last step", lambda row: row.digest.step, is_number=True),
     Column(
-        "best", "the metric that stands for it, its best value, and at which step", lambda row: row.digest.best, _best
+        "best", "the main metric with its best value and the step of that value", lambda row: row.digest.best, _best
     ),
-    _column("checkpoints", "how many there are", lambda row: row.digest.checkpoints, is_number=True),
+    _column("checkpoints", "number of checkpoints", lambda row: row.digest.checkpoints, is_number=True),
     Column(
         "size",
-        "of all its files",
+        "size of all its files",
         lambda row: row.digest.size_bytes,
         lambda row, _: size(row.digest.size_bytes),
         True,
@@ -90,13 +90,13 @@ COLUMNS = (
     ),
     _column("wandb", "the id of its W&B run", lambda row: row.digest.wandb_id),
     _column("entrypoint", "its script, module or executable", lambda row: row.entrypoint),
-    _column("attempts", "how often it was started", lambda row: row.attempts, is_number=True),
-    _column("host", "where it ran last", lambda row: row.host),
+    _column("attempts", "number of attempts", lambda row: row.attempts, is_number=True),
+    _column("host", "machine of its newest attempt", lambda row: row.host),
     _column("started", "when its newest attempt started", lambda row: row.started_at),
-    _column("ended", "when that ended", lambda row: row.ended_at),
-    _column("reason", "how it ended, or what is wrong with it", lambda row: row.reason),
-    _column("id", "the run's own id", lambda row: row.run_id),
-    _column("path", "where it is", lambda row: row.path),
+    _column("ended", "when its newest attempt ended", lambda row: row.ended_at),
+    _column("reason", "how it ended, or what is wrong with its record", lambda row: row.reason),
+    _column("id", "its id", lambda row: row.run_id),
+    _column("path", "its directory", lambda row: row.path),
 )
 DEFAULT = COLUMNS[:9]
 _BETWEEN = "  "
@@ -104,38 +104,38 @@ _BY_NAME = {column.name: column for column in COLUMNS}
 
 
 def chosen(names: str | None) -> tuple[Column, ...]:
-    """The columns that ``--columns`` asks for: by their names, or `+` and names for the usual ones and more.
+    """Return the columns for ``--columns``: names, or `+` and names to add to the default columns.
 
     Raises:
-        UsageError: There is none of such a name.
+        UsageError: No column has such a name.
     """
     if names is None:
         return DEFAULT
-    wanted = [name for name in names.removeprefix("+").replace(" ", "").split(",") if name]
-    return (*(DEFAULT if names.startswith("+") else ()), *named(wanted))
+    requested = [name for name in names.removeprefix("+").replace(" ", "").split(",") if name]
+    return (*(DEFAULT if names.startswith("+") else ()), *named(requested))
 
 
 def named(names: Sequence[str]) -> tuple[Column, ...]:
-    """The columns with these names.
+    """Return the columns with these names.
 
     Raises:
-        UsageError: There is none of such a name.
+        UsageError: No column has such a name.
     """
     for name in names:
         if name not in _BY_NAME:
             near = nearest(name, _BY_NAME)
             raise UsageError(
-                f"there is no column {name!r}" + (f"; did you mean {near}?" if near else ""),
+                f"no column {name!r}" + (f"; did you mean {near}?" if near else ""),
                 hint=f"Columns: {', '.join(_BY_NAME)}",
             )
     return tuple(_BY_NAME[name] for name in names)
 
 
 def sort(rows: list[RunRow], by: str) -> list[RunRow]:
-    """Rows in the order of a column; a `-` in front of its name turns it round. Rows without a value come last.
+    """Sort rows by a column; a `-` before its name reverses the order. Rows without a value come last.
 
     Raises:
-        UsageError: There is no such column.
+        UsageError: No column has such a name.
     """
     column = named([by.removeprefix("-")])[0]
     is_reversed = column.is_largest_first is not by.startswith("-")
@@ -145,7 +145,7 @@ def sort(rows: list[RunRow], by: str) -> list[RunRow]:
 
 
 def distinct(rows: Sequence[RunRow]) -> Sequence[RunRow]:
-    """The rows, with their paths for names where two have the same name."""
+    """Return the rows; rows that share a name have their paths as names."""
     names = Counter(row.name for row in rows)
     if len(names) == len(rows):
         return rows
@@ -153,18 +153,18 @@ def distinct(rows: Sequence[RunRow]) -> Sequence[RunRow]:
 
 
 def cells(rows: Sequence[RunRow], columns: Sequence[Column], now: datetime) -> list[list[str]]:
-    """The rows for people."""
+    """Return the texts of the rows."""
     return [[visible(column.text(row, now)) for column in columns] for row in rows]
 
 
 def fitting(table: Sequence[Sequence[str]], columns: Sequence[Column], width: int) -> int:
-    """How many of the columns, from the left, have room in so many characters; two at least."""
+    """Return how many columns, from the left, fit into ``width`` characters; at least two."""
     ends = list(itertools.accumulate(one + len(_BETWEEN) for one in _widths(table, columns)))
     return max(2, sum(end - len(_BETWEEN) <= width for end in ends))
 
 
 def span(table: Sequence[Sequence[str]], columns: Sequence[Column], name: str) -> slice | None:
-    """Where a column lies in the lines of ``aligned``; None where it is not among the columns."""
+    """Return the position of a column in the lines of ``aligned``; None if the column is missing."""
     at = next((at for at, column in enumerate(columns) if column.name == name), None)
     if at is None:
         return None
@@ -174,7 +174,7 @@ def span(table: Sequence[Sequence[str]], columns: Sequence[Column], name: str) -
 
 
 def aligned(table: Sequence[Sequence[str]], columns: Sequence[Column]) -> list[str]:
-    """Lines of plain text, with a head."""
+    """Return the table as lines of plain text, with a header."""
     *_, last = columns
     forms = [
         f"%{width}s" if column.is_right else "%s" if column is last else f"%-{width}s"

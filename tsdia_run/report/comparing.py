@@ -1,4 +1,4 @@
-"""What differs between runs: as tables, one column a run."""
+"""Compare runs: tables of what differs, one column per run."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Side:
     """One of the runs.
 
     Attributes:
-        name: What it is called here.
-        sight: How it stands.
-        newest: What its newest attempt was.
-        config: Its config's values by their dotted keys; a path inside the run directory begins with ``{run_dir}``.
+        name: Its name in the comparison.
+        status: Its status.
+        newest: The command, code and environment of its newest attempt.
+        config: The values of its config by dotted key; a path inside the run directory begins with ``{run_dir}``.
         summary: Its metrics.
     """
 
     name: str
-    sight: RunStatus
+    status: RunStatus
     newest: AttemptInfo
     config: Mapping[str, str] | None
     summary: Summary
@@ -53,10 +53,10 @@ class ComparisonTable:
     """A part of the comparison.
 
     Attributes:
-        title: What is compared.
-        columns: The heads of the columns.
+        title: The title.
+        columns: The headers of the columns.
         rows: The cells.
-        note: What is to be said below; may be empty.
+        note: A note below the table; may be empty.
     """
 
     title: str
@@ -65,14 +65,14 @@ class ComparisonTable:
     note: str = ""
 
 
-def side(sight: RunStatus, name: str) -> Side:
-    """Look at one run. Never raises for what is in it."""
-    layout, run = sight.layout, sight.run
+def side(status: RunStatus, name: str) -> Side:
+    """Read one run. Never raises for unreadable files."""
+    layout, run = status.layout, status.run
     attempt = layout.attempt(run.last.number if run else 0)
     known = attempt_info.read(attempt)
     found = configs.values(attempt.config if os.path.isfile(attempt.config) else layout.config)
     own = None if found is None else {key: _relative(text, layout.root, known.cwd) for key, text in found.items()}
-    return Side(name, sight, known, own, summary_file.read_summary(layout) or Summary())
+    return Side(name, status, known, own, summary_file.read_summary(layout) or Summary())
 
 
 def _relative(text: str, run_dir: Path, cwd: str | None) -> str:
@@ -84,12 +84,12 @@ def _relative(text: str, run_dir: Path, cwd: str | None) -> str:
 
 
 def compare(sides: Sequence[Side], metric: str | None, now: datetime) -> list[ComparisonTable]:
-    """All that differs, and the metrics.
+    """Return the tables of everything that differs, and of the metrics.
 
     Args:
         sides: The runs, two or more.
-        metric: Whose curve is shown; None for the one that stands for the first run that has one.
-        now: To tell how long a live run has been running.
+        metric: The metric whose curves to show; None for the main metric of the first run that has one.
+        now: The current time, for the duration of a running run.
 
     Raises:
         UsageError: No run has such a metric.
@@ -114,13 +114,13 @@ def _cleaned(table: ComparisonTable) -> ComparisonTable:
 
 def _states(sides: Sequence[Side], now: datetime) -> tuple[tuple[str, ...], ...]:
     def lasted(one: Side) -> str:
-        return duration(one.sight.run.lasted_s(now)) if one.sight.run else _ABSENT
+        return duration(one.status.run.lasted_s(now)) if one.status.run else _ABSENT
 
     def step(one: Side) -> str:
         return _ABSENT if one.summary.last_step is None else str(one.summary.last_step)
 
     return (
-        ("state", *(one.sight.word for one in sides)),
+        ("state", *(one.status.word for one in sides)),
         ("duration", *map(lasted, sides)),
         ("step", *map(step, sides)),
         *_where_different("set", ["  ".join(one.newest.overrides) or _ABSENT for one in sides]),
@@ -142,7 +142,7 @@ def _differing_config(sides: Sequence[Side]) -> tuple[tuple[str, ...], ...]:
 
 
 def _is_own_place(text: str | None) -> bool:
-    """Whether a value only says where a run is, or what it resumed from."""
+    """Return whether a value is only the path of the run, or of the checkpoint that it resumed from."""
     return text is None or text == "null" or text.startswith("{run_dir}")
 
 
@@ -157,14 +157,14 @@ def _code(sides: Sequence[Side]) -> tuple[tuple[tuple[str, ...], ...], str]:
 
 
 def _patch(one: Side) -> str:
-    """The changes beyond the commit by a short hash: the same changes have the same one."""
-    run = one.sight.run
+    """Return a short hash of the uncommitted changes: the same changes have the same hash."""
+    run = one.status.run
     try:
-        data = read_bounded(one.sight.layout.attempt(run.last.number if run else 0).patch, _MAX_PATCH_BYTES)
+        data = read_bounded(one.status.layout.attempt(run.last.number if run else 0).patch, _MAX_PATCH_BYTES)
     except FileNotFoundError:
         return "none"
     except (OSError, ValueError):
-        return "can't be read"
+        return "unreadable"
     lines = sum(line[:1] in (b"+", b"-") and line[:3] not in (b"+++", b"---") for line in data.splitlines())
     return f"{count(lines, 'line')}, {hashlib.sha256(data).hexdigest()[:8]}"
 
@@ -212,7 +212,7 @@ def _curves(sides: Sequence[Side], metric: str | None) -> ComparisonTable:
     elif metric not in known:
         near = nearest(metric, known)
         meant = f"; did you mean {near}?" if near else ""
-        raise UsageError(f"no run has the metric {metric!r}{meant}", hint=f"There are: {', '.join(known) or 'none'}")
+        raise UsageError(f"no run has the metric {metric!r}{meant}", hint=f"Metrics: {', '.join(known) or 'none'}")
     if metric is None:
         return ComparisonTable("", (), ())
     points = {one.name: one.summary.series[metric].points for one in sides if metric in one.summary.series}

@@ -1,4 +1,4 @@
-"""The configs of runs: what stands out in one, and what differs between several."""
+"""Choose the important values of a config, and compare the configs of several runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.errors import TsdiaRunError
 
-# The keys that people ask for first.
+# The keys of important values.
 _HIGHLIGHTS = re.compile(
     r"(?:^|[._])(?:lr|learning_rate|batch_size|epochs|num_epochs|max_epochs|max_steps|seed|optimizer|weight_decay"
     r"|model|model_name|model_type|name|architecture|precision|mixed_precision|gradient_accumulation_steps)$"
@@ -21,7 +21,7 @@ _CONTEXT_CHARACTERS = 20
 
 
 def values(path: Path) -> Mapping[str, str] | None:
-    """Every value of a config by its dotted key, as text; None where the config can't be read."""
+    """Return every value of a config by its dotted key, as text; None if the config can't be read."""
     try:
         document = config.read(path)
     except TsdiaRunError:
@@ -30,20 +30,20 @@ def values(path: Path) -> Mapping[str, str] | None:
 
 
 def highlights(found: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The values that stand out, in the order of the config."""
+    """Return the important values, in the order of the config."""
     chosen = [(key, text) for key, text in found.items() if _HIGHLIGHTS.search(key) and text != "null"]
     return [(key, shortened([text])[0]) for key, text in chosen[:_MOST_HIGHLIGHTS]]
 
 
 def differing(configs: Sequence[Mapping[str, str] | None]) -> dict[str, list[str | None]]:
-    """The keys whose values are not the same everywhere: the value in each config, None where it has no such key."""
+    """Return the keys whose values differ: the value in each config, None if it has no such key."""
     keys = dict.fromkeys(key for one in configs for key in one or ())
     table = {key: [None if one is None else one.get(key) for one in configs] for key in keys}
     return {key: row for key, row in table.items() if len(set(row)) > 1}
 
 
 def shortened(texts: Sequence[str]) -> list[str]:
-    """The texts in few characters each: those in which they differ, where they are long."""
+    """Shorten long texts to the part in which they differ."""
     if all(len(text) <= _MOST_CHARACTERS for text in texts):
         return list(texts)
     first_different = next(
@@ -63,7 +63,7 @@ def _text(value: object) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text looks like nothing but a text: "5" and 5 are not the same to a script."""
+    """Return whether a string can't be read as another type: "5" and 5 are different values for a script."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Columns of plain text (pure)."""
+"""Format the sections, columns and numbers of a page (pure)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARKS = {
 
 
 class NoState(Enum):
-    """What takes the place of a state: of a run without a record, and of one whose record can't be used."""
+    """Shown instead of a state: for a run without a record, and for a run whose record can't be used."""
 
     UNKNOWN = "unknown"
     DAMAGED = "damaged"
@@ -32,7 +32,7 @@ class PageSection:
 
     Attributes:
         title: Its heading.
-        lines: What stands below.
+        lines: The lines below it.
     """
 
     title: str
@@ -40,7 +40,7 @@ class PageSection:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """Rows of cells as lines; each column is as wide as its widest cell, and empty columns are left out."""
+    """Return rows of cells as lines; each column is as wide as its widest cell, and empty columns are left out."""
     rows = [[visible(cell) for cell in row] for row in rows]
     used = [at for at in range(max(map(len, rows), default=0)) if any(row[at] for row in rows)]
     widths = [max(len(row[at]) for row in rows) for at in used]
@@ -49,5 +49,5 @@ def aligned(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 
 def number(value: float) -> str:
-    """A value of a metric in four digits."""
+    """Return a value of a metric with four digits."""
     return f"{value:.4g}"

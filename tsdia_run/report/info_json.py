@@ -1,4 +1,4 @@
-"""What is told of one run, for programs (pure)."""
+"""The JSON form of `tsdia-run info` (pure)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SCHEMA = 1
 
 
 def to_json(info: Info) -> dict[str, object]:
-    """Schema 1: times in ISO 8601, sizes in bytes, durations in seconds, NaN as the text ``"NaN"``."""
-    sight = info.sight
+    """Return schema 1: times in ISO 8601, sizes in bytes, durations in seconds, NaN as the string ``"NaN"``."""
+    status = info.status
     return {
         "schema": SCHEMA,
-        "name": sight.name,
-        "path": str(sight.layout.root),
-        "run_id": sight.run.run_id if sight.run else None,
-        "state": sight.word,
-        "reason": sight.reason,
-        "living": sight.living.value,
-        "holder": info.holder,
+        "name": status.name,
+        "path": str(status.layout.root),
+        "run_id": status.run.run_id if status.run else None,
+        "state": status.word,
+        "reason": status.reason,
+        "living": status.living.value,
+        "holder": info.owner,
         "progress": plain(info.progress),
         "attempts": [
             {**_object(one.attempt), "first_step": one.first_step, "last_step": one.last_step} for one in info.attempts
@@ -54,7 +54,7 @@ def to_json(info: Info) -> dict[str, object]:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401, PLR0911 - whatever a dataclass holds, one line a kind
-    """A value as JSON has it."""
+    """Convert a value to its JSON form."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _object(value)
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""What is told of one run, in words (pure but for the names of paths)."""
+"""The text of `tsdia-run info` (pure, except that it looks up paths)."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from tsdia_run.text import age, count, duration, shell, shown, size, visible
 _CURVE_WIDTH = 30
 _MOST_CHECKPOINTS = 20
 _MOST_METRICS = 30
-_READS = {"not read": " (not read)", "other": " (read another one)"}
+_READS = {"not read": " (not read)", "other": " (read another checkpoint)"}
 
 
 def title(info: Info) -> str:
-    """The run and how it stands, in one line."""
-    state = info.sight.state
-    return f"{MARKS[state] if state else '?'} {visible(info.sight.name)}: {info.sight.word}"
+    """Return the name and state of the run, in one line."""
+    state = info.status.state
+    return f"{MARKS[state] if state else '?'} {visible(info.status.name)}: {info.status.word}"
 
 
 def page(info: Info, now: datetime) -> list[PageSection]:
-    """All of it.
+    """Return all sections of the page.
 
     Args:
         info: The run.
-        now: To tell how long ago things were.
+        now: The current time, for ages and durations.
     """
     parts = [
         PageSection(title(info), aligned(_head(info, now))),
@@ -42,7 +42,7 @@ def page(info: Info, now: datetime) -> list[PageSection]:
         PageSection("warnings", aligned(_warnings(info))),
         PageSection("metrics", _metrics(info)),
         PageSection("checkpoints", _checkpoints(info, now)),
-        PageSection("exports (weights alone, no checkpoints)", _exports(info)),
+        PageSection("exports (weights only, not checkpoints)", _exports(info)),
         PageSection("last lines of the log", tuple(map(visible, info.last_lines))),
         PageSection("next", aligned(commands(info))),
     ]
@@ -50,21 +50,21 @@ def page(info: Info, now: datetime) -> list[PageSection]:
 
 
 def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
-    sight, newest = info.sight, info.newest
+    status, newest = info.status, info.newest
     found: list[tuple[str, str | None]] = [
-        ("where", shown(sight.layout.root)),
-        ("why", sight.reason or None),
-        ("hint", hint_for(sight.reason or "") if sight.state is State.FAILED else None),
-        ("alive", info.holder),
+        ("directory", shown(status.layout.root)),
+        ("why", status.reason or None),
+        ("hint", hint_for(status.reason or "") if status.state is State.FAILED else None),
+        ("held by", info.owner),
         ("duration", _lasted(info, now)),
     ]
     if info.progress:
         ago = age(now - info.progress.at)
-        found += [("progress", info.progress.text or None), ("says", f"{info.progress.last_line}   ({ago} ago)")]
+        found += [("progress", info.progress.text or None), ("last output", f"{info.progress.last_line}   ({ago} ago)")]
     if newest:
         found += [
             ("code", _code(newest.code)),
-            ("get it", _get_code(info)),
+            ("check out", _get_code(info)),
             ("entrypoint", newest.entrypoint),
             ("command", " ".join([newest.launcher or "", *newest.extra_args]).strip() or None),
             ("machine", ", ".join(text for text in (newest.host, newest.gpus) if text) or None),
@@ -72,7 +72,7 @@ def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
     found += [
         ("config", "  ".join(f"{key}={text}" for key, text in info.highlights) or None),
         ("set", "  ".join(newest.overrides) if newest and newest.overrides else None),
-        ("from", sight.run.started_from if sight.run else None),
+        ("started from", status.run.started_from if status.run else None),
         ("wandb", info.wandb),
         ("disk", _disk(info)),
     ]
@@ -80,7 +80,7 @@ def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
 
 
 def _lasted(info: Info, now: datetime) -> str | None:
-    run = info.sight.run
+    run = info.status.run
     if run is None:
         return None
     return duration(run.lasted_s(now)) + (f" in {len(run.attempts)} attempts" if len(run.attempts) > 1 else "")
@@ -92,10 +92,10 @@ def _code(code: CodeInfo) -> str:
 
 def _get_code(info: Info) -> str | None:
     code = info.newest.code if info.newest else None
-    if code is None or code.commit is None or info.sight.run is None:
+    if code is None or code.commit is None or info.status.run is None:
         return None
     checkout = shell(["git", "checkout", code.commit])
-    patch = info.sight.layout.attempt(info.sight.run.last.number).patch
+    patch = info.status.layout.attempt(info.status.run.last.number).patch
     return f"{checkout} && {shell(['git', 'apply', str(patch)])}" if code.has_patch else checkout
 
 
@@ -122,7 +122,7 @@ def _attempt(one: AttemptSteps, now: datetime) -> tuple[str, ...]:
 
 
 def _warnings(info: Info) -> list[tuple[str, str]]:
-    """What was noticed while attempts ran."""
+    """Return the warnings of the attempts."""
     return [(f"attempt {one.attempt.number}", visible(text)) for one in info.attempts for text in one.attempt.warnings]
 
 
@@ -130,7 +130,7 @@ def _metrics(info: Info) -> tuple[str, ...]:
     shown_ = sorted(info.metrics, key=lambda one: one.name != info.headline)[:_MOST_METRICS]
     lines = aligned([_metric(one) for one in shown_])
     more = len(info.metrics) - len(shown_)
-    everything = Suggestions(info.sight.layout.root).info_as_json()
+    everything = Suggestions(info.status.layout.root).info_as_json()
     return (*lines, f"… and {more} more: {everything}") if more else lines
 
 
@@ -157,7 +157,7 @@ def _checkpoints(info: Info, now: datetime) -> tuple[str, ...]:
     counted = [one for one in found if not one.is_superseded]
     rows = [_checkpoint(one, info.headline, now, is_latest=bool(counted) and one is counted[-1]) for one in found]
     more = len(info.checkpoints) - len(found)
-    return ((f"… and {more} older ones",) if more else ()) + aligned(rows)
+    return ((f"… and {more} older checkpoints",) if more else ()) + aligned(rows)
 
 
 def _exports(info: Info) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_
         for word, is_so in (("best", one.is_best), ("latest", is_latest), ("superseded", one.is_superseded))
         if is_so
     ]
-    soundness = f"{one.soundness.value}{', hashes agree' if one.is_hashed else ''}"
+    soundness = f"{one.soundness.value}{', hashes match' if one.is_hashed else ''}"
     is_complete = one.soundness is Soundness.COMPLETE
     return (
         one.name,
@@ -186,15 +186,15 @@ def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_
 
 
 def commands(info: Info) -> list[tuple[str, str]]:
-    """What can be done next: a command, and what it does."""
-    sight, suggest = info.sight, Suggestions(info.sight.layout.root)
-    if sight.state in LIVE or sight.living is not Living.NOTHING:
-        return [(suggest.follow(), "follow it"), (suggest.stop(), "ask it to end")]
+    """Return the next possible commands, each with its description."""
+    status, suggest = info.status, Suggestions(info.status.layout.root)
+    if status.state in LIVE or status.living is not Living.NOTHING:
+        return [(suggest.follow(), "follow the log"), (suggest.stop(), "stop the run")]
     has_usable = any(not one.is_unusable and not one.is_superseded for one in info.checkpoints)
-    logs = (suggest.logs(), "all that it said")
-    if sight.state is State.COMPLETED:
-        return [*([(suggest.resume_completed(), "go on with it all the same")] if has_usable else []), logs]
+    logs = (suggest.logs(), "show the full log")
+    if status.state is State.COMPLETED:
+        return [*([(suggest.resume_completed(), "resume anyway")] if has_usable else []), logs]
     if not has_usable:
-        return [(suggest.start_over(), "start again: there is no checkpoint to go on from"), logs]
+        return [(suggest.start_over(), "start again (no checkpoint to resume from)"), logs]
     command, advice = suggest.resume_from_checkpoint()
-    return [(command, advice or "resume from its newest complete checkpoint"), logs]
+    return [(command, advice or "resume from the newest complete checkpoint"), logs]

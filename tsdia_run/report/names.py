@@ -1,4 +1,4 @@
-"""What the user calls a run -> its directory: a path, a name, the beginning of a name, `latest`, an id."""
+"""Find the directory of a run by a path, a name, the beginning of a name, `latest` or an id."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _MOST_CANDIDATES = 10
 
 
 def find_run(word: str, places: Places) -> Path:
-    """The run that ``word`` names.
+    """Return the run that ``word`` names.
 
     Args:
-        word: A path of a run or of something inside one; a run's name; the beginning of one; ``latest`` for the run
+        word: A path of a run or of a file inside one; a run's name; the beginning of a name; ``latest`` for the run
             that was started last; the id of the run or of its W&B run.
-        places: Where names are looked up.
+        places: Where to look up names.
 
     Raises:
-        NotFoundError: Nothing is called so.
-        UsageError: More than one run is.
+        NotFoundError: No run matches.
+        UsageError: Several runs match.
     """
     path = _enclosing(Path(os.path.abspath(os.path.expanduser(word))))
     if path is not None:
@@ -37,7 +37,7 @@ def find_run(word: str, places: Places) -> Path:
     if word == LATEST:
         newest = latest(found)
         if newest is None:
-            raise _not_found("there is no run yet", places)
+            raise _not_found("no runs yet", places)
         return Path(newest)
     if os.sep in word:
         exists = os.path.isdir(os.path.expanduser(word))
@@ -51,10 +51,10 @@ def find_run(word: str, places: Places) -> Path:
 
 
 def run_path(word: str) -> str:
-    """The path of a run that may have been named; a word that is a path already stays.
+    """Return the path of a run by its path or name; an existing path is returned unchanged.
 
     Raises:
-        NotFoundError, UsageError: It names no run, or several.
+        NotFoundError, UsageError: No run matches, or several runs match.
     """
     if os.sep in word or os.path.lexists(os.path.expanduser(word)):
         return word
@@ -62,14 +62,14 @@ def run_path(word: str) -> str:
 
 
 def checkpoint_names(run_dir: Path) -> list[str]:
-    """The checkpoints of a run, as paths in it."""
+    """Return the checkpoints of a run, as paths relative to it."""
     from tsdia_run.checkpoints import find  # `list` needs no checkpoint
 
     return [os.path.relpath(one.path, run_dir) for one in find(run_dir)]
 
 
 def _enclosing(path: Path) -> Path | None:
-    """The run that ``path`` is, or lies in; the innermost one."""
+    """Return the innermost run that is, or contains, ``path``."""
     if not os.path.lexists(path):
         return None
     return next((folder for folder in (path, *path.parents) if os.path.isdir(folder) and is_run(str(folder))), None)
@@ -80,13 +80,13 @@ def _only(word: str, matches: list[str], found: Iterable[str], places: Places) -
         return Path(matches[0])
     if not matches:
         near = nearest(word, {os.path.basename(path) for path in found})
-        raise _not_found(f"there is no run {word!r}" + (f"; did you mean {near}?" if near else ""), places)
+        raise _not_found(f"no run {word!r}" + (f"; did you mean {near}?" if near else ""), places)
     lines = [shown(Path(path)) for path in matches[:_MOST_CANDIDATES]]
     more = len(matches) - len(lines)
     raise UsageError(
-        f"{word!r} names {count(len(matches), 'run')}",
+        f"{word!r} matches {count(len(matches), 'run')}",
         hint="\n".join(
-            ["Name one of them:", *(f"  {line}" for line in lines), *([f"  … {more} more"] if more else [])]
+            ["Use the path of one of them:", *(f"  {line}" for line in lines), *([f"  … {more} more"] if more else [])]
         ),
     )
 
@@ -100,17 +100,17 @@ def _ids(run_dir: str) -> list[str | None]:
 
 
 def distinct(paths: Sequence[Path]) -> list[str]:
-    """What runs are called beside each other: by their names, by their paths where these are the same."""
+    """Return distinct names for runs: their names, or their paths if names are the same."""
     names = [path.name for path in paths]
     return [name if names.count(name) == 1 else shown(path) for name, path in zip(names, paths, strict=True)]
 
 
 def latest(found: Iterable[str]) -> str | None:
-    """The run whose newest attempt started last; None where there is no run."""
+    """Return the run whose newest attempt started last; None without runs."""
     newest: tuple[float, str] | None = None
     for changed_s, path in sorted(((_changed_s(path), path) for path in found), reverse=True):
         if newest is not None and changed_s < newest[0]:
-            break  # a record is written after the start that it tells of
+            break  # a record is written after the start that it records
         started_s = _started_s(path, changed_s)
         if newest is None or started_s > newest[0]:
             newest = (started_s, path)

@@ -1,4 +1,4 @@
-"""Where runs are, and which directories are runs."""
+"""Find run directories in the run roots and in the user's list of runs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Places:
     """Where to look for runs.
 
     Attributes:
-        roots: Folders that hold runs, or runs themselves.
-        listed: Runs that the user started elsewhere.
+        roots: Folders that hold runs, or run directories themselves.
+        listed: Runs that the user started outside of the roots.
     """
 
     roots: tuple[Path, ...]
@@ -28,10 +28,10 @@ class Places:
 
 
 def places(named: Sequence[str] | None = None) -> Places:
-    """The roots that were named, and nothing else; else those of the settings, and the user's own list.
+    """Return only the given roots; without any, the roots of the settings and the user's list of runs.
 
     Raises:
-        NotFoundError: A root that was named is not there.
+        NotFoundError: A given root does not exist.
         ConfigError: The project file can't be used.
     """
     cwd = Path.cwd()
@@ -41,7 +41,7 @@ def places(named: Sequence[str] | None = None) -> Places:
             if not os.path.isdir(root):
                 raise NoSuchFolder(root)
         return Places(roots)
-    # Not for those who name the roots: `list` over thousands of runs starts in half of the time.
+    # Given roots need no settings: without this import, `list` over thousands of runs starts twice as fast.
     from tsdia_run.settings import resolve
     from tsdia_run.settings.from_files import project_layer
 
@@ -50,11 +50,11 @@ def places(named: Sequence[str] | None = None) -> Places:
 
 
 def run_dirs(places: Places, is_known: Callable[[str], bool] | None = None) -> Iterator[str]:
-    """Every run directory, once. A folder that may not be read counts as a run: nobody can say that it is none.
+    """Yield every run directory once. A folder that can't be read counts as a run, since it may be one.
 
     Args:
         places: Where to look.
-        is_known: Takes the place of ``is_run``.
+        is_known: Replaces ``is_run``.
     """
     knows = is_known or is_run
     seen: set[str] = set()
@@ -71,7 +71,7 @@ def run_dirs(places: Places, is_known: Callable[[str], bool] | None = None) -> I
 
 
 def is_run(path: str) -> bool:
-    """Whether a directory is a run of ours, or one that TS-DIA's own scripts made."""
+    """Return whether a directory is a run of tsdia-run or of TS-DIA's own scripts."""
     try:
         return _exists(f"{path}/run.json") or _exists(f"{path}/.tsdia/claim") or is_foreign(path)
     except PermissionError:
@@ -79,7 +79,7 @@ def is_run(path: str) -> bool:
 
 
 def is_foreign(path: str) -> bool:
-    """Whether TS-DIA's own scripts made it: a config with logs, or with a note about W&B, beside it."""
+    """Return whether TS-DIA's own scripts created it: it has a config, and logs or a ``wandb_info.json``."""
     return os.path.isfile(f"{path}/config.yml") and (
         os.path.isdir(f"{path}/logs") or os.path.isfile(f"{path}/wandb_info.json")
     )
@@ -101,7 +101,7 @@ def _in_root(root: str, knows: Callable[[str], bool]) -> Iterator[str]:
 
 
 def _below(folder: str, depth: int, knows: Callable[[str], bool]) -> Iterator[str]:
-    """Runs in a folder; the trash and whatever else is hidden is left out."""
+    """Yield the runs in a folder, without the trash and other hidden folders."""
     links = []
     try:
         entries = os.scandir(folder)
@@ -118,7 +118,7 @@ def _below(folder: str, depth: int, knows: Callable[[str], bool]) -> Iterator[st
                     yield entry.path
                 elif depth:
                     yield from _below(entry.path, depth - 1, knows)
-    for link in links:  # a run on another disk; but `latest -> exp` is no run of its own
+    for link in links:  # a link may lead to a run on another disk; `latest -> exp` is not another run
         target = os.path.realpath(link)
         if os.path.dirname(target) != folder and os.path.isdir(target) and knows(target):
             yield target

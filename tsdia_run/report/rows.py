@@ -1,4 +1,4 @@
-"""A run in one row of a list: read from its record alone where that says everything, else looked at closely."""
+"""Read runs as rows of a list: only from the record if that is enough, else from all files of the run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tsdia_run.text import nearest
 if TYPE_CHECKING:
     from tsdia_run.report.status import RunStatus
 
-# By their words.
+# States by their names.
 STATES: Mapping[str, State | NoState] = {state.value: state for state in (*State, *NoState)}
 
 
@@ -27,17 +27,17 @@ class RunRow(NamedTuple):
 
     Attributes:
         path: The run directory.
-        name: Its last part.
-        state: Where it stands, or why nobody knows.
-        reason: Why, or what is wrong with the record.
+        name: The last part of the path.
+        state: The state, or why it is not known.
+        reason: How the newest attempt ended, or what is wrong with the record.
         started_at: When the newest attempt started; the newest change for a run without a record.
-        ended_at: When it ended; None while it lives, and where nobody knows.
-        duration_s: How long its attempts ran, all together.
-        attempts: How many there are.
+        ended_at: When the newest attempt ended; None if it is running, and if its end is not known.
+        duration_s: How long its attempts ran in total.
+        attempts: The number of attempts.
         digest: Step, metric, checkpoints, size and W&B run.
-        host: Where the newest attempt ran.
+        host: The machine of the newest attempt.
         run_id: The run's id.
-        entrypoint: The script, module or executable of the newest attempt; None where the record does not have it.
+        entrypoint: The script, module or executable of the newest attempt; None if the record lacks it.
     """
 
     path: str
@@ -55,7 +55,7 @@ class RunRow(NamedTuple):
 
 
 def with_entrypoint(found: RunRow) -> RunRow:
-    """The row with its entrypoint, which for a record of an earlier version stands in another file."""
+    """Return the row with its entrypoint, which a record of an earlier version has in another file."""
     if found.entrypoint is not None or not found.attempts:
         return found
     from tsdia_run.report.attempt_info import entrypoint
@@ -65,12 +65,12 @@ def with_entrypoint(found: RunRow) -> RunRow:
 
 
 def rows(places: Places) -> Iterator[RunRow]:
-    """Every run, in no order. A run that can't be read is a row that says so."""
+    """Yield every run, in any order. A run that can't be read has a row with the reason."""
     now = datetime.now(timezone.utc)
     read: dict[str, RunRow] = {}
 
     def is_known(path: str) -> bool:
-        """Read the record at once: a run that has one need not be looked at to see that it is a run."""
+        """Read the record first: a directory with a valid record is a run without further checks."""
         ended = glance(path)
         if ended is not None:
             read[path] = RunRow(path, path.rpartition("/")[2], *ended)
@@ -81,48 +81,48 @@ def rows(places: Places) -> Iterator[RunRow]:
 
 
 def in_states(found: Iterable[RunRow], states: Collection[str]) -> Iterator[RunRow]:
-    """Those that stand in one of the states.
+    """Return the rows in one of the states.
 
     Raises:
-        UsageError: There is no such state.
+        UsageError: A state does not exist.
     """
     for word in states:
         if word not in STATES:
             near = nearest(word, STATES)
             meant = f"; did you mean {near}?" if near else ""
-            raise UnknownState(f"{word}: no such state{meant}", hint=f"There are: {', '.join(STATES)}")
-    wanted = {STATES[word] for word in states}
-    return (row for row in found if row.state in wanted)
+            raise UnknownState(f"{word}: no such state{meant}", hint=f"States: {', '.join(STATES)}")
+    requested = {STATES[word] for word in states}
+    return (row for row in found if row.state in requested)
 
 
 def since_then(found: Iterable[RunRow], moment: datetime) -> Iterator[RunRow]:
-    """Those whose newest attempt started later."""
+    """Return the rows whose newest attempt started at or after ``moment``."""
     return (row for row in found if row.started_at >= moment)
 
 
 def row(run_dir: Path, now: datetime) -> RunRow:
-    """A run looked at closely.
+    """Return the row of a run, from all files of the run.
 
     Args:
         run_dir: The run.
-        now: To tell how long a live one has been running.
+        now: The current time, for the duration of a running run.
     """
-    # Loaded only where a record alone does not say everything.
+    # Imported only if the record is not enough.
     from tsdia_run.outcome.digest import measure
     from tsdia_run.report.status import look
 
-    sight = look(run_dir)
-    run, digest = sight.run, measure(sight.layout, sight.run.wandb_id if sight.run else None)
+    status = look(run_dir)
+    run, digest = status.run, measure(status.layout, status.run.wandb_id if status.run else None)
     last = run.last if run else None
     return RunRow(
         path=str(run_dir),
-        name=sight.name,
-        state=sight.standing,
-        reason=sight.reason,
-        started_at=last.started_at if last else _changed_at(sight),
+        name=status.name,
+        state=status.standing,
+        reason=status.reason,
+        started_at=last.started_at if last else _changed_at(status),
         ended_at=last.ended_at if last else None,
         duration_s=run.lasted_s(now) if run else None,
-        attempts=len(sight.attempts),
+        attempts=len(status.attempts),
         digest=digest,
         host=last.host if last else None,
         run_id=run.run_id if run else None,
@@ -130,8 +130,8 @@ def row(run_dir: Path, now: datetime) -> RunRow:
     )
 
 
-def _changed_at(sight: RunStatus) -> datetime:
+def _changed_at(status: RunStatus) -> datetime:
     try:
-        return datetime.fromtimestamp(sight.layout.root.stat().st_mtime, tz=timezone.utc)
+        return datetime.fromtimestamp(status.layout.root.stat().st_mtime, tz=timezone.utc)
     except OSError:
         return datetime.fromtimestamp(0, tz=timezone.utc)

@@ -1,4 +1,4 @@
-"""What is told of many runs, for programs (pure)."""
+"""The JSON form of `tsdia-run list` (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCHEMA = 1
 
 
 def to_json(rows: Iterable[RunRow]) -> dict[str, object]:
-    """Schema 1: times in ISO 8601, sizes in bytes, durations in seconds."""
+    """Return schema 1: times in ISO 8601, sizes in bytes, durations in seconds."""
     return {"schema": SCHEMA, "runs": [_object(row) for row in rows]}
 
 

@@ -1,4 +1,4 @@
-"""Everything that is to be told of one run."""
+"""Collect everything that `tsdia-run info` shows about a run."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _MAX_BYTES = 64 * 1024
 # In the year 2099.
 _NO_TIME_S = 4.1e9
 
-# Called with a checkpoint, the bytes hashed so far, and all of its bytes.
+# Called with a checkpoint, the number of bytes hashed so far, and its total number of bytes.
 OnVerify = Callable[[Path, int, int], None]
 
 
 @dataclass(frozen=True)
 class ProgressInfo:
-    """The latest progress, as the training's bars show it.
+    """The latest progress, from the training's progress bars.
 
     Attributes:
-        at: When it was taken down.
-        text: The bar in words; empty where there is none.
+        at: When it was recorded.
+        text: The progress bar as text; empty without a progress bar.
         last_line: The last line of output.
     """
 
@@ -53,12 +53,12 @@ class ProgressInfo:
 
 @dataclass(frozen=True)
 class AttemptSteps:
-    """One attempt.
+    """An attempt and its steps.
 
     Attributes:
         attempt: Its record.
         first_step: The first step that it logged.
-        last_step: The last step that it named, as far as known.
+        last_step: The last step that it reported, as far as known.
     """
 
     attempt: Attempt
@@ -74,14 +74,14 @@ class CheckpointInfo:
         name: Relative to the run directory.
         step: Its step.
         epoch: Its epoch.
-        metric: The value of the metric that stands for the run, when it was saved.
+        metric: The value of the run's main metric when it was saved.
         size_bytes: The size of its files.
         saved_at: When it was saved.
-        soundness: Its state: complete, incomplete, damaged or unverified.
-        reason: Why.
+        soundness: Whether it is complete, incomplete, damaged or unverified.
+        reason: The reason for ``soundness``.
         is_hashed: Whether its contents were compared with their hashes.
         is_best: Whether ``best_checkpoint`` leads to it.
-        is_superseded: Whether a resume went back behind it.
+        is_superseded: Whether it is superseded by a resume from an earlier checkpoint.
     """
 
     name: str
@@ -109,7 +109,7 @@ class MetricInfo:
     Attributes:
         name: Its name.
         series: Its values.
-        best: The best of them; None where its name does not say what is better.
+        best: Its best value; None if its name does not show which values are better.
     """
 
     name: str
@@ -119,27 +119,27 @@ class MetricInfo:
 
 @dataclass(frozen=True)
 class Info:
-    """A run.
+    """Everything that `tsdia-run info` shows about a run.
 
     Attributes:
-        sight: How it stands.
-        newest: What its newest attempt was; None for a run without attempts of ours.
-        holder: Who holds it, while it lives.
-        progress: Where it is, while it lives.
-        attempts: All of them.
-        highlights: Values of its config that stand out.
-        headline: The metric that stands for it.
-        metrics: All of them, without what was superseded.
-        checkpoints: All of them, the oldest first.
-        exports: Directories and files with weights alone, relative to the run directory.
-        disk: Bytes by part of the run directory, the largest first.
-        wandb: Its W&B run, or how to upload what is offline.
-        last_lines: The end of its log, where it failed.
+        status: Its status.
+        newest: The command, code and environment of its newest attempt; None for a run not created by tsdia-run.
+        owner: The process that owns it, while it is running.
+        progress: Its latest progress, while it is running.
+        attempts: All attempts.
+        highlights: The important values of its config.
+        headline: The name of its main metric.
+        metrics: All metrics, without superseded values.
+        checkpoints: All checkpoints, oldest first.
+        exports: Directories and files with weights only, relative to the run directory.
+        disk: Bytes by part of the run directory, the largest part first.
+        wandb: Its W&B run, or the command that uploads offline attempts.
+        last_lines: The end of its log, if it failed or was lost.
     """
 
-    sight: RunStatus
+    status: RunStatus
     newest: AttemptInfo | None
-    holder: str | None
+    owner: str | None
     progress: ProgressInfo | None
     attempts: tuple[AttemptSteps, ...]
     highlights: tuple[tuple[str, str], ...]
@@ -152,39 +152,39 @@ class Info:
     last_lines: tuple[str, ...]
 
 
-def gather(sight: RunStatus, *, verify: OnVerify | None = None) -> Info:
-    """Look at all of a run. Never raises for what is in it.
+def gather(status: RunStatus, *, verify: OnVerify | None = None) -> Info:
+    """Collect everything about a run. Never raises for unreadable files.
 
     Args:
-        sight: How it stands.
-        verify: Read every checkpoint through and compare it with its hashes; told how far that is.
+        status: The status of the run.
+        verify: If given, every checkpoint is read completely and compared with its hashes; called with the progress.
     """
-    layout, run = sight.layout, sight.run
+    layout, run = status.layout, status.run
     summary = summary_file.read_summary(layout) or Summary()
     first = headline(summary.series)
-    is_live = sight.state in LIVE and sight.living is not Living.NOTHING
+    is_live = status.state in LIVE and status.living is not Living.NOTHING
     has_attempt = run is not None and os.path.isdir(layout.attempt(run.last.number).root)
     found = configs.values(layout.attempt(run.last.number).config if run and has_attempt else layout.config)
     saved = checkpoints.survey(layout.root)
     return Info(
-        sight=sight,
+        status=status,
         newest=attempt_info.read(layout.attempt(run.last.number)) if run and has_attempt else None,
-        holder=_holder(layout) if is_live else None,
+        owner=_owner(layout) if is_live else None,
         progress=_progress(layout.progress) if is_live else None,
-        attempts=_attempts(sight, summary),
+        attempts=_attempts(status, summary),
         highlights=tuple(configs.highlights(found or {})),
         headline=first.name if first else None,
         metrics=tuple(MetricInfo(name, one, best_point(name, one)) for name, one in summary.series.items()),
-        checkpoints=_checkpoints(sight, saved.checkpoints, first.name if first else None, verify),
+        checkpoints=_checkpoints(status, saved.checkpoints, first.name if first else None, verify),
         exports=tuple(os.path.relpath(path, layout.root) for path in saved.exports),
         disk=_disk(layout.root, saved.checkpoints),
         wandb=wandb_line(layout.root, run.wandb_id if run else None),
-        last_lines=_last_lines(sight) if sight.state in (State.FAILED, State.LOST) else (),
+        last_lines=_last_lines(status) if status.state in (State.FAILED, State.LOST) else (),
     )
 
 
-def _holder(layout: RunLayout) -> str:
-    return str(owner.last(layout) or "its holder is not known")
+def _owner(layout: RunLayout) -> str:
+    return str(owner.last(layout) or "unknown")
 
 
 def _progress(path: Path) -> ProgressInfo | None:
@@ -200,22 +200,22 @@ def _progress(path: Path) -> ProgressInfo | None:
     return ProgressInfo(at, ", ".join(words), last_line if isinstance(last_line, str) else "")
 
 
-def _attempts(sight: RunStatus, summary: Summary) -> tuple[AttemptSteps, ...]:
+def _attempts(status: RunStatus, summary: Summary) -> tuple[AttemptSteps, ...]:
     found = []
-    for attempt in sight.attempts:
-        named = exit_records.read(sight.layout.attempt(attempt.number), 0).step
-        # One that was killed left no word of its own.
+    for attempt in status.attempts:
+        named = exit_records.read(status.layout.attempt(attempt.number), 0).step
+        # A rank that was killed left no exit record.
         last = named if named is not None else summary.ends.get(attempt.number)
         found.append(AttemptSteps(attempt, summary.starts.get(attempt.number), last))
     return tuple(found)
 
 
 def _checkpoints(
-    sight: RunStatus, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
+    status: RunStatus, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
 ) -> tuple[CheckpointInfo, ...]:
-    root = sight.layout.root
-    behind = superseded_now(sight.run, sight.layout) if sight.run else frozenset()
-    target = best.target(sight.layout.best)
+    root = status.layout.root
+    behind = superseded_now(status.run, status.layout) if status.run else frozenset()
+    target = best.target(status.layout.best)
     return tuple(_checkpoint(root, one, metric, verify, behind, target) for one in found)
 
 
@@ -277,8 +277,8 @@ def _lstat_size(path: Path) -> int:
         return 0
 
 
-def _last_lines(sight: RunStatus) -> tuple[str, ...]:
-    logs: Sequence[stream.AttemptLog] = stream.attempt_logs(sight)[-1:]
+def _last_lines(status: RunStatus) -> tuple[str, ...]:
+    logs: Sequence[stream.AttemptLog] = stream.attempt_logs(status)[-1:]
     try:
         text = b"".join(piece.data for piece in stream.read(stream.tail(logs, _MOST_LAST_LINES)))
     except OSError:

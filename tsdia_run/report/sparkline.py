@@ -1,4 +1,4 @@
-"""Curves in lines of text (pure)."""
+"""Draw curves as lines of text (pure)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Points = Sequence[tuple[int | None, float]]
 
 
 def sparklines(curves: Sequence[Points], width: int) -> list[str]:
-    """Curves that can be compared: column by column, since a column is the same steps in each, and by their heights.
+    """Draw curves that share their columns (the same steps in each curve) and their scale.
 
     Args:
-        curves: Step and value of each point; without steps they are taken in their order.
-        width: At most so many columns; no more than the longest curve has points.
+        curves: Step and value of each point; the position replaces a missing step.
+        width: The largest number of columns; there are never more columns than points in the longest curve.
 
     Returns:
-        A line for each, of the mean of each column; ``×`` where no value is finite, a blank where there is none.
+        One line per curve, with the mean of each column: ``×`` if no value is finite, a blank without values.
     """
     placed = [[(at if step is None else step, value) for at, (step, value) in enumerate(curve)] for curve in curves]
     steps = [step for curve in placed for step, _ in curve]

@@ -1,4 +1,4 @@
-"""A run as it stands at this moment, whatever state its record is in."""
+"""The current status of a run, also if its record is missing or damaged."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Run, State
 
-MADE_ELSEWHERE = "made without tsdia-run: there is no run.json"
-_NEVER_BEGAN = "killed before it was recorded"
+MADE_ELSEWHERE = "not created by tsdia-run: no run.json"
+_NEVER_BEGAN = "killed before its start was recorded"
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """What is known of a run.
+    """The current status of a run.
 
     Attributes:
         layout: Its files.
-        run: Its record, in which an attempt that died with its supervisor has its ending; None where it can't be read.
-        state: Where the run stands; None where nothing says so.
-        reason: Why, in one sentence; empty while it runs.
-        living: What lives of it.
-        trouble: Why the record can't be used; None where it can, and where there never was one.
+        run: Its record, with the ending of an attempt whose supervisor was killed; None if it can't be read.
+        state: The state of the run; None if it is not known.
+        reason: The reason for the state, in one sentence; empty while the run is running.
+        living: Which of its processes are running.
+        trouble: Why the record can't be used; None if it can be used, or if there is no record.
     """
 
     layout: RunLayout
@@ -39,38 +39,38 @@ class RunStatus:
 
     @property
     def name(self) -> str:
-        """What the run is called: the last part of where it is now."""
+        """The name of the run: the last part of its current path."""
         return self.layout.root.name
 
     @property
     def standing(self) -> State | NoState:
-        """The state, or why nobody knows it."""
+        """The state, or why it is not known."""
         return self.state or (NoState.DAMAGED if self.trouble else NoState.UNKNOWN)
 
     @property
     def word(self) -> str:
-        """The same in a word."""
+        """The state as a word."""
         word: str = self.standing.value
         return word
 
     @property
     def is_living(self) -> bool:
-        """Whether any process of it lives."""
+        """Whether any of its processes is running."""
         return self.living is not Living.NOTHING
 
     @property
     def is_live(self) -> bool:
-        """Whether its state is one of a run that has not ended."""
+        """Whether its state means that it has not ended."""
         return self.state in LIVE
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """All that the record knows of."""
+        """All attempts in the record."""
         return self.run.attempts if self.run else ()
 
 
 def look(run_dir: Path) -> RunStatus:
-    """See how a run stands. Never raises for what is in the directory."""
+    """Return the status of a run. Never raises for unreadable files."""
     layout = RunLayout(run_dir)
     alive = living(layout)
     try:
@@ -79,12 +79,12 @@ def look(run_dir: Path) -> RunStatus:
         cause = error.__cause__
         return _without_record(layout, alive, (cause.strerror if isinstance(cause, OSError) else None) or str(cause))
     if run.state in LIVE and alive is Living.NOTHING:
-        # A run that ends at this moment records its ending before it gives its locks free.
+        # A run that ends right now records its ending before it releases its locks.
         run = settled(_again(layout, run), layout, layout.last_seen())
     outcome = run.last.outcome
     reason = outcome.reason if outcome else ""
     if run.state in LIVE and alive is Living.RANKS_ONLY:
-        reason = "its supervisor was killed; the ranks go on, and so does the log"
+        reason = "the supervisor was killed; the ranks are still running, and the log continues"
     return RunStatus(layout, run, run.state, reason, alive)
 
 
@@ -98,7 +98,7 @@ def _again(layout: RunLayout, run: Run) -> Run:
 def _without_record(layout: RunLayout, alive: Living, trouble: str) -> RunStatus:
     try:
         has_record, is_claimed = layout.record.exists(), layout.claim.exists()
-    except OSError:  # the directory may not be entered
+    except OSError:  # no permission to enter the directory
         return RunStatus(layout, None, None, trouble, alive, trouble)
     if has_record:
         return RunStatus(layout, None, None, f"the record can't be used: {trouble}", alive, trouble)

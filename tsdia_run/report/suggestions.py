@@ -1,7 +1,7 @@
-"""Commands that tsdia-run suggests. Each works when it is pasted into the shell where it was shown.
+"""Build the commands that tsdia-run suggests. Each works when pasted into the shell where it was shown.
 
-A suggestion about a run names its directory. One that starts a training is built from the command that the user typed,
-now or (``command.json``, ``typed``) when the run was made.
+A suggestion about a run names its directory. A suggestion that starts a training is built from the command that the
+user typed, now or when the run was created (``typed`` in ``command.json``).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tsdia_run.text import shell, shown
 
 MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
 RESUME_ARGS, CHECKPOINT_PATTERN = "--resume-args", "--checkpoint-pattern"
-# An option of a script, as argparse, click and others declare it.
+# An option of a script, in a declaration of argparse, click and others.
 _OPTION = re.compile(r"""["'](--?[A-Za-z][\w.-]*)["'/,]""")
 _UNKNOWN_OPTION = "--OPTION"
-# What an option that takes a checkpoint is called, the surest first.
+# Names of options that take a checkpoint, the most certain first.
 _CHECKPOINT_OPTIONS = (
     re.compile(r"--?resume[-_]from[-_](checkpoint|ckpt)"),
     re.compile(r"--?([\w-]*[-_])?resume([-_](from|path|ckpt|checkpoint|dir))*"),
@@ -35,7 +35,7 @@ _CHECKPOINT_OPTIONS = (
 
 
 def free_name(run_dir: Path) -> str:
-    """The first of NAME-2, NAME-3, … that is not taken next to ``run_dir``."""
+    """Return the first of NAME-2, NAME-3, … that does not exist next to ``run_dir``."""
     number = 2
     while os.path.lexists(run_dir.parent / f"{run_dir.name}-{number}"):
         number += 1
@@ -43,14 +43,14 @@ def free_name(run_dir: Path) -> str:
 
 
 def as_resume(typed: TypedCommand, run_dir: Path) -> TypedCommand:
-    """A resume of the run that ``ensure`` found, which has the script's arguments already."""
+    """Return the command as a resume of an existing run, whose record has the script's arguments."""
     if typed.command == "resume":
         return typed
     return replace(typed.without(NAME, RUN_DIR), command="resume", words=(shown(run_dir),), args=())
 
 
 def line(typed: TypedCommand) -> str:
-    """The command line, for the shell where it is shown."""
+    """Return the command line, for the shell where it is shown."""
     options = [word for option in typed.options for word in option if word is not None]
     args = ["--", *typed.args] if typed.args else []
     words = [f"./{word}" if word.startswith("-") else word for word in typed.words]
@@ -65,7 +65,7 @@ def _is_here(cwd: str) -> bool:
 
 
 def pattern_for(path: str) -> str:
-    """The pattern that names a file and those like it: its last number is the step."""
+    """Return the pattern that matches a file and similar files: its last number is the step."""
     root, suffix = os.path.splitext(path)
     numbers = [match.span() for match in re.finditer(r"[0-9]+", root)]
     start, end = numbers[-1] if numbers else (len(root), len(root))
@@ -75,7 +75,7 @@ def pattern_for(path: str) -> str:
 
 @dataclass(frozen=True)
 class Suggestions:
-    """What can be done with a run.
+    """Suggested commands for a run.
 
     Attributes:
         run_dir: The run directory.
@@ -84,18 +84,18 @@ class Suggestions:
     run_dir: Path
 
     def resume(self, *options: str) -> str:
-        """Resume it."""
+        """Return the command that resumes the run."""
         return self._about("resume", *options)
 
     def resume_completed(self) -> str:
-        """Resume it though it has completed."""
+        """Return the command that resumes the run even if completed."""
         return self.resume("--again")
 
     def resume_from_checkpoint(self) -> tuple[str, str]:
-        """Resume it from its newest checkpoint, so that the script receives it.
+        """Return the command that resumes the run from its newest checkpoint, so that the script receives it.
 
         Returns:
-            The command, and what the user must change in it; the latter may be empty.
+            The command, and advice on what to change in it; the advice may be empty.
         """
         layout = RunLayout(self.run_dir)
         newest = layout.attempt(_newest_attempt(layout))
@@ -108,33 +108,33 @@ class Suggestions:
         return self.resume(RESUME_ARGS, template), advice
 
     def start_over(self) -> str:
-        """Start it from the beginning: as it was started, else in the same directory."""
+        """Return the command that starts the run again: the original command, else `resume --from-scratch`."""
         typed = _made_by(RunLayout(self.run_dir))
         return line(typed.as_new().having(MOVE_ASIDE)) if typed else self.resume("--from-scratch")
 
     def start_another(self) -> str | None:
-        """Start the same once more under another name; None where it is not known how this one was started."""
+        """Return the command that starts the same run under another name; None if the original command is not known."""
         typed = _made_by(RunLayout(self.run_dir))
         return line(typed.as_new().without(MOVE_ASIDE).having(NAME, free_name(self.run_dir))) if typed else None
 
     def follow(self) -> str:
-        """Follow its log."""
+        """Return the command that follows the log."""
         return shell(["tsdia-run", "logs", "-f", shown(self.run_dir)])
 
     def logs(self) -> str:
-        """Show its log."""
+        """Return the command that shows the log."""
         return self._about("logs")
 
     def stop(self) -> str:
-        """Stop it."""
+        """Return the command that stops the run."""
         return self._about("stop")
 
     def info(self) -> str:
-        """Show everything about it."""
+        """Return the command that shows everything about the run."""
         return self._about("info")
 
     def info_as_json(self) -> str:
-        """The same for programs."""
+        """Return the command that shows everything about the run as JSON."""
         return self._about("info", "--json")
 
     def _about(self, command: str, *options: str) -> str:
@@ -142,19 +142,19 @@ class Suggestions:
 
 
 def list_runs(*words: str) -> str:
-    """List runs; those in folders, where they are named."""
+    """Return the command that lists runs, or the runs in the given folders."""
     return shell(["tsdia-run", "list", *words])
 
 
 def resume_args(script: Path | None) -> tuple[str, str]:
-    """The value of ``--resume-args`` for a script, and what the user must change in it, if anything."""
+    """Return the value of ``--resume-args`` for a script, and advice on what to change in it, if needed."""
     option = _checkpoint_option(script) if script else None
-    advice = "" if option else f"replace {_UNKNOWN_OPTION} with the script's option for the checkpoint"
+    advice = "" if option else f"replace {_UNKNOWN_OPTION} with the script's checkpoint option"
     return f"{option or _UNKNOWN_OPTION} {{checkpoint}}", advice
 
 
 def _checkpoint_option(script: Path) -> str | None:
-    """The option of a script that takes a checkpoint, by its name; None where no option is named like that."""
+    """Return the option of a script that takes a checkpoint, by its name; None if no option has such a name."""
     options = [str(option) for option in _OPTION.findall(beginning_of(script))]
     named = (option for pattern in _CHECKPOINT_OPTIONS for option in options if pattern.fullmatch(option))
     return next(named, None)
@@ -171,7 +171,7 @@ def _newest_attempt(layout: RunLayout) -> int:
 def _tells_checkpoint(recorded: CommandRecord | None, layout: RunLayout) -> bool:
     if recorded is not None and recorded.tells_checkpoint is not None:
         return recorded.tells_checkpoint or layout.helper.exists()
-    # Of version 0.1.0, which resumed every script without a config, whether it was told the checkpoint or not.
+    # A record of version 0.1.0, which resumed every script without a config, with or without the checkpoint.
     has_arguments = recorded is None or recorded.has_resume_args
     return layout.config.is_file() or has_arguments or layout.helper.exists()
 
@@ -183,7 +183,7 @@ def _script_of(recorded: CommandRecord | None) -> Path | None:
 
 
 def _made_by(layout: RunLayout) -> TypedCommand | None:
-    """The command that made a run; None where it is not known, has lost a secret, or would not lead to the run now."""
+    """Return the command that created a run; None if it is not known, is redacted, or no longer leads to the run."""
     recorded = command_record.read(layout.attempt(0))
     typed = recorded.typed if recorded else None
     if recorded is None or typed is None or typed.command not in ("new", "ensure"):

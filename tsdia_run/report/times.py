@@ -1,4 +1,4 @@
-"""Points in time as a user types them (pure)."""
+"""Parse the times that a user types (pure)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _PART = r"(\d+(?:\.\d+)?) *(min|[smhdw])"
 
 
 def parse_since(text: str, now: datetime) -> datetime:
-    """The moment that ``--since`` means.
+    """Return the time that ``--since`` means.
 
     Args:
-        text: How long ago (``90s``, ``10m``, ``2h``, ``1d12h``, ``3w``), or a local date or time (``2026-11-23``,
+        text: A time before now (``90s``, ``10m``, ``2h``, ``1d12h``, ``3w``), or a local date or time (``2026-11-23``,
             ``2026-11-23T10:30``).
-        now: The present, with its time zone.
+        now: The current time, with its time zone.
 
     Raises:
-        NotAMoment: It is neither.
+        NotAMoment: The text is neither.
     """
     text = text.strip()
     try:

@@ -1,4 +1,4 @@
-"""Where the W&B run of a run is."""
+"""Find the W&B run of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_BYTES = 64 * 1024
 
 
 def wandb_line(run_dir: Path, wandb_id: str | None, users: str | None = None) -> str | None:
-    """Its address; for what is offline the command that uploads each attempt, in their order. None where there is none.
+    """Return its URL, or the command that uploads its offline attempts in order; None if there is none.
 
     Args:
         run_dir: The run directory.
@@ -28,9 +28,9 @@ def wandb_line(run_dir: Path, wandb_id: str | None, users: str | None = None) ->
 
 
 def recorded_id(run_dir: Path) -> str | None:
-    """The id that the run's note about W&B has."""
+    """Return the id of the W&B run in ``wandb_info.json``."""
     return _info(run_dir).lenient("run_id", str)
 
 
 def _info(run_dir: Path) -> Fields:
-    return Fields(read_object(RunLayout(run_dir).wandb_info, _MAX_BYTES), "the note about W&B")
+    return Fields(read_object(RunLayout(run_dir).wandb_info, _MAX_BYTES), "wandb_info.json")

@@ -1,1 +1,1 @@
-"""The ground: what is on disk for a run, and its rules."""
+"""The files of a run directory: their names, formats and rules."""

@@ -1,30 +1,30 @@
-"""The arguments of a script, flag by flag (pure)."""
+"""Split the arguments of a script into flags and values, and compare them (pure)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-# What a flag without a value has for one, and an absent flag.
-GIVEN, ABSENT = "(given)", "(not there)"
+# Shown as the value of a flag without a value, and of a missing flag.
+GIVEN, ABSENT = "(given)", "(not set)"
 
-# As argparse has it, and with an exponent.
+# The pattern of argparse, with an exponent.
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-# `lr=0.1`, `+model.size=3`: as hydra and OmegaConf take them.
+# `lr=0.1`, `+model.size=3`: the syntax of Hydra and OmegaConf.
 _ASSIGNMENT = re.compile(r"[A-Za-z_+~][\w./@+-]*=.*", re.DOTALL)
 
 
 def pairs(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Each flag with its values, each assignment, and each other word, in order.
+    """Yield each flag with its values, each assignment and each other word, in order.
 
-    A word after a flag is its value, since nobody but the script knows which flags take none; so are numbers that
-    follow a number.
+    A word after a flag is its value, since only the script knows which flags take no value. Numbers that follow a
+    number are values, too.
 
     Args:
         words: The arguments.
 
     Yields:
-        The flag or the key of the assignment, and its values; ``""`` and the word for any other one.
+        The flag or the key of the assignment, and its values; ``""`` and the word for any other word.
     """
     waiting = list(words)
     while waiting:
@@ -45,7 +45,7 @@ def pairs(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def by_flag(words: Sequence[str]) -> dict[str, str]:
-    """The values of each flag as text, those of a repeated flag with commas between them; other words by position."""
+    """Return the values of each flag as text, with commas for a repeated flag; other words by position."""
     found: dict[str, list[str]] = {}
     position = 0
     for name, values in pairs(words):
@@ -55,7 +55,7 @@ def by_flag(words: Sequence[str]) -> dict[str, str]:
 
 
 def changed(before: Sequence[str], now: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """What differs between two command lines: the flag, its value before, and now."""
+    """Return the flags that differ between two command lines, each with its values before and now."""
     old, new = by_flag(before), by_flag(now)
 
     def text(values: Mapping[str, str], name: str) -> str:

@@ -1,7 +1,7 @@
-"""The user's own list of runs: the paths of all that he started on this machine, one a line, the oldest first.
+"""Read and extend the user's list of runs: the paths of all runs started on this machine, oldest first.
 
-``$XDG_STATE_HOME/tsdia-run/runs`` (https://specifications.freedesktop.org/basedir-spec/latest/). It only helps to find
-runs by their names: a line whose directory is gone is passed over, and without the file nothing is lost but that help.
+The file is ``$XDG_STATE_HOME/tsdia-run/runs`` (https://specifications.freedesktop.org/basedir-spec/latest/), with one
+path a line. It only helps to find runs by name: a path that no longer exists is skipped, and the file may be deleted.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pathlib import Path
 
 
 def path(environ: Mapping[str, str]) -> Path:
-    """Where the list is."""
+    """Return the path of the list."""
     state = environ.get("XDG_STATE_HOME", "")
-    # The specification: a relative path there is to be ignored.
+    # The specification says to ignore a relative path.
     base = Path(state) if os.path.isabs(state) else Path(environ.get("HOME", "/")) / ".local" / "state"
     return base / "tsdia-run" / "runs"
 
 
 def note(run_dir: Path, environ: Mapping[str, str]) -> None:
-    """Add a run. Where the list can't be written, the run goes without."""
+    """Add a run to the list. Does nothing if the list can't be written."""
     file = path(environ)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def note(run_dir: Path, environ: Mapping[str, str]) -> None:
 
 
 def listed(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """The runs on the list, each once, whether they still are there or not."""
+    """Return the runs on the list, each once, whether they still exist or not."""
     try:
         lines = path(environ).read_bytes().split(b"\n")
     except OSError:

@@ -1,4 +1,4 @@
-"""The names of what tsdia-run puts beside a checkpoint, and of the files about the reads of one, spelled once."""
+"""The names of the files that tsdia-run adds to a checkpoint, and of the files that track its reads."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class CheckpointLayout:
-    """What tsdia-run puts beside the files of a checkpoint: docs/checkpoints.md."""
+    """The files that tsdia-run adds to a checkpoint; see docs/checkpoints.md."""
 
     root: Path
 
     @property
     def manifest(self) -> Path:
-        """What the checkpoint holds; written last."""
+        """The manifest, which lists the files of the checkpoint; written last."""
         return self.root / "tsdia-checkpoint.json"
 
     @property
     def hashes(self) -> Path:
-        """Their sha256, added later; `sha256sum -c` understands it."""
+        """The SHA-256 hashes of the files, added later; `sha256sum -c` can check them."""
         return self.root / "tsdia-checkpoint.sha256"
 
     def mark(self, rank: int) -> Path:
-        """Where a rank stands that saves into it."""
+        """The save marker of a rank: how far its save is."""
         return self.root / f".tsdia-rank{rank}.json"
 
     @staticmethod
     def is_ours(name: str) -> bool:
-        """Whether a file name is one of these, or of one that is being written."""
+        """Return whether tsdia-run wrote a file of this name, or is writing it."""
         return name.lstrip(".").startswith("tsdia-")
 
 
@@ -36,37 +36,37 @@ class CheckpointLayout:
 class ReadsLayout:
     """``RUN_DIR/.tsdia/reads/``: whether the running attempt read the checkpoint that it resumes from.
 
-    Made anew for each attempt. ``training/boot/repeated_names.py`` has the same names.
+    Each attempt replaces the folder. ``training/boot/repeated_names.py`` repeats the names.
     """
 
     root: Path
 
     @property
     def protected(self) -> Path:
-        """The checkpoints that may not be overwritten by a script that did not read its own."""
+        """The checkpoints that a script must not overwrite before it has read the checkpoint to resume from."""
         return self.root / "protected"
 
     @property
     def answer(self) -> Path:
-        """What the supervisor has observed so far: the words of ``supervise/opens.py``."""
+        """What the supervisor has observed so far, in the words of ``supervise/opens.py``."""
         return self.root / "answer"
 
     @property
     def noticed(self) -> Path:
-        """There once a rank itself saw that its script read the checkpoint."""
+        """Exists once a rank saw its script read the checkpoint."""
         return self.root / "noticed"
 
     @property
     def warnings(self) -> Path:
-        """What the ranks warned about, each text ended by a NUL."""
+        """The warnings of the ranks, each ended by a NUL."""
         return self.root / "warnings"
 
     @property
     def ours(self) -> Path:
-        """Open while a command of tsdia-run opens a file of a checkpoint, which is no read by the script."""
+        """Open while tsdia-run itself reads a checkpoint file: such a read does not count as a read by the script."""
         return self.root / "ours"
 
     @staticmethod
     def is_question(name: str) -> bool:
-        """Whether a file name is of a question of a rank: it is removed when ``answer`` is up to date."""
+        """Return whether a file is the request of a rank. It is removed once ``answer`` is up to date."""
         return name.startswith("ask-")

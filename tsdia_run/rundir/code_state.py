@@ -1,4 +1,4 @@
-"""git.json: the state of the code that an attempt ran."""
+"""Read and write git.json, the state of the code that an attempt ran."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class CodeState:
-    """What git says about the working directory.
+    """The state of the working directory, from git.
 
-    Paths are relative to the top of the repository, at most ``provenance.git.MAX_NAMES`` of a kind; the counts are of
-    all.
+    Paths are relative to the top of the repository. Each list has at most ``provenance.git.MAX_NAMES`` paths; the
+    counts include all paths.
 
     Attributes:
-        commit: The commit; None before the first one.
-        branch: None where HEAD is detached.
-        remote: Address of ``origin``, else of the first remote, without credentials.
+        commit: The commit; None in a repository without commits.
+        branch: The branch; None if HEAD is detached.
+        remote: The URL of ``origin``, else of the first remote, without credentials.
         folder: The working directory.
-        is_dirty: Whether anything differs from the commit.
+        is_dirty: Whether the files differ from the commit.
         changed: Tracked files that differ.
-        changed_count: How many.
-        untracked: Files that git does not know and does not ignore, the runs excepted.
-        untracked_count: How many.
+        changed_count: The number of changed files.
+        untracked: Files that git neither tracks nor ignores, without the runs.
+        untracked_count: The number of untracked files.
         left_out: Files that are not in the patch.
-        left_out_count: How many.
-        filtered: Those among them that a git filter stands before, such as Git LFS: no filter is run.
-        submodules: Submodules with another commit, or with changes of their own, which are in the patch too.
-        redacted: Files of the patch that secrets were taken out of; where one does not apply, ``git apply --exclude``.
-        is_redacted: Whether there are any.
-        error: Why git could not tell, or not all of it; None where it could.
+        left_out_count: The number of files that are not in the patch.
+        filtered: Those of them that are left out because of a git filter, such as Git LFS: no filter is run.
+        submodules: Submodules with another commit, or with changes; the patch has their changes, too.
+        redacted: Files of the patch with secrets removed. If one does not apply, use ``git apply --exclude``.
+        is_redacted: Whether any file of the patch is redacted.
+        error: Why git could not report the state, or a part of it; None if it could.
     """
 
     commit: str | None = None
@@ -68,13 +68,13 @@ def write(attempt: AttemptLayout, state: CodeState) -> None:
     """Write the state of the code of an attempt.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file can't be written.
     """
     write_json(attempt.git, dataclasses.asdict(state))
 
 
 def read(attempt: AttemptLayout) -> CodeState | None:
-    """The state of the code of an attempt, as far as it can be read; None where it is not recorded."""
+    """Return the state of the code of an attempt, as far as it can be read; None if it is not recorded."""
     data = read_object(attempt.git, _MAX_BYTES)
     if not data:
         return None

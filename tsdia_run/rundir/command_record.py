@@ -1,7 +1,7 @@
-"""command.json: what an attempt was started with.
+"""Read and write command.json: the command, settings and arguments of an attempt.
 
-Records of earlier versions lack some fields. ``read`` takes what can be read; ``read_for_resume`` demands what a resume
-starts from.
+Records of earlier versions lack some fields. ``read`` accepts any readable part; ``read_for_resume`` requires the
+fields that a resume needs.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.rundir.typed_command import TypedCommand
 
 SCHEMA = 1
-# Linux starts no program with more arguments and variables than some 2 MiB.
+# Linux limits the arguments and variables of a program to about 2 MiB.
 _MAX_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class CommandRecord:
-    """What an attempt was started with, without secrets; None for what is not known.
+    """The command, settings and arguments of an attempt, without secrets; None for unknown values.
 
     Attributes:
         argv: The command line of the training.
         cwd: Its working directory.
         python: The interpreter.
-        launcher: What started the ranks, in words.
-        extra_args: What followed ``--``.
-        overrides: ``--set`` assignments.
-        environment: The variables that were set for the script.
-        settings: The settings, as a ``tsdia_run`` section has them.
+        launcher: A description of the launcher that started the ranks.
+        extra_args: The arguments after ``--``.
+        overrides: The ``--set`` assignments.
+        environment: The variables that tsdia-run set for the script.
+        settings: The settings, in the form of a ``tsdia_run`` section.
         typed: The command that the user typed.
-        tells_checkpoint: Whether a resume tells the script its checkpoint.
+        tells_checkpoint: Whether the script receives the checkpoint on a resume.
     """
 
     argv: tuple[str, ...] | None = None
@@ -66,7 +66,7 @@ class CommandRecord:
 
     @property
     def args(self) -> tuple[str, ...] | None:
-        """The script's arguments, with their placeholders; None where they can't be read."""
+        """The script's arguments, with their placeholders; None if they can't be read."""
         return () if self.settings.get("args") is None else self._settings.lenient_texts("args")
 
     @property
@@ -85,30 +85,30 @@ def write(attempt: AttemptLayout, record: CommandRecord) -> None:
     """Write the record of an attempt.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file can't be written.
     """
     write_json(attempt.command, {"schema": SCHEMA} | dataclasses.asdict(record))
 
 
 def read(attempt: AttemptLayout) -> CommandRecord | None:
-    """The record of an attempt, as far as it can be read; None where there is none."""
+    """Return the record of an attempt, as far as it can be read; None if there is none."""
     data = read_object(attempt.command, _MAX_BYTES)
     return _record(data) if data else None
 
 
 def read_for_resume(attempt: AttemptLayout) -> CommandRecord:
-    """The record of an attempt, which must have its settings, working directory and arguments.
+    """Return the record of an attempt, which must have its settings, working directory and arguments.
 
     Raises:
-        OSError: It can't be read.
-        ValueError: Something is missing or not usable.
+        OSError: The file can't be read.
+        ValueError: A required field is missing or not valid.
     """
     data = parse_json(read_bounded(attempt.command, _MAX_BYTES))
     fields = Fields(data, "it")
     fields.required("settings", dict)
     fields.required("cwd", str)
     if not _is_texts(fields.required("extra_args", list)):
-        raise ValueError("the arguments are no list of texts")
+        raise ValueError("the arguments are not a list of strings")
     assert isinstance(data, dict)
     return _record(data)
 

@@ -1,27 +1,28 @@
-"""Every environment variable of tsdia-run, spelled once (pure).
+"""The names of all environment variables of tsdia-run (pure).
 
-The supervisor sets those of an attempt for its script; ``training/boot/repeated_names.py`` repeats what it reads.
+The supervisor sets the variables of an attempt for its script. ``training/boot/repeated_names.py`` repeats the names
+that it reads.
 """
 
 from __future__ import annotations
 
-# Variables with this prefix don't reach a script that an outer tsdia-run started.
+# A tsdia-run inside another one does not pass on variables with this prefix.
 PREFIX = "TSDIA_RUN_"
-# Before the name of a flag or setting: its value from the environment.
+# The prefix of a variable that sets a flag or a setting.
 OPTION_PREFIX = f"{PREFIX}OPT_"
 
 RUN_ID = f"{PREFIX}ID"
 RUN_NAME = f"{PREFIX}NAME"
 RUN_DIR = f"{PREFIX}DIR"
 ATTEMPT = f"{PREFIX}ATTEMPT"
-# The config as the script gets it; absent if it gets none.
+# The config that the script receives; not set without a config.
 CONFIG = f"{PREFIX}CONFIG"
-# The checkpoint to resume from; absent from the start.
+# The checkpoint to resume from; not set when the training starts from the beginning.
 CHECKPOINT = f"{PREFIX}CHECKPOINT"
-# The names of the hooks, with commas; absent without hooks.
+# The names of the hooks, separated by commas; not set without hooks.
 HOOKS = f"{PREFIX}HOOKS"
 # For the first ``wandb.init`` of the main rank.
 WANDB_ID = f"{PREFIX}WANDB_ID"
 WANDB_NAME = f"{PREFIX}WANDB_NAME"
-# From a script that replaces its process to the one after it: the descriptor of the lock ``alive``.
+# The descriptor of the lock ``alive``, for a script that replaces its process by another program.
 ALIVE_FD = f"{PREFIX}ALIVE_FD"

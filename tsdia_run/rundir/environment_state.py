@@ -1,4 +1,4 @@
-"""environment.json: the interpreter, packages and machine that an attempt ran on."""
+"""Read and write environment.json: the interpreter, packages and machine of an attempt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU as nvidia-smi names it."""
+    """A GPU, as reported by nvidia-smi."""
 
     name: str
     memory: str
@@ -26,25 +26,25 @@ class Gpu:
 
 @dataclass(frozen=True)
 class EnvironmentState:
-    """Where an attempt runs.
+    """The environment of an attempt.
 
     Attributes:
-        python: The interpreter's version; None where it could not be asked.
-        implementation: CPython or another; None where it could not be asked.
-        executable: Its path.
-        prefix: Its environment.
+        python: The interpreter's version; None if the interpreter could not be run.
+        implementation: CPython or another implementation; None if the interpreter could not be run.
+        executable: The interpreter's path.
+        prefix: The interpreter's environment.
         platform: System, release, machine, libc.
-        host: Name of the machine.
-        cpu: Model of the processor.
-        cpus: Logical processors of the machine.
-        usable_cpus: Those that this process may use.
-        cpu_limit: Processors' worth of time that the control group allows; None where it does not limit.
-        memory_bytes: Memory of the machine.
-        memory_limit_bytes: What the control group allows; None where it does not limit.
-        gpus: NVIDIA GPUs.
-        packages: Every installed package: version, and where it came from if not from an index.
-        variables: Environment variables that steer a training, without secrets.
-        error: What could not be found out.
+        host: The name of the machine.
+        cpu: The model of the processor.
+        cpus: The number of logical processors of the machine.
+        usable_cpus: The number of processors that this process may use.
+        cpu_limit: The CPU limit of the control group, in processors; None without a limit.
+        memory_bytes: The memory of the machine.
+        memory_limit_bytes: The memory limit of the control group; None without a limit.
+        gpus: The NVIDIA GPUs.
+        packages: Every installed package: its version, and its source if it was not installed from an index.
+        variables: Environment variables that affect a training, without secrets.
+        error: What could not be determined.
     """
 
     python: str | None = None
@@ -69,13 +69,13 @@ def write(attempt: AttemptLayout, state: EnvironmentState) -> None:
     """Write the environment of an attempt.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file can't be written.
     """
     write_json(attempt.environment, dataclasses.asdict(state))
 
 
 def read(attempt: AttemptLayout) -> EnvironmentState:
-    """The environment of an attempt, as far as it is recorded and can be read."""
+    """Return the environment of an attempt, as far as it is recorded and can be read."""
     fields = Fields(read_object(attempt.environment, _MAX_BYTES), "the environment")
     gpus = (Fields(one, "a GPU") for one in fields.lenient("gpus", list) or () if isinstance(one, dict))
     return EnvironmentState(

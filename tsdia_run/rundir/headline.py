@@ -1,4 +1,4 @@
-"""Which of a run's metrics stands for it, and which of its values is the best (pure)."""
+"""Choose the main metric of a run, and find the best value of a metric (pure)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VALIDATION = re.compile(r"(?:^|[_/.-])(?:val|valid|validation|eval|dev|test)(?:
 
 
 class Better(Enum):
-    """Which values of a metric are the better ones."""
+    """Whether lower or higher values of a metric are better."""
 
     LOWER = "lower"
     HIGHER = "higher"
@@ -23,16 +23,16 @@ class Better(Enum):
 
 @dataclass(frozen=True)
 class Headline:
-    """The metric that stands for a run, and its best value."""
+    """The main metric of a run, and its best value."""
 
     name: str
     best: Point
 
 
 def better(name: str) -> Better | None:
-    """What the name of a metric says; None where it says nothing."""
+    """Return which values of a metric are better, by its name; None if the name does not show it."""
     words = re.split(r"[_/.\s-]+", name.lower())
-    # The last word decides: loss_per_accuracy_bin is a riddle, val_loss and top1_accuracy are not.
+    # The last word decides: val_loss and top1_accuracy are clear, loss_per_accuracy_bin is not.
     for word in reversed(words):
         if re.fullmatch(_LOWER, word):
             return Better.LOWER
@@ -42,12 +42,12 @@ def better(name: str) -> Better | None:
 
 
 def is_validation(name: str) -> bool:
-    """Whether a metric was measured on data that the model does not learn from, as its name says."""
+    """Return whether the name of a metric means that it was measured on validation or test data."""
     return _VALIDATION.search(name) is not None
 
 
 def best(name: str, series: Series) -> Point | None:
-    """The best value of a metric; None where nobody can say which one it is."""
+    """Return the best value of a metric; None if its name does not show which values are better."""
     direction = better(name)
     if direction is None:
         return None
@@ -55,10 +55,10 @@ def best(name: str, series: Series) -> Point | None:
 
 
 def headline(series: Mapping[str, Series]) -> Headline | None:
-    """The metric that stands for a run: a validation loss, else another validation metric, else a loss.
+    """Return the main metric of a run: a validation loss, else another validation metric, else a loss.
 
     Args:
-        series: In the order in which they were first logged; the first of equals wins.
+        series: The metrics in the order in which they were first logged; the first of several equal choices wins.
     """
     found = [Headline(name, point) for name, one in series.items() if (point := best(name, one)) is not None]
     found.sort(key=lambda one: (not is_validation(one.name), "loss" not in one.name.lower()))

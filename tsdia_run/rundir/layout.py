@@ -1,4 +1,4 @@
-"""Every file name of a run, spelled once; ``checkpoint_layout.py`` has those of its checkpoints."""
+"""All file names of a run; ``checkpoint_layout.py`` has the names of checkpoint files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class AttemptLayout:
 
     @property
     def config(self) -> Path:
-        """The config as the script got it: the file in ``config/``; earlier versions called it ``config.yml``."""
+        """The config that the script received: the file in ``config/``; earlier versions named it ``config.yml``."""
         folder = self.config_named("").parent
         try:
             names = sorted(os.listdir(folder), key=lambda name: (meant_for(name) != name, name))
@@ -35,27 +35,27 @@ class AttemptLayout:
         return folder / names[0] if names else self.root / "config.yml"
 
     def config_named(self, name: str) -> Path:
-        """Where the config goes, under the name that the user gave the file: scripts name their output after it."""
+        """Return the path of the config, under the name of the user's file: scripts name their output after it."""
         return self.root / "config" / (name or "config.yml")
 
     @property
     def references(self) -> Path:
-        """The files that the config names, as they were."""
+        """Copies of the files that the config names, as of the start."""
         return self.root / "references"
 
     @property
     def command(self) -> Path:
-        """What was started: argv, working directory, interpreter, environment that was set, settings."""
+        """The command: argv, working directory, interpreter, variables set by tsdia-run, settings."""
         return self.root / "command.json"
 
     @property
     def git(self) -> Path:
-        """The state of the code: commit, branch, remote, dirty, or why git couldn't tell."""
+        """The state of the code: commit, branch, remote, dirty, or why git could not report it."""
         return self.root / "git.json"
 
     @property
     def patch(self) -> Path:
-        """What the code had beyond the commit."""
+        """The changes of the code that are not in the commit."""
         return self.root / "git.patch"
 
     @property
@@ -65,22 +65,22 @@ class AttemptLayout:
 
     @property
     def accelerate_config(self) -> Path:
-        """The Accelerate config file that applied; absent where none did."""
+        """The Accelerate config file that applied; missing if none did."""
         return self.root / "accelerate.yaml"
 
     @property
     def stop(self) -> Path:
-        """There once somebody asked the attempt to stop: who, when, how."""
+        """The stop request of the attempt: when, by which signal, why."""
         return self.root / "stop.json"
 
     @property
     def launcher_record(self) -> Path:
-        """How each rank ended, as the launcher of several processes saw it."""
+        """How each rank ended, as recorded by the launcher of several ranks."""
         return self.root / "ranks.json"
 
     @property
     def hyperparameters(self) -> Path:
-        """What the script told its trackers."""
+        """The hyperparameters that the script passed to its trackers."""
         return self.root / HYPERPARAMETERS_NAME
 
     @property
@@ -90,15 +90,15 @@ class AttemptLayout:
 
     @property
     def refused(self) -> Path:
-        """There once a save was refused: one sentence that says why."""
+        """Why a save was refused, in one sentence; missing if no save was refused."""
         return self.root / "refused.txt"
 
     def stacks(self, rank: int) -> Path:
-        """Where a rank stood when it was asked; absent where it never was."""
+        """The stacks of a rank's threads, written on request; missing without a request."""
         return self.root / STACKS_GLOB.replace("*", str(rank))
 
     def exit_record(self, rank: int) -> Path:
-        """How one rank ended, in its own words."""
+        """The exit record of a rank."""
         return self.root / f"exit-rank{rank}.json"
 
 
@@ -114,7 +114,7 @@ class RunLayout:
         return self.config_named(self.attempt(0).config.name)
 
     def config_named(self, name: str) -> Path:
-        """Where a config of the user's goes, whose file has the given name."""
+        """Return the path of the user's config, for the name of the user's file."""
         return self.root / ("config.toml" if name.lower().endswith(".toml") else "config.yml")
 
     @property
@@ -129,7 +129,7 @@ class RunLayout:
 
     @property
     def checkpoints(self) -> Path:
-        """Where Accelerate's automatic naming puts checkpoints."""
+        """The folder of checkpoints that Accelerate names automatically."""
         return self.root / "checkpoints"
 
     @property
@@ -139,27 +139,27 @@ class RunLayout:
 
     @property
     def hyperparameters(self) -> Path:
-        """Those of the newest attempt, or the script's own."""
+        """The hyperparameters of the newest attempt, or a file written by the script."""
         return self.root / HYPERPARAMETERS_NAME
 
     @property
     def model_summary(self) -> Path:
-        """That of the newest attempt, or the script's own."""
+        """The model summary of the newest attempt, or a file written by the script."""
         return self.root / MODEL_SUMMARY_NAME
 
     @property
     def wandb_info(self) -> Path:
-        """Which W&B run belongs to the run."""
+        """The W&B run of the run."""
         return self.root / "wandb_info.json"
 
     @property
     def metrics(self) -> Path:
-        """What the training logged, one object a line."""
+        """The values that the training logged, one object per line."""
         return self.root / "metrics.jsonl"
 
     @property
     def metrics_summary(self) -> Path:
-        """The summary of it that later commands read."""
+        """The summary of ``metrics.jsonl``, for later commands."""
         return self.own / "metrics.json"
 
     @property
@@ -169,12 +169,12 @@ class RunLayout:
 
     @property
     def own(self) -> Path:
-        """What a user need not see."""
+        """The folder of internal files, which a user need not read."""
         return self.root / OWN_DIR_NAME
 
     @property
     def helper(self) -> Path:
-        """There once the script has asked ``tsdia_run.current_run()``, which tells it the checkpoint."""
+        """Exists once the script has called ``tsdia_run.current_run()``, which returns the checkpoint."""
         return self.own / "helper"
 
     @property
@@ -184,51 +184,51 @@ class RunLayout:
 
     @property
     def checkpoint_patterns(self) -> Path:
-        """The setting ``checkpoints.pattern`` of the newest attempt; absent where it names none."""
+        """The setting ``checkpoints.pattern`` of the newest attempt; missing if it is not set."""
         return self.own / "checkpoint-patterns.json"
 
     def held(self, number: int) -> Path:
-        """Says who holds the run, where the file system has no locks."""
+        """The folder that names the run's owner on a file system without locks."""
         return self.own / f"held-{number}"
 
     @property
     def alive(self) -> Path:
-        """Locked shared by every rank for its life."""
+        """Locked shared by every rank until it ends."""
         return self.own / "alive"
 
     @property
     def heartbeat(self) -> Path:
-        """Who holds the claim; touched while the supervisor lives."""
+        """The owner of the claim; the supervisor touches the file while it is running."""
         return self.own / "heartbeat.json"
 
     @property
     def progress(self) -> Path:
-        """The latest progress of the training, as its bars show it."""
+        """The latest progress of the training, from its progress bars."""
         return self.own / "progress.json"
 
     @property
     def reads(self) -> Path:
-        """What is known of the reads of the checkpoint that the newest attempt resumes from: ``ReadsLayout``."""
+        """Whether the newest attempt read the checkpoint that it resumes from: ``ReadsLayout``."""
         return self.own / "reads"
 
     def last_seen(self) -> datetime | None:
-        """When the supervisor last touched the heartbeat; None where there is none."""
+        """Return when the supervisor last touched the heartbeat; None without a heartbeat."""
         try:
             return datetime.fromtimestamp(self.heartbeat.stat().st_mtime, tz=timezone.utc)
         except OSError:
             return None
 
     def attempt(self, number: int) -> AttemptLayout:
-        """The files of attempt ``number``."""
+        """Return the files of attempt ``number``."""
         return AttemptLayout(self.attempts / str(number))
 
     def log(self, number: int, started: datetime) -> Path:
-        """The log of attempt ``number``: ``training_…`` for the first one, ``training_resume_N_…`` for the others."""
+        """Return the log of attempt ``number``: ``training_…`` for the first, ``training_resume_N_…`` for a resume."""
         resume = f"resume_{number}_" if number else ""
         return self.logs / f"training_{resume}{started:%Y%m%d_%H%M%S}.log"
 
 
-# What tsdia-run itself puts into a run directory. Anything else was left by the script.
+# The files that tsdia-run creates in a run directory. The script created any other file.
 OWN_NAMES = frozenset(
     {
         OWN_DIR_NAME,

@@ -1,8 +1,8 @@
-"""metrics.jsonl: what the training logged, one object a line.
+"""Read metrics.jsonl: the values that the training logged, one object per line.
 
-A line has ``step`` (null where the script names none), ``time`` (seconds since the epoch), ``attempt``, and then the
-values by their names. JSON has no NaN: it stands there as the text ``"NaN"``, ``"Infinity"`` or ``"-Infinity"``, which
-``float()`` and ``pandas.to_numeric`` read. A torn line (power loss, a full disk) is passed over.
+A line has ``step`` (null if the script passes no step), ``time`` (seconds since the epoch), ``attempt``, and then the
+values by name. JSON has no NaN, so the file has the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, which
+``float()`` and ``pandas.to_numeric`` read. An incomplete line (power loss, a full disk) is skipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tsdia_run.files.fields import open_regular
 STEP, TIME, ATTEMPT = OWN_KEYS = ("step", "time", "attempt")
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
-# Nobody logs a line of this length; what has one is damaged.
+# A line of this length means that the file is damaged.
 _MAX_LINE_BYTES = 1024 * 1024
 
 
@@ -27,10 +27,10 @@ class Line:
     """One call of ``Accelerator.log``.
 
     Attributes:
-        step: The step that the script named, if it did.
+        step: The step that the script passed; None if it passed none.
         time: Seconds since the epoch.
         attempt: The attempt's number.
-        values: The numbers by their names; NaN and infinities among them.
+        values: The numbers by name, including NaN and infinities.
     """
 
     step: int | None
@@ -40,7 +40,7 @@ class Line:
 
 
 def parse(data: bytes) -> Line | None:
-    """One line of the file; None for a torn one, and for what is not ours."""
+    """Parse one line of the file; None for an incomplete line, or a line in another format."""
     try:
         found = json.loads(data)
         step, attempt = found[STEP], found[ATTEMPT]
@@ -53,14 +53,14 @@ def parse(data: bytes) -> Line | None:
 
 
 def number(value: object) -> float | None:
-    """A value of a line as a number; None for what is none."""
+    """Return a value of a line as a number; None if it is not a number."""
     if isinstance(value, (int, float)):
         return float(value)
     return NOT_FINITE.get(value) if isinstance(value, str) else None
 
 
 def read_lines(path: Path, offset: int = 0) -> Iterator[tuple[Line | None, int]]:
-    """The complete lines from an offset on, each with the offset behind it; None for a line that can't be used.
+    """Yield the complete lines from an offset on, each with the offset after it; None for a line that can't be used.
 
     Raises:
         OSError: The file can't be read.
@@ -69,11 +69,11 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[tuple[Line | None, int]]
         file.seek(offset)
         while data := file.readline(_MAX_LINE_BYTES):
             if not data.endswith(b"\n") and len(data) < _MAX_LINE_BYTES:
-                return  # being written at this moment, or torn at the very end
+                return  # the last line is being written, or it is incomplete
             offset += len(data)
             yield parse(data), offset
 
 
 def as_text(value: float) -> str:
-    """The text for a number that JSON does not have."""
+    """Return the string for a number that JSON does not support."""
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -1,8 +1,8 @@
-"""The summary of a run's metrics: what later commands need of them (pure). ``summary_file.py`` has its file.
+"""Summarize a run's metrics for later commands (pure). ``summary_file.py`` reads and writes the summary.
 
-Where a resume went back to an older step, the values of earlier attempts from its first step on are superseded: they
-stay in metrics.jsonl, and the summary leaves them out. A metric whose steps are counted otherwise than those of the
-others (per epoch, say) is compared with its own steps alone.
+If a resume starts at an earlier step, the values of earlier attempts from that step on are superseded: they stay in
+metrics.jsonl, and the summary leaves them out. A metric that counts its steps differently from the others (per epoch,
+for example) is only compared with its own steps.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Series:
     """One metric over the run.
 
     Attributes:
-        count: How many values it has.
-        last: The newest one.
-        low: The smallest finite one; None where none is finite.
-        high: The largest finite one.
+        count: The number of values.
+        last: The newest value.
+        low: The smallest finite value; None without a finite value.
+        high: The largest finite value.
         first_not_finite: The first NaN or infinity.
-        not_finite_since: Where the last values are all NaN or infinite, the first of these.
-        stride: Every how many values one is kept as a point.
-        points: At most ``MAX_POINTS`` of them, step and value, evenly over the run.
+        not_finite_since: The first of the last values that are all NaN or infinite; None if the last one is finite.
+        stride: One of this many values is kept as a point.
+        points: At most ``MAX_POINTS`` points of step and value, evenly spread over the run.
     """
 
     count: int = 0
@@ -52,7 +52,7 @@ class Series:
     points: list[tuple[int | None, float]] = field(default_factory=list)
 
     def add(self, point: Point) -> None:
-        """Take the next value."""
+        """Add the next value."""
         self.last = point
         if math.isfinite(point.value):
             self.not_finite_since = None
@@ -72,24 +72,24 @@ class Series:
         self.count += 1
 
 
-# What the steps of most metrics are counted by.
+# The key of the steps that most metrics share.
 _SHARED = ""
 
 
 @dataclass
 class Summary:
-    """What later commands need of metrics.jsonl, so that they need not read it.
+    """The summary of metrics.jsonl, so that later commands need not read the whole file.
 
     Attributes:
-        offset: Up to which byte of the file it goes.
-        lines: How many lines that are.
+        offset: The number of bytes of the file that the summary covers.
+        lines: The number of lines that the summary covers.
         first_steps: The first step of each attempt, by metric for ``own_steps``, else under the empty name.
         ends: The highest step of each attempt.
-        own_steps: The metrics that are counted by steps of their own: logged with a lower step than was logged before.
-        last_step: The highest step that counts.
-        highest_step: The highest step of all, superseded ones among them: what a tracker has seen.
-        series: The metrics by their names, in the order of their first appearance.
-        reached: The attempt that was read last, and its highest step on the shared steps.
+        own_steps: The metrics with their own step count: logged with a lower step than was logged before.
+        last_step: The highest step that is not superseded.
+        highest_step: The highest step, including superseded steps: what a tracker has received.
+        series: The metrics by name, in the order in which they first appear.
+        reached: The attempt that was read last, and its highest shared step.
     """
 
     offset: int = 0
@@ -104,17 +104,17 @@ class Summary:
 
     @property
     def starts(self) -> dict[int, int]:
-        """The first step of each attempt that named one."""
+        """The first step of each attempt that logged a step."""
         return {
             attempt: steps.get(_SHARED, min(steps.values())) for attempt, steps in self.first_steps.items() if steps
         }
 
     def add(self, line: Line) -> bool:
-        """Take the next line.
+        """Add the next line.
 
         Returns:
-            Whether all is well; False where something is known now that changes how earlier lines are taken, so that
-            the file must be read again from its beginning (``begin_again``).
+            True if the line was added. False if the line changes the meaning of earlier lines, so that the file must
+            be read again from its beginning (``reset``).
         """
         if line.step is not None and not self._learn(line.attempt, line.step, line.values):
             return False
@@ -134,7 +134,7 @@ class Summary:
         return True
 
     def _learn(self, attempt: int, step: int, values: Mapping[str, float]) -> bool:
-        """Whether a line tells nothing new about how the steps are counted and where the attempt began."""
+        """Learn how steps are counted and where the attempt began; return False if earlier lines must be read again."""
         shared = [name for name in values if name not in self.own_steps]
         if shared:
             if self.reached is not None and self.reached[0] == attempt and step < self.reached[1]:
@@ -149,7 +149,7 @@ class Summary:
         return not any(self._goes_back(attempt, step, key) for key in new)
 
     def _goes_back(self, attempt: int, step: int, key: str) -> bool:
-        """Whether a first step may supersede values that were taken."""
+        """Return whether a first step may supersede values that were added."""
         if key == _SHARED:
             return self.last_step is not None and step <= self.last_step
         last = self.series[key].last if key in self.series else None
@@ -163,8 +163,8 @@ class Summary:
             attempt > line.attempt and steps.get(key, step + 1) <= step for attempt, steps in self.first_steps.items()
         )
 
-    def begin_again(self) -> None:
-        """Forget everything but how the steps are counted, and where the attempts begin."""
+    def reset(self) -> None:
+        """Reset everything except how the steps are counted, and where the attempts begin."""
         self.offset = self.lines = 0
         self.last_step = self.highest_step = self.reached = None
         self.ends.clear()

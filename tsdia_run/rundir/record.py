@@ -1,4 +1,4 @@
-"""The record of a run: what the run is and how each of its attempts went (pure). ``record_file.py`` has its file."""
+"""The record of a run and its attempts (pure). ``record_file.py`` reads and writes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NO_SIZE = 2**63
 
 
 class State(Enum):
-    """Where an attempt stands."""
+    """The state of an attempt."""
 
     PREPARING = "preparing"
     RUNNING = "running"
@@ -30,10 +30,10 @@ class Outcome:
 
     Attributes:
         state: One of completed, failed, stopped, lost.
-        reason: One sentence for people.
-        exit_code: The script's own exit code; None when a signal ended it.
-        signal: The number of the signal that ended the script; None when it exited.
-        rank: The rank that failed first; None when no rank failed.
+        reason: The reason, in one sentence.
+        exit_code: The script's own exit code; None if a signal ended the script.
+        signal: The number of the signal that ended the script; None if the script exited.
+        rank: The rank that failed first; None if no rank failed.
     """
 
     state: State
@@ -49,17 +49,17 @@ class Attempt:
 
     Attributes:
         number: 0 for ``new``, N for the Nth resume.
-        state: Where it stands.
+        state: Its state.
         started_at: When it was prepared.
         log: Its log, relative to the run directory.
         host: The machine that it runs on.
-        checkpoint: What it resumed from: relative to the run directory where it lies inside, else absolute.
-        superseded: Checkpoints, relative to the run directory, that it went back behind when it started.
-        checkpoint_read: Whether the script read it: ``read``, ``other``, ``not read`` or ``unknown``; None where there
-            was none, or where the attempt has not ended.
-        warnings: What was noticed while it ran, and a user should know.
-        ended_at: When it ended; None while it lives.
-        outcome: How it ended; None while it lives.
+        checkpoint: The checkpoint that it resumed from: relative to the run directory if inside it, else absolute.
+        superseded: Checkpoints, relative to the run directory, that it superseded when it started.
+        checkpoint_read: Whether the script read the checkpoint: ``read``, ``other``, ``not read`` or ``unknown``; None
+            without a checkpoint, and until the attempt has ended.
+        warnings: Warnings from while it ran.
+        ended_at: When it ended; None while it is running.
+        outcome: How it ended; None while it is running.
     """
 
     number: int
@@ -75,27 +75,27 @@ class Attempt:
     outcome: Outcome | None = None
 
     def lasted_s(self, now: datetime) -> float:
-        """How long it ran, in seconds: until now while it lives; 0 where nobody knows when it ended."""
+        """Return how long it ran, in seconds: until now if it is running; 0 if its end is not known."""
         end = self.ended_at or (now if self.state in LIVE else self.started_at)
         return (end - self.started_at).total_seconds()
 
     def with_outcome(self, outcome: Outcome, at: datetime | None) -> Attempt:
-        """The attempt with its ending."""
+        """Return the attempt with its ending."""
         return replace(self, state=outcome.state, ended_at=at, outcome=outcome)
 
 
 @dataclass(frozen=True)
 class Digest:
-    """A run in a few numbers, measured when its newest attempt ended: what a list of runs tells of it.
+    """The values that a list of runs shows, measured when the newest attempt ended.
 
     Attributes:
-        step: The step that it has reached: as logged, else that of its newest checkpoint.
-        metric: The metric that stands for it (rundir/headline.py).
-        best: The best value of that.
-        best_step: When it was logged.
-        checkpoints: How many there are.
-        size_bytes: The size of all files; of the first ones where there are more than can be counted quickly.
-        wandb_id: The id of its W&B run; None where it made none.
+        step: The last logged step; the step of the newest checkpoint if no step was logged.
+        metric: The main metric of the run (rundir/headline.py).
+        best: The best value of the main metric.
+        best_step: The step of the best value.
+        checkpoints: The number of checkpoints.
+        size_bytes: The size of all files, or of the first files if there are too many to count quickly.
+        wandb_id: The id of its W&B run; None if it created none.
     """
 
     step: int | None = None
@@ -108,7 +108,7 @@ class Digest:
 
     @property
     def is_sound(self) -> bool:
-        """Whether each value is of its type and can be one: somebody may have edited the record."""
+        """Whether each value has a valid type and range: a user may have edited the record."""
         return (
             (self.step is None or type(self.step) is int)
             and (self.metric is None or type(self.metric) is str)
@@ -125,16 +125,16 @@ class Run:
     """The record of a run.
 
     Attributes:
-        run_id: Random, made once; the script sees it as TSDIA_RUN_ID.
-        name: The last part of the run directory's name when the run was made.
-        created_at: When the run was made.
-        source_config: The config as the user named it, absolute; None for a script that takes none.
+        run_id: A random id that never changes; the script receives it as TSDIA_RUN_ID.
+        name: The last part of the run directory's path when the run was created.
+        created_at: When the run was created.
+        source_config: The absolute path of the user's config; None for a script without a config.
         started_from: The checkpoint of another run that this one starts from (fine-tuning); None otherwise.
-        wandb_id: The id of its W&B run, made before the start; None in records of the first version of tsdia-run.
+        wandb_id: The id of its W&B run, chosen before the start; None in records of the first version of tsdia-run.
         wandb_name: The name of its W&B run.
         entrypoint: The script, module (``-m NAME``) or executable of its newest attempt; None in older records.
-        attempts: All of them, in order.
-        digest: What a list of runs tells of it; None before the first attempt has ended.
+        attempts: All attempts, in order.
+        digest: The values that a list of runs shows; None before the first attempt has ended.
     """
 
     run_id: str
@@ -155,14 +155,14 @@ class Run:
 
     @property
     def state(self) -> State:
-        """Where the run stands: where its newest attempt does."""
+        """The state of the run: the state of its newest attempt."""
         return self.last.state
 
     def lasted_s(self, now: datetime) -> float:
-        """How long its attempts ran, all together, in seconds."""
+        """Return how long its attempts ran in total, in seconds."""
         return sum(attempt.lasted_s(now) for attempt in self.attempts)
 
     def with_attempt(self, attempt: Attempt) -> Run:
-        """The run with ``attempt`` added, or put in the place of the one with its number."""
+        """Return the run with ``attempt`` added, or with the attempt of the same number replaced."""
         others = tuple(other for other in self.attempts if other.number != attempt.number)
         return replace(self, attempts=(*others, attempt))

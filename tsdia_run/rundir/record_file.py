@@ -1,8 +1,8 @@
-"""run.json: the record of a run, written whole or not at all, and read with care.
+"""Read and write run.json, the record of a run; each write is atomic.
 
-The schema (version 1) is documented in docs/run-directory.md. Paths in it are relative to the run directory, so that
-it can be moved; times are ISO 8601 in UTC. Text that is only shown is cleaned when it is written and when it is read,
-and a damaged value of such a field does not make the record unusable.
+docs/run-directory.md documents the schema (version 1). Paths are relative to the run directory, so that it can be
+moved; times are ISO 8601 in UTC. Text that is only shown is cleaned on writing and on reading, and a damaged value of
+such a field does not make the record unusable.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from tsdia_run.rundir.record import LIVE, Attempt, Digest, Outcome, Run, State
 from tsdia_run.text import visible
 
 SCHEMA = 1
-# Fields with text of others that is only shown. Paths are not among them: they must lead to the same file again.
+# Fields with text from outside that is only shown. Paths are not cleaned: they must lead to the same file.
 _SHOWN = frozenset({"name", "host", "reason", "metric", "wandb_name", "entrypoint"})
-# A record grows by some 500 bytes an attempt; what is larger than this was not written by us.
+# A record grows by about 500 bytes per attempt; tsdia-run never writes a larger file than this.
 _MAX_BYTES = 16 * 1024 * 1024
 _MAX_GLANCE_BYTES = 1024 * 1024
 _NAME = RunLayout(Path()).record.name
-# The record is written last; what changes in the run's folder later makes the digest out of date.
+# The record is written last; a later change in the run directory makes the digest out of date.
 _SLACK_S = 2.0
 _STATES = {state.value: state for state in State}
 _ENDED = {word: state for word, state in _STATES.items() if state not in LIVE}
 
 
 def write(path: Path, run: Run) -> None:
-    """Put ``run`` into ``path``, whole or not at all.
+    """Write ``run`` to ``path`` atomically.
 
     Raises:
-        OSError: The file system refused; the old record stands.
+        OSError: The file can't be written; the old record is unchanged.
     """
     write_json(path, {"schema": SCHEMA, "state": run.state.value} | _object(run))
 
@@ -66,7 +66,7 @@ def read(path: Path) -> Run:
     """Read a record.
 
     Raises:
-        DamagedRunError: It is missing, not JSON, of a newer schema, or a value that decisions depend on is not usable.
+        DamagedRunError: The record is missing, not JSON, of a newer schema, or a required value is not valid.
     """
     try:
         return _run(parse_json(read_bounded(path, _MAX_BYTES)), path.absolute().parent.name)
@@ -74,7 +74,7 @@ def read(path: Path) -> Run:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DamagedRunError(
             f"the record {path} can't be used: {reason}",
-            hint="The logs and checkpoints beside it are untouched. Start a new run from the checkpoint that you want.",
+            hint="The logs and checkpoints of the run are not affected. Start a new run from one of the checkpoints.",
         ) from error
 
 
@@ -91,10 +91,10 @@ def _run(data: object, directory: str) -> Run:
     fields = _Fields(data, "the record")
     schema = fields.required("schema", int)
     if schema > SCHEMA:
-        raise ValueError(f"it has schema {schema}, written by a newer tsdia-run; update tsdia-run")
+        raise ValueError(f"schema {schema} was written by a newer tsdia-run; update tsdia-run")
     attempts = tuple(_attempt(item, at) for at, item in enumerate(fields.required("attempts", list)))
     if not attempts:
-        raise ValueError("it has no attempt")
+        raise ValueError("the record has no attempt")
     return Run(
         run_id=fields.required("run_id", str),
         name=fields.shown("name") or visible(directory),
@@ -110,7 +110,7 @@ def _run(data: object, directory: str) -> Run:
 
 
 def _digest(fields: Fields) -> Digest | None:
-    """None for one that can't be used: it can be measured again, so it must not keep anybody from the record."""
+    """Return the digest; None if it is not valid: it can be measured again, and the record stays usable."""
     try:
         digest = Digest(**fields.required("digest", dict))
     except (ValueError, TypeError):
@@ -141,7 +141,7 @@ def _attempt(data: object, position: int) -> Attempt:
 
 
 def _outcome(data: object, state: State) -> Outcome:
-    """How an attempt ended; all of it is only shown, since the attempt has its state itself."""
+    """Return how an attempt ended. These values are only shown; decisions use the state of the attempt."""
     fields = _Fields(data, "the outcome")
     return Outcome(
         state=_STATES.get(fields.shown("state") or "", state),
@@ -153,19 +153,19 @@ def _outcome(data: object, state: State) -> Outcome:
 
 
 class EndedRun(NamedTuple):
-    """What a list tells of a run that has ended. A tuple, since there may be tens of thousands of them.
+    """What a list shows of a run that has ended. A tuple, since there may be tens of thousands of runs.
 
     Attributes:
-        state: Where it stands.
+        state: The state of the run.
         reason: How its newest attempt ended.
-        started_at: When that started.
-        ended_at: When it ended; None where nobody knows.
-        duration_s: How long its attempts ran, all together.
-        attempts: How many there are.
-        digest: What a list tells of it.
-        host: Where the newest attempt ran.
+        started_at: When its newest attempt started.
+        ended_at: When its newest attempt ended; None if that is not known.
+        duration_s: How long its attempts ran in total.
+        attempts: The number of attempts.
+        digest: The measured values.
+        host: The machine of the newest attempt.
         run_id: The run's id.
-        entrypoint: As ``Run`` has it.
+        entrypoint: The entrypoint of the newest attempt; None in older records.
     """
 
     state: State
@@ -181,15 +181,16 @@ class EndedRun(NamedTuple):
 
 
 def glance(run_dir: str) -> EndedRun | None:
-    """The record of a run that has ended and was not touched since, read in a third of the time that ``read`` takes.
+    """Read the record of a run that has ended and has not changed since, three times faster than ``read``.
 
-    None for any other run, and for a record that is odd: the careful reader says what is wrong.
+    Returns:
+        None for any other run, and for an unusual record: ``read`` then reports the problem.
     """
     try:
         fd = os.open(f"{run_dir}/{_NAME}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             file = os.fstat(fd)
-            # A buffer of the largest size for each of them would take longer than all the rest.
+            # A buffer of the largest size for each record would take longer than everything else.
             data = os.read(fd, min(file.st_size, _MAX_GLANCE_BYTES))
         finally:
             os.close(fd)
@@ -227,6 +228,6 @@ def _ended(run: dict[str, Any], state: State, digest: Digest) -> EndedRun | None
 
 
 def ids(run_dir: str) -> tuple[str | None, str | None]:
-    """The id of a run and that of its W&B run, also from a record that ``read`` can't use."""
+    """Return the ids of a run and of its W&B run, also from a record that ``read`` can't use."""
     fields = Fields(read_object(Path(run_dir, _NAME), _MAX_BYTES), "the record")
     return fields.lenient("run_id", str), fields.lenient("wandb_id", str)

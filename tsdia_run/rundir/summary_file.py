@@ -1,4 +1,4 @@
-"""The file of the summary of a run's metrics, which the supervisor keeps; and catching up with metrics.jsonl."""
+"""Read and write the summary of a run's metrics, and update it from metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _MAX_BYTES = 256 * 1024 * 1024
 
 
 def catch_up(summary: Summary, path: Path, limit_bytes: int | None = None) -> bool:
-    """Take what the file has beyond the summary.
+    """Add the lines of the file that the summary does not cover yet.
 
     Args:
-        summary: Is changed.
+        summary: The summary, which is changed.
         path: metrics.jsonl.
-        limit_bytes: How much at once; None for everything.
+        limit_bytes: How much to read at once; None for everything.
 
     Returns:
-        Whether anything was taken.
+        Whether any line was read.
 
     Raises:
         OSError: The file can't be read.
     """
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "it is not a file", str(path))  # a pipe in its place would block
+        raise OSError(errno.EINVAL, "not a regular file", str(path))  # a pipe would block
     if found.st_size < summary.offset:  # it was replaced
-        summary.begin_again()
+        summary.reset()
         summary.first_steps.clear()
         summary.own_steps.clear()
     began = summary.offset
     for line, offset in read_lines(path, began):
         if line is not None and not summary.add(line):
-            summary.begin_again()
+            summary.reset()
             return True
         summary.offset = offset
         if limit_bytes is not None and offset - began >= limit_bytes:
@@ -54,7 +54,7 @@ def catch_up(summary: Summary, path: Path, limit_bytes: int | None = None) -> bo
 
 
 def read_summary(layout: RunLayout) -> Summary | None:
-    """The summary of a run, caught up in memory; None for a run without metrics."""
+    """Return the summary of a run, updated in memory; None for a run without metrics."""
     summary = load(layout.metrics_summary) or Summary()
     try:
         while catch_up(summary, layout.metrics):
@@ -65,16 +65,16 @@ def read_summary(layout: RunLayout) -> Summary | None:
 
 
 def save(summary: Summary, path: Path) -> None:
-    """Write it, whole or not at all.
+    """Write the summary atomically.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file can't be written.
     """
     write_json(path, {"schema": SCHEMA} | _jsonable(asdict(summary)), indent=None)
 
 
 def load(path: Path) -> Summary | None:
-    """Read it back; None where it is missing, damaged or of another version: it is made again from the lines."""
+    """Read the summary; None if it is missing, damaged or of another version: it is built again from metrics.jsonl."""
     try:
         data: Any = parse_json(read_bounded(path, _MAX_BYTES))
         if data["schema"] != SCHEMA or data["offset"] < 0:
@@ -125,8 +125,8 @@ def _step(value: object) -> int | None:
     return None if value is None else int(str(value))
 
 
-def _jsonable(value: Any) -> Any:  # noqa: ANN401 - what asdict gives
-    """NaN and infinities as the texts that metrics.jsonl has for them."""
+def _jsonable(value: Any) -> Any:  # noqa: ANN401 - the result of asdict
+    """Replace NaN and infinities by the strings that metrics.jsonl uses."""
     if isinstance(value, dict):
         return {name: _jsonable(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""A command that starts a training, as it was typed."""
+"""The command that the user typed to start a training."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tsdia_run.files.redaction import Redactor
 
 @dataclass(frozen=True)
 class TypedCommand:
-    """A command that starts a training, as it was typed.
+    """The command that the user typed to start a training.
 
     Attributes:
         command: ``new``, ``ensure`` or ``resume``.
         words: Its arguments: the config, or the run.
-        options: Its options in order, those given by the environment too; None as the value of a switch.
+        options: Its options in order, including options set by environment variables; the value of a switch is None.
         args: The script's own arguments, after ``--``.
-        cwd: Where it was typed.
+        cwd: The working directory of the command.
     """
 
     command: str
@@ -26,25 +26,25 @@ class TypedCommand:
     cwd: str
 
     def having(self, flag: str, value: str | None = None) -> TypedCommand:
-        """The command with an option, in the place of the same one."""
+        """Return the command with an option set, replacing the same option."""
         kept = self.without(flag)
         return replace(kept, options=(*kept.options, (flag, value)))
 
     def adding(self, flag: str, *values: str) -> TypedCommand:
-        """The command with one more of an option that may be repeated, for each value that it does not have."""
+        """Return the command with a repeatable option added for each new value."""
         new = tuple((flag, value) for value in values if (flag, value) not in self.options)
         return replace(self, options=(*self.options, *new))
 
     def without(self, *flags: str) -> TypedCommand:
-        """The command without some options."""
+        """Return the command without some options."""
         return replace(self, options=tuple(option for option in self.options if option[0] not in flags))
 
     def as_new(self) -> TypedCommand:
-        """The same as ``new``, which takes every option that ``ensure`` takes."""
+        """Return the same command as ``new``, which accepts every option of ``ensure``."""
         return replace(self, command="new")
 
     def redacted(self, redactor: Redactor) -> TypedCommand:
-        """The command without secrets, for the record."""
+        """Return the command without secrets, for the record."""
         return TypedCommand(
             self.command,
             tuple(redactor.argv(self.words)),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tsdia_run.outcome import launcher_record, refusals
 from tsdia_run.outcome.classify import Evidence, RankEnd
-from tsdia_run.outcome.exit_records import LastWords, words_of
+from tsdia_run.outcome.exit_records import ExitSummary, exit_summary
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
 # A file system that refused a write may still have a little space left, too small for that write.
@@ -33,15 +33,15 @@ def gather(layout: RunLayout, attempt: AttemptLayout, direct: RankEnd, is_delega
         ranks=said.ranks,
         first_rank=said.first,
         launcher_signal=said.signal,
-        error=words_of(attempt, said.first or 0).error,
+        error=exit_summary(attempt, said.first or 0).error,
         is_disk_full=_is_full(layout.root),
         refusal=refusals.refusal(attempt),
     )
 
 
-def words(attempt: AttemptLayout, found: Evidence) -> LastWords:
+def words(attempt: AttemptLayout, found: Evidence) -> ExitSummary:
     """Return the exit record of the rank that the evidence is about."""
-    return replace(words_of(attempt, found.first_rank or 0), refusal=found.refusal)
+    return replace(exit_summary(attempt, found.first_rank or 0), refusal=found.refusal)
 
 
 def _is_full(folder: Path) -> bool:

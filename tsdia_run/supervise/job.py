@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tsdia_run.claim.guard import Claim
 from tsdia_run.outcome.classify import Stop
-from tsdia_run.outcome.exit_records import LastWords
+from tsdia_run.outcome.exit_records import ExitSummary
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import LogSettings
 from tsdia_run.supervise.hang import Patience
@@ -69,4 +69,4 @@ class JobResult:
     run: Run
     stop: Stop | None
     warnings: tuple[str, ...]
-    words: LastWords
+    words: ExitSummary

@@ -15,7 +15,7 @@ from threading import Thread
 
 from tsdia_run.claim.processes import members
 from tsdia_run.outcome.classify import RankEnd, Stop, judge
-from tsdia_run.outcome.exit_records import LastWords
+from tsdia_run.outcome.exit_records import ExitSummary
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Outcome, State
 from tsdia_run.supervise import evidence, memory, preload, process
@@ -67,7 +67,7 @@ class Supervisor:
             child = self._start_in_time()
             output.ends.close()
             if isinstance(child, Outcome):
-                return self._ended(child, LastWords())
+                return self._ended(child, ExitSummary())
             gc.enable()  # it was off during the start; from here on the process may run for weeks
             self._keeper.record(replace(self._job.run.last, state=State.RUNNING))
             beside = self._start_beside()
@@ -227,7 +227,7 @@ class Supervisor:
             last = replace(last, warnings=(*last.warnings, warning))
         self._keeper.record(replace(last, checkpoint_read=answer))
 
-    def _ended(self, outcome: Outcome, words: LastWords) -> JobResult:
+    def _ended(self, outcome: Outcome, words: ExitSummary) -> JobResult:
         now = datetime.now(timezone.utc)
         self._listen(self._output.drain())
         last = self._keeper.run.last

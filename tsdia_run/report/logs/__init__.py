@@ -1,1 +1,1 @@
-"""The logs of a run as one stream: attempts in order, each through its rotated and compressed parts (docs/logs.md)."""
+"""Read the logs of a run as one stream of attempts, with rotated and compressed parts (docs/logs.md)."""

@@ -1,8 +1,8 @@
-"""One log through its parts: ``training_X.000001.log.gz``, …, ``training_X.log``.
+"""Read the parts of a log: ``training_X.000001.log.gz``, …, ``training_X.log``.
 
-A part is plain text until it is compressed. A compressed part is a chain of gzip members of about 1 MiB of text, whose
-headers have an extra field ``TD`` (RFC 1952, 2.3.1.1) of two little-endian 32-bit numbers: the length of the member in
-the file, and of its text. So a reader finds any place by hopping from header to header.
+A part is plain text until it is compressed. A compressed part is a sequence of gzip members with about 1 MiB of text.
+The header of each member has an extra field ``TD`` (RFC 1952, 2.3.1.1) of two little-endian 32-bit numbers: the length
+of the member in the file, and the length of its text. A reader finds any position by reading only the headers.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from tsdia_run.files.fields import open_regular
 
 _CHUNK_BYTES = 1024 * 1024
 _GZIP = b"\x1f\x8b"
-# Extra fields, and nothing else, in the header; their length; the field's name; its length; the two numbers.
+# The header has only extra fields; their length; the field's name; its length; the two numbers.
 _HEAD = re.compile(rb"\x1f\x8b\x08\x04.{6}\x0c\x00TD\x08\x00(.{4})(.{4})", re.DOTALL)
 _HEAD_BYTES = 24
 
 
 @dataclass(frozen=True)
 class Position:
-    """A place in a log.
+    """A position in a log.
 
     Attributes:
-        part: Number of the part, from 1; the live file has the number after the last rotated part.
-        offset: Bytes of text in front of it in that part.
+        part: The number of the part, from 1; the live file has the number after the last rotated part.
+        offset: The number of bytes of text before it in that part.
     """
 
     part: int = 1
@@ -38,13 +38,13 @@ class Position:
 
 @dataclass(frozen=True)
 class Member:
-    """A piece of a part.
+    """A gzip member of a compressed part.
 
     Attributes:
-        at: Where it begins in the file.
+        at: Its offset in the file.
         size: Its length in the file.
         text_bytes: The length of its text.
-        text_at: The length of the text in front of it in the part.
+        text_at: The length of the text before it in the part.
     """
 
     at: int
@@ -66,7 +66,7 @@ class LogParts:
         self._pattern = re.compile(re.escape(self._stem) + r"\.(\d{6,})\.log\.gz")
 
     def numbers(self) -> list[int]:
-        """The rotated parts that there are, the oldest first."""
+        """Return the numbers of the existing rotated parts, oldest first."""
         try:
             names = os.listdir(self.live.parent)
         except OSError:
@@ -74,31 +74,31 @@ class LogParts:
         return sorted(int(found[1]) for found in map(self._pattern.fullmatch, names) if found)
 
     def live_number(self) -> int:
-        """The number that the live file has."""
+        """Return the part number of the live file."""
         return max(self.numbers(), default=0) + 1
 
     def rotated(self, number: int) -> Path:
-        """Where a rotated part is."""
+        """Return the path of a rotated part."""
         return self.live.with_name(f"{self._stem}.{number:06d}.log.gz")
 
     @property
     def cut(self) -> Path:
-        """What tells of parts that were left out, in their place."""
+        """The file that replaces removed parts, and names them."""
         return self.live.with_name(f"{self._stem}.000002.cut.log")
 
     @property
     def times(self) -> Path:
-        """The index of times (times.py)."""
+        """The index of times, which ``seek.py`` describes."""
         return self.live.with_name(f".{self._stem}.times")
 
 
 def text_of(path: Path, offset: int = 0) -> Iterator[bytes]:
-    """The text of a part from an offset on, compressed or not, in chunks.
+    """Yield the text of a part from an offset on, compressed or not, in chunks.
 
-    What is damaged is replaced by a line that says so.
+    A line with an error message replaces damaged text.
 
     Raises:
-        OSError: It can't be read.
+        OSError: The file can't be read.
     """
     with open_regular(path) as file:
         if file.read(len(_GZIP)) != _GZIP:
@@ -116,7 +116,7 @@ def text_of(path: Path, offset: int = 0) -> Iterator[bytes]:
 
 
 def members(fd: int) -> Iterator[Member]:
-    """The members of a compressed part, as far as their headers lead."""
+    """Yield the members of a compressed part, up to the first invalid header."""
     at = text_at = 0
     while head := _HEAD.fullmatch(os.pread(fd, _HEAD_BYTES, at)):
         size, text_bytes = (int.from_bytes(number, "little") for number in head.groups())
@@ -128,7 +128,7 @@ def members(fd: int) -> Iterator[Member]:
 
 def _unpacked(fd: int, member: Member, path: Path) -> bytes:
     try:
-        # 16: with gzip's header and checksum, which is tested.
+        # 16: with gzip's header and checksum; zlib verifies the checksum.
         return zlib.decompress(os.pread(fd, member.size, member.at), zlib.MAX_WBITS | 16)
     except zlib.error:
         return _damage(path, f"{member.text_bytes} bytes")

@@ -1,4 +1,4 @@
-"""Reads a log from a position to its present end, and on from there when called again."""
+"""Read a log from a position to its current end, and continue there on the next call."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 class Reader:
-    """A place in a log that moves on while the log grows, rotates and is compressed.
+    """A reader that follows a log while the log grows, rotates and is compressed.
 
     Args:
         live: The live file of the log.
-        start: Where to begin.
+        start: The first position to read.
     """
 
     def __init__(self, live: Path, start: Position | None = None) -> None:
         start = start or Position()
         self._parts = LogParts(live)
         self._part, self._offset = start.part, start.offset
-        self._has_complained = False
+        self._has_reported_error = False
 
     def read(self) -> Iterator[bytes]:
-        """Everything that has been added, in chunks."""
+        """Yield everything that was added since the last call, in chunks."""
         while True:
             numbers = self._parts.numbers()
             if self._part in numbers:
@@ -41,12 +41,12 @@ class Reader:
                 except FileNotFoundError:
                     return
                 except OSError as error:
-                    if not self._has_complained:
-                        self._has_complained = True
-                        yield _complaint(self._parts.live, error)
+                    if not self._has_reported_error:
+                        self._has_reported_error = True
+                        yield _error_line(self._parts.live, error)
                     return
                 with file:
-                    # If it was rotated before we opened it, another part is the live file now.
+                    # If the file was rotated before it was opened, another part is the live file now.
                     if self._part not in self._parts.numbers():
                         yield from self._live(file.fileno())
                         return
@@ -58,9 +58,9 @@ class Reader:
                 self._offset += len(chunk)
                 yield chunk
         except FileNotFoundError:
-            pass  # left out meanwhile, to keep to a bound
+            pass  # removed in the meantime, to limit the size of the log
         except OSError as error:
-            yield _complaint(path, error)
+            yield _error_line(path, error)
         self._part, self._offset = self._part + 1, 0
 
     def _left_out(self, following: int) -> Iterator[bytes]:
@@ -72,12 +72,12 @@ class Reader:
         self._part, self._offset = following, 0
 
     def _live(self, fd: int) -> Iterator[bytes]:
-        if os.fstat(fd).st_size < self._offset:  # it was deleted, and begins anew
+        if os.fstat(fd).st_size < self._offset:  # the file was deleted and created again
             self._offset = 0
         while chunk := os.pread(fd, _CHUNK_BYTES, self._offset):
             self._offset += len(chunk)
             yield chunk
 
 
-def _complaint(path: Path, error: OSError) -> bytes:
+def _error_line(path: Path, error: OSError) -> bytes:
     return f"[tsdia-run: {path.name} can't be read: {error.strerror}]\n".encode()

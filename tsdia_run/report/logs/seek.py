@@ -1,7 +1,7 @@
-"""Where in a log to begin: at a time, or so many lines before the end.
+"""Find a position in a log: by time, or by a number of lines before the end.
 
-Beside a log stands ``.training_X.times``: lines ``TIME PART OFFSET``, the time in seconds since the epoch and the place
-at which the next line then began, at most one in five seconds.
+Each log has an index, ``.training_X.times``, with lines ``TIME PART OFFSET``: the time in seconds since the epoch, and
+the position at which the next line began at that time. The index has at most one line per five seconds.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ _BLOCK_BYTES = 256 * 1024
 
 
 def at_time(live: Path, since_s: float) -> Position | None:
-    """Where the lines begin that were written at ``since_s`` (seconds since the epoch) or later, or up to 5 s before.
+    """Find the first line written at or after ``since_s`` (seconds since the epoch), exact to 5 s.
 
     Returns:
-        The position; None where nothing was written since. A log without an index is all or nothing.
+        A position up to 5 s before that line; None if nothing was written since. Without an index, the start of the
+        log or None.
     """
     parts = LogParts(live)
     try:
@@ -31,7 +32,7 @@ def at_time(live: Path, since_s: float) -> Position | None:
     except OSError:
         return Position() if _changed_s(live) >= since_s else None
     found = None
-    # From the end, since the clock may have been set back on the way.
+    # From the end, since the clock may have been set back in between.
     for entry in reversed(entries):
         numbers = _entry(entry)
         if numbers is None:
@@ -58,7 +59,7 @@ def _changed_s(path: Path) -> float:
 
 
 def at_end(live: Path) -> Position:
-    """Where the next line will begin."""
+    """Return the position of the next line."""
     try:
         size = live.stat().st_size
     except OSError:
@@ -71,16 +72,16 @@ class Tail:
     """The end of a log.
 
     Attributes:
-        start: Where it begins.
-        lines: How many lines it has.
+        start: Its first position.
+        lines: Its number of lines.
     """
 
     start: Position
     lines: int
 
 
-def at_tail(live: Path, wanted: int) -> Tail:
-    """Where the last ``wanted`` lines begin; where the log begins if it has fewer."""
+def at_tail(live: Path, count: int) -> Tail:
+    """Find the start of the last ``count`` lines; the start of the log if it has fewer lines."""
     parts, found, is_last = LogParts(live), 0, True
     numbers = parts.numbers()
     last = numbers[-1] + 1 if numbers else 1
@@ -89,18 +90,18 @@ def at_tail(live: Path, wanted: int) -> Tail:
         path = live if number == last else parts.rotated(number)
         for offset, text in _blocks_from_end(path):
             if is_last and not text.endswith(b"\n"):
-                found += 1  # a line without an end
+                found += 1  # a line without a newline
             is_last = False
             ends = text.count(b"\n")
-            if found + ends > wanted:
-                return Tail(Position(number, offset + _behind(text, wanted - found)), wanted)
+            if found + ends > count:
+                return Tail(Position(number, offset + _after(text, count - found)), count)
             found += ends
             start = Position(number, offset)
     return Tail(start, found)
 
 
-def _behind(text: bytes, ends: int) -> int:
-    """Where the part of a text begins that has so many ends of lines, and one more in front of it."""
+def _after(text: bytes, ends: int) -> int:
+    """Return the offset of the part of a text that has ``ends`` newlines, and one more newline before it."""
     at = len(text)
     for _ in range(ends + 1):
         at = text.rfind(b"\n", 0, at)
@@ -108,7 +109,7 @@ def _behind(text: bytes, ends: int) -> int:
 
 
 def _blocks_from_end(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The text of a part in pieces, the last one first, each with its offset."""
+    """Yield the text of a part in blocks from the end, each with its offset."""
     try:
         with open_regular(path) as file:
             found = list(members(file.fileno()))
