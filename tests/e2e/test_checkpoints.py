@@ -56,7 +56,7 @@ def test_a_training_leaves_whole_checkpoints_and_damage_stops_the_next_one(proje
     command = ("new", "config.yml", "--name", "next", "--", str(found[-1].path))
     refused = tsdia_run(*command, cwd=project, limit_s=180)
     assert refused.returncode == 1
-    assert "checkpoint_2 is torn: model.safetensors has other contents than when it was saved" in refused.stderr
+    assert "checkpoint_2 is unusable: model.safetensors has other contents than when it was saved" in refused.stderr
     reason = record_of(project / "runs" / "next")["attempts"][0]["outcome"]["reason"]
     assert "Nothing was loaded" in reason
     assert "(train.py:11)" in reason

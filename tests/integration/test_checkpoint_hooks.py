@@ -132,7 +132,7 @@ def test_a_damaged_checkpoint_is_named_and_not_loaded(saver: Saver, saved: Path,
     lines = done.stdout.splitlines()
     assert len(lines) == len(FILES)
     for line, name in zip(lines, FILES, strict=True):
-        assert line.startswith(f"TornCheckpointError {saver.root / name} is torn: {name}")
+        assert line.startswith(f"TornCheckpointError {saver.root / name} is unusable: {name}")
         assert "Nothing was loaded" in line
         assert line.endswith("model unchanged")
 
@@ -154,8 +154,8 @@ def test_the_traceback_of_a_script_that_does_not_catch_it_ends_with_the_reason(s
     done = saver.run("load=step_30")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        f"tsdia_run.errors.TornCheckpointError: {saver.root / 'step_30'} is torn: optimizer.bin is missing."
-        " Nothing was loaded (not torn beside it: step_20)"
+        f"tsdia_run.errors.TornCheckpointError: {saver.root / 'step_30'} is unusable: optimizer.bin is missing."
+        " Nothing was loaded (newest usable checkpoint next to it: step_20)"
     )
 
 
@@ -166,7 +166,7 @@ def test_a_checkpoint_without_a_manifest_is_loaded_unless_its_structure_is_damag
     done = saver.run("load=intact", "try=cut")
     assert done.returncode == 0, done.stderr
     assert "rank 0 loaded" in done.stdout
-    assert "cut is torn: model.safetensors" in done.stdout
+    assert "cut is unusable: model.safetensors" in done.stdout
 
 
 def test_random_states_that_were_not_restored_are_told(saver: Saver, saved: Path) -> None:
@@ -177,7 +177,7 @@ def test_random_states_that_were_not_restored_are_told(saver: Saver, saved: Path
     assert done.returncode == 0, done.stderr
     missing = saver.root / "step_30" / "random_states_1.pkl"
     assert (
-        f"tsdia-run: warning: the random states of rank 1 were not restored, so the run does not go on exactly:"
+        f"tsdia-run: warning: the random states of rank 1 were not restored, so the resume is not exact:"
         f" {missing} is missing\n"
     ) in done.stderr
     assert "of rank 0" not in done.stderr
@@ -228,7 +228,7 @@ def test_a_full_disk_does_not_leave_the_old_manifest_to_a_checkpoint_that_is_wri
         assert judge(saver.root / "latest").state is Soundness.WHOLE
         done = saver.run("fill", "save=latest")
         assert done.returncode == 1
-        assert "could not be sealed and does not count as whole: No space left on device" in done.stderr
+        assert "could not be sealed and counts as incomplete: No space left on device" in done.stderr
         assert judge(saver.root / "latest").state is Soundness.TORN
     finally:
         subprocess.run(["umount", str(disk)], check=True)

@@ -35,24 +35,24 @@ def test_the_rank_that_ended_before_the_launcher_ended_the_others_failed_first()
 
 
 def test_a_rank_that_a_signal_ended_comes_before_those_that_missed_it() -> None:
-    ends = RankEnds(early={0: 1, 1: -9}, final={0: 1, 1: -9}, said={0: OwnRecord(1, "2026-01-01T00:00:00.1")})
+    ends = RankEnds(early={0: 1, 1: -9}, final={0: 1, 1: -9}, recorded={0: OwnRecord(1, "2026-01-01T00:00:00.1")})
     assert (ends.first(), ends.exit_code()) == (1, 128 + 9)
 
 
 def test_of_two_exceptions_the_earlier_one_was_first() -> None:
     said = {0: OwnRecord(1, "2026-01-01T00:00:00.2"), 1: OwnRecord(4, "2026-01-01T00:00:00.1")}
-    assert RankEnds(early={0: 1, 1: 4}, final={0: 1, 1: 4}, said=said).first() == 1
+    assert RankEnds(early={0: 1, 1: 4}, final={0: 1, 1: 4}, recorded=said).first() == 1
 
 
 def test_a_rank_that_the_launchers_signal_met_on_its_way_out_is_told_by_its_own_words() -> None:
     # Rank 1 failed, and was still closing its trackers when rank 0, which missed it, was already gone.
     said = {0: OwnRecord(1, "2026-01-01T00:00:00.2"), 1: OwnRecord(3, "2026-01-01T00:00:00.1")}
-    ends = RankEnds(early={0: 1}, final={0: 1, 1: -15}, said=said)
+    ends = RankEnds(early={0: 1}, final={0: 1, 1: -15}, recorded=said)
     assert (ends.codes(), ends.first(), ends.exit_code()) == ({0: 1, 1: 3}, 1, 3)
 
 
 def test_ranks_that_end_as_they_were_asked_to_did_not_fail_first() -> None:
-    ends = RankEnds(early={}, final={0: 0, 1: 1}, said={1: OwnRecord(1, "2026")}, stopped_by=15)
+    ends = RankEnds(early={}, final={0: 0, 1: 1}, recorded={1: OwnRecord(1, "2026")}, stopped_by=15)
     assert (ends.first(), ends.exit_code()) == (None, 128 + 15)
 
 
@@ -155,7 +155,7 @@ def test_a_stop_reaches_the_ranks_and_is_told(prepared: Attempt, tmp_path: Path)
 def test_more_ranks_than_devices_is_an_error_and_not_one_rank(prepared: Attempt) -> None:
     done = prepared.launch(*MULTI, str(BOOTSTRAP), TWO_RANKS, "ok")
     assert done.returncode == os.EX_CONFIG
-    assert "2 processes were asked for, but torch sees 0 accelerator devices" in done.stderr
+    assert "2 processes requested, but torch sees 0 accelerator devices" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     record = prepared.ranks()

@@ -85,8 +85,8 @@ def test_every_scalar_is_a_number_and_what_is_none_is_named_once(run: Run) -> No
     }  # fmt: skip
     assert second["step"] == 6
     assert third["step"] is None
-    assert ended.stderr.count("text is no number (str)") == 1
-    assert ended.stderr.count("many is no number (Tensor)") == 1
+    assert ended.stderr.count("text is not a number (str): not written to metrics.jsonl") == 1
+    assert ended.stderr.count("many is not a number (Tensor): not written to metrics.jsonl") == 1
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def assert_refused(done: Done, resumed: str, lost: str) -> None:
     assert done.code == 1, done.err
     assert done.answer == "not read"
     assert done.refusal
-    assert done.refusal.startswith(f"the script did not read {resumed}, which it was told to resume from, and would")
+    assert done.refusal.startswith(f"the script did not read {resumed}, the checkpoint to resume from, and would")
     assert done.refusal.endswith("it" if lost == resumed else lost)
     assert "tsdia_run.errors.CheckpointNotReadError" in done.err
 
@@ -249,7 +249,7 @@ def test_the_error_names_the_checkpoint_and_the_ways_out(folders: Path) -> None:
 def test_another_checkpoint_that_was_read_is_warned_about_and_saves_go_on(folders: Path) -> None:
     script = "open(OUT + '/checkpoint-300/state.bin', 'rb').read(); open(CKPT + '/state.bin', 'wb').write(b'new')"
     done = resume(folders, "checkpoint-200", script)
-    text = "the script read checkpoint-300 instead of checkpoint-200, which it was told to resume from"
+    text = "the script read checkpoint-300 instead of checkpoint-200, the checkpoint to resume from"
     assert (done.code, done.answer, done.refusal, done.warnings) == (0, "other", None, (text,))
     assert f"tsdia-run: warning: {text}\n" in done.err
 
@@ -302,7 +302,7 @@ os.makedirs(OUT + "/checkpoint-201", exist_ok=True)
 open(OUT + "/checkpoint-201/state.bin", "wb").write(b"new")
 """
     done = resume(folders, "checkpoint-200", script)
-    text = f"this attempt resumed from checkpoint-200 and now saves {name}, which is before it"
+    text = f"this attempt resumed from checkpoint-200 and now saves {name}, which is earlier"
     assert (done.code, done.warnings, done.err) == (0, (text,), f"tsdia-run: warning: {text}\n")
 
 

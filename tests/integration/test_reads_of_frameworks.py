@@ -82,7 +82,7 @@ def test_a_trainer_that_starts_from_zero_is_stopped_at_its_first_save(trained: P
     before = saved(trained)
     done = resume(trained, "checkpoint-200", TRAINER + "for step in (50, 100, 150): save_checkpoint(step)")
     assert_untouched(done, trained, before, "checkpoint-100")
-    text = "this attempt resumed from checkpoint-200 and now saves checkpoint-50, which is before it"
+    text = "this attempt resumed from checkpoint-200 and now saves checkpoint-50, which is earlier"
     assert done.warnings == (text,)
     assert not (trained / "checkpoint-150").exists()
 
@@ -123,7 +123,7 @@ def test_save_state_over_a_checkpoint_that_was_not_read(tmp_path: Path, ranks: i
     done = resume(root, "step_2", ACCELERATE + 'accelerator.save_state(OUT + "/step_1")', ranks=ranks)
     assert done.code != 0, done.err
     assert done.refusal == (
-        "the script did not read step_2, which it was told to resume from, and would have overwritten step_1"
+        "the script did not read step_2, the checkpoint to resume from, and would have overwritten step_1"
     )
     assert {path: path.read_bytes() for path in root.glob("step_*/*")} == before
 
@@ -157,7 +157,7 @@ def test_load_state_reads_and_automatic_naming_is_refused_by_our_words(tmp_path:
     # A limit that would remove it keeps it, as long as it was not read.
     kept = "accelerator.project_configuration.iteration = 1; accelerator.save_state()"
     done = resume(root, "checkpoints/checkpoint_0", automatic + kept)
-    assert (done.code, "is kept: the script has not read" in done.err) == (0, True), done.err
+    assert (done.code, "is kept: the script did not read the one to resume from" in done.err) == (0, True), done.err
     assert (root / "checkpoints" / "checkpoint_0" / "model.safetensors").exists()
     done = resume(root, "checkpoints/checkpoint_0", automatic + "accelerator.load_state(); accelerator.save_state()")
     assert (done.code, done.answer) == (0, "read"), done.err
@@ -204,5 +204,5 @@ def test_a_save_with_a_free_name_before_the_checkpoints_step_is_warned_about(tmp
     load = 'accelerator.load_state(OUT + "/latest")\n'
     done = resume(root, "latest", ACCELERATE + load + log_and_save.replace("STEP", "10"))
     assert done.code == 0, done.err
-    text = "this attempt resumed from latest at step 90 and now saves latest at step 10, which is before it"
+    text = "this attempt resumed from latest at step 90 and now saves latest at step 10, which is earlier"
     assert text in done.warnings, done.err

@@ -102,7 +102,7 @@ class CurrentRun:
             return None
         verdict = judge(self.checkpoint, hashed="checkpoints" not in RANK.hooked)
         if not verdict.is_usable:
-            raise TornCheckpointError(f"{self.checkpoint} is torn: {verdict.reason}. Nothing was loaded.")
+            raise TornCheckpointError(f"{self.checkpoint} is unusable: {verdict.reason}. Nothing was loaded.")
         accelerator.load_state(str(self.checkpoint))
         named, written = read_name(self.checkpoint), verdict.manifest
         return Resumed(
