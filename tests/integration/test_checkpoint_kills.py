@@ -1,4 +1,4 @@
-"""A save of 200 MB, killed from 1 to 99 %: there is always a whole checkpoint, and it is the newest that was sealed."""
+"""A save of 200 MB, killed at 1 to 99 %: a complete checkpoint always exists, and it is the newest sealed one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Saves:
         self.root = root
 
     def save(self, number: int, after_s: float) -> float | None:
-        """Save checkpoint ``number``; the seconds that took, None if it was killed on its way."""
+        """Save checkpoint ``number`` and return the seconds that it took; None if it was killed before the seal."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{number} {after_s}\n")
@@ -42,9 +42,9 @@ class Saves:
         return float(answer[1]) if answer[-1] == "sealed" else None
 
     def newest(self) -> int:
-        """The number of the newest whole checkpoint, after a look at what is in it."""
+        """Check the contents of the newest complete checkpoint, and return its number."""
         chosen = newest_whole(find(self.root)).chosen
-        assert chosen, "no whole checkpoint is left"
+        assert chosen, "no complete checkpoint is left"
         assert chosen.manifest
         number = int(chosen.path.name.removeprefix("checkpoint_"))
         assert chosen.manifest.size_bytes > 195e6
@@ -71,8 +71,8 @@ def saves(root: Path, limit: str) -> Iterator[Saves]:
             os.kill(process.pid, signal.SIGKILL)
 
 
-def test_a_save_that_is_killed_at_any_moment_costs_no_checkpoint(tmp_path: Path) -> None:
-    """Under total_limit=1, where Accelerate alone would have removed the only other one before it saved."""
+def test_a_save_that_is_killed_at_any_moment_loses_no_checkpoint(tmp_path: Path) -> None:
+    """With total_limit=1, where Accelerate itself would remove the only other checkpoint before it saves."""
     with saves(tmp_path / "exp", "1") as script:
         took_s = [script.save(number, FOREVER_S) or FOREVER_S for number in range(UNDISTURBED)]
         save_s, sealed, killed = statistics.median(took_s), UNDISTURBED - 1, 0
@@ -83,11 +83,11 @@ def test_a_save_that_is_killed_at_any_moment_costs_no_checkpoint(tmp_path: Path)
             fraction = 0.01 + 0.98 * moment / (MOMENTS - 1)
             was_sealed = script.save(number, fraction * save_s) is not None
             killed += not was_sealed
-            # Killed after the manifest and before the answer, it is whole too.
+            # If it was killed after the manifest and before the answer, it is complete too.
             newest = script.newest()
             assert newest in ({number} if was_sealed else {sealed, number})
             sealed = newest
-        # A machine may be faster than it was, but not so much.
+        # The machine may be faster than before, but not by this much.
         assert killed > MOMENTS / 2
         script.save(999, FOREVER_S)
         assert script.newest() == 999

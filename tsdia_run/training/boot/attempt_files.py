@@ -134,7 +134,7 @@ def write_record(directory: str, name: str, record: Mapping[str, object]) -> Non
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except Exception as error:  # a failure here must not change how the training ends
-        say(f"could not write {name}: {error}")
+        say(f"warning: could not write {name}: {error}")
 
 
 def say(message: str) -> None:
