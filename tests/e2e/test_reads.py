@@ -45,9 +45,7 @@ CONFIG = """\
 training: {checkpoint: {save_dir: runs/exp, resume: }}
 tsdia_run: {launcher: python, args: ["--"], restarts: {backoff_s: 0.1}}
 """
-REASON = (
-    "the script did not read checkpoint-3, which it was told to resume from, and would have overwritten checkpoint-1"
-)
+REASON = "the script did not read checkpoint-3, the checkpoint to resume from, and would have overwritten checkpoint-1"
 
 
 @pytest.fixture
@@ -105,7 +103,7 @@ def test_one_that_reads_it_saves_what_it_likes_and_is_warned_about(killed: Path)
     done = tsdia_run("resume", "runs/exp", "--", "read", cwd=killed)
     assert (done.returncode, last(killed)["checkpoint_read"]) == (0, "read")
     assert state(killed)[:2] == ["step 1 of attempt 1", "step 2 of attempt 1"]
-    text = "this attempt resumed from checkpoint-3 and now saves checkpoint-1, which is before it"
+    text = "this attempt resumed from checkpoint-3 and now saves checkpoint-1, which is earlier"
     assert last(killed)["warnings"] == [text]
     assert done.stderr.count(text) == 1
     assert text in tsdia_run("info", "runs/exp", cwd=killed).stdout
@@ -137,7 +135,7 @@ def test_after_the_supervisor_was_killed_nothing_is_stopped(killed: Path, start:
     assert state(killed)[:2] == ["step 1 of attempt 1", "step 2 of attempt 1"]
     # The next command tells how it ended, and what it was warned about.
     assert tsdia_run("ensure", "config.yml", cwd=killed).returncode == 0
-    assert "checkpoint-1, which is before it" in str(last(killed)["warnings"])
+    assert "now saves checkpoint-1, which is earlier" in str(last(killed)["warnings"])
 
 
 def test_a_refusal_is_told_though_the_supervisor_was_killed_after_it(killed: Path, start: Starter) -> None:

@@ -1,4 +1,4 @@
-"""save_state and load_state of real Accelerate under the hooks, on one rank and on two."""
+"""Real ``save_state`` and ``load_state`` of Accelerate with the hooks, on one rank and on two."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_save_is_sealed_with_step_epoch_and_metrics(saved: Path) -> None:
     assert checked.returncode == 0
 
 
-def test_the_step_of_a_save_is_of_the_training_and_not_of_its_validation(saver: Saver) -> None:
+def test_the_step_of_a_save_is_the_training_step_and_not_the_validation_step(saver: Saver) -> None:
     saver.run("log=25", "val=2", "save=epoch_2", "log=26", "save=anything", "save=step_40/state")
     assert (complete(saver.root / "epoch_2").step, complete(saver.root / "epoch_2").epoch) == (25, 2)
     assert complete(saver.root / "anything").step == 26
@@ -178,7 +178,7 @@ def test_random_states_that_were_not_restored_are_reported(saver: Saver, saved: 
     assert done.returncode == 0, done.stderr
     missing = saver.root / "step_30" / "random_states_1.pkl"
     assert (
-        f"tsdia-run: warning: the random states of rank 1 were not restored, so the run does not go on exactly:"
+        f"tsdia-run: warning: the random states of rank 1 were not restored, so the resume is not exact:"
         f" {missing} is missing\n"
     ) in done.stderr
     assert "of rank 0" not in done.stderr

@@ -1,4 +1,4 @@
-"""The helper in real scripts: under tsdia-run and without it, with one rank and with two."""
+"""The helper in real scripts, with and without tsdia-run, with one rank and with two."""
 
 from __future__ import annotations
 
@@ -62,10 +62,12 @@ def kept(run_dir: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_saves_keep_the_best_and_the_newest_and_a_resume_goes_on(project: Path, ranks: int) -> None:
+def test_saves_keep_the_best_and_the_newest_and_a_resume_continues(project: Path, ranks: int) -> None:
     words = ["--num-processes", str(ranks)]
-    whole = tsdia_run("new", "config.yml", *words, "--run-dir", "runs/whole", "--", "5", cwd=project, limit_s=120)
-    assert whole.returncode == 0, whole.stderr
+    uninterrupted = tsdia_run(
+        "new", "config.yml", *words, "--run-dir", "runs/uninterrupted", "--", "5", cwd=project, limit_s=120
+    )
+    assert uninterrupted.returncode == 0, uninterrupted.stderr
     done = tsdia_run("new", "config.yml", *words, "--", "3", cwd=project, limit_s=120)
     assert done.returncode == 0, done.stderr
     run_dir = project / "runs/exp"
@@ -88,11 +90,11 @@ def test_saves_keep_the_best_and_the_newest_and_a_resume_goes_on(project: Path, 
     def weights(text: str) -> str:
         return next(line for line in text.splitlines() if line.startswith("weights"))
 
-    assert weights(resumed.stdout) == weights(whole.stdout)
+    assert weights(resumed.stdout) == weights(uninterrupted.stdout)
 
 
-def test_without_tsdia_run_it_does_the_same(project: Path) -> None:
-    def alone(steps: int) -> str:
+def test_the_helper_does_the_same_without_tsdia_run(project: Path) -> None:
+    def train(steps: int) -> str:
         return subprocess.run(
             [sys.executable, "train.py", str(steps)],
             cwd=project,
@@ -102,16 +104,16 @@ def test_without_tsdia_run_it_does_the_same(project: Path) -> None:
             check=True,
         ).stdout
 
-    assert "from None" in alone(3)
+    assert "from None" in train(3)
     run_dir = project / "runs/exp"
     assert kept(run_dir) == ["best_checkpoint", "checkpoint-epoch0-step2", "checkpoint-epoch0-step3"]
     assert judge(run_dir / "checkpoint-epoch0-step3").state is Soundness.COMPLETE
     config = project / "config.yml"
     config.write_text(CONFIG.replace("resume: null", "resume: runs/exp/checkpoint-epoch0-step3"))
-    assert "from Resumed(epoch=0, step=3)" in alone(4)
+    assert "from Resumed(epoch=0, step=3)" in train(4)
 
 
-def test_a_torn_checkpoint_is_not_loaded(project: Path) -> None:
+def test_an_incomplete_checkpoint_is_not_loaded(project: Path) -> None:
     assert tsdia_run("new", "config.yml", "--", "2", cwd=project, limit_s=120).returncode == 0
     checkpoint = project / "runs/exp/checkpoint-epoch0-step2"
     (checkpoint / "model.safetensors").write_bytes(b"")
@@ -132,7 +134,7 @@ tsdia_run: {env: {ACCELERATE_USE_CPU: "true"}}
 """
 
 
-def test_a_config_without_a_resume_key_is_enough_for_a_script_that_asks(project: Path) -> None:
+def test_a_script_that_uses_the_helper_needs_no_resume_key(project: Path) -> None:
     (project / "config.yml").write_text(NO_KEYS)
     (project / "train.py").write_text(SCRIPT.replace('["training"]["checkpoint"]', '["other"]'))
     done = tsdia_run("new", "config.yml", "--run-dir", "runs/exp", "--", "2", cwd=project, limit_s=120)
@@ -154,14 +156,14 @@ while not run.stop_requested:
         accelerator.print("ready", flush=True)
     steps += 1
     time.sleep(0.02)
-sys.stdout.write(f"stopped by itself {accelerator.process_index}\\n")  # in one piece: ranks share the pipe
+sys.stdout.write(f"stopped after the request {accelerator.process_index}\\n")  # one write: the ranks share the pipe
 sys.stdout.flush()
 accelerator.wait_for_everyone()
 """
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_a_script_that_asks_ends_by_itself(project: Path, ranks: int) -> None:
+def test_a_script_that_reads_stop_requested_ends_on_its_own(project: Path, ranks: int) -> None:
     (project / "train.py").write_text(STOPPING)
     with subprocess.Popen(
         [COMMAND, "new", "config.yml", "--num-processes", str(ranks)],
@@ -177,8 +179,8 @@ def test_a_script_that_asks_ends_by_itself(project: Path, ranks: int) -> None:
         running.send_signal(signal.SIGTERM)
         stdout, stderr = running.communicate(timeout=60)
     assert running.returncode == -signal.SIGTERM
-    assert {f"stopped by itself {rank}" for rank in range(ranks)} <= set(stdout.splitlines()), stderr
+    assert {f"stopped after the request {rank}" for rank in range(ranks)} <= set(stdout.splitlines()), stderr
     (attempt,) = record_of(project / "runs/exp")["attempts"]
     assert attempt["state"] == "stopped"
-    told = json.loads((project / "runs/exp/attempts/0/stop.json").read_text())
-    assert told["signal"] == "SIGTERM"
+    request = json.loads((project / "runs/exp/attempts/0/stop.json").read_text())
+    assert request["signal"] == "SIGTERM"

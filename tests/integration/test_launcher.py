@@ -1,4 +1,4 @@
-"""Several ranks: who failed first and how, told apart from those that the launcher ended; real gloo ranks."""
+"""Several ranks: which one failed first and how, and which ones the launcher ended; with real gloo ranks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tsdia_run.training.boot.rank_ends import OwnRecord, RankEnds
 SCRIPTS = Path(__file__).resolve().parents[1] / "support" / "scripts"
 TWO_RANKS = str(SCRIPTS / "two_ranks.py")
 MULTI = ("--multi_gpu", "--num_processes", "2", "--main_process_port", "0")
-# Far below torch's own 30 s of patience and the ranks' 60 s of sleep.
+# Far below torch's timeout of 30 s and the ranks' sleep of 60 s.
 LIMIT_S = 25
 
 CODES = st.dictionaries(st.integers(0, 3), st.integers(-15, 3), max_size=4)
@@ -34,30 +34,30 @@ def test_the_rank_that_ended_before_the_launcher_ended_the_others_failed_first()
     assert (ends.first(), ends.exit_code()) == (1, 3)
 
 
-def test_a_rank_that_a_signal_ended_comes_before_those_that_missed_it() -> None:
-    ends = RankEnds(early={0: 1, 1: -9}, final={0: 1, 1: -9}, said={0: OwnRecord(1, "2026-01-01T00:00:00.1")})
+def test_a_rank_ended_by_a_signal_comes_before_ranks_that_failed_because_of_it() -> None:
+    ends = RankEnds(early={0: 1, 1: -9}, final={0: 1, 1: -9}, recorded={0: OwnRecord(1, "2026-01-01T00:00:00.1")})
     assert (ends.first(), ends.exit_code()) == (1, 128 + 9)
 
 
-def test_of_two_exceptions_the_earlier_one_was_first() -> None:
-    said = {0: OwnRecord(1, "2026-01-01T00:00:00.2"), 1: OwnRecord(4, "2026-01-01T00:00:00.1")}
-    assert RankEnds(early={0: 1, 1: 4}, final={0: 1, 1: 4}, said=said).first() == 1
+def test_of_two_exceptions_the_earlier_one_is_the_first_failure() -> None:
+    records = {0: OwnRecord(1, "2026-01-01T00:00:00.2"), 1: OwnRecord(4, "2026-01-01T00:00:00.1")}
+    assert RankEnds(early={0: 1, 1: 4}, final={0: 1, 1: 4}, recorded=records).first() == 1
 
 
-def test_a_rank_that_the_launchers_signal_met_on_its_way_out_is_told_by_its_own_words() -> None:
-    # Rank 1 failed, and was still closing its trackers when rank 0, which missed it, was already gone.
-    said = {0: OwnRecord(1, "2026-01-01T00:00:00.2"), 1: OwnRecord(3, "2026-01-01T00:00:00.1")}
-    ends = RankEnds(early={0: 1}, final={0: 1, 1: -15}, said=said)
+def test_the_exit_record_decides_for_a_rank_that_was_exiting_when_the_launcher_ended_it() -> None:
+    # Rank 1 failed first. It was still closing its trackers when rank 0, which lost its connection to it, had ended.
+    records = {0: OwnRecord(1, "2026-01-01T00:00:00.2"), 1: OwnRecord(3, "2026-01-01T00:00:00.1")}
+    ends = RankEnds(early={0: 1}, final={0: 1, 1: -15}, recorded=records)
     assert (ends.codes(), ends.first(), ends.exit_code()) == ({0: 1, 1: 3}, 1, 3)
 
 
-def test_ranks_that_end_as_they_were_asked_to_did_not_fail_first() -> None:
-    ends = RankEnds(early={}, final={0: 0, 1: 1}, said={1: OwnRecord(1, "2026")}, stopped_by=15)
+def test_ranks_that_end_after_a_stop_request_are_not_the_first_failure() -> None:
+    ends = RankEnds(early={}, final={0: 0, 1: 1}, recorded={1: OwnRecord(1, "2026")}, stopped_by=15)
     assert (ends.first(), ends.exit_code()) == (None, 128 + 15)
 
 
 @given(early=CODES, others=CODES, times=st.dictionaries(st.integers(0, 3), st.sampled_from("abc")))
-def test_a_failure_is_never_told_as_success(
+def test_a_failure_is_never_reported_as_success(
     early: dict[int, int], others: dict[int, int], times: dict[int, str]
 ) -> None:
     final = {**others, **early}
@@ -113,17 +113,17 @@ def prepared(tmp_path: Path) -> Attempt:
 def test_two_ranks_work_together(prepared: Attempt) -> None:
     done = prepared.launch(*MULTI, str(BOOTSTRAP), TWO_RANKS, "ok", "--config", "a b", ACCELERATE_USE_CPU="true")
     assert done.returncode == 0, done.stderr
-    said = "rank {} of 2, sum 3, arguments ['ok', '--config', 'a b']"
-    assert sorted(done.stdout.splitlines()) == [said.format(0), said.format(1)]
-    nobody = {"ranks": {"0": {"exit_code": 0}, "1": {"exit_code": 0}}, "first": None, "signal": None, "error": None}
-    assert prepared.ranks() == nobody
+    line = "rank {} of 2, sum 3, arguments ['ok', '--config', 'a b']"
+    assert sorted(done.stdout.splitlines()) == [line.format(0), line.format(1)]
+    no_failure = {"ranks": {"0": {"exit_code": 0}, "1": {"exit_code": 0}}, "first": None, "signal": None, "error": None}
+    assert prepared.ranks() == no_failure
 
 
 @pytest.mark.parametrize(
     ("how", "end", "code"), [("exit", {"exit_code": 3}, 3), ("kill", {"signal": 9}, 137), ("segv", {"signal": 11}, 139)]
 )
-def test_the_end_of_the_rank_that_failed_is_told(how: str, end: dict[str, int], code: int, prepared: Attempt) -> None:
-    # With debug, Accelerate itself would swallow the failure and exit with 0.
+def test_the_end_of_the_failed_rank_is_recorded(how: str, end: dict[str, int], code: int, prepared: Attempt) -> None:
+    # With --debug, Accelerate itself would hide the failure and exit with 0.
     done = prepared.launch(*MULTI, "--debug", str(BOOTSTRAP), TWO_RANKS, how, ACCELERATE_USE_CPU="true")
     assert done.returncode == code, done.stderr
     record = prepared.ranks()
@@ -135,7 +135,7 @@ def test_the_end_of_the_rank_that_failed_is_told(how: str, end: dict[str, int], 
     assert exit_record.exists() is (how == "exit")
 
 
-def test_a_stop_reaches_the_ranks_and_is_told(prepared: Attempt, tmp_path: Path) -> None:
+def test_a_stop_reaches_the_ranks_and_is_recorded(prepared: Attempt, tmp_path: Path) -> None:
     command = [sys.executable, str(RANKS_LAUNCHER), *MULTI, str(BOOTSTRAP), TWO_RANKS, "stop", str(tmp_path)]
     environ = prepared.environ(ACCELERATE_USE_CPU="true")
     with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as launcher:
@@ -152,10 +152,10 @@ def test_a_stop_reaches_the_ranks_and_is_told(prepared: Attempt, tmp_path: Path)
     assert prepared.ranks() == {"ranks": ranks, "first": None, "signal": signal.SIGTERM, "error": None}
 
 
-def test_more_ranks_than_devices_is_an_error_and_not_one_rank(prepared: Attempt) -> None:
+def test_more_ranks_than_devices_is_an_error_and_does_not_start_one_rank(prepared: Attempt) -> None:
     done = prepared.launch(*MULTI, str(BOOTSTRAP), TWO_RANKS, "ok")
     assert done.returncode == os.EX_CONFIG
-    assert "2 processes were asked for, but torch sees 0 accelerator devices" in done.stderr
+    assert "2 processes requested, but torch sees 0 accelerator devices" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     record = prepared.ranks()

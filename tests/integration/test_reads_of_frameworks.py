@@ -1,4 +1,4 @@
-"""What torch, safetensors and Accelerate read and write is seen, on one rank and on two."""
+"""Reads and writes of torch, safetensors and Accelerate are detected, on one rank and on two."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.metrics_summary import Point, Series, Summary
 from tsdia_run.rundir.summary_file import save
 
-# As transformers.Trainer._save_checkpoint does it.
+# Like transformers.Trainer._save_checkpoint.
 TRAINER = """
 import json, torch
 from safetensors.torch import load_file, save_file
@@ -37,7 +37,7 @@ model = accelerator.prepare(torch.nn.Linear(4, 4))
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
-    """A run with two checkpoints of a Trainer, and one that is a file."""
+    """A run with two checkpoints of a Trainer, and one checkpoint that is a file."""
     root = tmp_path / "exp"
     for step in (100, 200):
         folder = root / f"checkpoint-{step}"
@@ -73,16 +73,16 @@ def assert_untouched(done: Done, root: Path, before: dict[str, bytes], lost: str
         'torch.save({}, OUT + "/best.pt"); torch.load(OUT + "/best.pt"); torch.save({}, OUT + "/ckpt.pt")',
     ],
 )
-def test_a_file_that_torch_or_safetensors_would_overwrite(trained: Path, script: str) -> None:
+def test_torch_and_safetensors_do_not_overwrite_an_unread_file(trained: Path, script: str) -> None:
     before = saved(trained)
     assert_untouched(resume(trained, "ckpt.pt", f"import torch\n{script}"), trained, before, "it")
 
 
-def test_a_trainer_that_starts_from_zero_is_stopped_at_its_first_save(trained: Path) -> None:
+def test_a_trainer_that_starts_from_zero_is_stopped_when_it_would_overwrite_a_checkpoint(trained: Path) -> None:
     before = saved(trained)
     done = resume(trained, "checkpoint-200", TRAINER + "for step in (50, 100, 150): save_checkpoint(step)")
     assert_untouched(done, trained, before, "checkpoint-100")
-    text = "this attempt resumed from checkpoint-200 and now saves checkpoint-50, which is before it"
+    text = "this attempt resumed from checkpoint-200 and now saves checkpoint-50, which is earlier"
     assert done.warnings == (text,)
     assert not (trained / "checkpoint-150").exists()
 
@@ -106,14 +106,14 @@ def test_a_trainer_that_starts_from_zero_is_stopped_at_its_first_save(trained: P
         ),
     ],
 )
-def test_what_frameworks_read_is_seen(trained: Path, checkpoint: str, read: str) -> None:
+def test_reads_by_frameworks_are_detected(trained: Path, checkpoint: str, read: str) -> None:
     save_again = "save_checkpoint(100); save_checkpoint(200); torch.save({}, OUT + '/ckpt.pt')"
     done = resume(trained, checkpoint, f"{TRAINER}\n{read}\n{save_again}")
     assert (done.code, done.answer, done.refusal) == (0, "read", None), done.err
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_save_state_over_a_checkpoint_that_was_not_read(tmp_path: Path, ranks: int) -> None:
+def test_save_state_does_not_overwrite_an_unread_checkpoint(tmp_path: Path, ranks: int) -> None:
     root = tmp_path / "exp"
     root.mkdir()
     save_both = 'accelerator.save_state(OUT + "/step_1"); accelerator.save_state(OUT + "/step_2")'
@@ -123,13 +123,13 @@ def test_save_state_over_a_checkpoint_that_was_not_read(tmp_path: Path, ranks: i
     done = resume(root, "step_2", ACCELERATE + 'accelerator.save_state(OUT + "/step_1")', ranks=ranks)
     assert done.code != 0, done.err
     assert done.refusal == (
-        "the script did not read step_2, which it was told to resume from, and would have overwritten step_1"
+        "the script did not read step_2, the checkpoint to resume from, and would have overwritten step_1"
     )
     assert {path: path.read_bytes() for path in root.glob("step_*/*")} == before
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_one_rank_that_reads_is_enough(tmp_path: Path, rank: int) -> None:
+def test_a_read_by_one_rank_counts_for_all_ranks(tmp_path: Path, rank: int) -> None:
     root = tmp_path / "exp"
     (root / "step_2").mkdir(parents=True)
     save_file({"w": torch.zeros(3)}, root / "step_2" / "model.safetensors")
@@ -144,7 +144,7 @@ accelerator.save_state(OUT + "/step_2")
     assert (done.code, done.answer, done.refusal) == (0, "read", None), done.err
 
 
-def test_load_state_reads_and_automatic_naming_is_refused_by_our_words(tmp_path: Path) -> None:
+def test_load_state_counts_as_a_read_and_automatic_naming_is_refused_before_it(tmp_path: Path) -> None:
     root = tmp_path / "exp"
     root.mkdir()
     automatic = ACCELERATE.replace(
@@ -154,10 +154,10 @@ def test_load_state_reads_and_automatic_naming_is_refused_by_our_words(tmp_path:
     assert first.code == 0, first.err
     done = resume(root, "checkpoints/checkpoint_0", automatic + "accelerator.save_state()")
     assert (done.refusal or "").endswith("would have overwritten it"), done.err
-    # A limit that would remove it keeps it, as long as it was not read.
+    # With a limit that would remove the checkpoint, it is kept until the script reads it.
     kept = "accelerator.project_configuration.iteration = 1; accelerator.save_state()"
     done = resume(root, "checkpoints/checkpoint_0", automatic + kept)
-    assert (done.code, "is kept: the script has not read" in done.err) == (0, True), done.err
+    assert (done.code, "is kept: the script did not read the one to resume from" in done.err) == (0, True), done.err
     assert (root / "checkpoints" / "checkpoint_0" / "model.safetensors").exists()
     done = resume(root, "checkpoints/checkpoint_0", automatic + "accelerator.load_state(); accelerator.save_state()")
     assert (done.code, done.answer) == (0, "read"), done.err
@@ -170,13 +170,13 @@ def test_load_state_reads_and_automatic_naming_is_refused_by_our_words(tmp_path:
         ({"loss": 350}, {"loss": 101}, True),
         ({"loss": 350}, {"loss": 200}, False),
         ({"loss": 350}, {"loss": 201}, False),
-        ({"loss": 350, "val": 3}, {"val": 3}, False),  # by epochs
+        ({"loss": 350, "val": 3}, {"val": 3}, False),  # logged per epoch
         ({"loss": 350, "val": 3}, {"val": 0}, True),
-        ({"loss": 350}, {"new": 1}, False),  # nothing to compare with
+        ({"loss": 350}, {"new": 1}, False),  # no earlier value to compare with
         ({}, {"loss": 1}, True),
     ],
 )
-def test_a_first_step_before_the_checkpoint_is_warned_about(
+def test_a_first_step_before_the_checkpoint_causes_a_warning(
     tmp_path: Path, history: dict[str, int], logged: dict[str, int], is_warned: bool
 ) -> None:
     root = tmp_path / "exp"
@@ -196,7 +196,7 @@ def test_a_first_step_before_the_checkpoint_is_warned_about(
     assert done.err.count(text) == is_warned
 
 
-def test_a_save_with_a_free_name_before_the_checkpoints_step_is_warned_about(tmp_path: Path) -> None:
+def test_a_save_without_a_step_in_its_name_is_compared_by_the_logged_step(tmp_path: Path) -> None:
     root = tmp_path / "exp"
     root.mkdir()
     log_and_save = 'accelerator.log({"loss": 1.0}, step=STEP); accelerator.save_state(OUT + "/latest")'
@@ -204,5 +204,5 @@ def test_a_save_with_a_free_name_before_the_checkpoints_step_is_warned_about(tmp
     load = 'accelerator.load_state(OUT + "/latest")\n'
     done = resume(root, "latest", ACCELERATE + load + log_and_save.replace("STEP", "10"))
     assert done.code == 0, done.err
-    text = "this attempt resumed from latest at step 90 and now saves latest at step 10, which is before it"
+    text = "this attempt resumed from latest at step 90 and now saves latest at step 10, which is earlier"
     assert text in done.warnings, done.err

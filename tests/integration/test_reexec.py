@@ -1,4 +1,4 @@
-"""A script that replaces itself keeps its hooks, its lock and its exit record, or a warning says that it lost them."""
+"""A script that replaces its process keeps its hooks, lock and exit record, or causes a warning."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def environ(layout: RunLayout) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_exit_record_is_that_of_the_new_process(tmp_path: Path, way: str) -> None:
+def test_the_new_process_writes_the_exit_record(tmp_path: Path, way: str) -> None:
     layout = prepare(tmp_path)
     (tmp_path / "train.py").write_text(SCRIPT.format(way=WAYS[way]))
     done = subprocess.run(
@@ -70,7 +70,7 @@ def test_the_exit_record_is_that_of_the_new_process(tmp_path: Path, way: str) ->
     )
 
 
-def test_a_module_too(tmp_path: Path) -> None:
+def test_a_module_may_replace_its_process_too(tmp_path: Path) -> None:
     layout = prepare(tmp_path)
     (tmp_path / "tool").mkdir()
     way = "os.execv(sys.executable, [sys.executable, '-m', 'tool.train', *sys.argv[1:]])"
@@ -80,7 +80,7 @@ def test_a_module_too(tmp_path: Path) -> None:
     assert json.loads(layout.attempt(0).exit_record(0).read_bytes())["exit_code"] == 3
 
 
-def test_the_lock_is_held_all_the_time_and_not_left_to_the_scripts_programs(tmp_path: Path) -> None:
+def test_the_lock_is_kept_throughout_and_not_inherited_by_child_programs(tmp_path: Path) -> None:
     layout = prepare(tmp_path)
     (tmp_path / "train.py").write_text(
         "import os, subprocess, sys\n"
@@ -98,7 +98,7 @@ def test_the_lock_is_held_all_the_time_and_not_left_to_the_scripts_programs(tmp_
         free = []
         began = False
         os.set_blocking(training.stdout.fileno(), False)
-        while not (said := training.stdout.read()):
+        while not (output := training.stdout.read()):
             with layout.alive.open("r+") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,7 +110,7 @@ def test_the_lock_is_held_all_the_time_and_not_left_to_the_scripts_programs(tmp_
     assert not any(free)
     with layout.alive.open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.kill(int(said), 9)
+    os.kill(int(output), 9)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_the_lock_is_held_all_the_time_and_not_left_to_the_scripts_programs(tmp_
         "os.execlp('sh', 'sh', '-c', 'exit 3')",
     ],
 )
-def test_a_program_that_can_have_no_hooks_is_one_warning(tmp_path: Path, way: str) -> None:
+def test_a_program_without_hooks_causes_one_warning(tmp_path: Path, way: str) -> None:
     layout = prepare(tmp_path)
     (tmp_path / "train.py").write_text(f"import os, sys\n{way}\n")
     done = subprocess.run(
@@ -134,9 +134,9 @@ def test_a_program_that_can_have_no_hooks_is_one_warning(tmp_path: Path, way: st
 
 PLAIN = {
     "missing": "os.execv('/nonexistent', ['x'])",
-    "no words": "os.execv(sys.executable, [])",
-    "no text": "os.execv(sys.executable, [1])",
-    "no path": "os.execvp('nobody-has-this', ['x'])",
+    "no arguments": "os.execv(sys.executable, [])",
+    "no string": "os.execv(sys.executable, [1])",
+    "no path": "os.execvp('no-such-program', ['x'])",
     "a child": "if os.fork():\n    print(os.waitstatus_to_exitcode(os.wait()[1]))\n"
     "else:\n    os.execv('/bin/sh', ['sh', '-c', 'exit 5'])",
     "spawn": "print(os.spawnv(os.P_WAIT, '/bin/sh', ['sh', '-c', 'exit 5']))",
@@ -144,11 +144,11 @@ PLAIN = {
 
 
 @pytest.mark.parametrize("way", PLAIN)
-def test_all_else_is_as_under_plain_python(tmp_path: Path, way: str) -> None:
+def test_other_calls_behave_as_under_plain_python(tmp_path: Path, way: str) -> None:
     (tmp_path / "train.py").write_text(f"import os, sys\n{PLAIN[way]}\n")
     layout = prepare(tmp_path)
     plain, our = both(["train.py"], tmp_path, environ(layout))
-    # The frames of our own are not hidden where the script goes on in an `except`.
+    # The frames of tsdia-run are not hidden if the script continues in an `except`.
     assert plain[:2] == our[:2]
     assert plain[2].splitlines()[-1:] == our[2].splitlines()[-1:]
 
@@ -173,7 +173,7 @@ def test_all_else_is_as_under_plain_python(tmp_path: Path, way: str) -> None:
         (["missing.py"], None),
     ],
 )
-def test_where_the_bootstrap_goes(
+def test_the_position_of_the_bootstrap_in_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: list[str] | None
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -181,13 +181,13 @@ def test_where_the_bootstrap_goes(
     bootstrap = str(BOOTSTRAP)
     given = ["python", *(bootstrap if word == "B" else word for word in words)]
     found = with_bootstrap(PYTHON, given, bootstrap, "tool")
-    wanted = None if expected is None else ["python", *(bootstrap if word == "B" else word for word in expected)]
-    assert found == wanted
+    command = None if expected is None else ["python", *(bootstrap if word == "B" else word for word in expected)]
+    assert found == command
     assert with_bootstrap(BASH, given, bootstrap, "tool") is None
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_the_hooks_are_in_place_afterwards(tmp_path: Path, ranks: int) -> None:
+def test_the_hooks_work_after_the_process_was_replaced(tmp_path: Path, ranks: int) -> None:
     (tmp_path / "train.py").write_text(
         "import os, sys\n"
         "if os.environ.get('PYTHONHASHSEED') != '0':\n"
@@ -197,7 +197,7 @@ def test_the_hooks_are_in_place_afterwards(tmp_path: Path, ranks: int) -> None:
         "accelerator = Accelerator(cpu=True)\n"
         "accelerator.log({'loss': 0.5}, step=3)\n"
         "accelerator.save_state(os.environ['TSDIA_RUN_DIR'] + '/step_3')\n"
-        "raise ValueError('told')\n"
+        "raise ValueError('the reason')\n"
     )
     flags = TWO_RANKS if ranks > 1 else ("--launcher", "accelerate")
     env = {"ACCELERATE_USE_CPU": "true"} if ranks > 1 else {}
@@ -207,5 +207,5 @@ def test_the_hooks_are_in_place_afterwards(tmp_path: Path, ranks: int) -> None:
     assert json.loads((run_dir / "metrics.jsonl").read_text())["loss"] == 0.5
     assert (run_dir / "step_3/tsdia-checkpoint.json").exists()
     outcome = record_of(run_dir)["attempts"][0]["outcome"]
-    assert (outcome["state"], "ValueError: told" in outcome["reason"]) == ("failed", True)
+    assert (outcome["state"], "ValueError: the reason" in outcome["reason"]) == ("failed", True)
     assert "without hooks" not in log_of(run_dir)

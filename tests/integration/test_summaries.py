@@ -19,7 +19,7 @@ from tsdia_run.training.hooks.model_summary import summary
 from tsdia_run.training.hooks.summaries import plain
 
 
-def test_each_module_has_its_parameters_and_the_totals_are_those_of_the_model() -> None:
+def test_each_module_is_listed_with_its_parameters_and_the_totals_of_the_model() -> None:
     model = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 3), nn.Dropout(0.1))
     model[0].weight.requires_grad_(False)
     text = summary(model)
@@ -49,7 +49,7 @@ def test_many_equal_layers_are_one_line() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules")
-def test_no_weights_are_needed() -> None:
+def test_the_summary_needs_no_weights() -> None:
     with torch.device("meta"):
         model = nn.Linear(100_000, 100_000)
     assert "10,000,100,000 parameters" in summary(model)
@@ -64,7 +64,7 @@ def test_types_and_buffers_are_named() -> None:
     assert "5 numbers in buffers" in text
 
 
-def test_hyperparameters_of_any_kind_are_json() -> None:
+def test_hyperparameters_of_any_type_become_json() -> None:
     values: dict[Any, Any] = {
         "rate": float("nan"),
         "path": Path("a/b"),
@@ -132,7 +132,7 @@ def test_a_script_that_writes_neither_gets_both(run: Any, tmp_path: Path) -> Non
     assert json.loads((run_dir / "attempts/1/hyperparameters.json").read_text())["lr"] == 0.2
 
 
-def test_what_the_script_wrote_itself_stays(run: Any) -> None:
+def test_files_that_the_script_wrote_are_kept(run: Any) -> None:
     run_dir = run(0, "hyperparameters.json", "model_summary.txt")
     assert (run_dir / "hyperparameters.json").read_text() == "the script's own"
     assert (run_dir / "model_summary.txt").read_text() == "the script's own"

@@ -1,4 +1,4 @@
-"""Each call with which the hooks change a file fails once, or the training dies there: it loses nothing by us."""
+"""Each system call with which the hooks change a file fails once, or the training is killed there: no data is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["dies", "fails"])
-def test_every_call_of_a_hook_may_fail(trainings: Zygote, tmp_path: Path, way: str, kind: str) -> None:
+def test_every_system_call_of_a_hook_may_fail(trainings: Zygote, tmp_path: Path, way: str, kind: str) -> None:
     undisturbed = train(trainings, tmp_path / "undisturbed", way)
     assert undisturbed.code == 0, undisturbed.err
     root = tmp_path / "run"
@@ -34,46 +34,46 @@ def test_every_call_of_a_hook_may_fail(trainings: Zygote, tmp_path: Path, way: s
         ended = train(trainings, root, way, fault)
         if not ended.failed:
             break
-        told = f"{fault}: {ended}"
+        context = f"{fault}: {ended}"
         if kind == "dies":
-            assert ended.code == -signal.SIGKILL, told
+            assert ended.code == -signal.SIGKILL, context
         elif ended.failed.startswith("mkdir checkpoints"):
-            continue  # of Accelerate's, without us too
+            continue  # a call of Accelerate, which also fails without tsdia-run
         else:
-            assert (ended.code, ended.out) == (0, undisturbed.out), told
-            said = ended.err.removeprefix(undisturbed.err).splitlines()
-            assert all(line.startswith("tsdia-run: ") for line in said), told
-        check(root, ended, told)
+            assert (ended.code, ended.out) == (0, undisturbed.out), context
+            messages = ended.err.removeprefix(undisturbed.err).splitlines()
+            assert all(line.startswith("tsdia-run: ") for line in messages), context
+        check(root, ended, context)
         shutil.rmtree(root)
     assert at > 50
 
 
 def train(trainings: Zygote, root: Path, way: str, fault: Fault | None = None) -> Ended:
-    """The training in a run directory of its own."""
+    """Run the training in its own run directory."""
     shutil.rmtree(root, ignore_errors=True)
     RunLayout(root).attempt(0).root.mkdir(parents=True)
     env = Saver(root).environ(TSDIA_RUN_HOOKS="trackers,metrics,checkpoints,summaries")
     return trainings.run(SAVER, str(root), *WAYS[way], cwd=root.parent, env=env, fault=fault)
 
 
-def check(root: Path, ended: Ended, told: str) -> None:
-    """What must be true of the files, whatever failed."""
+def check(root: Path, ended: Ended, context: str) -> None:
+    """Check the files after a failure at any point."""
     for path in root.rglob("[!.]*.json"):
-        assert json.loads(path.read_bytes()), f"{path} {told}"
+        assert json.loads(path.read_bytes()), f"{path} {context}"
     records = [line for line in metrics(root) if line is not None]
-    assert [record["step"] for record in records] == sorted({1, 2} & {record["step"] for record in records}), told
+    assert [record["step"] for record in records] == sorted({1, 2} & {record["step"] for record in records}), context
     if ended.code == 0:
-        assert len(records) == 2 - ("metrics.jsonl" in ended.failed), told
+        assert len(records) == 2 - ("metrics.jsonl" in ended.failed), context
     saved = ended.out.count("saved checkpoint")
     if saved:
-        # Where it died later than at a save, nothing had come between that one and its seal.
+        # If the training was killed after a save, only the last save may be without its seal.
         oldest = saved - 1 if ended.code else 0
         found = [one for one in find(root) if (one.iteration or 0) >= oldest]
-        assert any(judge(one.path).state is Soundness.COMPLETE for one in found), told
+        assert any(judge(one.path).state is Soundness.COMPLETE for one in found), context
 
 
 def metrics(root: Path) -> list[dict[str, object] | None]:
-    """The lines of metrics.jsonl; None for a torn one."""
+    """Return the lines of metrics.jsonl; None for an incomplete line."""
     path = root / "metrics.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     return [json.loads(line) if line.endswith("}") else None for line in lines]

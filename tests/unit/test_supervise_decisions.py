@@ -92,7 +92,7 @@ def test_a_real_time_signal_has_a_number() -> None:
 @pytest.mark.parametrize("end", [RankEnd(exit_code=0), RankEnd(exit_code=1), RankEnd(signal=15)])
 @pytest.mark.parametrize("stop", [None, TERM])
 def test_a_refused_save_is_a_failure_whatever_the_script_did_then(end: RankEnd, stop: Stop | None) -> None:
-    why = "the script did not read step_2, which it was told to resume from, and would have overwritten it"
+    why = "the script did not read step_2, the checkpoint to resume from, and would have overwritten it"
     outcome = judge(Evidence(end, error="ValueError: x", stop=stop, refusal=why))
     assert outcome.state is State.FAILED
     assert outcome.reason.startswith(f"{why} (the script ")

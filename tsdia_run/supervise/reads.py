@@ -129,7 +129,7 @@ class ReadWatch:
         name = os.path.relpath(self._checkpoint, self._run.root)
         name = str(self._checkpoint) if name.startswith("..") else name
         if self._ended == OTHER:  # the ranks use the same sentence
-            return f"the script read {self._opens.other} instead of {name}, which it was told to resume from"
+            return f"the script read {self._opens.other} instead of {name}, the checkpoint to resume from"
         # For example by a child program, whose writes no rank sees.
         if self._ended == NOT_READ and any(_stamp(path) != before for path, before in self._stamps.items()):
             return f"{name} was overwritten or removed, though the script did not read it to resume from it"

@@ -1,1 +1,1 @@
-"""What runs inside the training process: ``boot`` is started by path, ``hooks`` by boot, ``api`` by the script."""
+"""Code in the training process: Python runs ``boot`` by path, boot loads ``hooks``, the script imports ``api``."""

@@ -1,1 +1,1 @@
-"""What scripts import: ``tsdia_run.current_run()`` and what it returns."""
+"""The API for scripts: ``tsdia_run.current_run()`` and the object that it returns."""

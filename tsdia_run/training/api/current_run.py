@@ -1,7 +1,7 @@
-"""The helper for scripts that want more than the hooks give: ``tsdia_run.current_run()``. docs/helper.md shows it.
+"""The API for scripts that need more than the hooks: ``tsdia_run.current_run()``. docs/helper.md shows examples.
 
-It works the same in a script that tsdia-run did not start: then the run directory and the checkpoint to resume from
-come from the config that the script names.
+It also works in a script that tsdia-run did not start. Then the config that the script passes names the run directory
+and the checkpoint to resume from.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _VALIDATION = ("val_", "val/", "eval_", "eval/", "validation_", "validation/")
 
 @dataclass(frozen=True)
 class Resumed:
-    """Where a checkpoint was saved: its epoch and step, as far as known."""
+    """The epoch and step of a loaded checkpoint; None if unknown."""
 
     epoch: int | None
     step: int | None
 
 
 class CurrentRun:
-    """The run that this process is a rank of.
+    """The run of this process.
 
     Attributes:
         dir: The run directory.
         name: The run's name.
-        config: The config as plain data; empty where there is none.
-        attempt: The attempt's number; 0 outside of tsdia-run.
-        checkpoint: What to resume from; None from the start.
+        config: The config as plain data; empty if there is no config.
+        attempt: The attempt's number; 0 without tsdia-run.
+        checkpoint: The checkpoint to resume from; None if the run trains from the start.
     """
 
     def __init__(self, found: Session, values: Mapping[str, Any]) -> None:
@@ -61,21 +61,21 @@ class CurrentRun:
     ) -> Path:
         """Save ``checkpoint-epochE-stepS`` into the run directory; every rank calls this.
 
-        The directory appears under its name when it is complete. ``save_total_limit`` and the best one
-        (``metric_for_best_model``, ``greater_is_better``) are kept as the config's ``checkpoint`` and ``validation``
-        sections say; ``best_checkpoint`` leads to the best one.
+        The directory gets its name once the checkpoint is complete. The config's ``checkpoint`` and ``validation``
+        sections set how many checkpoints are kept (``save_total_limit``) and which one is the best
+        (``metric_for_best_model``, ``greater_is_better``). ``best_checkpoint`` links to the best one.
 
         Args:
             accelerator: The ``Accelerator``.
             epoch: The epoch.
             step: The step.
-            metrics: What the checkpoint is compared by.
+            metrics: The metrics that select the best checkpoint.
 
         Returns:
-            The checkpoint.
+            The path of the checkpoint.
 
         Raises:
-            OSError: The file system refused.
+            OSError: The checkpoint can't be written.
         """
         saved = named_saves.save(
             self._session,
@@ -93,10 +93,10 @@ class CurrentRun:
         """Load the checkpoint that the run resumes from; every rank calls this, after ``prepare``.
 
         Returns:
-            Its epoch and step; None where there is nothing to resume from.
+            Its epoch and step; None if there is no checkpoint to resume from.
 
         Raises:
-            UnusableCheckpointError: It is incomplete or damaged; nothing was loaded.
+            UnusableCheckpointError: The checkpoint is incomplete or damaged. Nothing was loaded.
         """
         if self.checkpoint is None:
             return None
@@ -106,18 +106,18 @@ class CurrentRun:
                 f"{self.checkpoint} is {verdict.state.value}: {verdict.reason}. Nothing was loaded."
             )
         accelerator.load_state(str(self.checkpoint))
-        named, written = read_name(self.checkpoint), verdict.manifest
+        named, sealed = read_name(self.checkpoint), verdict.manifest
         return Resumed(
-            epoch=named.epoch if named and named.epoch is not None else written.epoch if written else None,
-            step=named.step if named and named.step is not None else written.step if written else None,
+            epoch=named.epoch if named and named.epoch is not None else sealed.epoch if sealed else None,
+            step=named.step if named and named.step is not None else sealed.step if sealed else None,
         )
 
     def log_validation(self, accelerator: Any, values: Mapping[str, Any], *, step: int | None = None) -> None:
-        """Log validation metrics to all trackers, and say so when they have them.
+        """Log validation metrics to all trackers, and print a line once they are logged.
 
         Args:
             accelerator: The ``Accelerator``.
-            values: The metrics; ``loss`` becomes ``val_loss``, a name that says so already stays.
+            values: The metrics. ``loss`` becomes ``val_loss``; names that already start with such a prefix are kept.
             step: The step.
         """
         named = {name if name.startswith(_VALIDATION) else f"val_{name}": value for name, value in values.items()}
@@ -126,27 +126,27 @@ class CurrentRun:
             confirm(step)
 
     def save_hyperparameters(self, values: Any) -> None:
-        """Write ``hyperparameters.json``; on one rank."""
-        self._made()
+        """Write ``hyperparameters.json``; one rank calls this."""
+        self._make_attempt_folder()
         summaries.publish_hyperparameters(self._session, values)
 
     def save_model_summary(self, model: Any) -> None:
-        """Write ``model_summary.txt``: the tree of modules with their parameters; no forward pass. On one rank."""
-        self._made()
+        """Write ``model_summary.txt``: the modules and their parameters; no forward pass; one rank calls this."""
+        self._make_attempt_folder()
         summaries.publish_models(self._session, [model])
 
     @property
     def stop_requested(self) -> bool:
-        """Whether the training was asked to stop: by SIGTERM, Ctrl-C, ``tsdia-run stop`` or a time limit.
+        """Whether a stop was requested: by SIGTERM, Ctrl-C, ``tsdia-run stop`` or a time limit.
 
-        All ranks get the same answer, so each of them must ask at the same places. From the first look on, the first
+        All ranks get the same answer, so every rank must read this at the same places. After the first read, the first
         signal no longer ends the script.
         """
         if self._stop is None:
             self._stop = StopSignal(self._session.attempt.stop)
-        return self._stop.is_made()
+        return self._stop.is_requested()
 
-    def _made(self) -> None:
+    def _make_attempt_folder(self) -> None:
         self._session.attempt.root.mkdir(parents=True, exist_ok=True)
 
     def _section(self, key: str) -> Any:
@@ -167,11 +167,11 @@ class CurrentRun:
 
 
 def current_run(config: str | Path | None = None) -> CurrentRun:
-    """The run that this process belongs to.
+    """Return the run of this process.
 
     Args:
-        config: The config of the script, for when it was not started by tsdia-run: the run directory and the checkpoint
-            to resume from are read from it. Under tsdia-run it is not looked at.
+        config: The script's config, used only if tsdia-run did not start the script: it contains the run directory and
+            the checkpoint to resume from.
 
     Raises:
         TsdiaRunError: The config can't be read.
@@ -183,7 +183,7 @@ def current_run(config: str | Path | None = None) -> CurrentRun:
         found = session.outside(path, document)
         found.layout.root.mkdir(parents=True, exist_ok=True)
     elif os.environ.get("RANK", "0") == "0":
-        with suppress(OSError):  # a full disk is no reason to end a training
-            # A resume then knows that the script asks for its checkpoint itself.
+        with suppress(OSError):  # a full disk must not end the training
+            # The file shows a later resume that the script gets the checkpoint from this API.
             found.layout.helper.touch()
     return CurrentRun(found, document.plain() if document else {})

@@ -1,4 +1,4 @@
-"""Checkpoints named by epoch and step: written aside, sealed, renamed by one rank; the best is linked, old ones go."""
+"""Save checkpoints named by epoch and step, link the best one, and remove old ones."""
 
 from __future__ import annotations
 
@@ -26,78 +26,78 @@ _NAME = re.compile(r"checkpoint-epoch\d+-step\d+")
 def save(
     session: Session, accelerator: Any, *, epoch: int, step: int, metrics: Mapping[str, float], is_hooked: bool
 ) -> Path:
-    """Save the state; every rank calls this.
+    """Save the state to a temporary directory, seal it, and rename it on one rank; every rank calls this.
 
     Args:
         session: The attempt.
         accelerator: The ``Accelerator``.
-        epoch: The epoch, as it is to stand in the name.
-        step: The step, likewise.
-        metrics: What the checkpoint is compared by.
-        is_hooked: Whether ``save_state`` seals what it writes already.
+        epoch: The epoch, for the name.
+        step: The step, for the name.
+        metrics: The metrics that select the best checkpoint.
+        is_hooked: Whether ``save_state`` is hooked, and so seals the checkpoint itself.
 
     Returns:
-        The checkpoint.
+        The path of the checkpoint.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The checkpoint can't be written.
     """
     final = session.layout.root / f"checkpoint-epoch{epoch}-step{step}"
     RANK.check(final)
-    beside = aside(final)
+    temporary = aside(final)
     if accelerator.is_main_process:
-        shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
-        beside.mkdir(parents=True)
+        shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
+        temporary.mkdir(parents=True)
     accelerator.wait_for_everyone()
     RANK.progress.steps, RANK.progress.epoch = {"": step}, epoch
     RANK.progress.metrics.update({name: float(value) for name, value in metrics.items()})
     configuration = accelerator.project_configuration
     is_automatic, configuration.automatic_checkpoint_naming = configuration.automatic_checkpoint_naming, False
     try:
-        sealing = None if is_hooked else Saving(session, RANK.progress).steps(accelerator, str(beside))
+        sealing = None if is_hooked else Saving(session, RANK.progress).steps(accelerator, str(temporary))
         if sealing is not None:
             next(sealing)
-        accelerator.save_state(str(beside))
+        accelerator.save_state(str(temporary))
         if sealing is not None:
             next(sealing, None)
     finally:
         configuration.automatic_checkpoint_naming = is_automatic
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _publish(beside, final)
+        _publish(temporary, final)
     accelerator.wait_for_everyone()
     return final
 
 
-def _publish(beside: Path, final: Path) -> None:
-    """Give it its name; what had that name before gives way in one step."""
+def _publish(temporary: Path, final: Path) -> None:
+    """Rename a checkpoint to its final name; an older checkpoint with that name is replaced."""
     old = final.with_name(f".{final.name}.replaced")
     if final.exists():
         shutil.rmtree(old, ignore_errors=True)
         final.rename(old)
-    beside.rename(final)
+    temporary.rename(final)
     sync(final.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def keep_best_and_newest(session: Session, limit: int | None, metric: Metric | None) -> None:
-    """Let ``best_checkpoint`` lead to the best one, and remove the oldest beyond the limit.
+    """Link ``best_checkpoint`` to the best checkpoint, and remove the oldest ones beyond the limit.
 
     Args:
         session: The attempt.
-        limit: How many of the newest stay; None for all.
-        metric: What makes one the best.
+        limit: How many of the newest checkpoints to keep; None for all.
+        metric: The metric that selects the best checkpoint.
     """
     root = session.layout.root
-    there = [one for one in find(root) if one.path.parent == root and _NAME.fullmatch(one.path.name)]
-    behind = _superseded(session)
-    counted = [one for one in there if one.path not in behind]
+    found = [one for one in find(root) if one.path.parent == root and _NAME.fullmatch(one.path.name)]
+    superseded = _superseded(session)
+    counted = [one for one in found if one.path not in superseded]
     if metric is not None:
         chosen = best_of(with_manifests(counted), metric.name, greater_is_better=metric.greater_is_better)
         if chosen is not None:
             best.point(session.layout.best, chosen.path)
     target = best.target(session.layout.best)
-    if limit is not None and with_manifests(counted[-1:]):  # nothing goes for one that is not complete
+    if limit is not None and with_manifests(counted[-1:]):  # remove nothing if the newest one is not complete
         for old in to_remove(counted, limit, {target} if target else set()):
             remove(old.path)
 

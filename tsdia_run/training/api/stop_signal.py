@@ -1,4 +1,4 @@
-"""Whether somebody asked the training to stop: by a signal to this process, or by the request file of the attempt."""
+"""Detect a stop request: a signal to this process, or the stop request file of the attempt."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from typing import Any
 
 
 class StopSignal:
-    """Listens from its creation on.
+    """Watches for a stop request, from its creation on.
 
-    The first SIGTERM or SIGINT becomes a request; after that the signals do what they did before, so that a second
-    Ctrl-C ends a script that does not look.
+    The first SIGTERM or SIGINT becomes a stop request. Then the old signal handlers are restored, so that a second
+    Ctrl-C ends a script that does not check for the request.
 
     Args:
-        file: Exists once a stop was requested; None outside a run.
+        file: A file that exists once a stop was requested; None outside a run.
     """
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._is_signalled = False
         self._before: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():  # nobody else may set handlers
+        if threading.current_thread() is threading.main_thread():  # Python lets only this thread set handlers
             for number in (signal.SIGTERM, signal.SIGINT):
-                self._before[number] = signal.signal(number, self._note)
+                self._before[number] = signal.signal(number, self._on_signal)
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._is_signalled = True
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def is_made(self) -> bool:
-        """Whether a stop was requested, as the main rank sees it; with several ranks each of them must ask."""
-        is_made = self._is_signalled or (self._file is not None and self._file.exists())
+    def is_requested(self) -> bool:
+        """Return whether the main rank has seen a stop request; with several ranks, every rank must call this."""
+        is_requested = self._is_signalled or (self._file is not None and self._file.exists())
         torch = sys.modules.get("torch")
         if torch is None or not torch.distributed.is_available() or not torch.distributed.is_initialized():
-            return is_made
+            return is_requested
         from accelerate.utils import broadcast_object_list
 
-        agreed: list[bool] = broadcast_object_list([is_made])
+        agreed: list[bool] = broadcast_object_list([is_requested])
         return bool(agreed[0])

@@ -1,1 +1,1 @@
-"""What starts a rank: needs the standard library only, and imports nothing else of tsdia-run."""
+"""Start a rank, using only the standard library and no other package directory of tsdia-run."""

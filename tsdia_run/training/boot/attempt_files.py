@@ -1,7 +1,7 @@
-"""The attempt as its own processes know it: from the environment that the supervisor set.
+"""Find the attempt of this process in the environment that the supervisor set, and write its files.
 
-Loaded by path inside somebody's training, so it imports only what Python has loaded already, and nothing here may fail,
-delay or change that training.
+This module is loaded by path inside the user's training. So it imports only modules that Python has already loaded, and
+it must not fail, delay or change that training.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tsdia_run.training.boot.repeated_names import (
     STACKS_FILE,
 )
 
-TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+TYPE_CHECKING = False  # importing typing or collections would delay each start by milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Has a rank write the stacks of all its threads into a file of the attempt; a real-time signal of Linux.
+# Makes a rank write the stacks of all its threads to a file of the attempt; a real-time signal of Linux.
 STACKS_SIGNAL = 40
 
 _TRIES = 20
@@ -33,32 +33,32 @@ _BETWEEN_TRIES_S = 0.005
 
 
 def attempt_directory(environ: Mapping[str, str]) -> str | None:
-    """``RUN_DIR/attempts/N`` of this process; None outside a run."""
+    """Return ``RUN_DIR/attempts/N`` of this process; None outside a run."""
     run_dir, number = environ.get(RUN_DIR), environ.get(ATTEMPT, "")
     return os.path.join(run_dir, ATTEMPTS_DIR, number) if run_dir and number.isdecimal() else None
 
 
 def exit_record_name(rank: int) -> str:
-    """The file name of a rank's exit record."""
+    """Return the file name of a rank's exit record."""
     return EXIT_RECORD_FILE.format(rank)
 
 
 def stacks_name(rank: int) -> str:
-    """The file name of the stacks that a rank was asked for."""
+    """Return the name of the file that a rank writes its stacks to."""
     return STACKS_FILE.format(rank)
 
 
 def hold_alive(environ: Mapping[str, str]) -> int | None:
-    """Take the shared lock that says that a rank of the run lives, for as long as this process and its forks live.
+    """Take the shared lock that shows that a rank is running; this process and its forks keep it until they end.
 
     Returns:
-        The descriptor that holds it; None where there is no run or no lock to be had.
+        The descriptor that holds the lock; None outside a run, or if the lock can't be taken.
     """
     run_dir = environ.get(RUN_DIR)
     if not run_dir:
         return None
     try:
-        # Programs that the script starts don't inherit it.
+        # Programs that the script starts don't inherit the descriptor.
         fd = os.open(os.path.join(run_dir, ALIVE_FILE), os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return None
@@ -70,7 +70,7 @@ def hold_alive(environ: Mapping[str, str]) -> int | None:
                 os.close(before)
             return fd
         except BlockingIOError:
-            # Somebody asks at this moment whether the run lives, by trying the exclusive lock.
+            # Another process is checking whether the run is running, by trying the exclusive lock.
             time.sleep(_BETWEEN_TRIES_S)
         except OSError:
             break
@@ -79,7 +79,7 @@ def hold_alive(environ: Mapping[str, str]) -> int | None:
 
 
 def _handed_over(fd: int) -> int | None:
-    """The descriptor that held the lock before this process replaced itself; None where it did not."""
+    """Return the descriptor that held the lock before this process replaced itself; None if it did not."""
     number = os.environ.pop(ALIVE_FD, "")
     try:
         before = int(number)
@@ -92,7 +92,7 @@ def _handed_over(fd: int) -> int | None:
 
 
 def visible(text: str) -> str:
-    """Foreign text in one clean line: a copy of ``text.visible``, to which a test compares it."""
+    """Return a text as one printable line: a copy of ``text.visible``; a test compares the two."""
     if text.isprintable():
         return text
     import re
@@ -113,7 +113,7 @@ def _escape(character: str) -> str:
 
 
 def _clean(value: object) -> object:
-    """The values of a record with clean texts, which keep their line breaks."""
+    """Return a record with only printable strings; line breaks are kept."""
     if isinstance(value, str):
         return "\n".join(map(visible, value.split("\n")))
     if isinstance(value, dict):
@@ -122,25 +122,25 @@ def _clean(value: object) -> object:
 
 
 def write_record(directory: str, name: str, record: Mapping[str, object]) -> None:
-    """Write a record as JSON with clean texts, whole or not at all; where that fails, say so once on stderr."""
+    """Write a record atomically as JSON with printable strings; if that fails, print one line to stderr."""
     try:
         import json
 
-        path, beside = os.path.join(directory, name), os.path.join(directory, f".{name}.{os.getpid()}")
-        with open(beside, "w", encoding="utf-8") as file:
+        path, temporary = os.path.join(directory, name), os.path.join(directory, f".{name}.{os.getpid()}")
+        with open(temporary, "w", encoding="utf-8") as file:
             json.dump(_clean(record), file, indent=2)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
-    except Exception as error:  # it is somebody's training that ends here: its own ending must go on
-        say(f"could not write {name}: {error}")
+        os.replace(temporary, path)
+    except Exception as error:  # a failure here must not change how the training ends
+        say(f"warning: could not write {name}: {error}")
 
 
 def say(message: str) -> None:
-    """Say something of ours on stderr, if there is one."""
+    """Print a message of tsdia-run to stderr, if stderr exists."""
     try:
         sys.stderr.write(f"tsdia-run: {_clean(message)}\n")
         sys.stderr.flush()
-    except Exception:  # stderr is closed, gone, or an object of the script's own
+    except Exception:  # stderr is closed, removed, or replaced by an object of the script
         return

@@ -1,30 +1,30 @@
-"""Run a training script as Python itself would run it, and write down how it ended.
+"""Run a training script as Python itself would run it, and record how it ended.
 
     PYTHON bootstrap.py SCRIPT ARGS...
     PYTHON bootstrap.py -m MODULE ARGS...
 
-Started by path with the user's interpreter, which need not have tsdia_run. Until the script runs, it imports only what
-Python has loaded at its start anyway: a module of the script's directory may have the name of any other, and each
-import costs start time.
+The user's interpreter runs this file by path; tsdia_run need not be installed there. Until the script runs, this file
+imports only modules that Python loads at its start anyway: a module in the script's directory may have the name of any
+other module, and each import costs start time.
 """
 
 from __future__ import annotations
 
-# What Python put into ``__main__`` for us, before anything of ours is in it: the script gets the same.
+# The values that Python set in ``__main__``, before this file adds its own: the script gets the same values.
 _PRISTINE = tuple(pair for pair in globals().items() if pair[0].startswith("__"))
 
-# The C part of ``signal``, which itself would import enum: 6 ms.
+# The C part of ``signal``: ``signal`` itself would import enum, which takes 6 ms.
 import _signal  # type: ignore[import-not-found]  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
 
-TYPE_CHECKING = False  # importing typing would cost 10 ms
+TYPE_CHECKING = False  # importing typing would take 10 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType, TracebackType
     from typing import Any
 
-# Modules whose frames lie above a script's first one.
+# Modules whose frames come before the first frame of the script.
 _MACHINERY = (
     "runpy",
     "importlib._bootstrap",
@@ -37,10 +37,10 @@ _BOOT = os.path.dirname(os.path.realpath(__file__))
 
 
 def _find_boot_by_path() -> None:
-    """Make the modules beside this one importable: ``import tsdia_run`` may find nothing here, or another version.
+    """Make the modules next to this file importable: ``import tsdia_run`` may find nothing, or another version.
 
-    They import from each other by ``from tsdia_run.training.boot.MODULE import NAME``: any other form of the statement
-    imports tsdia_run itself.
+    These modules import each other with ``from tsdia_run.training.boot.MODULE import NAME``: any other form of the
+    statement imports tsdia_run itself.
     """
     package = type(sys)("tsdia_run.training.boot")
     package.__path__ = [_BOOT]
@@ -53,10 +53,10 @@ from tsdia_run.training.boot.rank import Rank  # noqa: E402
 
 
 def main() -> None:
-    """Prepare the process, run the script in it, and leave its exit record."""
+    """Prepare the process, run the script in it, and write its exit record."""
     rank = Rank(os.path.join(_BOOT, "bootstrap.py"))
     if _signal.getsignal(_signal.SIGINT) is _signal.SIG_IGN:
-        # A shell starts its background jobs so; a request to stop must reach the script all the same.
+        # A shell ignores SIGINT in its background jobs; a stop request must reach the script anyway.
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     rank.watch_exec()
     sys.meta_path.insert(0, rank.finder())
@@ -73,7 +73,7 @@ def _run(arguments: list[str]) -> None:
     main_module = type(sys)("__main__")
     main_module.__dict__.update(_PRISTINE, __doc__=None)
     sys.modules["__main__"] = main_module
-    # Absent with PYTHONSAFEPATH.
+    # With PYTHONSAFEPATH, Python does not add this directory.
     has_own_path = sys.path[:1] == [_BOOT]
     if arguments[0] == "-m":
         del main_module.__dict__["__file__"]
@@ -90,12 +90,13 @@ def _run_module(name: str, arguments: list[str]) -> None:
     import runpy
 
     sys.argv = ["-m", *arguments]
-    run: Callable[[str], Any] = runpy._run_module_as_main  # type: ignore[attr-defined]  # what ``python -m`` calls
+    # The function that ``python -m`` calls.
+    run: Callable[[str], Any] = runpy._run_module_as_main  # type: ignore[attr-defined]
     run(name)
 
 
 def _run_script(arguments: list[str], main_module: ModuleType) -> None:
-    # Absolute, but not normalized: as Python does it.
+    # Absolute but not normalized, as in Python.
     path = os.path.join(os.getcwd(), arguments[0])
     main_module.__file__ = path
     main_module.__loader__ = _SourceFileLoader("__main__", path)
@@ -110,7 +111,7 @@ def _run_script(arguments: list[str], main_module: ModuleType) -> None:
 
 
 def _hide_our_frames() -> None:
-    """Let the traceback that Python is about to show start in the user's file, also for an excepthook of the user's."""
+    """Start the traceback that Python will show in the user's file; an excepthook of the user gets the same one."""
     hook = getattr(sys, "excepthook", None)
     if hook is None:
         return
@@ -124,7 +125,7 @@ def _hide_our_frames() -> None:
 
 
 def _users_part(trace: TracebackType | None) -> TracebackType | None:
-    """Without the frames above the script: ours, and those of ``python -m``."""
+    """Return the traceback without the frames before the script: those of tsdia-run and of ``python -m``."""
     while trace is not None:
         names = trace.tb_frame.f_globals
         if names is not globals() and names.get("__name__") not in _MACHINERY:

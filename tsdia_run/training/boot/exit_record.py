@@ -1,21 +1,22 @@
-"""The exit record of a rank: how its script ended, in its own words.
+"""The exit record of a rank: how its script ended.
 
-``attempts/N/exit-rankR.json`` is written when the script's main code has ended, however Python can see it: normally, by
-``sys.exit``, by an exception. A process that a signal or ``os._exit`` ends leaves none. The object has these keys:
+The rank writes ``attempts/N/exit-rankR.json`` when the main code of its script ends in a way that Python can see:
+normally, by ``sys.exit`` or by an exception. A process that ends by a signal or ``os._exit`` writes none. The object
+has these keys:
 
-    rank, pid     whole numbers
+    rank, pid     integers
     ended_at      ISO 8601, UTC
-    exit_code     0 to 255; null after a KeyboardInterrupt, of which Python dies by signal
-    signal        2 after a KeyboardInterrupt, else null
-    step          the last step that the script named to Accelerator.log or in a checkpoint; null where it named none
-    exception     null after a normal end and after ``sys.exit(0)``, else an object:
+    exit_code     0 to 255; null after a KeyboardInterrupt, because Python then ends by a signal
+    signal        2 after a KeyboardInterrupt, otherwise null
+    step          the last step that the script passed to Accelerator.log or used in a checkpoint; null if there is none
+    exception     null after a normal end and after ``sys.exit(0)``, otherwise an object:
         type      qualified as Python prints it: ValueError, torch.cuda.OutOfMemoryError
         message   at most 2,000 characters
-        frames    the innermost 20 at most, the last one where it was raised; each has file, line, function, source
+        frames    the innermost frames, at most 20; the last one raised it; each has file, line, function, source
         at        the innermost frame in the user's own code: not in the standard library, an installed package or a
-                  hook; null where there is none
+                  hook; null if there is none
 
-Imports only what Python has loaded at its start; the rest when there is something to write.
+Until it writes a record, this module imports only modules that Python loads at its start.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import os
 
 from tsdia_run.training.boot.rank_state import RANK
 
-TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+TYPE_CHECKING = False  # importing typing or collections would delay each start by milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import FrameType, TracebackType
@@ -36,11 +37,11 @@ _SIGINT = 2
 
 
 def exit_record(error: BaseException | None, trace: TracebackType | None, rank: int) -> dict[str, object]:
-    """Put the record together.
+    """Return the exit record of this process.
 
     Args:
-        error: What ended the script; None for a normal end.
-        trace: The part of its traceback that is the user's.
+        error: The exception that ended the script; None for a normal end.
+        trace: The part of its traceback that belongs to the script.
         rank: The rank of this process.
     """
     from datetime import datetime, timezone
@@ -59,7 +60,7 @@ def exit_record(error: BaseException | None, trace: TracebackType | None, rank: 
 
 
 def _exit_code(error: BaseException | None) -> int:
-    """The code as the system will see it: https://docs.python.org/3/library/sys.html#sys.exit ."""
+    """Return the exit code as the system sees it: https://docs.python.org/3/library/sys.html#sys.exit ."""
     code = error.code if isinstance(error, SystemExit) else error
     if code is None:
         return 0
@@ -113,6 +114,6 @@ def _type_name(kind: type[BaseException]) -> str:
 def _message(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception:  # the script's own __str__ may do anything
+    except Exception:  # a __str__ of the script may raise anything
         return "<no message: its __str__ failed>"
     return text if len(text) <= _MESSAGE_CHARACTERS else text[: _MESSAGE_CHARACTERS - 1] + "…"

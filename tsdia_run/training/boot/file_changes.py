@@ -1,20 +1,20 @@
-"""What a script does to files, as Python's audit events announce it, and which file a path leads to.
+"""Find the file changes that Python's audit events announce, and identify the file of a path.
 
-``torch.save`` and safetensors write without an event; ``WRITERS`` names their functions.
+``torch.save`` and safetensors write without an audit event; ``WRITERS`` lists their functions.
 """
 
 from __future__ import annotations
 
 import os
 
-TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+TYPE_CHECKING = False  # importing typing or collections would delay each start by milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
     Key = tuple[int, int]
 
-# Functions that write a file without an audit event: module, function, the path's name and place.
+# Functions that write a file without an audit event: module, function, name and position of the path argument.
 WRITERS = (("torch.serialization", "save", "f", 1), ("safetensors", "serialize_file", "filename", 1))
 
 MOVED = "moved"
@@ -35,7 +35,7 @@ def _truncated(args: tuple[Any, ...]) -> Iterator[tuple[Any, Any, str]]:
 
 
 def changes_by_event() -> dict[str, Callable[[tuple[Any, ...]], Iterator[tuple[Any, Any, str]]]]:
-    """What an event's arguments say is changed: path, open folder, and what happens to it.
+    """Return a function for each event, which yields path, open folder and kind of each change from its arguments.
 
     https://docs.python.org/3/library/audit_events.html
     """
@@ -49,14 +49,14 @@ def changes_by_event() -> dict[str, Callable[[tuple[Any, ...]], Iterator[tuple[A
 
 
 def absolute(path: Any, folder: Any) -> Any:
-    """A path that is relative to an open folder, from that folder."""
+    """Resolve a path that is relative to an open folder."""
     if isinstance(folder, int) and folder >= 0 and not isinstance(path, int):
         return os.path.join(f"/proc/self/fd/{folder}", os.fsdecode(path))
     return path
 
 
 def file_key(path: str, *, follows: bool = True) -> Key | None:
-    """What tells a file, whatever leads to it."""
+    """Return the device and inode of a file, the same for all paths to it; None if it does not exist."""
     try:
         found = os.stat(path) if follows else os.lstat(path)
     except (OSError, ValueError):
@@ -65,25 +65,25 @@ def file_key(path: str, *, follows: bool = True) -> Key | None:
 
 
 def parents(path: str) -> Iterator[str]:
-    """The directories above a path, the nearest first."""
+    """Yield the directories above a path, the nearest first."""
     while (parent := os.path.dirname(path)) != path:
         yield parent
         path = parent
 
 
 def chain(path: str) -> Iterator[str]:
-    """A path and the directories above it."""
+    """Yield a path and the directories above it."""
     yield path
     yield from parents(path)
 
 
 def same_folder(one: str, other: str) -> bool:
-    """Whether two paths are in the same directory."""
+    """Return whether two paths are in the same directory."""
     return file_key(os.path.dirname(one)) == file_key(os.path.dirname(other))
 
 
 def name_shape(name: str) -> tuple[str, list[int]]:
-    """A name without its numbers, and these."""
+    """Return a name with ``#`` for each of its numbers, and the numbers."""
     shape, numbers, digits = "", [], ""
     for letter in f"{name}\0":
         if letter.isdecimal() and letter.isascii():

@@ -1,11 +1,11 @@
-"""Installs the hooks when the script imports the modules that they hook, and finds tsdia_run for the script."""
+"""Install the hooks when the script imports a hooked module, and find tsdia_run for the script."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-TYPE_CHECKING = False  # importing typing would cost 10 ms
+TYPE_CHECKING = False  # importing typing would take 10 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.machinery import ModuleSpec
@@ -15,25 +15,26 @@ if TYPE_CHECKING:
     from tsdia_run.training.boot.overwriting import OverwriteGuard
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-# Named, since nothing in this room imports the rest of the package: it is loaded when the script needs it.
+# A name, because ``boot`` does not import the rest of the package: it is loaded when the script needs it.
 _HOOKS = "tsdia_run.training.hooks.install"
 
 
 class HookFinder:
-    """Finds tsdia_run for a script that imports it, and lets the hooks in when the script imports what they hook.
+    """Finds tsdia_run for a script that imports it, and installs the hooks when the script imports a hooked module.
 
-    The script's tsdia_run is the one that started it, whatever its interpreter has installed: both write into one run.
+    The script gets the tsdia_run that started it, not the version installed in its interpreter: both write into one
+    run.
     """
 
     def __init__(self, warn: Callable[[str], None], guard: OverwriteGuard | None, *, has_hooks: bool) -> None:
         self._warn = warn
         self._hooked = {"accelerate.accelerator", "wandb"} if has_hooks else set()
-        # What guards the checkpoints of a resumed run wraps what writes files.
+        # In a resumed run, the guard wraps the functions that write files.
         self._wrappers = dict.fromkeys(guard.writers, guard.wrap) if guard else {}
         self._hooked |= self._wrappers.keys()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """As https://docs.python.org/3/library/importlib.html#importlib.abc.MetaPathFinder has it."""
+        """See https://docs.python.org/3/library/importlib.html#importlib.abc.MetaPathFinder ."""
         if name == "tsdia_run":
             from importlib.util import spec_from_file_location
 
@@ -56,11 +57,13 @@ class HookFinder:
             try:
                 del loader.exec_module
                 self._wrappers.get(module.__name__, _install_hooks)(module)
-            except Exception as error:  # whatever is missing here, the training goes on
-                self._warn(f"no hooks on {module.__name__}: {type(error).__name__}: {error}")
+            except Exception as error:  # the training continues without the hooks
+                self._warn(
+                    f"warning: hooks for {module.__name__} could not be installed: {type(error).__name__}: {error}"
+                )
 
-        # On the instance: the loader stays of its own kind, for those who look at it. A loader that was only asked for,
-        # to know whether there is such a module, comes to nothing.
+        # Set on the instance, so that the loader keeps its class for code that inspects it. A caller may request a
+        # loader only to check that the module exists; that has no effect.
         loader.exec_module = execute_and_hook
 
 
@@ -68,7 +71,7 @@ def _install_hooks(module: ModuleType) -> None:
     import gc
     from importlib import import_module
 
-    # Our imports would wake the collector among all that torch has made: 0.1 s of somebody's start.
+    # The imports would trigger a garbage collection of all objects of torch, which delays the start by 0.1 s.
     was_enabled = gc.isenabled()
     gc.disable()
     try:

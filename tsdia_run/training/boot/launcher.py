@@ -1,19 +1,19 @@
-"""Start ranks through Accelerate's own launch, in this process, and write down how each of them ended.
+"""Start ranks with Accelerate's own launch code, in this process, and record how each rank ended.
 
     PYTHON launcher.py ACCELERATE_LAUNCH_FLAGS... BOOTSTRAP [-m] SCRIPT ARGS...
 
-``accelerate launch`` turns every end of the script into exit code 1. Here ``attempts/N/ranks.json`` tells the truth:
+``accelerate launch`` exits with code 1 for every failure of the script. This launcher writes the exit codes to
+``attempts/N/ranks.json``:
 
-    ranks   how each rank ended, by its number as text: {"exit_code": 3} or {"signal": 9}
-    first   the rank that failed first, so that the launcher ended the others; null where none failed by itself
-    signal  the signal that asked the launcher to stop, which it passed on to the ranks; null where none did
-    error   why no rank could be started; null where they were
+    ranks   how each rank ended, by its number as a string: {"exit_code": 3} or {"signal": 9}
+    first   the rank that failed first, after which the launcher ended the others; null if no rank failed on its own
+    signal  the signal that requested the stop, which the launcher forwarded to the ranks; null if there was none
+    error   why no rank could be started; null if the ranks were started
 
-The exit code is that of the first failing rank; 128+n where signal n ended that rank, or asked the launcher to stop; 78
-where nothing could be started. Dying of the rank's signal would leave a second core file.
+The exit code is the code of the first rank that failed. It is 128+n if signal n ended that rank or requested the stop,
+and 78 if no rank could be started. If the launcher ended by the rank's signal, it would leave a second core file.
 
-Where Accelerate would start one process, this process becomes that process, so that no launcher stands between it and
-its signals.
+If Accelerate would start one process, this process becomes that process, so that signals reach the script directly.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from typing import Protocol
 
 
 def _find_boot_by_path() -> None:
-    """Make the modules beside this one importable: ``import tsdia_run`` may find nothing here, or another version."""
+    """Make the modules next to this file importable: ``import tsdia_run`` may find nothing, or another version."""
     boot = os.path.dirname(os.path.realpath(__file__))
-    # Nothing in this directory may be taken for a module that torch or Accelerate want.
+    # torch and Accelerate must not import a module of this directory by mistake.
     sys.path[:] = [entry for entry in sys.path if entry != boot]
     package = ModuleType("tsdia_run.training.boot")
     package.__path__ = [boot]
@@ -45,7 +45,7 @@ from tsdia_run.training.boot.attempt_files import attempt_directory, exit_record
 from tsdia_run.training.boot.rank_ends import RankEnds, own_record  # noqa: E402
 from tsdia_run.training.boot.repeated_names import LAUNCHER_RECORD_FILE  # noqa: E402
 
-# As Accelerate names them in torch; those of a plug-in are there once Accelerate has looked for them.
+# The names that Accelerate uses in torch; a plug-in's name exists after Accelerate has searched for plug-ins.
 _BACKENDS = ("cuda", "xpu", "npu", "mlu", "musa", "sdaa", "hpu", "neuron")
 _SHUTDOWN_TIMEOUT = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"
 _TRUE = ("1", "true", "t", "yes", "y", "on")
@@ -61,7 +61,7 @@ class _Handler(Protocol):
 
 
 class _Context(Protocol):
-    """torch's ``PContext``: one group of ranks, by local rank; on one machine that is the rank."""
+    """torch's ``PContext``: one group of ranks, by local rank; on one machine the local rank is the rank."""
 
     close: Callable[..., None]
 
@@ -70,11 +70,11 @@ class _Context(Protocol):
 
 
 class TooFewDevicesError(Exception):
-    """More ranks were asked for than there are devices."""
+    """More ranks were requested than devices exist."""
 
 
 def main() -> int:
-    """Launch, wait, record.
+    """Start the ranks, wait for them, record how they ended, and return the exit code.
 
     Returns:
         The exit code.
@@ -84,14 +84,14 @@ def main() -> int:
     error = None
     try:
         _launch(sys.argv[1:], ends)
-    except Exception as failure:  # Accelerate and torch refuse a launch with errors of any kind
+    except Exception as failure:  # Accelerate and torch may raise any error
         error = f"{type(failure).__name__}: {failure}"
         say(f"the ranks could not be started: {error}")
     if directory is not None:
-        ends.said = {rank: said for rank in ends.final if (said := own_record(directory, exit_record_name(rank)))}
+        ends.recorded = {rank: found for rank in ends.final if (found := own_record(directory, exit_record_name(rank)))}
     codes, first = ends.codes(), ends.first()
     if first is not None:
-        say(f"rank {first} failed first, {_words(codes[first])}")
+        say(f"rank {first} {_ending(codes[first])} (first to fail)")
     if directory is not None:
         ranks = {str(rank): _end(code) for rank, code in codes.items()}
         record = {"ranks": ranks, "first": first, "signal": ends.stopped_by, "error": error}
@@ -107,7 +107,7 @@ def _launch(arguments: list[str], ends: RankEnds) -> None:
 
     run = torchrun.run
 
-    def run_and_look(args: Namespace) -> None:
+    def run_and_record(args: Namespace) -> None:
         _check_devices(int(args.nproc_per_node))
         try:
             run(args)
@@ -119,32 +119,32 @@ def _launch(arguments: list[str], ends: RankEnds) -> None:
         except api.SignalException as stop:
             ends.stopped_by = int(stop.sigval)
 
-    torchrun.run = run_and_look
-    _look_at_close(api.PContext, ends)
+    torchrun.run = run_and_record
+    _record_around_close(api.PContext, ends)
     launch.simple_launcher = _become_the_script
     args = launch.launch_command_parser().parse_args(arguments)
-    if args.main_process_port == 0:  # before Accelerate 1.8 it would be taken for a port
+    if args.main_process_port == 0:  # Accelerate before 1.8 would use 0 as a real port
         args.main_process_port = _free_port()
     launch.launch_command(args)
 
 
-def _look_at_close(context_class: type[_Context], ends: RankEnds) -> None:
-    """Note the codes around torch's closing of the ranks: afterwards nobody can tell who failed and who was ended."""
+def _record_around_close(context_class: type[_Context], ends: RankEnds) -> None:
+    """Record the codes before and after torch ends the ranks: later, nothing shows which ranks failed on their own."""
     close = context_class.close
     seen: list[object] = []
 
-    def close_and_look(context: _Context, *args: object, **kwargs: object) -> None:
+    def close_and_record(context: _Context, *args: object, **kwargs: object) -> None:
         if context not in seen:
             seen.append(context)
             ends.early, ends.final = _codes(context), {}
-        if len(args) < 2 and _SHUTDOWN_TIMEOUT in os.environ:  # older torch waits 30 s, whatever the environment says
+        if len(args) < 2 and _SHUTDOWN_TIMEOUT in os.environ:  # older torch ignores the variable and waits 30 s
             kwargs.setdefault("timeout", int(os.environ[_SHUTDOWN_TIMEOUT]))
         try:
             close(context, *args, **kwargs)
         finally:
             ends.final = _codes(context)
 
-    context_class.close = close_and_look
+    context_class.close = close_and_record
 
 
 def _codes(context: _Context) -> dict[int, int]:
@@ -160,8 +160,8 @@ def _check_devices(processes: int) -> None:
     devices = max(getattr(torch, name).device_count() for name in _BACKENDS if hasattr(torch, name))
     if devices < processes:
         raise TooFewDevicesError(
-            f"{processes} processes were asked for, but torch sees {devices} accelerator devices; ask for fewer, or set"
-            " ACCELERATE_USE_CPU=true for ranks on the CPU"
+            f"{processes} processes requested, but torch sees {devices} accelerator devices; request fewer, or set"
+            " ACCELERATE_USE_CPU=true to run the ranks on the CPU"
         )
 
 
@@ -185,8 +185,8 @@ def _end(code: int) -> dict[str, int]:
     return {"signal": -code} if code < 0 else {"exit_code": code}
 
 
-def _words(code: int) -> str:
-    return f"killed by signal {-code}" if code < 0 else f"with exit code {code}"
+def _ending(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
 
 
 if __name__ == "__main__":

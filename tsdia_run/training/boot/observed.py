@@ -1,6 +1,7 @@
-"""What the supervisor observed of the reads of the checkpoint, asked by a rank; and what a rank leaves about it.
+"""Ask the supervisor whether the checkpoint was read, and write the warnings and refusals of a rank.
 
-The other side is ``supervise/reads.py``. Loaded before the script, so it imports only what Python has loaded already.
+``supervise/reads.py`` is the supervisor's side. This module is loaded before the script, so it imports only modules
+that Python has already loaded.
 """
 
 from __future__ import annotations
@@ -21,24 +22,24 @@ from tsdia_run.training.boot.repeated_names import (
     WARNINGS_FILE,
 )
 
-TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+TYPE_CHECKING = False  # importing typing or collections would delay each start by milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOT_READ, OTHER, READ, UNKNOWN = "not read", "other", "read", "unknown"
 
-# A busy supervisor answers within a second. Counted in sleeps: the machine may be suspended meanwhile.
+# A busy supervisor answers within a second. The limit counts sleeps, because the machine may be suspended meanwhile.
 _POLLS = 2_000
 _POLL_S = 0.01
 
 
 class ObservedReads:
-    """The files between a rank and the supervisor of its attempt.
+    """The files that a rank and the supervisor of its attempt exchange.
 
     Args:
         run_dir: The run directory.
-        directory: ``attempts/N`` in it.
-        say: Says a line on stderr.
+        directory: The directory of the attempt, ``attempts/N``.
+        say: Prints a line to stderr.
     """
 
     def __init__(self, run_dir: str, directory: str, say: Callable[[str], None]) -> None:
@@ -46,12 +47,12 @@ class ObservedReads:
         self._reads = os.path.join(run_dir, READS_DIR)
 
     def protected(self) -> list[tuple[str, str]]:
-        """What the supervisor wrote down before the start, as pairs of kind and value."""
+        """Return the entries that the supervisor wrote before the start, as pairs of kind and value."""
         entries = self._content(PROTECTED_FILE).split("\0")[:-1]
         return [(kind, value) for kind, _, value in (entry.partition("=") for entry in entries)]
 
     def answer(self) -> str:
-        """``read``, ``not read``, ``unknown`` or ``other=NAME``, with all opens until this moment."""
+        """Return ``read``, ``not read``, ``unknown`` or ``other=NAME``; counts all opens until now."""
         if os.path.exists(os.path.join(self._reads, NOTICED_FILE)):
             return READ
         answer = self._content(ANSWER_FILE)
@@ -60,7 +61,7 @@ class ObservedReads:
         return answer or UNKNOWN
 
     def _ask(self) -> bool:
-        """Have the answer brought up to date; False where the supervisor is dead or doesn't answer."""
+        """Ask the supervisor to update the answer; False if the supervisor has ended or doesn't answer."""
         if not _is_locked(os.path.join(self.run_dir, CLAIM_FILE)):
             return False
         name = f"{QUESTION_PREFIX}{os.getpid()}-{_thread.get_ident()}"
@@ -78,7 +79,7 @@ class ObservedReads:
         return False
 
     def note(self, name: str) -> bool:
-        """Leave an empty file for the others; whether it was not there before."""
+        """Create an empty file for other processes, and return whether it is new."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
             os.close(os.open(os.path.join(self._reads, name), flags, 0o644))
@@ -87,7 +88,7 @@ class ObservedReads:
         return True
 
     def warn_once(self, kind: str, text: str) -> None:
-        """Warn on the screen and in the record, on one rank and once in an attempt."""
+        """Print a warning and record it, on one rank and once per attempt."""
         if not self.note(f"warned-{kind}"):
             return
         self.say(f"warning: {text}")
@@ -95,7 +96,7 @@ class ObservedReads:
         _write(os.path.join(self._reads, WARNINGS_FILE), flags, text.encode("utf-8", "replace") + b"\0")
 
     def refuse(self, text: str) -> None:
-        """Leave one sentence about a save that is refused; the first one stays."""
+        """Write the reason for a refused save; the first reason is kept."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         _write(os.path.join(self._directory, REFUSED_FILE), flags, os.fsencode(text) + b"\n")
 
@@ -114,12 +115,12 @@ def _write(path: str, flags: int, data: bytes) -> None:
             os.write(fd, data)
         finally:
             os.close(fd)
-    except OSError:  # it is on the screen, or was written before
+    except OSError:  # the text is also printed, or another rank has written it
         return
 
 
 def _is_locked(path: str) -> bool:
-    """Whether the supervisor holds its lock; True where that can't be known."""
+    """Return whether the supervisor has its lock: True if locks can't be tested, False if the file can't be opened."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

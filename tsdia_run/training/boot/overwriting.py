@@ -1,10 +1,10 @@
-"""Stops a script that did not read the checkpoint it resumes from before it overwrites or removes that or an older one.
+"""Stop a script before it overwrites or removes a checkpoint, if it did not read the checkpoint it resumes from.
 
-Python announces what a script does to files by audit events; ``torch.save`` and safetensors write without one, so
-these are wrapped. Whether the checkpoint was read is the supervisor's to say (``supervise/reads.py``), which sees the
-opens of all processes. Without an answer nothing is stopped.
+This protects the checkpoint of the resume and all older ones. Python's audit events announce most file changes;
+``torch.save`` and safetensors write without an event, so they are wrapped. The supervisor (``supervise/reads.py``) sees
+the opens of all processes and knows whether the checkpoint was read. Without an answer nothing is stopped.
 
-Loaded before the script, so it imports only what Python has loaded already.
+This module is loaded before the script, so it imports only modules that Python has already loaded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tsdia_run.training.boot.file_changes import (
 from tsdia_run.training.boot.protected import ProtectedCheckpoints
 from tsdia_run.training.boot.refusal import refusal
 
-TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+TYPE_CHECKING = False  # importing typing or collections would delay each start by milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
@@ -40,10 +40,10 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__fil
 
 
 class OverwriteGuard:
-    """Stands between the script and the checkpoints of its run.
+    """Protects the checkpoints of the run from a script that did not read its checkpoint.
 
     Args:
-        observed: What the supervisor observes.
+        observed: The connection to the supervisor.
     """
 
     def __init__(self, observed: ObservedReads) -> None:
@@ -74,24 +74,24 @@ class OverwriteGuard:
 
     @property
     def is_needed(self) -> bool:
-        """Whether there is anything to guard."""
+        """Whether the run has a checkpoint to guard."""
         return bool(self._resumed)
 
     def install(self) -> None:
-        """Listen to the events from now on; Python has no way to end that."""
+        """Start to listen to audit events; Python can't remove an audit hook."""
         sys.addaudithook(self._listener())
         for name in self.writers:
-            if name in sys.modules:  # by something in site-packages
+            if name in sys.modules:  # imported by a package in site-packages
                 self.wrap(sys.modules[name])
 
     def _listener(self) -> Callable[[str, tuple[Any, ...]], None]:
         state, opened, change, changes = self._state, self._opened, self._change, changes_by_event()
 
-        # Every import and every open of the script comes here: what is local costs half as much.
-        def heard(event: str, args: tuple[Any, ...]) -> None:
+        # Called for every import and open of the script: local variables take half the time of attributes.
+        def on_event(event: str, args: tuple[Any, ...]) -> None:
             if event == "open":
                 path, _, flags = args
-                # What is opened for reading and writing is read first: a memory map, most likely.
+                # A file opened for reading and writing is read first: it is probably a memory map.
                 if flags & _WRITES and (flags & _WRITES == os.O_WRONLY or flags & _CREATES):
                     change(path, "overwritten", follows=True)
                 elif state and type(path) is str and path.rpartition("/")[2] in state:
@@ -100,10 +100,10 @@ class OverwriteGuard:
                 for path, folder, doing in changes[event](args):
                     change(absolute(path, folder), doing, follows=False)
 
-        return heard
+        return on_event
 
     def _opened(self, path: str) -> None:
-        """A file with the name of one of the checkpoint's is opened, by the script or by a hook of ours."""
+        """Handle the open of a file with the name of a checkpoint file, by the script or by a hook of tsdia-run."""
         code = sys._getframe(2).f_code
         if code.co_filename.startswith(_PACKAGE) or _thread.get_ident() in self._busy:
             return
@@ -112,12 +112,12 @@ class OverwriteGuard:
             self._read()
 
     def loaded(self, path: str) -> None:
-        """Take note that a checkpoint was loaded."""
+        """Record that a checkpoint was loaded."""
         if file_key(path) == file_key(self._resumed):
             self._read()
 
     def _read(self) -> None:
-        """The checkpoint was read; said to all ranks."""
+        """Record that the checkpoint was read, for all ranks."""
         self._is_decided = True
         self._state.clear()
         self._observed.note("noticed")
@@ -132,9 +132,9 @@ class OverwriteGuard:
             place = os.path.abspath(os.fsdecode(path))
             refused = None if self._is_decided else self._refusal(place, doing, follows=follows)
             if refused is None:
-                self._look_at_number(place, doing)
-        except Exception as error:  # it is somebody's training, which a fault of ours must not end
-            self._observed.say(f"warning: could not check what is written: {type(error).__name__}: {error}")
+                self._check_number(place, doing)
+        except Exception as error:  # an error of tsdia-run must not end the training
+            self._observed.say(f"warning: could not check whether a write is safe: {type(error).__name__}: {error}")
             self._is_decided = True
         finally:
             self._busy.discard(me)
@@ -142,15 +142,15 @@ class OverwriteGuard:
             raise refused
 
     def check(self, path: str) -> None:
-        """Raise before something is written to a path, or into it.
+        """Raise before the script writes to a path or into a directory, if that is not allowed.
 
         Raises:
-            CheckpointNotReadError: It is a protected checkpoint, and the script did not read its own.
+            CheckpointNotReadError: The path is in a protected checkpoint, and the script did not read its checkpoint.
         """
         self._change(path, "overwritten", follows=True)
 
     def is_kept(self, path: str) -> bool:
-        """Whether a checkpoint may not be removed now."""
+        """Return whether a checkpoint must not be removed now."""
         return (
             not self._is_decided
             and self._protected.hit(path, follows=True, is_removal=True) is not None
@@ -159,40 +159,40 @@ class OverwriteGuard:
 
     def _refusal(self, place: str, doing: str, *, follows: bool) -> Exception | None:
         hit = self._protected.hit(place, follows=follows, is_removal=not follows)
-        # A file that is moved is not lost, may be read next, and stays protected under its new name.
+        # A moved file is not lost: the script may read it next, and it stays protected under its new name.
         is_moved_file = doing == MOVED and hit is not None and hit.kind == "file" and self._protected.has(place)
         if hit is None or is_moved_file or self._is_read():
             return None
         return self._refuse(hit, doing)
 
     def _is_read(self) -> bool:
-        """Whether it was read, or nobody knows: then for good."""
-        word, _, other = self._observed.answer().partition("=")
-        if word == "not read":
+        """Return whether the checkpoint was read or that is unknown; both answers are final."""
+        answer, _, other = self._observed.answer().partition("=")
+        if answer == "not read":
             return False
         self._is_decided = True
         if other:
             name = self._shown(self._resumed)
-            text = f"the script read {other} instead of {name}, which it was told to resume from"
+            text = f"the script read {other} instead of {name}, the checkpoint to resume from"
             self._observed.warn_once("other", text)
         return True
 
     def _refuse(self, hit: Protected, doing: str) -> Exception:
         resumed, lost = self._shown(self._resumed), self._shown(hit.path)
-        asked = f"the script did not read {resumed}, which it was told to resume from"
-        self._observed.refuse(f"{asked}, and would have {doing} {'it' if lost == resumed else lost}")
-        return refusal(hit.path, doing, asked, self._observed.run_dir)
+        not_read = f"the script did not read {resumed}, the checkpoint to resume from"
+        self._observed.refuse(f"{not_read}, and would have {doing} {'it' if lost == resumed else lost}")
+        return refusal(hit.path, doing, not_read, self._observed.run_dir)
 
     def _shown(self, path: str) -> str:
         relative = os.path.relpath(path, self._observed.run_dir)
         return path if relative.startswith("..") else relative
 
-    def _look_at_number(self, place: str, doing: str) -> None:
-        """Warn once about a save that by its name comes before the checkpoint that is resumed from."""
+    def _check_number(self, place: str, doing: str) -> None:
+        """Warn once about a save whose name comes before the checkpoint to resume from."""
         if self._has_saved_below or doing != "overwritten":
             return
         shape, numbers = self._shape
-        if "#.#" in shape:  # a loss is part of the name
+        if "#.#" in shape:  # the name contains a decimal number, such as a loss
             return
         for path in (place, os.path.dirname(place), os.path.dirname(os.path.dirname(place))):
             name = os.path.basename(path)
@@ -200,23 +200,21 @@ class OverwriteGuard:
                 self.warn_below(name)
 
     def warn_first_step(self, step: int, expected: int) -> None:
-        """Warn once that the attempt logs an older step than that of its checkpoint."""
-        resumed = self._shown(self._resumed)
-        text = (
-            f"the first logged step is {step}, but {resumed} was saved at {expected}: it seems to train from the start"
-        )
+        """Warn once that the attempt logs a step before the step of its checkpoint."""
+        saved = f"{self._shown(self._resumed)} was saved at {expected}"
+        text = f"the first logged step is {step}, but {saved}: the script seems to have started over"
         self._observed.warn_once("step", text)
 
     def warn_below(self, saved: str, at: str = "") -> None:
-        """Warn once that the attempt saves something older than what it resumed from."""
+        """Warn once that the attempt saves a checkpoint from before the one that it resumed from."""
         self._has_saved_below = True
         resumed = f"{os.path.basename(self._resumed)}{at}"
         self._observed.warn_once(
-            "below", f"this attempt resumed from {resumed} and now saves {saved}, which is before it"
+            "below", f"this attempt resumed from {resumed} and now saves {saved}, which is earlier"
         )
 
     def wrap(self, module: ModuleType) -> None:
-        """Check before a module's function writes a file that no audit event announces."""
+        """Wrap a module's function that writes files without an audit event, to check each path before the write."""
         _, function, name, place = next(writer for writer in WRITERS if writer[0] == module.__name__)
         original = getattr(module, function)
         import functools
@@ -235,7 +233,7 @@ class OverwriteGuard:
 
 
 def guard_checkpoints(observed: ObservedReads) -> OverwriteGuard | None:
-    """Guard the checkpoints of this process's run, if the supervisor named some."""
+    """Guard the checkpoints of the run; None if the supervisor named none."""
     guard = OverwriteGuard(observed)
     if not guard.is_needed:
         return None

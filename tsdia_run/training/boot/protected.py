@@ -1,6 +1,6 @@
-"""The checkpoints that a resumed script may not overwrite, and which of them a change to a path would hit.
+"""The checkpoints that a resumed script must not overwrite, and the search for the one that a path belongs to.
 
-Loaded before the script, so it imports only what Python has loaded already.
+This module is loaded before the script, so it imports only modules that Python has already loaded.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import os
 from tsdia_run.training.boot.file_changes import chain, file_key, parents
 from tsdia_run.training.boot.repeated_names import OWN_PREFIX
 
-TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+TYPE_CHECKING = False  # importing typing or collections would delay each start by milliseconds
 if TYPE_CHECKING:
     from tsdia_run.training.boot.file_changes import Key
 
 
 class Protected:
-    """A checkpoint that may not be overwritten: its path, and ``file``, ``numbered`` or ``folder`` (``reads.py``)."""
+    """A protected checkpoint: its path, and its kind: ``file``, ``numbered`` or ``folder`` (see ``reads.py``)."""
 
     def __init__(self, kind: str, path: str) -> None:
         self.kind, self.path = kind, path
 
 
 class ProtectedCheckpoints:
-    """All of them, known by the files themselves, whatever path leads to them."""
+    """All protected checkpoints, by device and inode, so that any path to them is recognized."""
 
     def __init__(self) -> None:
         self._by_key: dict[Key, Protected] = {}
@@ -32,7 +32,7 @@ class ProtectedCheckpoints:
         self._side: list[str] = []
 
     def add(self, kind: str, value: str) -> None:
-        """Protect a path; of the kind ``side``, the ending of names that are no part of a checkpoint."""
+        """Protect a path; for the kind ``side``, the value is a suffix of files that are not part of a checkpoint."""
         if kind == "side":
             self._side.append(value)
             return
@@ -42,21 +42,21 @@ class ProtectedCheckpoints:
         self._folders.add(os.path.dirname(value))
 
     def complete(self) -> None:
-        """After the last ``add``: find the directories above, which may not be removed either."""
+        """Find the directories above, which must not be removed either; call it after the last ``add``."""
         places = {path for folder in self._folders for one in {folder, os.path.realpath(folder)} for path in chain(one)}
         self._ancestors.update(filter(None, map(file_key, places)))
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to protect."""
+        """Whether no checkpoint is protected."""
         return not self._by_key
 
     def has(self, path: str) -> bool:
-        """Whether a path is itself one of them."""
+        """Return whether a path is a protected checkpoint itself."""
         return file_key(path) in self._by_key
 
     def hit(self, place: str, *, follows: bool, is_removal: bool) -> Protected | None:
-        """The protected checkpoint that a path is, is in, or, for a removal, leads to."""
+        """Return the protected checkpoint at or above a path; for a removal, also one below it."""
         own = file_key(place, follows=follows)
         if own in self._by_key:
             return self._by_key[own]
@@ -71,7 +71,7 @@ class ProtectedCheckpoints:
         return None if found is not None and self._is_aside(name, found) else found
 
     def _is_aside(self, name: str, found: Protected) -> bool:
-        """Whether a file in a checkpoint's folder is none of its files: a lock; a log, where the name is the user's."""
+        """Return whether a file in a checkpoint is not part of it: a lock, or a log if the user chose the name."""
         if found.kind == "numbered":
             return name.endswith(".lock")
         return name.lower().endswith(tuple(self._side)) or "events.out.tfevents" in name

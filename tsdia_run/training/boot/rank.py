@@ -1,6 +1,6 @@
 """This process as a rank of the run: its lock, its stacks, its guard, its exit record.
 
-Imports only what Python has loaded at its start; each import costs start time.
+This module imports only modules that Python loads at its start; each other import costs start time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.boot.reexec import replace_process
 from tsdia_run.training.boot.repeated_names import CHECKPOINT, HOOKS, PREFIX, RUN_DIR
 
-TYPE_CHECKING = False  # importing typing would cost 10 ms
+TYPE_CHECKING = False  # importing typing would take 10 ms
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
 
 class Rank:
-    """This process as a rank of the run. A fork of it is none.
+    """This process as a rank of the run. A fork of this process does not count as a rank.
 
     Args:
-        bootstrap: The path of the bootstrap.
+        bootstrap: The path of ``bootstrap.py``.
     """
 
     def __init__(self, bootstrap: str) -> None:
-        # Now, since the script may change its environment.
+        # Read now, because the script may change its environment.
         self._directory = attempt_directory(os.environ)
         number = os.environ.get("RANK", "")
         self._number = int(number) if number.isdecimal() else 0
         self._pid = os.getpid()
-        # What the module reexec needs.
+        # Used by ``reexec.py``.
         self.bootstrap = bootstrap
         self.module = sys.argv[2] if sys.argv[1:2] == ["-m"] and len(sys.argv) > 2 else None
         self.say = say
@@ -53,10 +53,10 @@ class Rank:
         self._stacks = -1 if self._directory is None else self._show_stacks(self._directory)
 
     def _show_stacks(self, directory: str) -> int:
-        """Tell where Python stands when the process crashes, on stderr, and whenever it is asked, in a file.
+        """Print the Python stacks to stderr when the process crashes, and write them to a file on ``STACKS_SIGNAL``.
 
         Returns:
-            The descriptor of the file, for as long as the process lives; -1 where there is none.
+            The descriptor of the file, open until the process ends; -1 if there is no file.
         """
         import faulthandler
 
@@ -66,14 +66,14 @@ class Rank:
                 faulthandler.enable()
             path = os.path.join(directory, stacks_name(self._number))
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            # Not one of the signals that scripts and batch systems use.
+            # Scripts and batch systems do not use this signal.
             faulthandler.register(STACKS_SIGNAL, fd, all_threads=True)
-        except (OSError, ValueError, AttributeError, RuntimeError):  # no stderr, no room on the disk
+        except (OSError, ValueError, AttributeError, RuntimeError):  # no stderr, or the disk is full
             pass
         return fd
 
     def watch_exec(self) -> None:
-        """Keep the hooks of a script that replaces its process; ``os.execvp`` and the like come down to these two."""
+        """Keep the hooks if the script replaces its process; ``os.execvp`` and similar functions call these two."""
         for name in ("execv", "execve"):
             setattr(os, name, self._watched(getattr(os, name)))
 
@@ -90,14 +90,14 @@ class Rank:
         return execute
 
     def finder(self) -> HookFinder:
-        """What the script's imports go through first."""
+        """Return the first finder for the script's imports."""
         hooks = os.environ.get(HOOKS, "")
         if "checkpoints" in hooks.split(","):
             RANK.guard = self._guard()
         return HookFinder(self.say, RANK.guard, has_hooks=bool(hooks))
 
     def _guard(self) -> OverwriteGuard | None:
-        """What keeps a script that did not read its checkpoint from overwriting it; None where it resumes from none."""
+        """Return the guard of the checkpoint to resume from; None if the attempt has no checkpoint."""
         if self._directory is None or not os.environ.get(CHECKPOINT):
             return None
         try:
@@ -106,16 +106,16 @@ class Rank:
 
             run_dir = os.environ[RUN_DIR]
             return guard_checkpoints(ObservedReads(run_dir, self._directory, self.say))
-        except Exception as error:  # whatever is missing here, the training goes on
-            self.say(f"checkpoints are not guarded: {type(error).__name__}: {error}")
+        except Exception as error:  # the training continues without the guard
+            self.say(f"warning: checkpoints are not protected against overwriting: {type(error).__name__}: {error}")
             return None
 
     def ended(self, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Leave the exit record, if this is a rank of a run.
+        """Write the exit record, if this process is a rank of a run.
 
         Args:
-            error: What ended the script; None for a normal end.
-            trace: The part of its traceback that is the user's.
+            error: The exception that ended the script; None for a normal end.
+            trace: The part of its traceback that belongs to the script.
         """
         if self._directory is None or os.getpid() != self._pid:
             return
@@ -127,7 +127,7 @@ class Rank:
             pass
         try:
             record = exit_record(error, trace, self._number)
-        except Exception as failure:  # an exception of the script's own may do anything when it is looked at
-            self.say(f"could not describe how the script ended: {type(failure).__name__}")
+        except Exception as failure:  # an exception class of the script may raise anything
+            self.say(f"warning: could not record how the script ended: {type(failure).__name__}")
             return
         write_record(self._directory, exit_record_name(self._number), record)

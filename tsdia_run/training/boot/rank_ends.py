@@ -1,4 +1,4 @@
-"""How each rank ended, as the launcher saw it and as the rank itself recorded it."""
+"""How each rank ended, from the launcher and from the exit records of the ranks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class OwnRecord:
-    """What a rank's exit record says.
+    """The part of a rank's exit record that the launcher needs.
 
     Attributes:
-        exit_code: The code its script ended with; None where a signal ended it.
-        ended_at: When, as a text that sorts by time.
+        exit_code: The exit code of the script; None if a signal ended it.
+        ended_at: The time of the end, as a string that sorts by time.
     """
 
     exit_code: int | None
@@ -23,40 +23,40 @@ class OwnRecord:
 
 @dataclass
 class RankEnds:
-    """How the ranks ended. Codes are negative for a signal.
+    """How the ranks ended. A code is negative for a signal.
 
     Attributes:
-        early: Codes of those that ended by themselves, before the launcher ended the others.
-        final: Codes of all.
-        said: Their own words, where they left any.
-        stopped_by: The signal that asked the launcher to stop.
+        early: The codes of the ranks that ended before the launcher ended the others.
+        final: The codes of all ranks.
+        recorded: The exit records of the ranks that wrote one.
+        stopped_by: The signal that requested the stop of the launcher.
     """
 
     early: dict[int, int] = field(default_factory=dict)
     final: dict[int, int] = field(default_factory=dict)
-    said: Mapping[int, OwnRecord] = field(default_factory=dict)
+    recorded: Mapping[int, OwnRecord] = field(default_factory=dict)
     stopped_by: int | None = None
 
     def codes(self) -> dict[int, int]:
-        """How each script ended: a rank that the launcher's signal met while it was going down says it itself."""
+        """Return the code of each rank; if the launcher ended a rank that was exiting, its exit record decides."""
         codes = dict(sorted(self.final.items()))
-        for rank, said in self.said.items():
-            if rank in codes and rank not in self.early and said.exit_code is not None:
-                codes[rank] = said.exit_code
+        for rank, record in self.recorded.items():
+            if rank in codes and rank not in self.early and record.exit_code is not None:
+                codes[rank] = record.exit_code
         return codes
 
     def first(self) -> int | None:
-        """The rank that failed first; one that a signal ended comes before those that then missed it."""
-        by_itself = {*self.early} if self.stopped_by is not None else {*self.early, *self.said}
-        failed = [rank for rank, code in self.codes().items() if code != 0 and rank in by_itself]
+        """Return the rank that failed first; a rank ended by a signal comes before ranks that failed because of it."""
+        on_its_own = {*self.early} if self.stopped_by is not None else {*self.early, *self.recorded}
+        failed = [rank for rank, code in self.codes().items() if code != 0 and rank in on_its_own]
 
         def order(rank: int) -> tuple[bool, str, int]:
-            return self.early.get(rank, 0) >= 0, self.said[rank].ended_at if rank in self.said else "~", rank
+            return self.early.get(rank, 0) >= 0, self.recorded[rank].ended_at if rank in self.recorded else "~", rank
 
         return min(failed, key=order, default=None)
 
     def exit_code(self) -> int:
-        """The launcher's own exit code."""
+        """Return the launcher's own exit code."""
         if self.stopped_by is not None:
             return 128 + self.stopped_by
         first = self.first()
@@ -65,7 +65,7 @@ class RankEnds:
 
 
 def own_record(directory: str, name: str) -> OwnRecord | None:
-    """Read a rank's exit record; None where it left none."""
+    """Read a rank's exit record; None if there is no valid record."""
     try:
         record = json.loads(Path(directory, name).read_bytes())
         code = record["exit_code"]

@@ -1,29 +1,29 @@
-"""What this process knows as a rank of the run: the one object of ``training/`` that changes.
+"""The state of this process as a rank: the only object of ``training/`` that changes.
 
 The bootstrap, the hooks and the API share it.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+TYPE_CHECKING = False  # importing typing or collections would delay each start by milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
     from tsdia_run.training.boot.overwriting import OverwriteGuard
 
-# Enough for every metric that anybody chooses a checkpoint by.
+# Enough for every metric that may select the best checkpoint.
 _MAX_METRICS = 100
 _PLAIN = frozenset({int, float})
 
 
 class LoggedProgress:
-    """How far the training is, as far as it told: for the manifests of its checkpoints, and the exit record.
+    """The logged progress of the training, for the manifests of its checkpoints and for the exit record.
 
     Attributes:
-        steps: The step of each kind of line, by the first metric in it: some are logged per step, others per epoch.
+        steps: The step of each kind of line, by its first metric: some are logged per step, others per epoch.
         epoch: The epoch.
-        metrics: The latest logged plain numbers. Tensors are left out: looking at one may wait for the device.
+        metrics: The latest logged plain numbers. Tensors are omitted: reading one may wait for the device.
     """
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class LoggedProgress:
 
     @property
     def step(self) -> int | None:
-        """The step of the training: of several counts, the one that is ahead, since epochs have many steps."""
+        """The step of the training: the largest of several counts, because an epoch has many steps."""
         return max(self.steps.values(), default=None)
 
     def logged(self, values: Mapping[str, object], step: object = None) -> None:
-        """Take note of what ``Accelerator.log`` got."""
+        """Record the arguments of ``Accelerator.log``."""
         if isinstance(step, int):
             first = str(next(iter(values), ""))
             if first in self.steps or len(self.steps) < _MAX_METRICS:
@@ -54,15 +54,15 @@ class LoggedProgress:
 
 
 class RankState:
-    """What one process knows.
+    """The state of one process.
 
     Attributes:
         progress: How far the training is.
-        guard: Protects the checkpoints of a resumed run; None if there is nothing to protect.
-        hooked: The names of the hooks that are in place.
+        guard: Protects the checkpoints of a resumed run; None if no checkpoint needs protection.
+        hooked: The names of the installed hooks.
         warned: The names of the hooks whose failure was reported.
         unsealed: The directories that this process saved and could not seal, by device and inode.
-        is_accelerates_turn: Whether Accelerate makes its trackers at this moment, and gives them the config.
+        is_accelerates_turn: Whether Accelerate is creating its trackers and passes them the config.
         configured_runs: The ids of the W&B runs that have the config.
     """
 
@@ -76,20 +76,20 @@ class RankState:
         self.configured_runs: set[str] = set()
 
     def check(self, checkpoint: PathLike[str]) -> None:
-        """Raise before a checkpoint is written.
+        """Raise before a checkpoint is written, if that is not allowed.
 
         Raises:
-            CheckpointNotReadError: It would overwrite a protected one, and the script did not read its own.
+            CheckpointNotReadError: It would overwrite a protected one, and the script did not read its checkpoint.
         """
         if self.guard is not None:
             self.guard.check(str(checkpoint))
 
     def is_kept(self, checkpoint: PathLike[str]) -> bool:
-        """Whether a checkpoint may not be removed now."""
+        """Return whether a checkpoint must not be removed now."""
         return self.guard is not None and self.guard.is_kept(str(checkpoint))
 
     def loaded(self, checkpoint: PathLike[str]) -> None:
-        """Take note that ``load_state`` has loaded a checkpoint."""
+        """Record that ``load_state`` has loaded a checkpoint."""
         if self.guard is not None:
             self.guard.loaded(str(checkpoint))
 

@@ -1,7 +1,7 @@
-"""A script that replaces itself by another program (``os.execv``), as some do to set PYTHONHASHSEED or LD_LIBRARY_PATH.
+"""Keep the hooks when a script replaces its process with ``os.execv``, for example to set PYTHONHASHSEED.
 
-Where the new program is Python with a script, the bootstrap is put before it again,
-so that nothing is lost; any other program is a warning. The ``alive`` lock is held across the change.
+If the new program is Python with a script, the bootstrap runs that script, so that the hooks and the exit record are
+kept. Any other program causes a warning. The process keeps the ``alive`` lock.
 """
 
 from __future__ import annotations
@@ -11,41 +11,41 @@ import sys
 
 from tsdia_run.training.boot.repeated_names import ALIVE_FD
 
-TYPE_CHECKING = False  # importing typing or collections costs milliseconds of somebody's start
+TYPE_CHECKING = False  # importing typing or collections would delay each start by milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-# Options of Python that take a value, in the same word or as the next one.
+# Options of Python that take a value, in the same word or in the next one.
 _WITH_VALUE = "XW"
 
 
 def with_bootstrap(program: str, argv: Sequence[str], bootstrap: str, module: str | None) -> list[str] | None:
-    """A command line with the bootstrap before the script, None where it is not Python with a script.
+    """Return the command line with the bootstrap before the script; None if it is not Python with a script.
 
     Args:
         program: The path of the program.
         argv: Its command line.
-        bootstrap: The path of the bootstrap.
-        module: The module that runs now; None for a script. Any other module may be a launcher, which is left alone.
+        bootstrap: The path of ``bootstrap.py``.
+        module: The module that runs now; None for a script. Any other module may be a launcher, which is not changed.
     """
     name = os.path.basename(program)
     if not (name.startswith("python") or os.path.realpath(program) == os.path.realpath(sys.executable)):
         return None
     options, rest = _split(list(argv[1:]))
-    what = rest[:1]
-    if what == ["-m"]:
+    first = rest[:1]
+    if first == ["-m"]:
         is_script = module is not None and rest[1:2] == [module]
     else:
-        is_script = what not in ([], ["-c"], ["-"]) and os.path.isfile(rest[0])
+        is_script = first not in ([], ["-c"], ["-"]) and os.path.isfile(rest[0])
     if not is_script:
         return None
-    has_it = os.path.realpath(rest[0]) == os.path.realpath(bootstrap)  # from sys.orig_argv
-    return [*argv[:1], *options, *([] if has_it else [bootstrap]), *rest]
+    has_bootstrap = os.path.realpath(rest[0]) == os.path.realpath(bootstrap)  # from sys.orig_argv
+    return [*argv[:1], *options, *([] if has_bootstrap else [bootstrap]), *rest]
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
-    """Python's own options, and what it runs with its arguments, which may begin with ``-m`` or ``-c``."""
+    """Split into Python's own options, and the script, ``-m`` or ``-c`` with its arguments."""
     options: list[str] = []
     while words and words[0].startswith("-") and words[0] != "-":
         word = words.pop(0)
@@ -69,16 +69,16 @@ def replace_process(
 
     Args:
         execute: The original ``os.execv`` or ``os.execve``.
-        path: As these take it.
-        argv: As these take it.
-        env: As ``os.execve`` takes it; None for ``os.execv``.
-        rank: The bootstrap's, with ``alive_fd``, ``bootstrap``, ``module``, ``say`` and ``variables``, which tsdia-run
-            has set.
+        path: The argument of these functions.
+        argv: The argument of these functions.
+        env: The argument of ``os.execve``; None for ``os.execv``.
+        rank: The ``Rank`` of the bootstrap, with ``alive_fd``, ``bootstrap``, ``module``, ``say``, and with the
+            ``variables`` that tsdia-run has set.
 
     Raises:
-        OSError: There is no such program, as ``os.execv`` says it.
+        OSError: The program can't be run, as in ``os.execv``.
     """
-    words = _words(path, argv, rank)
+    words = _command_line(path, argv, rank)
     variables = dict(rank.variables)
     if rank.alive_fd is not None:
         os.set_inheritable(rank.alive_fd, True)
@@ -90,14 +90,14 @@ def replace_process(
             execute(path, words or argv)
         else:
             execute(path, words or argv, {**env, **variables})
-    finally:  # there is no such program
+    finally:  # reached only if the program can't be run
         os.environ.pop(ALIVE_FD, None)
         if rank.alive_fd is not None:
             os.set_inheritable(rank.alive_fd, False)
 
 
-def _words(path: Any, argv: Sequence[Any], rank: Any) -> list[str] | None:
-    """The new command line; None, and a warning, where the program gets no hooks."""
+def _command_line(path: Any, argv: Sequence[Any], rank: Any) -> list[str] | None:
+    """Return the new command line; None after a warning if the program runs without hooks."""
     try:
         program = f"/proc/self/fd/{path}" if isinstance(path, int) else os.fsdecode(path)
         words = with_bootstrap(program, [os.fsdecode(word) for word in argv], rank.bootstrap, rank.module)
@@ -106,6 +106,6 @@ def _words(path: Any, argv: Sequence[Any], rank: Any) -> list[str] | None:
                 f"warning: the script replaces itself with {program}, which runs without hooks: no metrics, checkpoint"
                 " manifests or exit record from here on"
             )
-    except (TypeError, ValueError):  # os.execv will say what is wrong
+    except (TypeError, ValueError):  # os.execv raises the error
         return None
     return words

@@ -1,6 +1,6 @@
-"""What ``training/boot`` repeats of ``rundir/env.py`` and ``rundir/layout.py``: importing these would cost 20 ms.
+"""Copies of names in ``rundir/env.py`` and ``rundir/layout.py``: importing these modules would take 20 ms.
 
-A test compares every name. Names of files are relative to the directory that the comment names.
+A test compares every name. File names are relative to the directory in the comment above them.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ ALIVE_FILE = ".tsdia/alive"
 CLAIM_FILE = ".tsdia/claim"
 READS_DIR = ".tsdia/reads"
 
-# In the directory of the attempt; the braces hold the rank.
+# In the directory of the attempt; the braces stand for the rank.
 LAUNCHER_RECORD_FILE = "ranks.json"
 EXIT_RECORD_FILE = "exit-rank{}.json"
 STACKS_FILE = "stacks-rank{}.txt"
 REFUSED_FILE = "refused.txt"
 
-# In the directory of the reads.
+# In ``READS_DIR``.
 PROTECTED_FILE = "protected"
 ANSWER_FILE = "answer"
 NOTICED_FILE = "noticed"
 WARNINGS_FILE = "warnings"
 QUESTION_PREFIX = "ask-"
 
-# Files of tsdia-run in a checkpoint begin with this, after any dots.
+# The names of tsdia-run's files in a checkpoint start with this, after any dots.
 OWN_PREFIX = "tsdia-"

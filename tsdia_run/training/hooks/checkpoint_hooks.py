@@ -1,6 +1,6 @@
-"""Checkpoints that are known to be complete: seals around ``save_state``, checks before ``load_state``.
+"""Seal checkpoints after ``save_state``, and check them before ``load_state``.
 
-What they need is imported at their first call: 15 ms, which somebody's start need not wait for.
+The modules that the hooks need are imported at the first call: importing them takes 15 ms, which would delay the start.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
 
     wrap(accelerator_class, "save_state", HOOK, save_state)
     wrap(accelerator_class, "load_state", HOOK, load_state)
-    if "metrics" not in session.hooks:  # which notes it too: each hook on a call costs microseconds
+    if "metrics" not in session.hooks:  # the metrics hook records it too: each hook on a call costs microseconds
         first = FirstStep(session)
 
         def note(accelerator: Any, values: Mapping[str, object], step: object = None, *_: Any, **__: Any) -> Steps:

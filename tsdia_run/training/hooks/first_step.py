@@ -1,4 +1,4 @@
-"""Whether a resumed attempt logs and saves from where its checkpoint was, or seems to train from the beginning."""
+"""Detect a resumed attempt that logs or saves steps before its checkpoint, because it trains from the start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tsdia_run.errors import DamagedRunError
 from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.hooks.session import Session
 
-# A metric that was not logged before says nothing. After so many calls none will come that does.
+# A metric that was not logged before can't be compared. After this many calls the check ends.
 _MAX_CALLS = 1_000
 
 
@@ -20,7 +20,7 @@ class FirstStep:
         session: The attempt.
 
     Attributes:
-        is_open: Whether that is still to be done.
+        is_open: Whether the comparison is not done yet.
     """
 
     def __init__(self, session: Session) -> None:
@@ -29,7 +29,7 @@ class FirstStep:
         self.is_open = session.checkpoint is not None and RANK.guard is not None
 
     def logged(self, values: Mapping[str, object], step: object) -> None:
-        """Look at what ``Accelerator.log`` got, before it is in metrics.jsonl."""
+        """Check the arguments of ``Accelerator.log``, before they are written to metrics.jsonl."""
         self._calls += 1
         self.is_open = self._calls < _MAX_CALLS
         guard, checkpoint = RANK.guard, self._session.checkpoint
@@ -43,7 +43,7 @@ class FirstStep:
             guard.warn_first_step(step, expected)
 
     def _expected(self, checkpoint: Path, values: Mapping[str, object]) -> int | None:
-        """Where the checkpoint was on the axis by which these metrics were logged; None where that is not known."""
+        """Return the checkpoint's place on the axis of these metrics (steps or epochs); None if that is not known."""
         from tsdia_run.rundir import summary_file
 
         step, epoch = place_of(checkpoint)
@@ -54,12 +54,12 @@ class FirstStep:
         lasts = [point.step for point in known if point is not None and point.step is not None]
         if not lasts or step is None:
             return None
-        # An axis that never came as far as the checkpoint counts something else: epochs, most likely.
+        # An axis that never reached the checkpoint's step counts something else, probably epochs.
         return step if max(lasts) >= step else epoch
 
 
 def place_of(checkpoint: Path) -> tuple[int | None, int | None]:
-    """The step and epoch of a checkpoint: by its name, else by its manifest."""
+    """Return the step and epoch of a checkpoint, from its name or else from its manifest."""
     from tsdia_run.checkpoints import manifest, parse_name
 
     named = parse_name(checkpoint)
@@ -74,13 +74,13 @@ def place_of(checkpoint: Path) -> tuple[int | None, int | None]:
 
 
 def resume_step(session: Session) -> int | None:
-    """The step that a resumed attempt starts from, as far as known; to be asked before it saves anything."""
+    """Return the step that a resumed attempt starts from, if known; call it before the attempt saves anything."""
     if RANK.guard is None or session.checkpoint is None:
         return None
     return place_of(session.checkpoint)[0]
 
 
 def warn_if_before(checkpoint: Path, step: int | None, start: int | None) -> None:
-    """Warn once about a save whose name says nothing, and that the training's step puts before the start."""
+    """Warn once about a save without a step in its name, if the logged step is before the start step."""
     if RANK.guard is not None and step is not None and start is not None and step < start:
         RANK.guard.warn_below(f"{checkpoint.name} at step {step}", f" at step {start}")

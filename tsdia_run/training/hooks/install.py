@@ -1,4 +1,4 @@
-"""Installs the hooks on a module that the script has just imported: Accelerate, or W&B."""
+"""Install the hooks on a module that the script has just imported: Accelerate or W&B."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _OF_WANDB = (("trackers", "tracker_hooks"),)
 
 
 def install(module: ModuleType) -> None:
-    """Hook a module that the script has just imported; called by the bootstrap, for the modules that it names.
+    """Hook a module that the script has just imported; the bootstrap calls this for the modules that it watches.
 
-    Each hook is a module of this room and has the functions ``hook_accelerator(Accelerator, session)`` or
-    ``hook_wandb(wandb, session)``; ``Session.hooks`` says which are on.
+    Each hook is a module of this package with the function ``hook_accelerator(Accelerator, session)`` or
+    ``hook_wandb(wandb, session)``; ``Session.hooks`` lists the hooks that are on.
     """
     attempt = session.current()
     if attempt is None:
         return
     try:
         kept_modules.keep()
-    except OSError as error:  # without it they are imported from the files
+    except OSError as error:  # the modules are then imported from the files
         warn("modules", error)
     is_wandb = module.__name__ == "wandb"
     for name, module_name in _OF_WANDB if is_wandb else _OF_ACCELERATE:
@@ -43,5 +43,5 @@ def install(module: ModuleType) -> None:
             else:
                 hook.hook_accelerator(module.Accelerator, attempt)
                 RANK.hooked.add(name)
-        except Exception as error:  # one hook that can't be had takes none of the others with it
+        except Exception as error:  # a hook that fails must not disable the others
             warn(name, error)

@@ -1,6 +1,6 @@
-"""metrics.jsonl: what ``Accelerator.log`` gets (rundir/metrics.py has the format).
+"""Write the values of ``Accelerator.log`` to metrics.jsonl; rundir/metrics.py describes the format.
 
-One write a call, so that every finished call is in the file, whatever ends the process.
+Each call is one write, so that the file has every finished call, however the process ends.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     recorded = command_record.read(session.attempt)
     patterns = recorded.validation_metrics if recorded else ()
 
-    # On every process the method is called, and does nothing but on the main one.
+    # Every process calls the method; it logs only on the main process.
     def log(accelerator: Any, values: Any, step: int | None = None, log_kwargs: Any = None) -> Steps:
         if not accelerator.is_main_process:
             return
@@ -53,7 +53,7 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
 
 
 class MetricsFile:
-    """The file, open for the life of the process that logs.
+    """The file, which stays open until the process ends.
 
     Args:
         path: metrics.jsonl.
@@ -65,26 +65,26 @@ class MetricsFile:
         self._attempt = attempt
         self._fd = -1
         self._process = RankProcess()
-        self._is_torn = False
+        self._is_line_open = False
         self._left_out: set[str] = set()
 
     def append(self, values: Mapping[str, Any], step: int | None) -> None:
-        """Write one line; nothing in a fork that is no rank of its own.
+        """Write one line; write nothing in a fork that is not a rank.
 
         Raises:
-            OSError: The file system refused.
+            OSError: The file can't be written.
         """
         if not self._process.is_this():
             return
         record: dict[str, Any] = {STEP: step, TIME: round(time.time(), 3), ATTEMPT: self._attempt}
-        # Set operations, since this is a part of somebody's training step: 2 microseconds less for 20 values.
+        # Set operations, because this runs in each training step: they save 2 microseconds for 20 values.
         if type(step) is int and _PLAIN_TYPES.issuperset(map(type, values.values())) and _OWN.isdisjoint(values):
             record.update(values)
         else:
             record[STEP] = None if step is None else int(step)
             record.update(self._numbers(values))
         line = _encode(record)
-        if "\\" in line or not line.isprintable():  # a name with control characters, which JSON escapes, or the like
+        if "\\" in line or not line.isprintable():  # for example a name with control characters, which JSON escapes
             record = {visible(str(name)): value for name, value in record.items()}
             line = _encode(record)
         if "NaN" in line or "Infinity" in line:  # JSON has no such numbers
@@ -94,20 +94,20 @@ class MetricsFile:
     def _write(self, data: bytes) -> None:
         if self._fd < 0:
             self._open()
-        if self._is_torn:
+        if self._is_line_open:
             data = b"\n" + data
-        self._is_torn = True
-        self._is_torn = os.write(self._fd, data) != len(data)
+        self._is_line_open = True
+        self._is_line_open = os.write(self._fd, data) != len(data)
 
     def _open(self) -> None:
         self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         size = os.fstat(self._fd).st_size
-        self._is_torn = size > 0 and os.pread(self._fd, 1, size - 1) != b"\n"
+        self._is_line_open = size > 0 and os.pread(self._fd, 1, size - 1) != b"\n"
 
     def _numbers(self, values: Mapping[str, Any], lead: str = "") -> Iterator[tuple[str, float]]:
         for key, value in values.items():
             name = f"{lead}{key}"
-            if isinstance(value, Mapping):  # TensorBoard draws these into one chart
+            if isinstance(value, Mapping):  # TensorBoard draws these in one chart
                 yield from self._numbers(value, f"{name}/")
                 continue
             number = _number(value)
@@ -115,7 +115,7 @@ class MetricsFile:
                 yield (f"logged/{name}" if name in OWN_KEYS else name), number
             elif name not in self._left_out:
                 self._left_out.add(name)
-                say(f"{visible(name)} is no number ({type(value).__name__}), so metrics.jsonl is without it")
+                say(f"{visible(name)} is not a number ({type(value).__name__}): not written to metrics.jsonl")
 
 
 def _number(value: Any) -> float | None:
@@ -134,13 +134,13 @@ def _json_number(value: Any) -> Any:
 
 
 def confirm(step: int | None) -> None:
-    """Say that the trackers have the validation metrics."""
+    """Print that the validation metrics were logged to the trackers."""
     at = "" if step is None else f" at step {step}"
     say(f"✓ Validation metrics logged to trackers{at}", prefix="", file=sys.stdout)
 
 
 def say(text: str, prefix: str = "tsdia-run: ", file: Any = None) -> None:
-    """A line of ours among the training's output; above its progress bars, if it has some."""
+    """Print a line of tsdia-run into the training's output, above its progress bars."""
     stream = file or sys.stderr
     text = prefix + text
     text = text.encode(stream.encoding or "utf-8", "replace").decode(stream.encoding or "utf-8")

@@ -1,6 +1,6 @@
-"""A model as text: its tree of modules, with the parameters of each. No forward pass; looks at shapes alone.
+"""Format a model as text: its tree of modules with their parameters, from shapes only, without a forward pass.
 
-Works without importing torch: whatever has ``named_children`` and ``named_parameters`` is a module.
+It does not import torch: any object with ``named_children`` and ``named_parameters`` counts as a module.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 
 _EXTRA_CHARACTERS = 60
 _COLUMNS = ("module", "parameters", "trainable", "type")
-# So many equal neighbours (the layers of a transformer) are shown as one.
+# This many equal neighbours (such as the layers of a transformer) are shown as one line.
 _MANY = 3
 
 
 @dataclass(frozen=True)
 class Weights:
-    """The parameters of a module or of a whole model, those that are shared counted once.
+    """The parameters of a module or model; shared parameters count once.
 
     Attributes:
-        count: Numbers in all of them.
-        trainable: Numbers in those that have a gradient.
-        types: Their types, sorted: ``("bfloat16", "float32")``.
+        count: The number of elements.
+        trainable: The number of elements that need a gradient.
+        types: The types, sorted: ``("bfloat16", "float32")``.
         unknown: How many parameters have no shape yet (lazy modules).
     """
 
@@ -37,7 +37,7 @@ def weights(parameters: Mapping[int, Any]) -> Weights:
     """Count parameters.
 
     Args:
-        parameters: They, by their identity.
+        parameters: The parameters by their ``id()``.
     """
     known = {identity: size for identity, one in parameters.items() if (size := _size(one)) is not None}
     return Weights(
@@ -51,16 +51,16 @@ def weights(parameters: Mapping[int, Any]) -> Weights:
 def _size(parameter: Any) -> int | None:
     if type(parameter).__name__ == "UninitializedParameter":
         return None
-    # DeepSpeed's stage 3 leaves an empty shell here, and the size in this attribute.
-    whole = getattr(parameter, "ds_numel", None)
-    return int(parameter.numel() if whole is None else whole)
+    # DeepSpeed's stage 3 leaves an empty parameter with its full size in this attribute.
+    full_size = getattr(parameter, "ds_numel", None)
+    return int(parameter.numel() if full_size is None else full_size)
 
 
 def summary(model: Any) -> str:
-    """The tree, a line for each module, and the totals.
+    """Return the tree with one line for each module, and the totals.
 
     Args:
-        model: A ``torch.nn.Module``; on any device, the meta device too.
+        model: A ``torch.nn.Module`` on any device, including the meta device.
     """
     rows: list[tuple[str, ...]] = [_COLUMNS, *_rows(model, type(model).__name__, "", "")]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
@@ -103,9 +103,9 @@ def _rows(module: Any, label: str, lead: str, below: str) -> list[tuple[str, ...
 
 
 def _groups(children: list[tuple[str, Any]]) -> list[tuple[str, int, Any]]:
-    """Name, how many, and the first of neighbours that look the same."""
+    """Return name, count and first module of each group of equal neighbours."""
     found: list[tuple[str, int, Any]] = []
-    for _, group in groupby(children, lambda child: _look(child[1])):
+    for _, group in groupby(children, lambda child: _signature(child[1])):
         same = list(group)
         if len(same) >= _MANY:
             found.append((f"{same[0][0]} to {same[-1][0]}", len(same), same[0][1]))
@@ -114,9 +114,9 @@ def _groups(children: list[tuple[str, Any]]) -> list[tuple[str, int, Any]]:
     return found
 
 
-def _look(module: Any) -> tuple[object, ...]:
+def _signature(module: Any) -> tuple[object, ...]:
     own = tuple((name, _size(one), one.requires_grad) for name, one in module.named_parameters(recurse=False))
-    return (_described(module), own, tuple((name, _look(child)) for name, child in module.named_children()))
+    return (_described(module), own, tuple((name, _signature(child)) for name, child in module.named_children()))
 
 
 def _described(module: Any) -> str:

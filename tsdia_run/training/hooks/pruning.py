@@ -1,4 +1,4 @@
-"""Pruning as ``ProjectConfiguration.total_limit`` asks for it, when the new checkpoint is known to be complete."""
+"""Remove old checkpoints by ``ProjectConfiguration.total_limit``, once the new checkpoint is complete."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.hooks.session import Session
 
 _AUTOMATIC = re.compile(r"checkpoint_\d+")
-# With a number in it, without which Accelerate would fail over it.
+# The name contains a number: without one, Accelerate would fail.
 _REMOVING = re.compile(r"\.checkpoint_\d+\.removing")
 _PLACES = (("training", "checkpoint"), ("training", "validation"), ("checkpoint",), ("validation",))
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What makes a checkpoint the best one."""
+    """The metric that selects the best checkpoint."""
 
     name: str
     greater_is_better: bool
 
 
 def prune(newest: Path, limit: int, session: Session) -> None:
-    """Remove the oldest checkpoints that Accelerate named itself.
+    """Remove the oldest checkpoints that Accelerate named automatically.
 
     Args:
         newest: The checkpoint that was just sealed.
-        limit: How many stay.
+        limit: How many checkpoints to keep.
         session: The attempt, for its run's best checkpoint.
     """
     folder = newest.parent
@@ -44,7 +44,7 @@ def prune(newest: Path, limit: int, session: Session) -> None:
     for checkpoint in to_remove(there, limit, _kept(newest, there, session)):
         remove(checkpoint.path)
     for name in os.listdir(folder):
-        # Killed while removing.
+        # Left by a process that was killed while it removed a checkpoint.
         if _REMOVING.fullmatch(name):
             shutil.rmtree(folder / name, ignore_errors=True)
 
@@ -56,7 +56,7 @@ def _named_by_accelerate(folder: Path) -> list[Checkpoint]:
 
 
 def _kept(newest: Path, there: Sequence[Checkpoint], session: Session) -> set[Path]:
-    """The new one, what ``best_checkpoint`` leads to, and the best by the metric of the config."""
+    """Return the new one, the target of ``best_checkpoint``, and the best by the metric of the config."""
     links = {session.layout.best, RunLayout(newest.parent.parent).best}
     targets = {os.path.realpath(target) for target in map(best.target, links) if target}
     kept = {checkpoint.path for checkpoint in there if os.path.realpath(checkpoint.path) in targets}
@@ -66,7 +66,7 @@ def _kept(newest: Path, there: Sequence[Checkpoint], session: Session) -> set[Pa
 
 
 def with_manifests(there: Sequence[Checkpoint]) -> list[tuple[Checkpoint, manifest.Manifest]]:
-    """Those that were sealed."""
+    """Return the sealed checkpoints with their manifests."""
     found = []
     for checkpoint in there:
         try:
@@ -81,19 +81,19 @@ def with_manifests(there: Sequence[Checkpoint]) -> list[tuple[Checkpoint, manife
 def _metric(session: Session) -> Metric | None:
     if session.config is None:
         return None
-    from tsdia_run import config  # reads YAML: 40 ms, and few trainings prune
+    from tsdia_run import config  # loads the YAML parser: 40 ms, and few trainings prune
 
     try:
         values = config.read(session.config).plain()
-    except TsdiaRunError:  # a config of the script's own kind
+    except TsdiaRunError:  # a config that only the script can read
         return None
     return metric_in(values)
 
 
 def metric_in(values: object) -> Metric | None:
-    """``metric_for_best_model`` and ``greater_is_better`` of a config, in the sections where TS-DIA has them.
+    """Return ``metric_for_best_model`` and ``greater_is_better`` of a config, from the sections that TS-DIA uses.
 
-    Where ``greater_is_better`` is not said, it is as transformers has it: not for a loss.
+    The default of ``greater_is_better`` is that of transformers: false for a loss, otherwise true.
     """
     for place in _PLACES:
         section: object = values
@@ -107,15 +107,15 @@ def metric_in(values: object) -> Metric | None:
 
 
 def remove(checkpoint: Path) -> None:
-    """Under another name first: half of a checkpoint must not be taken for one."""
+    """Rename a checkpoint, then remove it: half a checkpoint must not keep the name of a checkpoint."""
     if RANK.is_kept(checkpoint):
-        say(f"warning: the old checkpoint {checkpoint} is kept: the script has not read what it resumes from")
+        say(f"warning: the old checkpoint {checkpoint} is kept: the script did not read the one to resume from")
         return
     removing = checkpoint.with_name(f".{checkpoint.name}.removing")
     try:
         checkpoint.rename(removing)
         shutil.rmtree(removing)
-    except FileNotFoundError:  # another rank was faster
+    except FileNotFoundError:  # another rank has removed it
         return
     except OSError as error:
         say(f"warning: the old checkpoint {checkpoint} could not be removed: {error.strerror}")

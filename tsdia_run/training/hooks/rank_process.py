@@ -1,4 +1,4 @@
-"""Whether this process speaks for a rank: the one that the bootstrap started, or a fork that is a rank itself."""
+"""Find out whether this process is a rank: started by the bootstrap, or a fork that is a rank itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _NAMES = ("RANK", "WORLD_SIZE", "TORCHELASTIC_RUN_ID")
 
 
 class RankProcess:
-    """The process that makes it, or a direct fork that was given a rank of its own.
+    """The process that creates this object, or a direct fork with a rank of its own.
 
-    ``notebook_launcher`` and ``debug_launcher`` fork their ranks; other forks, such as workers of a data loader, only
-    inherit the rank of their parent.
+    ``notebook_launcher`` and ``debug_launcher`` fork their ranks. Other forks, such as the workers of a data loader,
+    only inherit the rank of their parent.
     """
 
     def __init__(self) -> None:
@@ -19,14 +19,14 @@ class RankProcess:
         self._identity = _identity()
 
     def is_this(self) -> bool:
-        """Whether it is this process."""
+        """Return whether the current process is that process."""
         pid = os.getpid()
         if pid == self._pid:
             return True
         identity = _identity()
         if not os.environ.get("RANK") or identity == self._identity or os.getppid() != self._pid:
             return False
-        # From here on its own forks are others.
+        # Forks of this process are not ranks.
         self._pid, self._identity = pid, identity
         return True
 

@@ -1,6 +1,6 @@
-"""Around ``Accelerator.save_state``: a mark before, a seal after, and pruning last.
+"""The hook on ``Accelerator.save_state``: write a save marker before it, seal after it, and prune last.
 
-No barrier is added: a script may save on one rank only.
+It adds no barrier: a script may save on one rank only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tsdia_run.training.hooks.pruning import prune
 from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.wrapping import Steps, warn
 
-# Their states are in parts, one a rank.
+# Each rank saves a part of the state.
 _SHARDED = frozenset({"FSDP", "DEEPSPEED", "MEGATRON_LM"})
 
 
@@ -32,7 +32,7 @@ class Saving:
 
     Args:
         session: The attempt.
-        progress: What the manifest tells about the training.
+        progress: The progress to write into the manifest.
     """
 
     def __init__(self, session: Session, progress: LoggedProgress) -> None:
@@ -42,7 +42,7 @@ class Saving:
         self._counts: Counter[Path] = Counter()
 
     def steps(self, accelerator: Any, output_dir: Any = None, *_: Any, **__: Any) -> Steps:
-        """Mark, let Accelerate save, seal."""
+        """Write the save marker, let Accelerate save, and seal."""
         configuration = accelerator.project_configuration
         if configuration.automatic_checkpoint_naming:
             yield from self._named_by_accelerate(accelerator, configuration)
@@ -55,20 +55,20 @@ class Saving:
             self._seal(checkpoint, save)
 
     def _named_by_accelerate(self, accelerator: Any, configuration: Any) -> Steps:
-        """The directory is known once Accelerate has made it, with all ranks waiting for each other before."""
+        """Save into Accelerate's directory: known once Accelerate has made it, after all ranks have waited."""
         saves: dict[Path, Save | None] = {}
 
         def mark(_models: Any, _weights: Any, output_dir: Any) -> None:
             checkpoint = Path(os.path.abspath(output_dir))
             try:
                 saves[checkpoint] = self._begin(accelerator, checkpoint, needs_all=True)
-            except Exception as error:  # it is Accelerate that calls this: the training goes on without us
+            except Exception as error:  # Accelerate calls this: the training must continue
                 warn("checkpoints", error)
 
         folder = Path(os.path.abspath(accelerator.project_dir), "checkpoints")
         RANK.check(folder / f"checkpoint_{configuration.iteration}")
         handle = accelerator.register_save_state_pre_hook(mark)
-        # Accelerate removes the oldest before it saves: set aside, and done by us when the new one is sealed.
+        # Accelerate removes the oldest one before it saves. So the limit is unset, and applied below after the seal.
         limit, configuration.total_limit = configuration.total_limit, None
         try:
             yield None
@@ -94,30 +94,30 @@ class Saving:
         try:
             return begin(checkpoint, mark)
         except OSError as error:
-            _say_unsealed(checkpoint, error)
+            _warn_unsealed(checkpoint, error)
             return None
 
     def _seal(self, checkpoint: Path, save: Save | None) -> bool:
-        """Whether the checkpoint is complete now."""
+        """Seal the checkpoint, and return whether it is complete now."""
         unsealed.add(checkpoint)
         if save is None:
             return False
-        # A script may save into a folder of the numbered one: step_100/state.
-        named, told = read_name(checkpoint) or read_name(checkpoint.parent), self._progress
-        step = named.step if named and named.step is not None else told.step
-        epoch = named.epoch if named and named.epoch is not None else told.epoch
+        # A script may save into a folder of the numbered directory: step_100/state.
+        named, logged = read_name(checkpoint) or read_name(checkpoint.parent), self._progress
+        step = named.step if named and named.step is not None else logged.step
+        epoch = named.epoch if named and named.epoch is not None else logged.epoch
         try:
-            if seal(save, step=step, epoch=epoch, metrics=told.metrics) is None:
+            if seal(save, step=step, epoch=epoch, metrics=logged.metrics) is None:
                 return False
         except (OSError, DamagedRunError) as error:
-            _say_unsealed(checkpoint, error)
+            _warn_unsealed(checkpoint, error)
             return False
         unsealed.discard(checkpoint)
         if named is None:
-            warn_if_before(checkpoint, told.step, self._start_step)
+            warn_if_before(checkpoint, logged.step, self._start_step)
         return True
 
 
-def _say_unsealed(checkpoint: Path, error: Exception) -> None:
+def _warn_unsealed(checkpoint: Path, error: Exception) -> None:
     reason = error.strerror if isinstance(error, OSError) else error
     say(f"warning: the checkpoint {checkpoint} could not be sealed and does not count as complete: {reason}")

@@ -1,4 +1,4 @@
-"""The attempt that this process is a part of: from the environment, or from the config of a script started alone."""
+"""The attempt of this process, from the environment, or from the config of a script without tsdia-run."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Session:
         name: The run's name.
         layout: The files of the run.
         number: The attempt's number.
-        config: The config as the script got it; None for a script that takes none.
-        checkpoint: What the attempt resumes from; None from the start.
+        config: The config that the script receives; None if it receives none.
+        checkpoint: The checkpoint to resume from; None if the attempt trains from the start.
         hooks: The names of the hooks that are on.
     """
 
@@ -45,7 +45,7 @@ class Session:
 
 
 def current(environ: Mapping[str, str] = os.environ) -> Session | None:
-    """The attempt of this process; None where tsdia-run did not start it."""
+    """Return the attempt of this process; None if tsdia-run did not start it."""
     run_dir, number = environ.get(env.RUN_DIR), environ.get(env.ATTEMPT, "")
     if not run_dir or not number.isdecimal():
         return None
@@ -61,7 +61,7 @@ def current(environ: Mapping[str, str] = os.environ) -> Session | None:
 
 
 def outside(config: Path | None, document: Document | None) -> Session:
-    """What stands for the attempt in a script that tsdia-run did not start.
+    """Return a substitute for the attempt in a script that tsdia-run did not start.
 
     Args:
         config: The config that the script names.
@@ -82,7 +82,7 @@ def outside(config: Path | None, document: Document | None) -> Session:
 
 
 def _named_in(document: Document) -> tuple[str | None, str | None]:
-    from tsdia_run.config import keys  # with the reader of YAML: 40 ms, which the hooks need not wait for
+    from tsdia_run.config import keys  # loads the YAML parser: 40 ms, which would delay the hooks
 
     found = []
     for names in (keys.RUN_DIR_KEYS, keys.RESUME_KEYS):

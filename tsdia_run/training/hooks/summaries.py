@@ -1,7 +1,7 @@
-"""hyperparameters.json and model_summary.txt, for scripts that write neither.
+"""Write hyperparameters.json and model_summary.txt, for scripts that write neither.
 
-Both are written for each attempt (``attempts/N``). Those of the run directory follow the newest attempt, but a file of
-the script's own is never touched: it is ours only as long as it equals that of an attempt.
+Each attempt has both files (``attempts/N``). The files in the run directory are those of the newest attempt. The hook
+never changes a file of the script: it replaces a file only if it is equal to that of an attempt.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DEPTH = 20
 
 def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     """Hook the class ``accelerate.Accelerator``."""
-    seen: list[Any] = []  # kept, so that no other model gets the identity of one of them
+    seen: list[Any] = []  # kept, so that no other model gets the id() of one of these
 
     def init_trackers(
         accelerator: Any, project_name: str, config: Any = None, init_kwargs: Any = None, **_: Any
@@ -33,7 +33,7 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
         yield None
 
     def prepare(accelerator: Any, *objects: Any, **_: Any) -> Steps:
-        # Before, since what comes out may be wrapped, sharded or compiled.
+        # Before the call, because the result may be wrapped, sharded or compiled.
         models = [one for one in objects if is_model(one) and not any(one is known for known in seen)]
         if models and accelerator.is_main_process:
             seen.extend(models)
@@ -45,7 +45,7 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
 
 
 def is_model(value: object) -> bool:
-    """Whether it is a ``torch.nn.Module``."""
+    """Return whether a value is a ``torch.nn.Module``."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.nn.Module)
 
@@ -54,7 +54,7 @@ def publish_hyperparameters(session: Session, values: object) -> None:
     """Write hyperparameters.json.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file can't be written.
     """
     data = json.dumps(plain(values), indent=2, ensure_ascii=False) + "\n"
     _publish(session, "hyperparameters", data.encode("utf-8", "backslashreplace"))
@@ -64,7 +64,7 @@ def publish_models(session: Session, models: list[Any]) -> None:
     """Write model_summary.txt.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file can't be written.
     """
     from tsdia_run.training.hooks.model_summary import summary
 
@@ -77,18 +77,18 @@ def _publish(session: Session, which: str, data: bytes) -> None:
         return path
 
     shared = place(session.layout)
-    if not shared.exists() or _is_ours(shared, [place(session.layout.attempt(n)) for n in range(session.number + 1)]):
+    if not shared.exists() or _is_copy(shared, [place(session.layout.attempt(n)) for n in range(session.number + 1)]):
         write_bytes(shared, data)
     write_bytes(place(session.attempt), data)
 
 
-def _is_ours(path: Path, attempts: list[Path]) -> bool:
+def _is_copy(path: Path, attempts: list[Path]) -> bool:
     data = path.read_bytes()
     return any(copy.is_file() and copy.read_bytes() == data for copy in reversed(attempts))
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """What JSON can hold of a value: NaN, and what is neither number, text, list nor mapping, becomes text."""
+    """Return a value for JSON: NaN, and anything but a number, string, list or mapping, becomes a string."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
@@ -99,5 +99,5 @@ def plain(value: Any, depth: int = 0) -> Any:
         if isinstance(value, (list, tuple, set, frozenset)):
             return [plain(inner, depth + 1) for inner in value]
         if hasattr(value, "__dict__") and not callable(value) and type(value).__module__ != "builtins":
-            return plain(vars(value), depth + 1)  # argparse.Namespace, dataclasses, configs of all kinds
+            return plain(vars(value), depth + 1)  # argparse.Namespace, dataclasses, config objects
     return str(value)

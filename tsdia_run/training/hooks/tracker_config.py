@@ -1,4 +1,4 @@
-"""The config of the attempt, as trackers get it: without secrets; flat for those that take no nesting."""
+"""Prepare the config of the attempt for trackers: without secrets, and flat for trackers without nested values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from tsdia_run.files.redaction import REDACTED, is_secret_name, secret_kind
 
-# Where the config file stands among what the script itself tells its trackers.
+# The key of the config file in the config that a tracker gets.
 KEY = "config_file"
 _SCALARS = (bool, int, float, str)
 
@@ -20,8 +20,8 @@ class TrackerConfig:
     """The config of the attempt.
 
     Attributes:
-        values: What trackers get of it: nothing where there is none, else all of it under ``KEY``, without secrets.
-        text: Its text; None where there is none, or a secret in it.
+        values: The values for trackers: the config under ``KEY``, without secrets; empty if there is no config.
+        text: The text of the config; None if there is no config, or if it contains a secret.
     """
 
     values: Mapping[str, Any]
@@ -29,10 +29,10 @@ class TrackerConfig:
 
 
 def read(path: Path | None) -> TrackerConfig:
-    """Read the config that the script got; None where it takes none."""
+    """Read the config that the script receives; ``path`` is None if it receives none."""
     if path is None:
         return TrackerConfig({}, None)
-    # 40 ms, which a script without trackers need not wait for.
+    # Takes 40 ms; a script without trackers does not need it.
     from tsdia_run import config
 
     document = config.read(path)
@@ -41,11 +41,11 @@ def read(path: Path | None) -> TrackerConfig:
 
 
 def flat(values: Mapping[Any, Any], lead: str = "") -> dict[str, Any]:
-    """The values by their dotted names.
+    """Return the values by their dotted names.
 
     Args:
-        values: Nested mappings, lists and scalars; what a tracker takes by itself (a tensor) stays.
-        lead: What the names begin with.
+        values: Nested mappings, lists and scalars; a value that trackers accept (a tensor) is not converted.
+        lead: The prefix of the names.
     """
     found: dict[str, Any] = {}
     for key, value in values.items():
@@ -60,7 +60,7 @@ def flat(values: Mapping[Any, Any], lead: str = "") -> dict[str, Any]:
 
 
 def without_secrets(value: Any, name: str = "") -> Any:
-    """A value, but what looks like a secret, by its name or its shape, is left out."""
+    """Return a value with secrets redacted; a secret is recognized by its name or its format."""
     if isinstance(value, Mapping):
         return {key: without_secrets(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list):

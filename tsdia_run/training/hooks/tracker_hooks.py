@@ -1,4 +1,4 @@
-"""The whole config for every tracker of Accelerate, and one W&B run for all attempts of a run."""
+"""Give the complete config to every tracker of Accelerate, and use one W&B run for all attempts of a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     """Hook the class ``accelerate.Accelerator``, and the trackers that it knows."""
 
     @cache
-    def told() -> TrackerConfig:
+    def shared_config() -> TrackerConfig:
         return tracker_config.read(session.config)
 
     def init_trackers(
@@ -36,25 +36,25 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     ) -> Steps:
         if not accelerator.is_main_process:
             return
-        # Without a config, Accelerate asks no tracker to store one; a tracker of the script's own may not expect it.
+        # Without a config, Accelerate stores none in any tracker. The script's own tracker may not expect a config.
         known = [str(one) for one in accelerator.log_with]
-        if config is None and told().values and all(one in _NESTED | _FLAT for one in known):
+        if config is None and shared_config().values and all(one in _NESTED | _FLAT for one in known):
             config = {}
-        # Accelerate 0.26 calls `get` of it.
-        call = Call((accelerator, project_name, config, _purged(init_kwargs or {}, known, session)), more)
+        # Accelerate 0.26 calls `get` of init_kwargs.
+        call = Call((accelerator, project_name, config, _with_purge_step(init_kwargs or {}, known, session)), more)
         RANK.is_accelerates_turn = True
         try:
             yield call
         finally:
             RANK.is_accelerates_turn = False
-        text = told().text
+        text = shared_config().text
         if text is not None:
             for tracker in accelerator.trackers:
                 _keep_text(tracker, text, session)
 
     def store_init_configuration(tracker: Any, given: Mapping[str, Any]) -> Steps:
-        has_it = tracker.name == "wandb" and tracker.run.id in RANK.configured_runs
-        merged = dict(given) if has_it else {**told().values, **given}
+        has_config = tracker.name == "wandb" and tracker.run.id in RANK.configured_runs
+        merged = dict(given) if has_config else {**shared_config().values, **given}
         if tracker.name in _FLAT:
             merged = tracker_config.flat(merged)
         if tracker.name == "mlflow":
@@ -67,8 +67,8 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
         wrap(tracker_class, "store_init_configuration", "trackers", store_init_configuration)
 
 
-def _purged(init_kwargs: Any, known: list[str], session: Session) -> Any:
-    """With the step from which on TensorBoard forgets what the attempts before have written."""
+def _with_purge_step(init_kwargs: Any, known: list[str], session: Session) -> Any:
+    """Add the step from which TensorBoard discards the values of earlier attempts."""
     if session.checkpoint is None or "tensorboard" not in known:
         return init_kwargs
     from tsdia_run.checkpoints import files, manifest, read_name
@@ -86,7 +86,7 @@ def _purged(init_kwargs: Any, known: list[str], session: Session) -> Any:
 
 
 def _keep_text(tracker: Any, text: str, session: Session) -> None:
-    """Give the config as text or file to a tracker that can hold it."""
+    """Store the text of the config in a tracker that accepts a text or a file."""
     try:
         if tracker.name == "tensorboard":
             tracker.writer.add_text("config.yml", "\n".join(f"    {line}" for line in text.splitlines()))
@@ -94,5 +94,5 @@ def _keep_text(tracker: Any, text: str, session: Session) -> None:
             tracker.run.save(str(session.config), base_path=str(session.attempt.root), policy="now")
         elif tracker.name == "mlflow":
             sys.modules["mlflow"].log_text(text, "config.yml")
-    except Exception as error:  # a tracker may refuse for any reason; the others get it all the same
+    except Exception as error:  # any tracker may fail; the others still get the text
         warn("trackers", error)

@@ -1,6 +1,6 @@
-"""What this process has saved, as far as Accelerate knows, and could not seal.
+"""The checkpoints that Accelerate has saved in this process and that tsdia-run could not seal.
 
-A directory is known again when it was renamed, or by a link.
+They are recognized after a rename and through a link.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from tsdia_run.training.boot.rank_state import RANK
 
 
 def is_unsealed(directory: Path) -> bool:
-    """Whether it is one of them."""
+    """Return whether a directory is an unsealed checkpoint."""
     return _identity(directory) in RANK.unsealed
 
 
 def add(directory: Path) -> None:
-    """From now on it is one of them."""
+    """Add a directory."""
     RANK.unsealed.add(_identity(directory))
 
 
 def discard(directory: Path) -> None:
-    """It is none of them any more."""
+    """Remove a directory."""
     RANK.unsealed.discard(_identity(directory))
 
 

@@ -1,8 +1,8 @@
-"""One W&B run for all attempts of a run, with the whole config, and wandb_info.json.
+"""Use one W&B run for all attempts of a run, give it the complete config, and write wandb_info.json.
 
-The launcher makes the id before the start. The first ``wandb.init`` of the main rank takes it; later ones, and those of
-other processes, are runs of the script's own. It is given as an argument, not through the environment: W&B reads
-the environment once, and would give the id to every run of the process.
+tsdia-run creates the id before the training starts. The first ``wandb.init`` of the main rank uses it; later calls,
+and calls of other processes, make separate W&B runs. The id is passed as an argument, not in the environment: W&B reads
+the environment once, and would use the id for every run of the process.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ def hook_wandb(wandb: Any, session: Session) -> None:
     def init(*args: Any, **kwargs: Any) -> Steps:
         nonlocal is_taken
         # None is W&B's own default for all of its arguments.
-        asked = {name: value for name, value in kwargs.items() if value is not None}
-        is_unreachable = _mode(kwargs) == "online" and _would_ask()
+        options = {name: value for name, value in kwargs.items() if value is not None}
+        is_unreachable = _mode(kwargs) == "online" and _would_ask_for_key()
         if is_unreachable:
-            asked["mode"] = "offline"
-            sys.stderr.write("tsdia-run: W&B has no API key here, so it goes offline; `wandb login` makes one\n")
-        # Now, since a fork may have got its rank meanwhile.
-        is_ours = not is_taken and process.is_this() and os.environ.get("RANK", "0") in ("", "0")
-        if is_ours:
+            options["mode"] = "offline"
+            sys.stderr.write("tsdia-run: no W&B API key found: using W&B offline mode. To log in: wandb login\n")
+        # Checked now, because a fork may have received its rank since the import.
+        is_shared_run = not is_taken and process.is_this() and os.environ.get("RANK", "0") in ("", "0")
+        if is_shared_run:
             is_taken = True
-            asked = {**_identity(session, asked), **asked}
-        run = yield Call(args, asked)
-        if is_ours and not is_unreachable and not getattr(run, "disabled", False) and _mode_of(run) != "disabled":
+            options = {**_identity(session, options), **options}
+        run = yield Call(args, options)
+        if is_shared_run and not is_unreachable and not getattr(run, "disabled", False) and _mode_of(run) != "disabled":
             _keep_info(run, session)
             if not RANK.is_accelerates_turn:
-                _give_config(run, asked.get("config"), session)
+                _give_config(run, options.get("config"), session)
 
     wrap(wandb, "init", "trackers", init)
 
@@ -58,7 +58,7 @@ def _mode(kwargs: dict[str, Any]) -> str:
 
 
 def _setting(kwargs: dict[str, Any], name: str) -> Any:
-    """What the argument ``settings`` says, a dict or an object, without the object's defaults."""
+    """Return a value of the argument ``settings``, a dict or an object; None for the object's defaults."""
     settings: Any = kwargs.get("settings")
     if settings is None:
         return None
@@ -67,7 +67,7 @@ def _setting(kwargs: dict[str, Any], name: str) -> Any:
     value = getattr(settings, name, None)
     if hasattr(settings, "model_fields_set"):
         return value if name in settings.model_fields_set else None
-    # Early releases of W&B do not tell what was set; another value than a new object has was.
+    # Early releases of W&B do not record which values were set: a value that differs from the default was set.
     return None if value == getattr(type(settings)(), name, None) else value
 
 
@@ -75,10 +75,10 @@ def _mode_of(run: Any) -> str:
     return str(getattr(run.settings, "mode", None) or getattr(run.settings, "_mode", "online"))
 
 
-def _would_ask() -> bool:
-    """Whether W&B would ask for its key, or end the script for want of somebody to ask.
+def _would_ask_for_key() -> bool:
+    """Return whether W&B has no API key and no terminal, so that it would end the script.
 
-    It takes the key from these variables and from the netrc file:
+    W&B reads the key from these variables and from the netrc file:
     https://docs.wandb.ai/models/track/environment-variables .
     """
     if any(os.environ.get(name) for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")):
@@ -99,7 +99,7 @@ def _text(path: str) -> str:
 
 
 def _identity(session: Session, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """What makes it our run, as far as neither script nor user have chosen for themselves."""
+    """Return the arguments that select the shared W&B run, except those that the script or the user has set."""
     if kwargs.get("id") or _setting(kwargs, "run_id") or os.environ.get("WANDB_RUN_ID"):
         return {}
     identity = {"id": os.environ.get(env.WANDB_ID) or session.run_id}
@@ -111,13 +111,13 @@ def _identity(session: Session, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _give_config(run: Any, own: Any, session: Session) -> None:
-    """Give W&B the whole config, as Accelerate's trackers get it; a key of the script's own wins."""
-    told = tracker_config.read(session.config).values
-    if not told or KEY in (own if isinstance(own, Mapping) else getattr(own, "__dict__", {})):
+    """Give W&B the complete config, as Accelerate's trackers get it; a key set by the script has priority."""
+    values = tracker_config.read(session.config).values
+    if not values or KEY in (own if isinstance(own, Mapping) else getattr(own, "__dict__", {})):
         return
-    run.config.update(told, allow_val_change=True)
+    run.config.update(values, allow_val_change=True)
     RANK.configured_runs.add(run.id)
-    # The script's own view of its config stays as it was: it may pass all of it on, or set this key itself.
+    # The script's view of its config does not change: the script may pass all of it on, or set this key itself.
     getattr(run.config, "_items", {}).pop(KEY, None)
 
 
@@ -136,9 +136,9 @@ def _keep_info(run: Any, session: Session) -> None:
                 "timestamp": started,
             }
             write_json(path, info)
-        except Exception as error:  # what W&B can't tell is no reason to end a training
+        except Exception as error:  # missing facts about the W&B run must not end the training
             warn("trackers", error)
 
     keep()
-    # The name may be changed, and a run that was offline at first may get a place.
+    # The script may change the name, and an offline run may get a URL.
     atexit.register(keep)

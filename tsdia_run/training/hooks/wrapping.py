@@ -1,8 +1,8 @@
-"""Hooks around the methods of other people's classes: what fails in one is a warning, never the end of a training.
+"""Wrap methods of other libraries in hooks: a failure in a hook is a warning and never ends the training.
 
-A hook is a generator function with the signature of the method: what it does before the call, ``yield``, what it does
-with the result. It may yield a ``Call`` to have the method called with other arguments. If the method raises, the
-hook is closed.
+A hook is a generator function with the signature of the method. The code before ``yield`` runs before the call; the
+code after it gets the result. A hook may yield a ``Call`` to change the arguments of the method. If the method raises,
+the hook is closed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tsdia_run.training.boot.rank_state import RANK
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments that a method is to be called with, the object itself among them."""
+    """The arguments of a call, including the object itself."""
 
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
@@ -30,26 +30,26 @@ Steps = Generator[Call | None, Any, None]
 
 
 def warn(hook: str, error: BaseException) -> None:
-    """Say once what failed in a hook."""
+    """Print one warning for a hook that failed."""
     if hook in RANK.warned:
         return
     RANK.warned.add(hook)
-    text = f"tsdia-run: the {hook} hook failed and is skipped: {type(error).__name__}: {error}"
+    text = f"tsdia-run: warning: the {hook} hook failed: {type(error).__name__}: {error}"
     try:
         sys.stderr.write(f"{visible_lines(text)}\n")
         sys.stderr.flush()
-    except Exception:  # stderr is closed, gone, or an object of the script's own
+    except Exception:  # stderr is closed, removed, or replaced by an object of the script
         return
 
 
 def wrap(owner: Any, method: str, hook: str, steps: Callable[..., Steps]) -> None:
-    """Put a hook around ``owner.method``.
+    """Wrap ``owner.method`` in a hook.
 
     Args:
         owner: The class or module.
-        method: The name in it.
+        method: The name of the method.
         hook: The hook's name, for the warning.
-        steps: The generator function. A ``TsdiaRunError`` from it, before the call, is meant to stop the script.
+        steps: The generator function. A ``TsdiaRunError`` that it raises before the call stops the script.
     """
     original = getattr(owner, method)
 
@@ -80,7 +80,7 @@ def _start(
         raise
     except StopIteration:
         return None, given
-    except Exception as error:  # it is somebody's training: it goes on as if the hook were not there
+    except Exception as error:  # the training must continue as if there were no hook
         warn(hook, error)
         return None, given
 
@@ -88,7 +88,7 @@ def _start(
 def _close(hook: str, running: Steps) -> None:
     try:
         running.close()
-    except Exception as error:  # as above; the method's own error is on its way
+    except Exception as error:  # as above; the error of the method is raised
         warn(hook, error)
 
 
