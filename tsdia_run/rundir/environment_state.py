@@ -29,8 +29,8 @@ class EnvironmentState:
     """Where an attempt runs.
 
     Attributes:
-        python: The interpreter's version; None where it could not be asked.
-        implementation: CPython or another; None where it could not be asked.
+        python: The interpreter's version; None if it could not be queried.
+        implementation: CPython or another; None if it could not be queried.
         executable: Its path.
         prefix: Its environment.
         platform: System, release, machine, libc.

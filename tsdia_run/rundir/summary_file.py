@@ -37,7 +37,7 @@ def catch_up(summary: Summary, path: Path, limit_bytes: int | None = None) -> bo
     """
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "it is not a file", str(path))  # a pipe in its place would block
+        raise OSError(errno.EINVAL, "not a regular file", str(path))  # a pipe in its place would block
     if found.st_size < summary.offset:  # it was replaced
         summary.begin_again()
         summary.first_steps.clear()
