@@ -194,10 +194,10 @@ class Trainer:
 
     def train(self) -> None:
         """Trains to the end, from the start or from the checkpoint in the config."""
-        self.say(f"{self.total_steps} steps on {self.accelerator.num_processes} x {self.accelerator.device.type}")
+        self.report(f"{self.total_steps} steps on {self.accelerator.num_processes} x {self.accelerator.device.type}")
         if self.config.checkpoint.resume:
             self.accelerator.load_state(self.config.checkpoint.resume)
-            self.say(f"resumed from {self.config.checkpoint.resume} after step {self.progress.step}")
+            self.report(f"resumed from {self.config.checkpoint.resume} after step {self.progress.step}")
         # disable=None: show a bar on a terminal, but not in a pipe or a file.
         disable = None if self.accelerator.is_main_process else True
         with tqdm(initial=self.progress.step, total=self.total_steps, dynamic_ncols=True, disable=disable) as bar:
@@ -246,20 +246,20 @@ class Trainer:
         loss = torch.cat(losses).mean().item()
         self.accelerator.log({"validation/loss": loss}, step=self.progress.step)
         place = f"epoch {self.progress.epoch + 1}/{self.config.epochs}  step {self.progress.step:>4}/{self.total_steps}"
-        self.say(f"{place}  train loss {train_loss:.3f}  validation loss {loss:.3f}")
+        self.report(f"{place}  train loss {train_loss:.3f}  validation loss {loss:.3f}")
 
     def save_checkpoint(self) -> None:
         """Saves everything that a resumed run needs to continue exactly."""
         name = f"checkpoint-epoch{self.progress.epoch + 1}-step{self.progress.step}"
         path = Path(self.config.checkpoint.save_dir, name)
         self.accelerator.save_state(str(path))
-        self.say(f"saved {path}")
+        self.report(f"saved {path}")
 
     def is_due(self, interval: int) -> bool:
         """Returns True every ``interval`` steps and after the last step."""
         return self.progress.step % interval == 0 or self.progress.step == self.total_steps
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """Prints a line above the bar and flushes it, so that a pipe shows it immediately."""
         if self.accelerator.is_main_process:
             tqdm.write(text)
@@ -289,11 +289,11 @@ def main() -> None:
     set_seed(config.training.seed)
     trainer = Trainer(config, accelerator)
     if tensorboard and not is_tensorboard_available():
-        trainer.say("tensorboard is not installed: training continues without it")
+        trainer.report("tensorboard is not installed: training continues without it")
     trainer.train()
     model = accelerator.unwrap_model(trainer.model)
     sample = model.write("def ", length=400, temperature=0.5, seed=config.training.seed)
-    trainer.say(f"sample of the model's output:\n\n{sample}")
+    trainer.report(f"sample of the model's output:\n\n{sample}")
     accelerator.end_training()
 
 
