@@ -129,7 +129,7 @@ def read_bounded(path: Path, max_bytes: int, dir_fd: int | None = None) -> bytes
     with open_regular(path, dir_fd) as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
-        raise ValueError(f"larger than {max_bytes} bytes, the limit for this file")
+        raise ValueError(f"too large (more than {max_bytes} bytes)")
     return data
 
 
