@@ -1,4 +1,4 @@
-"""Make the list of files in docs/architecture.md from their docstrings: ``make docs``."""
+"""Generate the list of files in docs/architecture.md from their docstrings: ``make docs``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEAD = "Made by `make docs` from the first line of each file.\n"
 
 
 def text() -> str:
-    """The page with its list of files made anew."""
+    """Return the page with a new list of files."""
     before, _, _ = PAGE.read_text(encoding="utf-8").partition(_HEAD)
     return before + _HEAD + "\n" + "\n".join(_lines(PACKAGE, "")) + "\n"
 
@@ -29,7 +29,7 @@ def _lines(folder: Path, indent: str) -> Iterator[str]:
 
 
 def _about(path: Path) -> str:
-    """The first paragraph of a file's docstring, in one line."""
+    """Return the first paragraph of a file's docstring on one line."""
     found = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return " ".join(found.partition("\n\n")[0].split()).replace("``", "`")
 

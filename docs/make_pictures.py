@@ -1,7 +1,6 @@
-"""Make the pictures of the README from what the commands really show: ``make pictures``, which takes two minutes.
+"""Generate the pictures of the README from the output of real commands: ``make pictures``, which takes two minutes.
 
-A scratch project is made, a real training runs in it under a terminal, and what stands on the screen at the end becomes
-an SVG.
+The script creates a temporary project, runs real trainings in a terminal, and saves the final screens as SVG files.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 COMMAND = Path(sys.executable).with_name("tsdia-run")
 COLUMNS, LINES = 118, 60
-# What a reader's own project would be called.
+# The paths that the pictures show.
 SHOWN_PROJECT, SHOWN_PYTHON = "/home/you/char-lm", "/home/you/char-lm/.venv/bin/python"
 
 SHOTS = (
@@ -36,7 +35,7 @@ SHOTS = (
 
 
 def main() -> None:
-    """Make all of them."""
+    """Generate all pictures."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch).resolve() / "char-lm"
@@ -59,7 +58,7 @@ def _make_project(project: Path) -> None:
 
 
 def _run(line: str, project: Path) -> pyte.Screen:
-    """The screen after a command has ended."""
+    """Return the screen after a command has ended."""
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
     _, *words = line.split()

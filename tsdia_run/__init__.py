@@ -1,4 +1,4 @@
-"""Run directories, complete logs, true endings and resumes for HuggingFace Accelerate training scripts."""
+"""Run directories, complete logs, exit reasons and resumes for HuggingFace Accelerate training scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """The helper is loaded by the scripts that use it, and by nothing else."""
+    """Load the helper only when a script uses it."""
     if name in ("CurrentRun", "current_run"):
         from tsdia_run.training.api import current_run
 

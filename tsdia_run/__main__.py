@@ -1,4 +1,4 @@
-"""The installed command, and ``python -m tsdia_run``."""
+"""The entry point of the ``tsdia-run`` command and of ``python -m tsdia_run``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 
 
 def main() -> None:
-    """Start the command line."""
+    """Run the command line."""
     _open_standard_streams()
-    # Collecting garbage while modules are imported costs a tenth of the start; the supervisor turns it on again.
+    # Garbage collection during imports takes a tenth of the start-up time; the supervisor turns it on again.
     gc.disable()
     from tsdia_run.cli.main import main as command_line
 
@@ -18,7 +18,7 @@ def main() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Open those that are closed (``2>&-``): Python has None for them, and the next file would take their place."""
+    """Open closed standard streams (``2>&-``): Python sets them to None, and the next file would get their number."""
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)

@@ -1,4 +1,4 @@
-"""Globs below a run directory with ``{step}`` and ``{epoch}``: the setting ``checkpoints.pattern`` (pure)."""
+"""Match globs in a run directory with ``{step}`` and ``{epoch}``: the setting ``checkpoints.pattern`` (pure)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PLACEHOLDERS = ("step", "epoch")
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str] | None:
-    """The pattern as a regular expression for a path with ``/`` below the run; None for an invalid one.
+    """Return the regular expression for a path relative to the run directory; None if the pattern is invalid.
 
-    ``*`` and ``?`` match within a name, ``**/`` any number of folders, ``{step}`` and ``{epoch}`` a number each.
+    ``*`` and ``?`` match within a name, ``**/`` any number of folders, ``{step}`` and ``{epoch}`` numbers.
     """
     if not pattern or "\0" in pattern or any(part in ("", ".", "..") for part in pattern.rstrip("/").split("/")):
         return None
@@ -22,7 +22,7 @@ def compiled(pattern: str) -> re.Pattern[str] | None:
         return None
     try:
         return re.compile("".join(part for part in parts if part is not None))
-    except re.error:  # a placeholder twice, or a class such as [z-a]
+    except re.error:  # a repeated placeholder, or a class such as [z-a]
         return None
 
 

@@ -1,4 +1,4 @@
-"""Durations, sizes, counts, foreign text and misspelt words as people read and write them (pure)."""
+"""Format durations, sizes, counts and paths, clean text from outside, and find the nearest word (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _PARTS = tuple(zip(_STEPS, (*_STEPS[1:], (1, "s")), strict=True))
-# What a terminal takes as a command, in 7 and 8 bits: CSI with its final byte, and complete OSC, DCS, SOS, PM, APC.
+# Terminal control sequences, in 7 and 8 bits: CSI with its final byte, and complete OSC, DCS, SOS, PM, APC.
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])"
     r"[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\|\x9c)"
@@ -19,7 +19,7 @@ _ESCAPES = re.compile(
 
 
 def age(elapsed: timedelta) -> str:
-    """A rough duration: ``3 d``, ``5 h``, ``12 min``, ``8 s``."""
+    """Return a rough duration: ``3 d``, ``5 h``, ``12 min``, ``8 s``."""
     seconds = max(0, int(elapsed.total_seconds()))
     for unit_s, unit in _STEPS:
         if seconds >= unit_s:
@@ -28,7 +28,7 @@ def age(elapsed: timedelta) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration with two parts: ``1 d 2 h``, ``5 h 12 min``, ``3 min 20 s``, ``8.4 s``."""
+    """Return a duration with two parts: ``1 d 2 h``, ``5 h 12 min``, ``3 min 20 s``, ``8.4 s``."""
     if seconds < 60:
         return f"{max(0.0, seconds):.1f} s"
     whole = round(seconds)
@@ -39,7 +39,7 @@ def duration(seconds: float) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """A size in binary units: ``512 B``, ``1.4 MiB``."""
+    """Return a size in binary units: ``512 B``, ``1.4 MiB``."""
     if size_bytes < 1024:
         return f"{size_bytes} B"
     value = float(size_bytes)
@@ -51,12 +51,12 @@ def size(size_bytes: int) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """A number with its noun: ``no checkpoints``, ``1 checkpoint``, ``3 checkpoints``."""
+    """Return a number with its noun: ``no checkpoints``, ``1 checkpoint``, ``3 checkpoints``."""
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def shown(path: Path) -> str:
-    """A path as short as it can be typed here; never taken for an option."""
+    """Return the shortest form of a path for the command line; it never looks like an option."""
     relative = os.path.relpath(path)
     if relative.startswith(".."):
         return str(path)
@@ -64,7 +64,7 @@ def shown(path: Path) -> str:
 
 
 def shell(argv: Iterable[str]) -> str:
-    """A command line that can be copied into a shell, also with line breaks and control characters in it."""
+    """Quote a command line for a shell; line breaks and control characters are escaped."""
     return " ".join(_shell_word(word) for word in argv)
 
 
@@ -79,17 +79,17 @@ def _shell_character(character: str) -> str:
         return f"\\{character}"
     if character.isprintable():
         return character
-    is_byte = "\udc80" <= character <= "\udcff"  # of a name that is not UTF-8
+    is_byte = "\udc80" <= character <= "\udcff"  # from a name that is not UTF-8
     data = character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
     return "".join(f"\\x{byte:02x}" for byte in data)
 
 
 def visible(text: str) -> str:
-    r"""Foreign text in one line, safe for a screen, a log and a record.
+    r"""Return text from outside tsdia-run in one line, safe for a terminal, a log and a record.
 
-    Terminal escape sequences are removed. Any other character that is not printable becomes its escape: control
+    Terminal escape sequences are removed. Any other character that is not printable is replaced by its escape: control
     characters, bidirectional overrides, line separators, lone surrogates. A byte that is not UTF-8 becomes ``\xNN``.
-    ``training/boot/attempt_files.py`` has a copy, since it imports nothing of the package.
+    ``training/boot/attempt_files.py`` has a copy, since it can't import the package.
     """
     if text.isprintable():
         return text
@@ -97,7 +97,7 @@ def visible(text: str) -> str:
 
 
 def visible_lines(text: str) -> str:
-    """As ``visible``, but the text keeps its line breaks."""
+    """Return the same as ``visible``, but keep the line breaks."""
     return text if text.isprintable() else "\n".join(map(visible, text.split("\n")))
 
 
@@ -108,12 +108,12 @@ def _escape(character: str) -> str:
 
 
 def is_passable(text: str) -> bool:
-    """Whether a program can get a text as an argument or a variable: it has neither NUL nor a lone surrogate."""
+    """Return whether a text can be an argument or an environment variable: it has no NUL and no lone surrogate."""
     return not any(one == "\0" or "\ud800" <= one <= "\udc7f" or "\udd00" <= one <= "\udfff" for one in text)
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that the user probably meant; None where none is near."""
-    import difflib  # needed only where something is wrong
+    """Return the candidate that the user probably meant; None if no candidate is similar."""
+    import difflib  # imported here, since only errors need it
 
     return next(iter(difflib.get_close_matches(word, list(candidates), n=1)), None)

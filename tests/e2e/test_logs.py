@@ -149,7 +149,8 @@ def test_a_pipe_in_place_of_a_file_holds_up_nobody(failed: Path, name: str) -> N
         assert done.returncode == 0, done.stderr
     if not name.startswith("."):
         assert (
-            f"[tsdia-run: {there.name} can't be read: it is not a file]" in tsdia_run("logs", "exp", cwd=failed).stdout
+            f"[tsdia-run: {there.name} can't be read: not a regular file]"
+            in tsdia_run("logs", "exp", cwd=failed).stdout
         )
 
 

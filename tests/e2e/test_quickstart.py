@@ -66,7 +66,7 @@ def test_the_second_example_saves_by_the_helper_and_goes_on(clone: Path) -> None
     assert (run_dir / "best_checkpoint").resolve().name.startswith("checkpoint-epoch0-step")
     resumed = tsdia_run("resume", "runs/helper", "--again", "--set", "training.steps=150", cwd=clone, limit_s=120)
     assert resumed.returncode == 0, resumed.stderr
-    assert "from step 100" in resumed.stdout
+    assert "starting at step 100" in resumed.stdout
     assert (run_dir / "checkpoint-epoch0-step150").is_dir()
 
 

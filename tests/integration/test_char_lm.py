@@ -41,7 +41,7 @@ class Finished:
 
     @property
     def sample(self) -> str:
-        return self.out.partition("a sample of what the model writes:\n\n")[2]
+        return self.out.partition("sample of the model's output:\n\n")[2]
 
 
 @pytest.fixture(scope="module")

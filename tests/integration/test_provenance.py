@@ -270,7 +270,7 @@ def test_git_that_hangs_is_ended(repository: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PATH", f"{hanging.parent}:{os.environ['PATH']}")
     monkeypatch.setattr(code, "LIMIT_S", 0.2)
     began = time.monotonic()
-    assert capture_code(repository, PLAIN, [])[0].error == "git did not answer in time"
+    assert capture_code(repository, PLAIN, [])[0].error == "git took too long"
     assert time.monotonic() - began < 10
 
 
@@ -298,9 +298,9 @@ def test_runs_large_files_and_secrets_are_left_out(repository: Path) -> None:
         "large.bin": f"larger than {MAX_FILE_BYTES} bytes",
         ".env": "looks like a secret",
         "prod.pem": "looks like a secret",
-        "runs/notes.md": "among the runs",
+        "runs/notes.md": "inside the run root",
         "binary.bin": f"larger than {MAX_TRACKED_BYTES} bytes",
-        "nested/": "a repository of its own",
+        "nested/": "a nested git repository",
     }
     assert state.untracked == (".env", "large.bin", "nested/", "secrets.py")
     assert patch.count(b"diff --git") == 1
@@ -353,7 +353,7 @@ def test_a_patch_that_was_redacted_still_applies_where_the_secret_is_new(reposit
     (repository / "state.bin").write_bytes(b"\0s3cret-value")
     state, patch = capture_code(repository, Redactor(("s3cret-value",)), [])
     assert (state.is_redacted, state.redacted) == (True, ("deploy.py",))
-    assert state.left_out == (LeftOut("state.bin", "binary, with a secret in it"),)
+    assert state.left_out == (LeftOut("state.bin", "binary file that contains a secret"),)
     again = apply(repository, state, patch, tmp_path)
     assert (again / "train.py").read_text() == "print(2)\n"
     assert len((again / "deploy.py").read_text().splitlines()) == 5

@@ -50,7 +50,7 @@ def test_an_interpreter_that_does_not_answer_is_told(tmp_path: Path) -> None:
     (tmp_path / "python").chmod(0o755)
     state = capture_environment(str(tmp_path / "python"), {}, PLAIN)
     assert state.packages == {}
-    assert state.error == f"{tmp_path / 'python'} could not be asked for its packages: broken"
+    assert state.error == f"can't list the packages of {tmp_path / 'python'}: broken"
     assert state.host
 
 

@@ -121,7 +121,7 @@ def test_a_file_that_git_fails_at_does_not_lose_the_others(tmp_path: Path) -> No
     state, patch = capture_code(top, PLAIN, [])
     assert state.error is None
     assert [one.path for one in state.left_out] == ["b.py"]
-    assert state.left_out[0].reason.startswith("git fails at it: ")
+    assert state.left_out[0].reason.startswith("git failed: ")
     for name in ("a.py", "c.py", "new.py"):
         assert f"diff --git a/{name} b/{name}" in patch.decode()
 

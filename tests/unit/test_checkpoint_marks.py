@@ -189,5 +189,5 @@ def test_a_huge_manifest_and_a_pipe_in_its_place_are_not_read(tmp_path: Path) ->
         manifest.read(path)
     CheckpointLayout(path).manifest.unlink()
     os.mkfifo(CheckpointLayout(path).manifest)
-    with pytest.raises(DamagedRunError, match="not a file"):
+    with pytest.raises(DamagedRunError, match="not a regular file"):
         manifest.read(path)

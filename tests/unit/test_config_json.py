@@ -91,9 +91,9 @@ def test_a_file_name_that_is_not_utf8_stays_valid_json() -> None:
         ('{"a": 1,\n "b": 2,\n}', 2, 8, "comma"),
         ('{"a": 1\n "b": 2}', 2, 2, "comma"),
         ("{'a': 1}", 1, 2, "double quotes"),
-        ('{"a": yes}', 1, 7, "not a value"),
-        ('{"a": 01}', 1, 7, "not a value"),
-        ('{"a": }', 1, 7, "value is missing"),
+        ('{"a": yes}', 1, 7, "invalid value"),
+        ('{"a": 01}', 1, 7, "invalid value"),
+        ('{"a": }', 1, 7, "missing value"),
         ('{"a" 1}', 1, 6, "colon"),
         ('{"a": "x\ny"}', 1, 9, "control character"),
         ('{"a": "x}', 1, 7, "unterminated"),
@@ -134,7 +134,7 @@ def test_places_are_those_of_the_values() -> None:
 def test_what_yaml_would_read_otherwise_is_no_surprise_but_a_key_twice_is() -> None:
     text = '{"lr": 1e-5, "on": "yes", "date": "2024-01-01", "version": 1.10, "lr": 2e-5}'
     (surprise,) = surprises(read(text))
-    assert "JSON takes this one" in surprise.message
+    assert "JSON uses this value" in surprise.message
     assert "YAML" not in surprise.message
 
 

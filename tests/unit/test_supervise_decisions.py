@@ -14,35 +14,35 @@ TERM = Stop(signal.SIGTERM, "stopped by SIGTERM")
 
 
 def test_the_first_request_is_passed_on_and_the_grace_runs() -> None:
-    ladder = START.asked(INT, 100.0)
+    ladder = START.after_request(INT, 100.0)
     assert (ladder.rung, ladder.stop, ladder.deadline_s) == (Rung.PASS_ON, INT, 160.0)
 
 
 def test_a_second_request_terminates_and_a_third_kills() -> None:
-    second = START.asked(INT, 100.0).asked(INT, 101.0)
+    second = START.after_request(INT, 100.0).after_request(INT, 101.0)
     assert second.rung is Rung.TERMINATE
-    third = second.asked(INT, 102.0)
+    third = second.after_request(INT, 102.0)
     assert (third.rung, third.deadline_s) == (Rung.KILL, None)
 
 
 def test_after_a_first_sigterm_the_next_rung_is_the_kill() -> None:
-    assert START.asked(TERM, 0.0).asked(TERM, 1.0).rung is Rung.KILL
+    assert START.after_request(TERM, 0.0).after_request(TERM, 1.0).rung is Rung.KILL
 
 
 def test_a_later_signal_does_not_change_who_asked() -> None:
-    assert START.asked(INT, 0.0).asked(TERM, 1.0).stop is INT
+    assert START.after_request(INT, 0.0).after_request(TERM, 1.0).stop is INT
 
 
 def test_time_climbs_only_at_the_deadline() -> None:
-    asked = START.asked(INT, 0.0)
-    assert asked.waited(59.9) == asked
-    terminated = asked.waited(60.0)
+    asked = START.after_request(INT, 0.0)
+    assert asked.at(59.9) == asked
+    terminated = asked.at(60.0)
     assert terminated.rung is Rung.TERMINATE
-    assert terminated.waited(60.0 + TERM_GRACE_S).rung is Rung.KILL
+    assert terminated.at(60.0 + TERM_GRACE_S).rung is Rung.KILL
 
 
 def test_without_a_request_time_does_nothing() -> None:
-    assert START.waited(1e9) == START
+    assert START.at(1e9) == START
 
 
 def test_exit_code_zero_alone_completes() -> None:

@@ -1,4 +1,4 @@
-"""The user's config: read with line marks, looked into, edited without touching anything else."""
+"""Read the user's config with line positions, look up its keys, and edit them without changing any other text."""
 
 from tsdia_run.config.document import Document, Format, Value, parse
 from tsdia_run.config.edits import Edited, apply

@@ -1,4 +1,4 @@
-"""A parsed config: its text, and a tree of nodes that know where they stand in it (pure)."""
+"""A parsed config: its text, and a tree of nodes with their positions in the text (pure)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _YAML_SUFFIXES = (".yml", ".yaml")
 
 
 class Format(Enum):
-    """How a config is written."""
+    """The format of a config."""
 
     YAML = "YAML"
     JSON = "JSON"
@@ -27,11 +27,11 @@ class Format(Enum):
 
 @dataclass(frozen=True)
 class Value:
-    """What stands at a key.
+    """The value of a key.
 
     Attributes:
-        place: Where its text begins.
-        plain: It as plain data, as ``yaml.safe_load`` would read it.
+        place: Where the text of the value starts.
+        plain: The value as plain data, as ``yaml.safe_load`` would read it.
     """
 
     place: SourcePosition
@@ -42,11 +42,11 @@ class Document:
     """A config.
 
     Attributes:
-        data: The bytes as they were read.
-        text: The same, decoded; a byte order mark stays in it.
-        source: How messages name the file.
-        root: The mapping at the top.
-        format: How it is written.
+        data: The bytes of the file.
+        text: The decoded bytes, including a byte order mark.
+        source: The name of the file in messages.
+        root: The top-level mapping.
+        format: The format of the file.
     """
 
     def __init__(self, data: bytes, text: str, source: str, root: MappingNode, form: Format) -> None:
@@ -58,11 +58,11 @@ class Document:
 
     @property
     def name(self) -> str:
-        """The name of the file."""
+        """The file name, without its directory."""
         return PurePath(self.source).name
 
     def find(self, key: str) -> Value | None:
-        """What stands at a dotted key; list items by their number from 0. Aliases and merges are followed."""
+        """Return the value of a dotted key. List items are numbered from 0. Aliases and merges are followed."""
         item: Item = self.root
         for part in path_to(self.root, key):
             found = child(item, part)
@@ -72,18 +72,18 @@ class Document:
         return self.value(item)
 
     def value(self, item: Item) -> Value:
-        """An item of the tree with its place and data."""
+        """Return an item of the tree with its place and its data."""
         start = item.start if isinstance(item, Alias) else item.start_mark.index
         return Value(place_at(self.text, start, self.source), plain(item))
 
     def plain(self) -> dict[Any, Any]:
-        """The whole config as plain data, as ``yaml.safe_load`` would read it; what has an unknown tag as its text."""
+        """Return the config as plain data, as ``yaml.safe_load`` would read it; values with an unknown tag as text."""
         data = plain(self.root)
         assert isinstance(data, dict)
         return data
 
     def scalars(self) -> Iterator[tuple[str, Value]]:
-        """Every scalar with its dotted key, in the order of the text; what an alias repeats is left out."""
+        """Yield every scalar with its dotted key, in the order of the text, without those that an alias repeats."""
         yield from self._scalars(self.root, "")
 
     def _scalars(self, item: Item, key: str) -> Iterator[tuple[str, Value]]:
@@ -103,11 +103,12 @@ def parse(data: bytes, source: str, form: Format | None = None) -> Document:
 
     Args:
         data: The bytes of the file.
-        source: How messages name it.
-        form: How it is written; None to tell it from the suffix of ``source``, else from the text.
+        source: The name of the file in messages.
+        form: The format; None to detect it from the suffix of ``source``, or else from the text.
 
     Raises:
-        ConfigError: It is not UTF-8, not of its format, empty, not a mapping, or made to be expensive.
+        ConfigError: The config is not UTF-8, not valid in its format, empty, not a mapping, nested too deeply, or too
+            large once its aliases are expanded.
     """
     text = _decoded(data, source)
     form = form or _format(source, text)
@@ -115,7 +116,7 @@ def parse(data: bytes, source: str, form: Format | None = None) -> Document:
 
 
 def _format(source: str, text: str) -> Format:
-    """JSON and TOML by their suffixes, and JSON in a file of any name that is not YAML's."""
+    """Detect JSON and TOML by their suffixes, and JSON also by its content if the suffix is not one of YAML's."""
     lower = source.lower()
     if lower.endswith(".toml"):
         return Format.TOML
@@ -133,8 +134,8 @@ def _parser(form: Format) -> Callable[[str, str], MappingNode]:
 def _toml(text: str, source: str) -> MappingNode:
     try:
         from tsdia_run.config import toml_text  # few configs are TOML
-    except ModuleNotFoundError as error:  # the script's own Python, older than 3.11
-        raise ConfigError(f"{source} is TOML: {error}", hint="pip install tomli") from error
+    except ModuleNotFoundError as error:  # tsdia-run runs under the script's Python, older than 3.11
+        raise ConfigError(f"can't read {source}, which is TOML: {error}", hint="pip install tomli") from error
     return toml_text.compose(text, source)
 
 
@@ -143,9 +144,9 @@ def _decoded(data: bytes, source: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise ConfigError(f"{source} is UTF-16", hint="Save it as UTF-8.") from error
+            raise ConfigError(f"{source} is UTF-16, not UTF-8", hint="Save the file as UTF-8.") from error
         before = data[: error.start].decode("utf-8", "replace")
         line = before.count("\n") + 1
         text = data.split(b"\n")[line - 1].decode("utf-8", "replace")
         place = SourcePosition(source, line, len(before) - before.rfind("\n"), text)
-        raise ConfigError("this is not UTF-8", place=place, hint="Save the file as UTF-8.") from error
+        raise ConfigError("not valid UTF-8", place=place, hint="Save the file as UTF-8.") from error

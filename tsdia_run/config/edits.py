@@ -1,8 +1,8 @@
-"""Edits of a config's text that leave everything else as it is (pure).
+"""Edit keys in a config's text without changing any other text (pure).
 
-An edit is the one that a person would make in an editor: a value at an anchor changes for everybody who uses the
-anchor, a value that is an alias is replaced where it stands. After each edit the text is parsed again and compared with
-what was wanted; a text that differs is never handed out.
+An edit is the one that a person would make in an editor. A new value at an anchor applies to every alias of the anchor.
+A value that is an alias is replaced in its own place only. After each edit, the new text is parsed and its data is
+compared with the expected data. If they differ, the edit fails.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Edited:
 
     Attributes:
         document: The new text, parsed.
-        changes: What was done, in order.
+        changes: The changes, in order.
     """
 
     document: Document
@@ -39,9 +39,9 @@ def apply(document: Document, edits: Sequence[Set | Remove | Redirect]) -> Edite
     """Edit a config.
 
     Raises:
-        UsageError: A part of a key leads through a value that has no keys.
-        ConfigError: A section that is taken out has an anchor which is used elsewhere, or the text is written in a way
-            that can't be edited safely.
+        UsageError: A part of a key is looked up in a value that has no keys.
+        ConfigError: A removed section contains an anchor that is used elsewhere, or the syntax of the text can't be
+            edited safely.
     """
     changes = []
     for edit in edits:
@@ -63,21 +63,21 @@ def _step(document: Document, edit: Set | Remove | Redirect) -> Step | None:
 
 
 def _verified(step: Step, before: Document) -> Document:
-    """The new text as a document, which has exactly the data that was wanted."""
+    """Parse the new text, and check that it has exactly the expected data."""
     try:
         document = parse(step.text.encode(), before.source, before.format)
-        if _same(document.plain(), step.wanted):
+        if _same(document.plain(), step.expected):
             return document
     except ConfigError:
         pass
     raise ConfigError(
-        f"{before.source} is written in a way in which `{step.change.key}` can't be edited safely",
-        hint="Write that part more simply.",
+        f"can't edit `{step.change.key}` in {before.source} safely: its syntax is too complex",
+        hint="Rewrite this part of the config in a simpler form.",
     )
 
 
 def _same(one: Any, other: Any) -> bool:  # noqa: ANN401 - whatever YAML holds
-    """Equal also for NaN, in any order of keys, and different for 1 and true."""
+    """Compare data: NaN equals NaN, the order of keys doesn't matter, and 1 differs from true."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):

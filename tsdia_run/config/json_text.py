@@ -1,4 +1,4 @@
-"""JSON as a tree of nodes (pure). Python's own parser reads the scalars; ``.jsonc`` may have comments too."""
+"""Parse JSON into a tree of nodes (pure). Python's parser reads the scalars. ``.jsonc`` files may have comments."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tsdia_run.errors import ConfigError
 _MAP, _SEQ = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SPACE_AND_COMMENTS = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
-# As `json.load` takes them; NaN and Infinity are Python's own addition.
+# The literals that `json.load` accepts; NaN and Infinity are an extension of Python.
 _WORD = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])|true\b|false\b|null\b|NaN\b|-?Infinity\b")
 
 
-# Python's own; typeshed does not know it.
+# Part of Python's json module; missing in typeshed.
 _scan_string: Callable[[str, int, bool], tuple[str, int]] = json.decoder.scanstring  # type: ignore[attr-defined]
 
 
 def is_object(text: str) -> bool:
-    """Whether a text is a JSON object."""
+    """Return whether a text is a JSON object."""
     text = text.removeprefix("\ufeff")
     if text.lstrip()[:1] != "{":
         return False
@@ -36,19 +36,19 @@ def is_object(text: str) -> bool:
 
 
 def compose(text: str, source: str) -> MappingNode:
-    """The object at the top of a text.
+    """Parse a text and return its top-level object.
 
     Raises:
-        ConfigError: It is not JSON, not an object, or nested too deeply.
+        ConfigError: The text is not JSON, not an object, or nested too deeply.
     """
     scanner = _Scanner(text, source)
     at = scanner.skip(1 if text.startswith("\ufeff") else 0)
     if at == len(text):
-        raise ConfigError(f"{source} is empty", hint='Write settings as {"key": value}, or leave CONFIG out.')
+        raise ConfigError(f"{source} is empty", hint='Write settings as {"key": value}, or omit CONFIG.')
     root, at = scanner.value(at, 0)
     at = scanner.skip(at)
     if at < len(text):
-        scanner.fail(at, "there is something after the end of the value")
+        scanner.fail(at, "unexpected text after the end of the value")
     if not isinstance(root, MappingNode):
         raise ConfigError(
             'a config must be an object: {"key": value}', place=place_at(text, root.start_mark.index, source)
@@ -57,7 +57,7 @@ def compose(text: str, source: str) -> MappingNode:
 
 
 class _Scanner:
-    """Reads values; each method takes a position and gives what it read with the position behind it."""
+    """Reads values. Each method takes a position and returns the parsed value and the position after it."""
 
     def __init__(self, text: str, source: str) -> None:
         self._text = text
@@ -65,20 +65,20 @@ class _Scanner:
         self._is_lenient = source.lower().endswith(".jsonc")
 
     def skip(self, at: int) -> int:
-        """Behind white space, and behind comments where they are allowed."""
+        """Return the position after white space, and after comments if they are allowed."""
         match = (_SPACE_AND_COMMENTS if self._is_lenient else _SPACE).match(self._text, at)
         return match.end() if match else at
 
     def fail(self, at: int, problem: str, hint: str = "") -> NoReturn:
-        """Raise the error about a position."""
+        """Raise a syntax error at a position."""
         if self._text.startswith(("//", "/*", "#"), at):
-            hint = "JSON has no comments: remove it, or name the file .jsonc if the script can read it."
+            hint = "JSON has no comments: remove this one, or name the file .jsonc if the script can read that."
         raise ConfigError(f"not valid JSON: {problem}", place=place_at(self._text, at, self._source), hint=hint)
 
     def value(self, at: int, depth: int) -> tuple[Node, int]:
-        """Any value."""
+        """Read a value of any type."""
         if depth > MAX_DEPTH:
-            self.fail(at, "it is nested too deeply")
+            self.fail(at, "nested too deeply")
         character = self._text[at : at + 1]
         if character == "{":
             return self._object(at, depth)
@@ -88,8 +88,8 @@ class _Scanner:
             return self._string(at)
         match = _WORD.match(self._text, at)
         if match is None:
-            hint = "Texts stand in double quotes." if character == "'" or character.isalpha() else ""
-            self.fail(at, "a value is missing" if character in ("", ",", "]", "}") else "this is not a value", hint)
+            hint = "Put strings in double quotes." if character == "'" or character.isalpha() else ""
+            self.fail(at, "missing value" if character in ("", ",", "]", "}") else "invalid value", hint)
         try:
             data = json.loads(match.group())
         except ValueError:
@@ -108,11 +108,11 @@ class _Scanner:
         at, is_end = self._next(start + 1, "}", is_first=True)
         while not is_end:
             if self._text[at : at + 1] != '"':
-                self.fail(at, "a key in double quotes is missing")
+                self.fail(at, "expected a key in double quotes")
             key, at = self._string(at)
             at = self.skip(at)
             if self._text[at : at + 1] != ":":
-                self.fail(at, "a colon is missing after the key")
+                self.fail(at, "missing colon after the key")
             item, at = self.value(self.skip(at + 1), depth + 1)
             pairs.append((key, item))
             at, is_end = self._next(at, "}")
@@ -128,17 +128,17 @@ class _Scanner:
         return SequenceNode(_SEQ, items, mark(start), mark(at), flow_style=True), at
 
     def _next(self, at: int, end: str, *, is_first: bool = False) -> tuple[int, bool]:
-        """Where the next item begins, or behind the end, and which of the two it is."""
+        """Return the position of the next item and False, or the position after the end and True."""
         at = self.skip(at)
         if self._text.startswith(end, at):
             return at + 1, True
         if is_first:
             return at, False
         if not self._text.startswith(",", at):
-            self.fail(at, f"a comma or `{end}` is missing")
+            self.fail(at, f"missing comma or `{end}`")
         after = self.skip(at + 1)
         if self._text.startswith(end, after):
             if self._is_lenient:
                 return after + 1, True
-            self.fail(at, f"there is a comma before `{end}`", "Remove the comma.")
+            self.fail(at, f"comma before `{end}`", "Remove the comma.")
         return after, False

@@ -1,4 +1,4 @@
-"""Edits of YAML and JSON: a node's text is replaced where it stands (pure)."""
+"""Edit YAML and JSON by replacing the text of a node (pure)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tsdia_run.config.steps import KeyChange, Redirect, Set, Step, put
 from tsdia_run.config.writing import dump
 from tsdia_run.errors import ConfigError, UsageError
 
-# What stands before a value and belongs to its node: an anchor is kept, a tag goes with the old value.
+# Anchors and tags before a value. An edit keeps the anchor and removes the tag, which belongs to the old value.
 _PROPERTIES = re.compile(r"(?:(&\S+)|!\S*)\s*")
 
 
 def set_(document: Document, edit: Set) -> Step:
-    """Put a value at a key."""
+    """Set the value of a key."""
     parts = path_to(document.root, edit.key)
     item: Item = document.root
     for depth, part in enumerate(parts):
@@ -33,7 +33,7 @@ def set_(document: Document, edit: Set) -> Step:
 
 
 def _override_alias(document: Document, alias: Alias, rest: Sequence[str], edit: Set) -> Step:
-    """Here, what the alias stands for is needed in another form than elsewhere: ``{<<: *base, key: value}``."""
+    """Replace an alias by a changed copy of its target: ``{<<: *base, key: value}``. Other aliases don't change."""
     value, change = put(plain(alias), rest, edit.value), KeyChange(edit.key, None, dump(edit.value, document.format))
     if isinstance(alias.target, MappingNode):
         entry = dump({rest[0]: value[rest[0]]}, document.format)[1:-1]
@@ -50,7 +50,7 @@ def _step(document: Document, item: Item, patch: tuple[int, int, str], change: K
 
 
 def _own_child(node: Node, part: str) -> Item | None:
-    """As ``child``, but without what only a merge brings in."""
+    """Return the same as ``child``, but ignore keys that come from a merge."""
     if not isinstance(node, MappingNode):
         return child(node, part)
     found = [inner for name, inner in node.value if key_text(name) == part and resolved(name).tag[-5:] != "merge"]
@@ -58,7 +58,7 @@ def _own_child(node: Node, part: str) -> Item | None:
 
 
 def _add(document: Document, item: Item, parts: Sequence[str], edit: Set) -> Step:
-    """Put a key that is missing, or that only a merge brings in, into a mapping: as its first one."""
+    """Add a key that is missing, or that only comes from a merge, as the first key of a mapping."""
     node, text = resolved(item), document.text
     merged = child(node, parts[0])
     value = put(plain(merged) if merged is not None else None, parts[1:], edit.value)
@@ -82,20 +82,20 @@ def _add(document: Document, item: Item, parts: Sequence[str], edit: Set) -> Ste
         start, end = _span(document, node)
         return _step(document, item, (start, end, _spaced(text, start, f"{{{entry}}}")), change, {parts[0]: value})
     raise UsageError(
-        f"`{edit.key}` can't be set: what it leads through has no key or item `{parts[0]}`",
-        hint="A key leads through mappings by their names and through lists by numbers from 0.",
+        f"can't set `{edit.key}`: no key or item `{parts[0]}` on its path",
+        hint="Write a key as the names in mappings and the numbers of list items, from 0.",
     )
 
 
 def _lead(text: str, node: MappingNode) -> str:
-    """The line break and the indentation before the first entry of an object; empty where it is on the same line."""
+    """Return the line break and indentation before an object's first entry; empty if it is on the same line."""
     first = node.value[0][0].start_mark.index if node.value else 0
     lead = text[node.start_mark.index + 1 : first]
     return lead if "\n" in lead and not lead.strip() else ""
 
 
 def _into_flow(document: Document, node: MappingNode, entry: str) -> tuple[int, str]:
-    """Where and how an entry goes into ``{a: 1}``, or into a pair without braces in a list: ``[a: 1]``."""
+    """Return where and how to add an entry to ``{a: 1}``, or to a pair without braces in a list: ``[a: 1]``."""
     text = document.text
     start = _behind_properties(text, node.start_mark.index)
     if text[start] == "{":
@@ -108,7 +108,7 @@ def _line_end(text: str) -> str:
 
 
 def _behind_key(document: Document, parts: Sequence[str]) -> int | None:
-    """Where a mapping's value may begin, behind its colon; None for an item of a list."""
+    """Return the position after the colon of a mapping's key; None for an item of a list."""
     parent: Item = document.root
     for part in parts[:-1]:
         parent = _own_child(resolved(parent), part) or parent
@@ -132,12 +132,12 @@ def _replace(document: Document, item: Item, edit: Set, behind_key: int | None) 
     elif anchors := _anchors(old):
         written = f"{anchors} {written}"
     if isinstance(item, CollectionNode) and not item.flow_style and behind_key is not None:
-        start = behind_key  # what stands below the key comes up behind it
+        start = behind_key  # a block below the key is replaced by a value on the key's line
     return _step(document, item, (start, end, _spaced(text, start, written)), change, edit.value)
 
 
 def _anchors(old: str) -> str:
-    """The anchor in front of a value; what uses it follows the edit, as it would in an editor."""
+    """Return the anchor of a value. Its aliases change with the value, as in an editor."""
     at = 0
     while (match := _PROPERTIES.match(old, at)) and match.group(0):
         if match.group(1):
@@ -147,12 +147,12 @@ def _anchors(old: str) -> str:
 
 
 def _spaced(text: str, start: int, new: str) -> str:
-    """An empty value stands directly behind its colon or dash."""
+    """Add a space if the old value was empty: its position is directly after the colon or dash."""
     return f" {new}" if start and text[start - 1] in ":-" else new
 
 
 def _span(document: Document, node: Node) -> tuple[int, int]:
-    """Where a node's text stands, without the blank lines and comments that follow a block."""
+    """Return the start and end of a node's text, without the blank lines and comments after a block."""
     start, end = node.start_mark.index, node.end_mark.index
     if isinstance(node, ScalarNode):
         is_block = node.style in ("|", ">")
@@ -168,7 +168,7 @@ def _content_end(document: Document, node: Node) -> int:
 
 
 def remove(document: Document, key: str) -> Step | None:
-    """Take a key out; None where it is not there."""
+    """Remove a key; return None if the config doesn't have it."""
     parts = path_to(document.root, key)
     found: Item | None = document.root
     for part in parts[:-1]:
@@ -183,12 +183,12 @@ def remove(document: Document, key: str) -> Step | None:
     start = name.start if isinstance(name, Alias) else name.start_mark.index
     end = item.end if isinstance(item, Alias) else _content_end(document, item)
     cut = _cut(text, parent, at, (start, end))
-    wanted = plain(document.root, {id(parent): _without(plain(parent), parts[-1])})
-    return Step(text[: cut[0]] + cut[2] + text[cut[1] :], KeyChange(key, text[start:end], None), wanted)
+    expected = plain(document.root, {id(parent): _without(plain(parent), parts[-1])})
+    return Step(text[: cut[0]] + cut[2] + text[cut[1] :], KeyChange(key, text[start:end], None), expected)
 
 
 def _cut(text: str, parent: MappingNode, at: int, entry: tuple[int, int]) -> tuple[int, int, str]:
-    """What goes away with an entry, and what comes in its place."""
+    """Return the start and end of the text to remove with an entry, and its replacement."""
     start, end = entry
     if len(parent.value) == 1:
         return (*_flow_span(text, parent), "{}") if parent.flow_style else (start, end, "{}")
@@ -208,7 +208,7 @@ def _start(item: Item) -> int:
 
 
 def _flow_span(text: str, node: MappingNode) -> tuple[int, int]:
-    """A flow mapping without its anchor and tag."""
+    """Return the start and end of a flow mapping, without its anchor and tag."""
     return _behind_properties(text, node.start_mark.index), node.end_mark.index
 
 
@@ -223,7 +223,7 @@ def _without(data: Any, part: str) -> Any:  # noqa: ANN401 - whatever YAML holds
 
 
 def point(document: Document, edit: Redirect) -> Step | None:
-    """Write another file into a scalar."""
+    """Change the file that a scalar names."""
     node = _scalar_at(document.root, edit.start)
     if node is None:
         return None
@@ -231,8 +231,8 @@ def point(document: Document, edit: Redirect) -> Step | None:
     start = start if isinstance(node, Literal) else _behind_properties(text, start)
     written = dump(edit.path, document.format)
     change = KeyChange(edit.key, text[start:end], written)
-    wanted = plain(document.root, {id(node): edit.path})
-    return Step(text[:start] + written + text[end:], change, wanted)
+    expected = plain(document.root, {id(node): edit.path})
+    return Step(text[:start] + written + text[end:], change, expected)
 
 
 def _scalar_at(item: Item, start: int) -> ScalarNode | None:
@@ -243,7 +243,7 @@ def _scalar_at(item: Item, start: int) -> ScalarNode | None:
 
 
 def _next_entry(text: str, end: int) -> int:
-    """Behind the line of ``end`` and the indented comments and blank lines that belong to the section."""
+    """Return the position after the line of ``end``, and after the indented comments that belong to the section."""
     at = text.find("\n", end) + 1 or len(text)
     keep = at
     while at < len(text):
@@ -258,7 +258,7 @@ def _next_entry(text: str, end: int) -> int:
 
 
 def _refuse_used_anchors(document: Document, item: Item, key: str) -> None:
-    """A block that goes away must not take an anchor along that is used elsewhere."""
+    """Refuse to remove a block with an anchor that is used elsewhere."""
     if isinstance(item, Alias):
         return
     inside = _nodes(item)
@@ -267,7 +267,7 @@ def _refuse_used_anchors(document: Document, item: Item, key: str) -> None:
         if id(alias.target) in inside and not start <= alias.start < end:
             place = place_at(document.text, alias.start, document.source)
             raise ConfigError(
-                f"this stands for something in `{key}`, which is replaced or taken out of the script's config",
+                f"this alias refers into `{key}`, which is replaced in or removed from the script's config",
                 place=place,
                 hint="Move the anchor (`&name`) out of that section.",
             )

@@ -1,4 +1,4 @@
-"""The nodes of a parsed config, which know where they stand in its text, whatever its format (pure)."""
+"""The nodes of a parsed config of any format, with their positions in its text (pure)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from tsdia_run.errors import SourcePosition
 
-# Far above any config, far below what would hurt: aliases of aliases multiply.
+# Far above any real config, and small enough to process: aliases of aliases multiply.
 MAX_EXPANDED_NODES = 1_000_000
 MAX_DEPTH = 100
 
@@ -24,7 +24,7 @@ _constructor = SafeConstructor()
 
 @dataclass(frozen=True)
 class Alias:
-    """``*name`` where it stands, and the node that it stands for."""
+    """The position of an alias ``*name``, and the node that it refers to."""
 
     target: Node
     start: int
@@ -35,7 +35,7 @@ Item = Node | Alias
 
 
 class Literal(ScalarNode):
-    """A scalar of JSON or TOML: its data is what the parser of that format says, whatever YAML would make of it."""
+    """A scalar of JSON or TOML. The parser of that format reads its data; YAML's rules don't apply."""
 
     def __init__(self, data: Any, start: int, end: int) -> None:  # noqa: ANN401 - whatever the format holds
         super().__init__(_STR, str(data), mark(start), mark(end), style='"')
@@ -43,20 +43,20 @@ class Literal(ScalarNode):
 
 
 def mark(index: int) -> yaml.Mark:
-    """A position in the text, as nodes have it."""
+    """Return a position in the text in the form that nodes use."""
     return yaml.Mark("", index, 0, 0, None, 0)
 
 
 class TooLargeError(Exception):
-    """More nodes, once aliases are written out, than a config has."""
+    """The config has too many nodes once its aliases are expanded, or too many levels."""
 
 
 def measure(item: Item, sizes: dict[int, int], depth: int) -> int:
-    """The number of nodes with every alias written out, computed without writing them out."""
+    """Return the number of nodes with every alias expanded, without expanding them."""
     node = item.target if isinstance(item, Alias) else item
     known = sizes.get(id(node))
     if known is not None:
-        if known < 0:  # inside itself
+        if known < 0:  # the node contains itself
             raise TooLargeError
         return known
     if depth > MAX_DEPTH:
@@ -74,7 +74,7 @@ def measure(item: Item, sizes: dict[int, int], depth: int) -> int:
 
 
 def place_at(text: str, index: int, source: str) -> SourcePosition:
-    """The place of a character."""
+    """Return the place of a character."""
     start = max(text.rfind("\n", 0, index), text.rfind("\r", 0, index)) + 1
     line = text.count("\n", 0, start) + 1
     rest = text[start:].splitlines()
@@ -82,18 +82,18 @@ def place_at(text: str, index: int, source: str) -> SourcePosition:
 
 
 def resolved(item: Item) -> Node:
-    """The node itself: through an alias."""
+    """Return the node of an item; for an alias, its target."""
     return item.target if isinstance(item, Alias) else item
 
 
 def key_text(item: Item) -> str:
-    """The text of a mapping's key."""
+    """Return the text of a mapping's key."""
     node = resolved(item)
     return str(node.value) if isinstance(node, ScalarNode) else ""
 
 
 def child(item: Item, part: str) -> Item | None:
-    """What stands in a mapping under a key, or in a list at a number; the last of duplicates, as YAML loaders do."""
+    """Return the value of a mapping's key or a list's item number; of duplicate keys the last, as YAML loaders do."""
     node = resolved(item)
     if isinstance(node, MappingNode):
         return next((inner for name, inner in reversed(pairs(node)) if key_text(name) == part), None)
@@ -104,7 +104,7 @@ def child(item: Item, part: str) -> Item | None:
 
 
 def path_to(root: Node, key: str) -> list[str]:
-    """A dotted key as the keys that lead to it: a key with dots of its own (``opt.lr: 1``) is one of them."""
+    """Split a dotted key into the keys of each level. A key that contains dots (``opt.lr: 1``) is one of them."""
     item: Item | None = root
     path, rest = [], key.split(".")
     while rest:
@@ -117,7 +117,7 @@ def path_to(root: Node, key: str) -> list[str]:
 
 
 def pairs(node: MappingNode) -> list[tuple[Item, Item]]:
-    """Keys and values with merges followed; later ones win over earlier ones."""
+    """Return keys and values, including merged ones; later ones override earlier ones."""
     own, merged = [], []
     for name, inner in node.value:
         if not isinstance(name, Alias) and name.tag == MERGE:
@@ -130,12 +130,12 @@ def pairs(node: MappingNode) -> list[tuple[Item, Item]]:
     return [*merged, *own]
 
 
-def plain(item: Item, instead: Mapping[int, Any] | None = None) -> Any:  # noqa: ANN401, PLR0911 - one line a kind
-    """An item as plain data.
+def plain(item: Item, instead: Mapping[int, Any] | None = None) -> Any:  # noqa: ANN401, PLR0911 - one line per type
+    """Return an item as plain data.
 
     Args:
-        item: Where to begin.
-        instead: Data that takes the place of items, by their identity.
+        item: The item.
+        instead: Data that replaces items, by the ``id`` of the item.
     """
     node = resolved(item)
     for one in (item, node) if instead else ():
@@ -151,7 +151,7 @@ def plain(item: Item, instead: Mapping[int, Any] | None = None) -> Any:  # noqa:
         return str(node.value)
     try:
         return _constructor.yaml_constructors[node.tag](_constructor, node)
-    except (ValueError, LookupError):  # a date that does not exist, a tag that does not fit
+    except (ValueError, LookupError):  # an invalid date, or a tag that doesn't match its value
         return str(node.value)
 
 

@@ -1,4 +1,4 @@
-"""``a.b=value``: what is meant, given what stands there (pure)."""
+"""Parse ``a.b=value``, given the current value of the key (pure)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tsdia_run.config.steps import Set
 from tsdia_run.errors import ConfigError
 from tsdia_run.errors.launching import AssignmentFault, InvalidAssignment
 
-# Numbers that YAML 1.1, and so PyYAML, reads as text: no dot, or no sign in the exponent.
+# Numbers that YAML 1.1, and so PyYAML, reads as a string: no dot, or no sign in the exponent.
 NUMBER_AS_TEXT = re.compile(r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+")
-# Numbers that JSON and TOML have too.
+# Numbers that JSON and TOML also have.
 _NUMBER = re.compile(r"[-+]?(0|[1-9][\d_]*)(\.\d*)?([eE][-+]?\d+)?|[-+]?\.(\d+([eE][-+]?\d+)?|inf|nan)", re.IGNORECASE)
-# What means the same to everybody, also where a text was.
+# Words with one obvious meaning, even if the current value is a string.
 _YAML_WORDS = frozenset({"", "~", "null", "true", "false"})
 
 
 def parse_override(assignment: str, document: Document) -> Set:
-    """Read an assignment.
+    """Parse an assignment.
 
-    The value is read as YAML, except that ``5e-6`` is a number unless such a text was there, and that what would become
-    a number, a date or a truth value stays a text where an ordinary text was.
+    The value is parsed as YAML, with two exceptions. ``5e-6`` is a number, unless the current value is a string of that
+    form. If the current value is any other string, a number, date or boolean stays a string.
 
     Raises:
-        UsageError: There is no ``=``, no key, or no YAML behind it.
+        UsageError: The assignment has no ``=`` or no key, or its value is not YAML.
     """
     key, equals, text = assignment.partition("=")
     if not equals or not all(key.strip().split(".")):
@@ -53,18 +53,18 @@ def _meant(text: str, before: Any, assignment: str, form: Format) -> Any:  # noq
 
 
 def _read(text: str, assignment: str, form: Format, *, numbers: bool) -> Any:  # noqa: ANN401 - whatever YAML holds
-    """A value as YAML; with ``numbers``, what YAML 1.1 would read as text though it is a number becomes one."""
+    """Parse a value as YAML; with ``numbers``, numbers that YAML 1.1 reads as strings become numbers."""
     if "\n" in text or text.startswith("!") or " !" in text:
         raise InvalidAssignment(assignment, AssignmentFault.NOT_ONE_LINE)
     try:
         root = parse(f"value: {text}\n".encode("utf-8", "surrogateescape"), "the value", Format.YAML).root
     except ConfigError as error:
         if text[:1] not in ("[", "{", '"', "'"):
-            return text  # `*.txt`, `a: b`: no YAML, but a text
+            return text  # `*.txt`, `a: b`: not YAML, but a string
         raise InvalidAssignment(assignment, AssignmentFault.NOT_YAML) from error
     item = root.value[0][1]
     if " #" in text and isinstance(item, ScalarNode) and item.style is None:
-        return text  # nobody writes a comment on a command line
+        return text  # a command line has no comments
     instead = {id(node): float(node.value.replace("_", "")) for node in _number_texts(item)} if numbers else {}
     if form is not Format.YAML:
         instead |= {id(node): node.value for node in _scalars(item) if _is_word_of_yaml(node, form)}
@@ -72,7 +72,7 @@ def _read(text: str, assignment: str, form: Format, *, numbers: bool) -> Any:  #
 
 
 def _is_word_of_yaml(node: ScalarNode, form: Format) -> bool:
-    """Whether YAML alone reads something else than a text: yes, on, 1:30, 0x1f, 010, 2024-01-01."""
+    """Return whether a scalar is not a string in YAML only: yes, on, 1:30, 0x1f, 010, 2024-01-01."""
     kind = node.tag.rpartition(":")[2]
     if node.style is not None or kind == "str" or (kind == "timestamp" and form is Format.TOML):
         return False

@@ -1,7 +1,7 @@
-"""Where a config names other configs, in the ways that are common (pure).
+"""Find the other configs that a config names, in the common ways (pure).
 
 ``_base_`` (mmengine, mmcv), ``_BASE_`` (detectron2, fvcore, PaddleDetection), ``BASE`` (Swin and its descendants),
-``!include`` and ``!inc`` (pyyaml-include and loaders like it), and Hydra's ``defaults``.
+``!include`` and ``!inc`` (pyyaml-include and similar loaders), and Hydra's ``defaults``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from tsdia_run.config.document import Document
 from tsdia_run.config.nodes import Alias, Item, Literal, child, key_text, plain
 
-# Keys whose value always is another config, relative to this one.
+# Keys whose value is always another config, relative to this one.
 _SURE_KEYS = frozenset({"_base_", "_BASE_", "__base__"})
-# Keys whose value may be one.
+# Keys whose value may be another config.
 _LIKELY_KEYS = frozenset(
     {"BASE", "_BASE_CONFIG_", "base", "bases", "base_config", "base_configs", "defaults", "extends", "include",
      "includes", "_include_", "__include__", "inherit", "inherit_from", "inherits", "parent", "parents"}
@@ -32,10 +32,10 @@ class Reference:
     """A scalar that names another config.
 
     Attributes:
-        key: Its dotted key, to show.
-        start: Where it begins in the text.
-        path: What it says.
-        is_sure: Whether it can't be anything else.
+        key: The dotted key, for messages.
+        start: The position of the scalar in the text.
+        path: The value of the scalar.
+        is_sure: Whether the scalar can't be anything else.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Reference:
 
 
 def references(document: Document) -> list[Reference]:
-    """The scalars that name other configs, in the order of the text."""
+    """Return the scalars that name other configs, in the order of the text."""
     return [
         Reference(key, node.start_mark.index, str(node.value), is_sure)
         for key, node, is_sure in _walk(document.root, "", None)
@@ -54,7 +54,7 @@ def references(document: Document) -> list[Reference]:
 
 
 def _walk(item: Item, key: str, is_sure: bool | None) -> Iterator[tuple[str, ScalarNode, bool]]:
-    """Scalars with their keys; ``is_sure`` is None where they name nothing."""
+    """Yield scalars with their keys; ``is_sure`` is None if they don't name a config."""
     if isinstance(item, Alias):
         return
     if _TAG.fullmatch(item.tag):
@@ -76,7 +76,7 @@ def _walk(item: Item, key: str, is_sure: bool | None) -> Iterator[tuple[str, Sca
 
 
 def defaults(document: Document) -> list[str]:
-    """The configs that Hydra's ``defaults`` list names, as paths without a suffix; empty where it is no such list."""
+    """Return the configs in Hydra's ``defaults`` list, as paths without a suffix; empty if there is no such list."""
     found = child(document.root, "defaults")
     entries = plain(found) if found is not None else None
     if not isinstance(entries, list):

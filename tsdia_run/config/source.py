@@ -1,4 +1,4 @@
-"""Reading a config file: what can be wrong with the file itself."""
+"""Read a config file, and report problems with the file itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tsdia_run.errors import ConfigError, NotFoundError
 from tsdia_run.errors.launching import ConfigIsPython
 from tsdia_run.text import nearest
 
-# A config is written by hand. PyYAML needs some seconds for this much.
+# A config is written by hand. PyYAML takes several seconds for this size.
 MAX_CONFIG_BYTES = 1024 * 1024
 
 
@@ -20,19 +20,19 @@ def read(path: Path, shown: str | None = None) -> Document:
 
     Args:
         path: The file.
-        shown: How messages name it; by default as ``path``.
+        shown: The name of the file in messages; by default ``path``.
 
     Raises:
-        NotFoundError: It does not exist.
-        ConfigError: It is no readable text file of a sane size, or not a mapping in its format.
+        NotFoundError: The file does not exist.
+        ConfigError: The file is not a readable text file, is too large, or is not a mapping in its format.
     """
     source = shown or str(path)
     try:
-        # Without O_NONBLOCK, opening a pipe would wait for its other end.
+        # Without O_NONBLOCK, opening a pipe would wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise ConfigError(f"{source} is not a regular file", hint="Name a YAML, JSON or TOML file.")
+                raise ConfigError(f"{source} is not a regular file", hint="Give a YAML, JSON or TOML file.")
             data = file.read(MAX_CONFIG_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _not_found(path, source) from error
@@ -40,10 +40,13 @@ def read(path: Path, shown: str | None = None) -> Document:
         raise ConfigError(f"{source} is a directory", hint=_inside(path)) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"can't read {source}: {reason}", hint="Name a file that you may read.") from error
+        raise ConfigError(
+            f"can't read {source}: {reason}", hint="Check the file's permissions, or give another file."
+        ) from error
     if len(data) > MAX_CONFIG_BYTES:
         raise ConfigError(
-            f"{source} is larger than {MAX_CONFIG_BYTES // 1024} KiB", hint="Keep data in a file of its own."
+            f"{source} is larger than {MAX_CONFIG_BYTES // 1024} KiB",
+            hint="Move data out of the config, into a separate file.",
         )
     try:
         return parse(data, source)
@@ -57,7 +60,7 @@ def _not_found(path: Path, source: str) -> NotFoundError:
     known = _configs(path.parent)
     near = nearest(path.name, known)
     hint = f"Did you mean {path.with_name(near)}?" if near else _listed(known, path.parent)
-    return NotFoundError(f"the config {source} does not exist", hint=hint)
+    return NotFoundError(f"config {source} does not exist", hint=hint)
 
 
 def _inside(path: Path) -> str:
@@ -65,7 +68,7 @@ def _inside(path: Path) -> str:
 
 
 def _listed(names: list[str], folder: Path) -> str:
-    return f"Configs in {folder}: {', '.join(names[:5])}." if names else "Name a YAML, JSON or TOML file."
+    return f"Configs in {folder}: {', '.join(names[:5])}." if names else "Give a YAML, JSON or TOML file."
 
 
 def _configs(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""What an edit of a config asks for, and what it did (pure)."""
+"""The requested edits of a config, and their results (pure)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Set:
-    """Put a value at a dotted key; missing parents are made."""
+    """Set the value of a dotted key; missing parents are created."""
 
     key: str
     value: Any
@@ -17,19 +17,19 @@ class Set:
 
 @dataclass(frozen=True)
 class Remove:
-    """Take a dotted key out, with everything below it; nothing happens where it is not there."""
+    """Remove a dotted key with everything below it; a missing key is no error."""
 
     key: str
 
 
 @dataclass(frozen=True)
 class Redirect:
-    """Let a scalar name another file; its tag and its anchor stay.
+    """Change the file that a scalar names; keep its tag and its anchor.
 
     Attributes:
-        key: Its dotted key, to show.
-        start: Where it begins in the text.
-        path: The file.
+        key: The dotted key, for messages.
+        start: The position of the scalar in the text.
+        path: The new file.
     """
 
     key: str
@@ -39,12 +39,12 @@ class Redirect:
 
 @dataclass(frozen=True)
 class KeyChange:
-    """What an edit did.
+    """The result of an edit.
 
     Attributes:
         key: The dotted key.
-        old: The text that stood there; None where there was none.
-        new: The text that stands there; None where it was taken out.
+        old: The old text of the value; None if the key is new.
+        new: The new text of the value; None if the key was removed.
     """
 
     key: str
@@ -54,15 +54,15 @@ class KeyChange:
 
 @dataclass(frozen=True)
 class Step:
-    """One edit carried out: the new text, what was done, and the data that the text must have."""
+    """One edit: the new text, the change, and the data that the new text must have."""
 
     text: str
     change: KeyChange
-    wanted: Any
+    expected: Any
 
 
 def put(data: Any, parts: Sequence[str], value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
-    """Plain data with a value put where the keys lead; missing parents are made."""
+    """Return plain data with a value set at a path of keys; missing parents are created."""
     if not parts:
         return value
     if isinstance(data, list) and parts[0].isdecimal():

@@ -1,4 +1,4 @@
-"""What YAML 1.1 reads otherwise than people expect (pure). Nothing is reinterpreted: the user is told."""
+"""Find values that YAML 1.1 reads differently than users expect (pure). tsdia-run only notes them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tsdia_run.errors import SourcePosition
 
 _TAG = "tag:yaml.org,2002:"
 _WORDS = re.compile(r"yes|no|on|off", re.IGNORECASE)
-_OTHER_WORDS = {"None": "nothing is written null", "inf": "infinity is written .inf", "nan": "NaN is written .nan"}
+_OTHER_WORDS = {"None": "write null for no value", "inf": "write .inf for infinity", "nan": "write .nan for NaN"}
 _OCTAL_OF_YAML_1_2 = re.compile(r"0o[0-7]+")
 
 
 @dataclass(frozen=True)
 class Surprise:
-    """Something to know about a line.
+    """A note about a line of the config.
 
     Attributes:
-        place: Where.
-        message: How YAML reads it, and how to write what was probably meant.
+        place: The place in the config.
+        message: How YAML reads the value, and how to write the value that the user probably meant.
     """
 
     place: SourcePosition
@@ -33,7 +33,7 @@ class Surprise:
 
 
 def surprises(document: Document) -> tuple[Surprise, ...]:
-    """Duplicate keys and values that bite, in the order of the text."""
+    """Return notes about duplicate keys and misread values, in the order of the text."""
     found = sorted(_walk(document, document.root, ""), key=lambda pair: pair[0])
     return tuple(Surprise(place_at(document.text, at, document.source), message) for at, message in found)
 
@@ -61,33 +61,36 @@ def _duplicates(document: Document, node: MappingNode) -> Iterator[tuple[int, st
         text, at = key_text(key), key.start_mark.index
         if text in seen:
             line, reader = place_at(document.text, seen[text], document.source).line, document.format.value
-            yield at, f"`{text}` stands here again, after line {line}: {reader} takes this one and forgets that one"
+            yield (
+                at,
+                f"duplicate key `{text}`, first on line {line}: {reader} uses this value and ignores the first one",
+            )
         seen[text] = at
 
 
-def _surprise(node: ScalarNode, name: str) -> str | None:  # noqa: PLR0911 - one line a surprise
-    """How a plain scalar is read, where that may not be what was meant."""
+def _surprise(node: ScalarNode, name: str) -> str | None:  # noqa: PLR0911 - one line per case
+    """Return a note if YAML reads a plain scalar differently than the user may expect."""
     if node.style is not None:
         return None
     text, kind = node.value, node.tag.removeprefix(_TAG)
     if kind == "str" and NUMBER_AS_TEXT.fullmatch(text):
-        return f"YAML reads {text} as text, not as a number; {_as_float(text)} is a number"
+        return f"YAML reads {text} as a string, not a number; write {_as_float(text)} for the number"
     if kind == "str" and _OCTAL_OF_YAML_1_2.fullmatch(text):
-        return f"YAML reads {text} as text; {int(text, 8)} is the number"
+        return f"YAML reads {text} as a string; write {int(text, 8)} for the number"
     if kind == "str" and text in _OTHER_WORDS:
-        return f'YAML reads {text} as the text "{text}"; {_OTHER_WORDS[text]}'
+        return f'YAML reads {text} as the string "{text}"; {_OTHER_WORDS[text]}'
     if kind == "str" and re.fullmatch(r"0\d+", text):
-        return f"YAML reads {text} as text, since it is no octal number; leave the zero out, or quote it"
+        return f"YAML reads {text} as a string, since it is not an octal number; remove the leading zero, or quote it"
     if kind == "bool" and _WORDS.fullmatch(text):
-        return f'YAML reads {text} as {str(plain(node)).lower()}; the word is written "{text}"'
+        return f'YAML reads {text} as {str(plain(node)).lower()}; write "{text}" for the word'
     if kind == "timestamp":
-        return f'YAML reads {text} as a date; the text is written "{text}"'
+        return f'YAML reads {text} as a date; write "{text}" for the string'
     if kind in ("int", "float") and ":" in text:
-        return f'YAML reads {text} as the number {plain(node)} (base 60); the text is written "{text}"'
+        return f'YAML reads {text} as the number {plain(node)} (base 60); write "{text}" for the string'
     if kind == "int" and re.fullmatch(r"[-+]?0[0-7_]+", text):
-        return f"YAML reads {text} as the octal number {plain(node)}; leave the zero out, or quote it"
+        return f"YAML reads {text} as the octal number {plain(node)}; remove the leading zero, or quote it"
     if kind == "float" and "version" in name.lower():
-        return f'YAML reads {text} as the number {plain(node)}; a version is written "{text}"'
+        return f'YAML reads {text} as the number {plain(node)}; write "{text}" for a version'
     return None
 
 

@@ -1,4 +1,4 @@
-"""Edits of TOML: a value is replaced where it stands, a key is written below the head of its table (pure)."""
+"""Edit TOML: replace the text of a value, or add a key below its table header (pure)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tsdia_run.errors import ConfigError, UsageError
 
 
 def set_(document: Document, edit: Set) -> Step:
-    """Put a value at a key.
+    """Set the value of a key.
 
     Raises:
-        UsageError: The key leads through a value that has no keys, or TOML can't hold the value.
-        ConfigError: There is a table in the place, or the table has no line of its own in an array of tables.
+        UsageError: A part of the key is looked up in a value that has no keys, or TOML can't represent the value.
+        ConfigError: The key is a table, or its table has no header in an array of tables.
     """
     parts, written = path_to(document.root, edit.key), dump(edit.value, document.format)
     item: Item = document.root
@@ -33,8 +33,8 @@ def set_(document: Document, edit: Set) -> Step:
     start, end = node.start_mark.index, node.end_mark.index
     if start == end or (not isinstance(node, ScalarNode) and not node.flow_style):  # type: ignore[attr-defined]
         raise ConfigError(
-            f"`{edit.key}` is a table of {document.source}, which can't be replaced as a whole",
-            hint="Set its keys one by one.",
+            f"can't replace `{edit.key}`: it is a table in {document.source}",
+            hint="Set the keys of the table one by one.",
         )
     change = KeyChange(edit.key, text[start:end], written)
     return Step(text[:start] + written + text[end:], change, put(document.plain(), parts, edit.value))
@@ -43,8 +43,8 @@ def set_(document: Document, edit: Set) -> Step:
 def _add(document: Document, item: Item, parts: list[str], depth: int, edit: Set) -> Step:
     if not isinstance(item, TableNode):
         raise UsageError(
-            f"`{edit.key}` can't be set: what it leads through has no key or item `{parts[depth]}`",
-            hint="A key leads through tables by their names and through lists by numbers from 0.",
+            f"can't set `{edit.key}`: no key or item `{parts[depth]}` on its path",
+            hint="Write a key as the names in tables and the numbers of list items, from 0.",
         )
     text, written = document.text, dump(edit.value, document.format)
     entry = f"{'.'.join(map(toml_key, (*item.prefix, *parts[depth:])))} = {written}"
@@ -61,20 +61,20 @@ def _has_entries(text: str, table: TableNode) -> bool:
 
 
 def _line_for(document: Document, table: TableNode, parts: list[str], depth: int, entry: str) -> tuple[int, str]:
-    """Where and how a new line with an entry goes into a table."""
+    """Return where and how to add a line with an entry to a table."""
     text = document.text
     end = "\r\n" if "\r\n" in text else "\n"
     if table.at is not None:
-        is_behind_text = table.at > 0 and text[table.at - 1] != "\n"
-        return table.at, f"{end if is_behind_text else ''}{entry}{end}"
+        needs_line_end = table.at > 0 and text[table.at - 1] != "\n"
+        return table.at, f"{end if needs_line_end else ''}{entry}{end}"
     if _is_in_array(document, parts[:depth]):
         raise ConfigError(
-            f"`{'.'.join(parts)}` can't be set: its table has no line of its own in {document.source}",
-            hint=f"Write the line [[…]] or [{'.'.join(parts[:depth])}] into the config.",
+            f"can't set `{'.'.join(parts)}`: its table has no header in {document.source}",
+            hint=f"Add the header [[…]] or [{'.'.join(parts[:depth])}] to the config.",
         )
     head = f"[{'.'.join(map(toml_key, parts[:depth]))}]"
-    is_behind_text = bool(text) and text[-1] != "\n"
-    return len(text), f"{end if is_behind_text else ''}{end}{head}{end}{entry}{end}"
+    needs_line_end = bool(text) and text[-1] != "\n"
+    return len(text), f"{end if needs_line_end else ''}{end}{head}{end}{entry}{end}"
 
 
 def _is_in_array(document: Document, parts: list[str]) -> bool:
@@ -87,29 +87,29 @@ def _is_in_array(document: Document, parts: list[str]) -> bool:
 
 
 def remove(document: Document, key: str) -> Step | None:
-    """Take out every line of a key, or of the tables below it; None where it is not there."""
+    """Remove every line of a key and of the tables below it; return None if the config doesn't have the key."""
     root, text = document.root, document.text
     parts = path_to(root, key)
     if document.find(key) is None or not isinstance(root, Root):
         return None
-    wanted = _without(document.plain(), parts)
+    expected = _without(document.plain(), parts)
     parent: Item | None = root
     for part in parts[:-1]:
         parent = child(parent, part) if parent is not None else None
-    if isinstance(parent, TableNode) and parent.flow_style:  # `{a = 1, b = 2}` is written anew
+    if isinstance(parent, TableNode) and parent.flow_style:  # rewrite `{a = 1, b = 2}`
         step = set_(document, Set(".".join(parts[:-1]), _without(plain(parent), parts[-1:])))
         return Step(
-            step.text, KeyChange(key, dump(plain(child(parent, parts[-1]) or root), document.format), None), wanted
+            step.text, KeyChange(key, dump(plain(child(parent, parts[-1]) or root), document.format), None), expected
         )
     old = rest = ""
     end = 0
     for start, stop in _spans(text, root, tuple(parts)):
         rest, old, end = rest + text[end:start], old + text[start:stop], stop
-    return Step(rest + text[end:], KeyChange(key, old.rstrip(), None), wanted)
+    return Step(rest + text[end:], KeyChange(key, old.rstrip(), None), expected)
 
 
 def _spans(text: str, root: Root, parts: tuple[str, ...]) -> list[tuple[int, int]]:
-    """The lines of a key, with the comments between them."""
+    """Return the lines of a key, with the comments between them."""
     spans: list[tuple[int, int]] = []
     head: tuple[str, ...] = ()
     follows = False

@@ -1,7 +1,7 @@
-"""TOML as a tree of nodes.
+"""Parse TOML into a tree of nodes.
 
-The standard parser decides what a text is and what its values are, but gives no positions. So a scanner, which may take
-the text to be valid, finds where keys and values stand, and its tree must hold the same data.
+The standard parser checks the syntax and reads the values, but reports no positions. So a scanner, which can assume a
+valid text, finds the positions of keys and values. Its tree must have the same data as the standard parser's result.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class TableNode(MappingNode):
     """A table.
 
     Attributes:
-        at: Where another key may be written into it; None where the text has no line for it.
-        prefix: The keys that lead to the table from there.
+        at: The position for a new key; None if the text has no line for the table.
+        prefix: The keys from that position to the table.
     """
 
     def __init__(self, start: int, at: int | None, prefix: tuple[str, ...]) -> None:
@@ -46,16 +46,16 @@ class TableNode(MappingNode):
         self.prefix = prefix
 
     def get(self, name: str) -> Any:  # noqa: ANN401 - a node, as PyYAML types them
-        """What stands under a key; None where nothing does."""
+        """Return the value of a key; None if the key is missing."""
         return next((node for key, node in self.value if key.data == name), None)
 
 
 class Root(TableNode):
-    """The table at the top.
+    """The top-level table.
 
     Attributes:
-        lines: What the text is made of: the first key of each statement outside of comments, its beginning and its
-            end, and whether it is the head of a table.
+        lines: The statements of the text, without comments: the key of each one, its start and end, and whether it is
+            a table header.
     """
 
     def __init__(self, at: int) -> None:
@@ -64,24 +64,25 @@ class Root(TableNode):
 
 
 def compose(text: str, source: str) -> MappingNode:
-    """The table at the top of a text.
+    """Parse a text and return its top-level table.
 
     Raises:
-        ConfigError: It is not TOML.
+        ConfigError: The text is not TOML, is nested too deeply, or tsdia-run can't find the positions of its values.
     """
     try:
-        # The parser takes no text with a lone carriage return, and reads CRLF as LF.
+        # The parser rejects a text with a lone carriage return, and reads CRLF as LF.
         data = tomllib.loads(text)
         root = _Scanner(text).document()
         measure(root, {}, 0)
-        is_found = repr(plain(root)) == repr(data)
+        is_same = repr(plain(root)) == repr(data)
     except ValueError as error:  # a TOMLDecodeError, or a number with too many digits
         raise _syntax_error(str(error), text, source) from error
     except (RecursionError, TooLargeError) as error:
-        raise ConfigError(f"{source} is nested too deeply", hint="Write it with fewer levels.") from error
-    if not is_found:
+        raise ConfigError(f"{source} is nested too deeply", hint="Use fewer levels.") from error
+    if not is_same:
         raise ConfigError(
-            f"{source} is TOML that tsdia-run can't find its way in", hint="Write it more simply, or as YAML or JSON."
+            f"can't find the positions of the values in {source}",
+            hint="Rewrite it in a simpler form, or as YAML or JSON.",
         )
     return root
 
@@ -93,18 +94,18 @@ def _syntax_error(message: str, text: str, source: str) -> ConfigError:
     if match:
         lines = text.split("\n")
         index = sum(len(line) + 1 for line in lines[: int(match.group(1)) - 1]) + int(match.group(2)) - 1
-    hint = "Texts stand in quotes." if problem == "Invalid value" else ""
+    hint = "Put strings in quotes." if problem == "Invalid value" else ""
     return ConfigError(f"not valid TOML: {problem}", place=place_at(text, min(index, len(text)), source), hint=hint)
 
 
 class _Scanner:
-    """Finds where things stand in valid TOML; each method gives what it read with the position behind it."""
+    """Finds the positions in valid TOML. Each method returns the parsed item and the position after it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     def document(self) -> Root:
-        """The whole text."""
+        """Read the complete text."""
         at = self._skip(0)
         root = Root(self._text.rfind("\n", 0, at) + 1)
         table: TableNode = root
@@ -131,7 +132,7 @@ class _Scanner:
         return self._text.find("\n", at) + 1 or len(self._text)
 
     def _path(self, at: int) -> tuple[list[Literal], int]:
-        """A dotted key, up to its ``=`` or ``]``."""
+        """Read a dotted key, up to its ``=`` or ``]``."""
         keys = []
         while True:
             at = self._space(at)
@@ -193,12 +194,12 @@ class _Scanner:
 def _data(text: str) -> Any:  # noqa: ANN401 - whatever TOML holds
     try:
         return tomllib.loads(f"v = {text}")["v"]
-    except ValueError:  # the scanner went astray; its data will differ
+    except ValueError:  # the scanner lost its position; its data will differ
         return None
 
 
 def _put(table: TableNode, path: list[Literal], node: Node) -> None:
-    """Put a value under a dotted key, whose tables are written in the same place."""
+    """Add a value under a dotted key, and create the tables that the key implies."""
     for key in path[:-1]:
         inner = table.get(key.data)
         if inner is None:
@@ -210,7 +211,7 @@ def _put(table: TableNode, path: list[Literal], node: Node) -> None:
 
 
 def _headed(root: Root, names: list[str], start: int, *, is_array: bool) -> TableNode:
-    """The table of a head, made where it is new; on the way there the last table of an array counts."""
+    """Return the table of a header; create it if it is new. In an array of tables, the last table is used."""
     table: TableNode = root
     for name in names[:-1]:
         inner = table.get(name)

@@ -1,4 +1,4 @@
-"""A value as a text on one line, in the format of a config (pure)."""
+"""Write a value on one line, in the format of a config (pure)."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dump(value: Any, form: Format = Format.YAML) -> str:  # noqa: ANN401 - whatever a config holds
-    """A value on one line, safe at any place of a config.
+    """Return a value on one line, in a form that is safe anywhere in a config.
 
     Raises:
-        UsageError: The format has no way to write it.
+        UsageError: The format can't represent the value.
     """
     if form is Format.JSON:
         return _json(value)
     if form is Format.TOML:
         return _toml(value)
-    # In a list, so that what may not stand in a flow collection is quoted too.
+    # In a list, so that text that is not allowed in a flow collection is quoted too.
     text: str = yaml.dump([value], Dumper=_Dumper, default_flow_style=True, width=2**30, allow_unicode=True)
     return text[1 : text.rindex("]")]
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts with line breaks and control characters as escapes, so that they stay on their line."""
+    """Writes line breaks and control characters in strings as escapes, so that each string is one line."""
 
 
 def _represent_text(dumper: _Dumper, text: str) -> ScalarNode:
@@ -54,11 +54,11 @@ def _json(value: object) -> str:
 
 
 def toml_key(name: str) -> str:
-    """A key of a table."""
+    """Return the key of a table, quoted if needed."""
     return name if _BARE_KEY.fullmatch(name) else _toml_text(name)
 
 
-def _toml(value: object) -> str:  # noqa: PLR0911 - one line a kind
+def _toml(value: object) -> str:  # noqa: PLR0911 - one line per type
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -73,12 +73,12 @@ def _toml(value: object) -> str:  # noqa: PLR0911 - one line a kind
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{toml_key(str(name))} = {_toml(inner)}' for name, inner in value.items())}}}"
-    raise UsageError(f"TOML can't hold {'null' if value is None else repr(value)}", hint="Give it another value.")
+    raise UsageError(f"TOML can't represent {'null' if value is None else repr(value)}", hint="Use another value.")
 
 
 def _toml_text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise UsageError(f"TOML can't hold {text!r}, which is not UTF-8", hint="Choose another name.") from error
+        raise UsageError(f"TOML can't represent {text!r}, which is not UTF-8", hint="Use another name.") from error
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,6 +1,6 @@
-"""YAML as a tree of nodes (pure).
+"""Parse YAML into a tree of nodes (pure).
 
-Nothing is ever constructed from a tag: what only the script's own loader understands (``!include``) stays text.
+No object is constructed from a tag. A tag that only the script's loader understands (``!include``) stays text.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from tsdia_run.config.nodes import Alias, TooLargeError, measure, place_at
 from tsdia_run.errors import ConfigError
 
 _HINTS = (
-    ("'\\t'", "YAML is not indented by tabs: replace them by spaces."),
-    ("mapping values are not allowed", "Quote a text that has `: ` in it."),
-    ("undefined alias", "Quote a text that begins with `*`; an alias needs its `&anchor` before it."),
-    ("cannot start any token", "Quote a text that begins with this character."),
-    ("expected ':'", "Is there a line without `: `?"),
-    ("expected <block end>", "Is this line indented as its neighbours are?"),
-    ("found another document", "A config is one document: remove the line `---` and what follows it."),
+    ("'\\t'", "YAML can't be indented with tabs: replace them with spaces."),
+    ("mapping values are not allowed", "Quote a string that contains `: `."),
+    ("undefined alias", "Quote a string that starts with `*`. An alias needs its `&anchor` before it."),
+    ("cannot start any token", "Quote a string that starts with this character."),
+    ("expected ':'", "Check for a line without `: `."),
+    ("expected <block end>", "Check the indentation of this line."),
+    ("found another document", "A config is one document: remove the line `---` and everything after it."),
 )
 
 
 class _Loader(Reader, Scanner, Parser, Composer, Resolver):
-    """PyYAML's own, but aliases stay visible in the tree."""
+    """PyYAML's loader, but aliases stay in the tree."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -49,10 +49,11 @@ class _Loader(Reader, Scanner, Parser, Composer, Resolver):
 
 
 def compose(text: str, source: str) -> MappingNode:
-    """The mapping at the top of a text.
+    """Parse a text and return its top-level mapping.
 
     Raises:
-        ConfigError: It is not YAML, empty, not a mapping, or made to be expensive.
+        ConfigError: The text is not YAML, empty, not a mapping, nested too deeply, or too large once its aliases are
+            expanded.
     """
     try:
         root = _Loader(text).get_single_node()
@@ -63,15 +64,15 @@ def compose(text: str, source: str) -> MappingNode:
     except ReaderError as error:
         place = place_at(text, error.position, source)
         raise ConfigError(
-            f"the character {ord(text[error.position]):#04x} is not allowed in YAML",
+            f"YAML doesn't allow the character {ord(text[error.position]):#04x}",
             place=place,
             hint="Write it as an escape in double quotes.",
         ) from error
     except (RecursionError, TooLargeError) as error:
-        reason = "is nested too deeply, or repeats itself through its aliases too often"
-        raise ConfigError(f"{source} {reason}", hint="Write out what the aliases stand for.") from error
+        reason = "is nested too deeply, or its aliases expand to too much data"
+        raise ConfigError(f"{source} {reason}", hint="Write the values instead of the aliases.") from error
     if root is None:
-        raise ConfigError(f"{source} is empty", hint="Write settings as `key: value` lines, or leave CONFIG out.")
+        raise ConfigError(f"{source} is empty", hint="Write settings as `key: value` lines, or omit CONFIG.")
     if not isinstance(root, MappingNode):
         raise ConfigError(
             "a config must be a mapping: lines of `key: value`", place=place_at(text, root.start_mark.index, source)
@@ -81,7 +82,7 @@ def compose(text: str, source: str) -> MappingNode:
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, source: str) -> ConfigError:
     mark = error.problem_mark or error.context_mark
-    problem = error.problem or error.context or "it can't be read"
+    problem = error.problem or error.context or "unreadable"
     hint = next((hint for words, hint in _HINTS if words in problem), "")
     place = place_at(text, min(mark.index, len(text)), source) if mark else None
     return ConfigError(f"not valid YAML: {problem}", place=place, hint=hint)

@@ -1,1 +1,1 @@
-"""Training scripts as a user would write them; they import nothing of tsdia-run."""
+"""Example training scripts. Only ``sine.py`` imports tsdia-run."""

@@ -1,9 +1,9 @@
-"""A character-level language model of Python's own sources, trained with HuggingFace Accelerate.
+"""A character-level language model of Python's standard library, trained with HuggingFace Accelerate.
 
     python char_lm.py --config quickstart.yml
     accelerate launch char_lm.py --config quickstart.yml
 
-The text is a part of the standard library, so that nothing is downloaded. All settings are in the config.
+The text is a part of the standard library, so that the script downloads nothing. All settings are in the config.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """The files, relative to the standard library, and what is taken of them; lengths are in characters."""
+    """The files, relative to the standard library, and how to split their text; lengths are in characters."""
 
     files: list[str]
     max_length: int
@@ -50,7 +50,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """Where checkpoints go, every how many steps, and the one to resume from."""
+    """The directory for checkpoints, the number of steps between them, and the checkpoint to resume from."""
 
     save_dir: str
     interval: int
@@ -59,7 +59,7 @@ class CheckpointConfig:
 
 @dataclass(frozen=True)
 class LoggingConfig:
-    """Every how many steps the training loss is logged, and where to."""
+    """The number of steps between log entries of the training loss, and the tracker."""
 
     interval: int
     tensorboard: bool
@@ -67,14 +67,14 @@ class LoggingConfig:
 
 @dataclass(frozen=True)
 class ValidationConfig:
-    """Every how many steps the validation loss is computed."""
+    """The number of steps between validations."""
 
     interval: int
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How the model is trained; the batch size is that of one process."""
+    """The training settings; the batch size is per process."""
 
     epochs: int
     batch_size: int
@@ -88,7 +88,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """The config file; sections that are not named here are left alone."""
+    """The config file; other sections are ignored."""
 
     model: ModelConfig
     data: DataConfig
@@ -99,7 +99,7 @@ class Config:
         """Reads the YAML file."""
         sections = yaml.safe_load(path.read_text(encoding="utf-8"))
         training = sections["training"]
-        training["learning_rate"] = float(training["learning_rate"])  # YAML reads 1e-3 as text
+        training["learning_rate"] = float(training["learning_rate"])  # YAML reads 1e-3 as a string
         training["checkpoint"] = CheckpointConfig(**training["checkpoint"])
         training["logging"] = LoggingConfig(**training["logging"])
         training["validation"] = ValidationConfig(**training["validation"])
@@ -108,18 +108,18 @@ class Config:
 
 @dataclass
 class Progress:
-    """Finished epochs, finished batches of the present epoch, and finished batches in all; part of a checkpoint."""
+    """Finished epochs, finished batches of the current epoch, and all finished batches; part of a checkpoint."""
 
     epoch: int = 0
     batch: int = 0
     step: int = 0
 
     def state_dict(self) -> dict[str, int]:
-        """What a checkpoint keeps."""
+        """Returns the state for a checkpoint."""
         return asdict(self)
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Goes back to where a checkpoint was."""
+        """Restores the state of a checkpoint."""
         self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
 
 
@@ -154,13 +154,13 @@ class CharacterModel(nn.Module):
 
 
 def window_losses(model: nn.Module, windows: Tensor) -> Tensor:
-    """Returns the loss of each window; all its characters but the first are predicted."""
+    """Returns the loss of each window; the model predicts all characters except the first."""
     logits, _ = model(windows[:, :-1])
     return functional.cross_entropy(logits.transpose(1, 2), windows[:, 1:], reduction="none").mean(dim=1)
 
 
 def read_windows(config: DataConfig) -> tuple[Tensor, Tensor]:
-    """Reads the text and cuts it into windows of tokens: those for training, and those for validation."""
+    """Reads the text and splits it into windows of tokens, for training and for validation."""
     library = Path(sysconfig.get_path("stdlib"))
     text = "\n".join((library / name).read_text(encoding="utf-8") for name in config.files).replace(INDENT, "\t")
     tokens = torch.tensor([TOKENS[character] for character in text if character in TOKENS][: config.max_length])
@@ -171,19 +171,19 @@ def read_windows(config: DataConfig) -> tuple[Tensor, Tensor]:
 
 
 class Trainer:
-    """Trains a model as the config says."""
+    """Trains a model with the settings of the config."""
 
     def __init__(self, config: Config, accelerator: Accelerator) -> None:
         self.config = config.training
         self.accelerator = accelerator
         train_windows, validation_windows = read_windows(config.data)
         batch_size = self.config.batch_size
-        # Shuffling has its own generator, so that the order of an epoch depends on nothing but seed and epoch.
+        # Shuffling uses a separate generator, so that the order of an epoch only depends on the seed and the epoch.
         self.shuffling = torch.Generator()
         train_loader = DataLoader(train_windows, batch_size, shuffle=True, generator=self.shuffling, drop_last=True)
         model = CharacterModel(config.model)
         optimizer = torch.optim.AdamW(model.parameters(), lr=self.config.learning_rate)
-        # The steps of a single process: Accelerate steps the scheduler once for each process.
+        # The number of steps for one process: Accelerate steps the scheduler once per process.
         scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.config.epochs * len(train_loader))
         self.model, self.optimizer, self.scheduler, self.train_loader, self.validation_loader = accelerator.prepare(
             model, optimizer, scheduler, train_loader, DataLoader(validation_windows, batch_size)
@@ -193,19 +193,19 @@ class Trainer:
         accelerator.register_for_checkpointing(self.progress)
 
     def train(self) -> None:
-        """Trains to the end, from the start or from the checkpoint that the config names."""
-        self.say(f"{self.total_steps} steps on {self.accelerator.num_processes} x {self.accelerator.device.type}")
+        """Trains to the end, from the start or from the checkpoint in the config."""
+        self.report(f"{self.total_steps} steps on {self.accelerator.num_processes} x {self.accelerator.device.type}")
         if self.config.checkpoint.resume:
             self.accelerator.load_state(self.config.checkpoint.resume)
-            self.say(f"resumed from {self.config.checkpoint.resume} after step {self.progress.step}")
-        # disable=None: a bar on a terminal, none in a pipe or a file.
+            self.report(f"resumed from {self.config.checkpoint.resume} after step {self.progress.step}")
+        # disable=None: show a bar on a terminal, but not in a pipe or a file.
         disable = None if self.accelerator.is_main_process else True
         with tqdm(initial=self.progress.step, total=self.total_steps, dynamic_ncols=True, disable=disable) as bar:
             while self.progress.epoch < self.config.epochs:
                 self.train_epoch(bar)
 
     def train_epoch(self, bar: tqdm) -> None:
-        """Trains one epoch, or what is left of it."""
+        """Trains one epoch, or the rest of it."""
         self.shuffling.manual_seed(self.config.seed + self.progress.epoch)
         is_over = self.progress.batch == len(self.train_loader)  # Accelerate 0.26 cannot skip all batches
         left = [] if is_over else self.accelerator.skip_first_batches(self.train_loader, self.progress.batch)
@@ -220,7 +220,7 @@ class Trainer:
                 self.accelerator.log(values, step=self.progress.step)
             if self.is_due(self.config.validation.interval):
                 self.validate(loss.item())
-            # The last thing of a step: a resumed run starts with the next one.
+            # Save last in a step: a resumed run starts with the next step.
             if self.is_due(self.config.checkpoint.interval):
                 self.save_checkpoint()
         self.progress.epoch += 1
@@ -238,7 +238,7 @@ class Trainer:
         return loss.detach()
 
     def validate(self, train_loss: float) -> None:
-        """Computes the loss on the held-out text, over all processes."""
+        """Computes the loss on the validation text, over all processes."""
         self.model.eval()
         gather = self.accelerator.gather_for_metrics
         with torch.no_grad():
@@ -246,28 +246,28 @@ class Trainer:
         loss = torch.cat(losses).mean().item()
         self.accelerator.log({"validation/loss": loss}, step=self.progress.step)
         place = f"epoch {self.progress.epoch + 1}/{self.config.epochs}  step {self.progress.step:>4}/{self.total_steps}"
-        self.say(f"{place}  train loss {train_loss:.3f}  validation loss {loss:.3f}")
+        self.report(f"{place}  train loss {train_loss:.3f}  validation loss {loss:.3f}")
 
     def save_checkpoint(self) -> None:
-        """Saves all that a resumed run needs to go on as if nothing had happened."""
+        """Saves everything that a resumed run needs to continue exactly."""
         name = f"checkpoint-epoch{self.progress.epoch + 1}-step{self.progress.step}"
         path = Path(self.config.checkpoint.save_dir, name)
         self.accelerator.save_state(str(path))
-        self.say(f"saved {path}")
+        self.report(f"saved {path}")
 
     def is_due(self, interval: int) -> bool:
-        """Whether it is time for what is done every ``interval`` steps, and after the last one."""
+        """Returns True every ``interval`` steps and after the last step."""
         return self.progress.step % interval == 0 or self.progress.step == self.total_steps
 
-    def say(self, text: str) -> None:
-        """Prints a line above the bar; flushed, so that a pipe shows it at once."""
+    def report(self, text: str) -> None:
+        """Prints a line above the bar and flushes it, so that a pipe shows it immediately."""
         if self.accelerator.is_main_process:
             tqdm.write(text)
             sys.stdout.flush()
 
 
 def flatten(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
-    """Returns nested settings as ``a.b.c``: TensorBoard takes neither mappings nor lists."""
+    """Returns nested settings with keys such as ``a.b.c``: TensorBoard accepts no mappings and no lists."""
     flat: dict[str, object] = {}
     for key, value in tree.items():
         if isinstance(value, dict):
@@ -278,8 +278,8 @@ def flatten(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
 
 
 def main() -> None:
-    """Trains the model of the config, then prints a sample of what it writes."""
-    parser = argparse.ArgumentParser(description="Train a character-level language model on Python's own sources.")
+    """Trains the model of the config, then prints a sample of its output."""
+    parser = argparse.ArgumentParser(description="Train a character-level language model on Python's standard library.")
     parser.add_argument("--config", type=Path, required=True, help="YAML file with the settings")
     config = Config.read(parser.parse_args().config)
     save_dir, tensorboard = Path(config.training.checkpoint.save_dir), config.training.logging.tensorboard
@@ -289,11 +289,11 @@ def main() -> None:
     set_seed(config.training.seed)
     trainer = Trainer(config, accelerator)
     if tensorboard and not is_tensorboard_available():
-        trainer.say("tensorboard is not installed: training goes on without it")
+        trainer.report("tensorboard is not installed: training continues without it")
     trainer.train()
     model = accelerator.unwrap_model(trainer.model)
     sample = model.write("def ", length=400, temperature=0.5, seed=config.training.seed)
-    trainer.say(f"a sample of what the model writes:\n\n{sample}")
+    trainer.report(f"sample of the model's output:\n\n{sample}")
     accelerator.end_training()
 
 

@@ -3,7 +3,7 @@
     tsdia-run new configs/helper.yml
     python sine.py --config helper.yml         # the same without tsdia-run
 
-The helper saves checkpoints that are whole, keeps the newest and the best, resumes, and ends in peace on Ctrl-C.
+The helper saves complete checkpoints, keeps the newest and the best, resumes, and stops gracefully on Ctrl-C.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ import tsdia_run
 
 
 def batch(size: int) -> tuple[Tensor, Tensor]:
-    """Random points of the sine: x and y, each of shape (size, 1)."""
+    """Returns random points of the sine: x and y, each of shape (size, 1)."""
     x = (torch.rand(size, 1) * 2 - 1) * math.pi
     return x, torch.sin(x)
 
 
 def validation_loss(model: nn.Module) -> float:
-    """The mean squared error on points that are always the same."""
+    """Returns the mean squared error on a fixed set of points."""
     x = torch.linspace(-math.pi, math.pi, 200).unsqueeze(1)
     with torch.no_grad():
         loss: float = functional.mse_loss(model(x), torch.sin(x)).item()
@@ -44,7 +44,7 @@ def train(run: tsdia_run.CurrentRun, accelerator: Accelerator, settings: dict[st
         run.save_model_summary(accelerator.unwrap_model(model))
     resumed = run.resume(accelerator)
     step = resumed.step or 0 if resumed else 0
-    accelerator.print(f"from step {step}")
+    accelerator.print(f"starting at step {step}")
     while step < settings["steps"]:
         x, y = batch(settings["batch_size"])
         loss = functional.mse_loss(model(x), y)
@@ -53,7 +53,7 @@ def train(run: tsdia_run.CurrentRun, accelerator: Accelerator, settings: dict[st
         optimizer.zero_grad()
         step += 1
         accelerator.log({"train/loss": loss.item()}, step=step)
-        # Every rank asks: the answer is the same on all of them.
+        # Read it on every rank: all ranks get the same value.
         is_stopping = run.stop_requested
         if step % settings["interval"] == 0 or step == settings["steps"] or is_stopping:
             loss_now = validation_loss(accelerator.unwrap_model(model))
@@ -61,12 +61,12 @@ def train(run: tsdia_run.CurrentRun, accelerator: Accelerator, settings: dict[st
             saved = run.save_checkpoint(accelerator, epoch=0, step=step, metrics={"val_loss": loss_now})
             accelerator.print(f"step {step}: validation loss {loss_now:.5f}, saved {saved.name}")
         if is_stopping:
-            accelerator.print("asked to stop: saved, and ending")
+            accelerator.print("stop requested: saved a checkpoint, stopping")
             break
 
 
 def main() -> None:
-    """Reads the config through the helper, which knows it under tsdia-run, and trains."""
+    """Reads the config through the helper, and trains."""
     parser = argparse.ArgumentParser(description="Learn a sine with Accelerate and the helper of tsdia-run.")
     parser.add_argument("--config", required=True, help="YAML file with the settings")
     run = tsdia_run.current_run(parser.parse_args().config)

@@ -1,1 +1,1 @@
-"""Files as tsdia-run reads and writes them: whole or absent, typed, locked, without secrets. Knows no run."""
+"""Read and write files: atomic writes, typed JSON, locks, redaction. Independent of runs."""

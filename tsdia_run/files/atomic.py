@@ -1,4 +1,4 @@
-"""Files that are whole or absent, whatever dies and whenever."""
+"""Write files atomically: complete or absent, even if a process or the machine is killed."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-_BESIDE = re.compile(r"\.(?P<name>.+)\.\d+")
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.\d+")
 
 
 def write_bytes(path: Path, data: bytes, *, is_durable: bool = True) -> None:
-    """Replace ``path`` by ``data`` in one step.
+    """Replace the content of ``path`` by ``data`` in one step.
 
     Args:
         path: The file.
-        data: What is to be in it.
-        is_durable: Whether it must survive a loss of power once it is in place.
+        data: The new content.
+        is_durable: Whether the new content must survive a power loss after this function returns.
 
     Raises:
-        OSError: The file system refused; the old content stands.
+        OSError: The write failed; the old content is unchanged.
     """
-    # A name may be as long as the file system allows; a character takes up to four bytes.
-    beside = path.with_name(f".{path.name[:60]}.{os.getpid()}")
+    # The name may have the maximum length of the file system; a character takes up to four bytes.
+    temporary = path.with_name(f".{path.name[:60]}.{os.getpid()}")
     try:
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
             write_all(fd, data)
             if is_durable:
                 os.fsync(fd)
         finally:
             os.close(fd)
-        os.replace(beside, path)
+        os.replace(temporary, path)
     except OSError as error:
         with suppress(OSError):
-            os.unlink(beside)
-        # Of the file that is meant: `write` does not name any, and nobody knows the other one.
+            os.unlink(temporary)
+        # Name the file itself: an error of `write` names no file, and the user does not know the temporary one.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_json(path: Path, value: object, *, indent: int | None = 2, is_durable: bool = True) -> None:
-    """Replace ``path`` by ``value`` as JSON that a person can read.
+    """Replace the content of ``path`` by ``value`` as readable JSON.
 
-    What a file name has beside UTF-8 becomes an escape, which a JSON parser reads back as Python's own form of it.
+    A byte of a file name that is not UTF-8 becomes an escape, which a JSON parser reads back in Python's own form.
     """
     data = (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
     write_bytes(path, data, is_durable=is_durable)
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write everything, whatever the kernel takes at once.
+    """Write all data, with as many calls as needed.
 
     Raises:
-        OSError: The file system refused; a part may be written.
+        OSError: The write failed; a part may be written.
     """
     left = memoryview(data)
     while left:
@@ -61,9 +61,9 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 def meant_for(name: str) -> str:
-    """The name of the file that a file is written for: ``run.json`` for ``.run.json.4711``; else the name itself.
+    """Return the final name of a temporary file: ``run.json`` for ``.run.json.4711``; any other name unchanged.
 
-    One who was killed may have left it.
+    A killed process may leave a temporary file.
     """
-    match = _BESIDE.fullmatch(name)
+    match = _TEMPORARY.fullmatch(name)
     return match.group("name") if match else name

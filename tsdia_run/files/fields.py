@@ -1,4 +1,4 @@
-"""Typed access to what is read from a JSON file that somebody may have damaged."""
+"""Read typed values from a JSON file that may be damaged."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _T = TypeVar("_T")
 
 
 class Fields:
-    """A JSON object; ValueError names the field that is wrong.
+    """A JSON object. A ValueError names the invalid field.
 
     Args:
-        data: What the JSON parser gave.
-        what: The object in words, for messages.
+        data: The output of the JSON parser.
+        what: The description of the object in messages.
     """
 
     def __init__(self, data: object, what: str) -> None:
@@ -33,59 +33,59 @@ class Fields:
         self._what = what
 
     def optional(self, name: str, kind: type[_T]) -> _T | None:
-        """The value of a field, None where there is none."""
+        """Return the value of a field; None if it is missing."""
         value = self._data.get(name)
         if value is None:
             return None
         if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
             raise ValueError(f"`{name}` of {self._what} is not a {kind.__name__}")
         if isinstance(value, str) and not can_be_path(value):
-            raise ValueError(f"`{name}` of {self._what} has characters that no text of ours has")
+            raise ValueError(f"`{name}` of {self._what} contains invalid characters")
         return value
 
     def required(self, name: str, kind: type[_T]) -> _T:
-        """The value of a field that must be there."""
+        """Return the value of a required field."""
         value = self.optional(name, kind)
         if value is None:
             raise ValueError(f"{self._what} has no `{name}`")
         return value
 
     def shown(self, name: str) -> str | None:
-        """A text that is only shown, in one clean line; None where it is missing or no text."""
+        """Return a string for display, in one clean line; None if it is missing or not a string."""
         value = self._data.get(name)
         return visible(value) if isinstance(value, str) else None
 
     def lenient(self, name: str, kind: type[_T]) -> _T | None:
-        """The value of a field that nothing depends on; None where it is missing or not usable."""
+        """Return the value of an optional field; None if it is missing or invalid."""
         try:
             return self.optional(name, kind)
         except ValueError:
             return None
 
     def lenient_texts(self, name: str) -> tuple[str, ...] | None:
-        """A list of texts that nothing depends on; None where it is missing or no list."""
+        """Return an optional list of strings; None if it is missing or not a list."""
         value = self.lenient(name, list)
         return None if value is None else tuple(map(str, value))
 
     def lenient_time(self, name: str) -> datetime | None:
-        """A time that nothing depends on; None where it is missing or not usable."""
+        """Return an optional time; None if it is missing or invalid."""
         try:
             return self.optional_time(name)
         except ValueError:
             return None
 
     def optional_time(self, name: str) -> datetime | None:
-        """A time; UTC where it has no zone."""
+        """Return a time, or None if it is missing; a time without a zone is UTC."""
         text = self.optional(name, str)
         if text is None:
             return None
         at = datetime.fromisoformat(text)
-        if not 1970 < at.year < 9999:  # at the ends, another time zone may be out of range
-            raise ValueError(f"`{name}` of {self._what} is no time of a run")
+        if not 1970 < at.year < 9999:  # near these limits, the time may be out of range in another time zone
+            raise ValueError(f"`{name}` of {self._what} is not a valid timestamp")
         return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
 
     def time(self, name: str) -> datetime:
-        """A time that must be there."""
+        """Return a required time."""
         at = self.optional_time(name)
         if at is None:
             raise ValueError(f"{self._what} has no `{name}`")
@@ -93,25 +93,25 @@ class Fields:
 
 
 def open_regular(path: Path, dir_fd: int | None = None) -> BinaryIO:
-    """Open an ordinary file for reading, which somebody may have replaced by anything.
+    """Open a regular file for reading; refuse any other kind of file in its place.
 
     Args:
         path: The file.
         dir_fd: The open folder that a relative path is relative to, instead of the working directory.
 
     Raises:
-        OSError: It can't be opened, or is none.
+        OSError: The file can't be opened, or is not a regular file.
     """
-    # A pipe in its place would block the opening.
+    # Without O_NONBLOCK, opening a pipe would block.
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError(errno.EINVAL, "it is not a file", str(path))
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     return file
 
 
 def can_be_path(text: str) -> bool:
-    """Whether the system would take a text for a path, there or not: it has neither NUL nor half a character."""
+    """Return whether a text is usable as a path, existing or not: it has no NUL and no lone surrogate."""
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
@@ -120,34 +120,34 @@ def can_be_path(text: str) -> bool:
 
 
 def read_bounded(path: Path, max_bytes: int, dir_fd: int | None = None) -> bytes:
-    """The bytes of an ordinary file, which somebody may have replaced by anything; ``dir_fd`` as ``open_regular``.
+    """Return the bytes of a regular file; ``dir_fd`` as in ``open_regular``.
 
     Raises:
-        OSError: It can't be opened or read, or is no file.
-        ValueError: It is larger than what we write.
+        OSError: The file can't be opened or read, or is not a regular file.
+        ValueError: The file is larger than any file that tsdia-run writes there.
     """
     with open_regular(path, dir_fd) as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
-        raise ValueError("it is too large to be ours")
+        raise ValueError(f"too large (more than {max_bytes} bytes)")
     return data
 
 
 def parse_json(data: bytes) -> object:
-    """JSON of whatever depth.
+    """Parse JSON.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The data is not JSON, or is nested too deeply.
     """
     try:
         parsed: object = json.loads(data)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("nested too deeply") from None
     return parsed
 
 
 def read_object(path: Path, max_bytes: int) -> dict[str, object]:
-    """The JSON object in a file; an empty one where there is none that can be read."""
+    """Return the JSON object in a file; an empty object if it can't be read."""
     try:
         data = parse_json(read_bounded(path, max_bytes))
     except (OSError, ValueError):
@@ -156,7 +156,7 @@ def read_object(path: Path, max_bytes: int) -> dict[str, object]:
 
 
 def beginning_of(path: Path) -> str:
-    """The beginning of a script, as far as it can be read as text."""
+    """Return the first part of a script as text; empty if it can't be read."""
     try:
         with path.open("rb") as file:
             return file.read(_MAX_SCRIPT_BYTES).decode("utf-8", "replace") if path.is_file() else ""

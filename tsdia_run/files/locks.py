@@ -1,4 +1,4 @@
-"""Advisory locks, which end with the process that holds them, and file systems that have none."""
+"""Advisory locks, which end with the process that holds them; also on file systems without locks."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pathlib import Path
 
 _TRIES = 5
 _BETWEEN_TRIES_S = 0.01
-# EBADF is NFS's for a descriptor that was opened for reading: flock(2).
+# NFS returns EBADF for a descriptor that was opened for reading: flock(2).
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF})
 
 
 class Locking(Enum):
-    """What became of asking for a lock."""
+    """The result of a lock attempt."""
 
     LOCKED = "locked"
-    BUSY = "somebody else holds it"
+    BUSY = "another process holds the lock"
     UNKNOWN = "the file system has no locks"
 
 
 def open_lock(path: Path) -> int:
-    """Open a file to lock it, for writing where that may be: on NFS an exclusive lock needs it.
+    """Open a file to lock it, for writing if that is permitted: an exclusive lock on NFS needs it.
 
     Raises:
-        OSError: It can't be opened.
+        OSError: The file can't be opened.
     """
     try:
         return os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -38,10 +38,10 @@ def open_lock(path: Path) -> int:
 
 
 def lock(fd: int, *, shared: bool = False) -> Locking:
-    """Lock an open file, without waiting.
+    """Lock an open file without waiting.
 
     Raises:
-        OSError: The file system refused for another reason than having no locks.
+        OSError: The lock failed, and not because the file system has no locks.
     """
     try:
         fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -55,10 +55,10 @@ def lock(fd: int, *, shared: bool = False) -> Locking:
 
 
 def lock_patiently(fd: int) -> Locking:
-    """Lock, though somebody may be asking at this moment whether it is locked.
+    """Lock an open file; retry a few times, since another process may hold the lock for a moment to test it.
 
     Raises:
-        OSError: As ``lock``.
+        OSError: As in ``lock``.
     """
     for _ in range(_TRIES):
         found = lock(fd)

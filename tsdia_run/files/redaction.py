@@ -1,6 +1,6 @@
-"""Secrets, by name and by value (pure): what tsdia-run composes itself is redacted before it is written.
+"""Find secrets by name and by value (pure): tsdia-run redacts its own records before it writes them.
 
-Shapes of tokens are those that their makers document: Hugging Face, OpenAI, GitHub, GitLab, AWS, Google, Slack, Weights
+The token formats are those that the vendors document: Hugging Face, OpenAI, GitHub, GitLab, AWS, Google, Slack, Weights
 & Biases, JSON Web Tokens (RFC 7519), PEM private keys (RFC 7468).
 """
 
@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 REDACTED = "[redacted]"
 
-# Shorter values are words such as "1" or "true", which stand everywhere.
+# Shorter values are words such as "1" or "true", which are common in any text.
 _MIN_VALUE_CHARACTERS = 6
 _SECRET_WORDS = frozenset(
     "secret secrets passphrase credential credentials sshpass bearer authtoken accesstoken apitoken hftoken".split()
@@ -24,12 +24,12 @@ _KEY_OWNERS = frozenset(
     "api access private secret encryption signing account license auth master storage openai anthropic".split()
 )
 _PAT_OWNERS = frozenset("github gitlab gh azure ado".split())
-# `pad_token` and the like are text of a tokenizer.
+# `pad_token` and similar names belong to a tokenizer.
 _TOKENIZER_WORDS = frozenset(
     "pad eos bos sep unk cls mask special placeholder initializer instance per next image audio start end stop prefix"
     " suffix decoder first last forced word".split()
 )
-# Where a secret is kept is none.
+# The path of a secret is not a secret.
 _PLACE_WORDS = frozenset("file path dir directory".split())
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NAME = re.compile(r"[\w.:+/-]+")
@@ -43,14 +43,14 @@ _SHAPES = (
     ("a GitLab token", re.compile(r"\bglpat-[\w-]{16,}")),
     ("an AWS access key", re.compile(r"\bA(?:KIA|SIA)[0-9A-Z]{16}\b")),
     ("a Slack token", re.compile(r"\bxox[abeoprs]-[\w-]{10,}")),
-    # The old form is 40 hexadecimal digits, as a commit is: only where it follows the name in the same line.
+    # The old format is 40 hexadecimal digits, like a commit id: only redacted if it follows the name on the same line.
     ("a W&B API key", re.compile(r"\bwandb_v1_\w{20,}|(?i:(?P<before>\bwandb[^\n@]{0,40}?\b)[0-9a-f]{40}\b)")),
     ("a JSON Web Token", re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")),
     (
-        "an authorization",
+        "an authorization header",
         re.compile(r"(?i:(?P<before>authorization['\"]?[:=] ?['\"]?)(?:bearer|basic) [\w.~+/=-]{8,})"),
     ),
-    # Up to its end, or, where that is cut off, as long as there are lines of base 64.
+    # Up to its end marker, or, if that is missing, to the last line of base64.
     (
         "a private key",
         re.compile(
@@ -59,15 +59,15 @@ _SHAPES = (
         ),
     ),
 )
-# Braces, quotes and the like are in code that puts an address together.
+# Braces, quotes and similar characters appear in code that builds a URL.
 _PART = r"[^/\s@:\"'`{}<>$\x00-\x1f]"
 _PASSWORD = re.compile(rf"(?P<before>://){_PART}{{0,256}}:(?:{_PART}|:){{1,512}}(?=@)")
-# Over http, a name without a password is a token.
+# In an HTTP URL, a user name without a password is a token.
 _HTTP_USER = re.compile(rf"(?P<before>\bhttps?://)(?!\[redacted\]@){_PART}{{1,512}}(?=@)")
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable, flag or key of this name holds a secret."""
+    """Return whether a variable, flag or key of this name holds a secret."""
     words = [word.lower() for word in _WORD.findall(name)]
     if not words or words[-1] in _PLACE_WORDS:
         return False
@@ -81,27 +81,27 @@ def is_secret_name(name: str) -> bool:
 
 
 def secret_kind(text: str) -> str | None:
-    """What kind of secret a text has in it, by its shape; None where none is recognized."""
+    """Return the kind of secret that a text contains, by its format; None if no secret is recognised."""
     kind = next((kind for kind, shape in _SHAPES if shape.search(text)), None)
-    return kind or ("a password in an address" if _PASSWORD.search(text) else None)
+    return kind or ("a password in a URL" if _PASSWORD.search(text) else None)
 
 
 @dataclass(frozen=True)
 class Redactor:
-    """Takes secrets out of texts.
+    """Removes secrets from text.
 
     Attributes:
-        values: The secrets that are known, the longest first.
+        values: The known secrets, longest first.
     """
 
     values: tuple[str, ...]
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Redactor:
-        """Learn the secrets of an environment: the values of variables that are named like one.
+        """Collect the secrets of an environment: the values of variables with a secret's name.
 
-        A value of several lines is learned line by line too, since each stands alone in a patch; and every value as it
-        is written in an address.
+        Each line of a multi-line value is a secret too, since a patch contains single lines. The URL-encoded form of
+        each value is a secret as well.
         """
         values = {value for name, value in environ.items() if is_secret_name(name)}
         values |= {line.strip() for value in values for line in value.splitlines()}
@@ -110,7 +110,7 @@ class Redactor:
         return cls(tuple(sorted(known, key=lambda value: (-len(value), value))))
 
     def text(self, text: str) -> str:
-        """The text without secrets; the same text where it has none."""
+        """Return the text without secrets."""
         for value in self.values:
             text = text.replace(value, REDACTED)
         for shape in (*(shape for _, shape in _SHAPES), _PASSWORD):
@@ -118,16 +118,16 @@ class Redactor:
         return text
 
     def data(self, data: bytes) -> bytes:
-        """As ``text``, for bytes in any encoding that has ASCII in it."""
+        """Redact bytes as ``text`` does, in any encoding that extends ASCII."""
         values = tuple(value.encode("utf-8", "surrogateescape").decode("latin-1") for value in self.values)
         return Redactor(values).text(data.decode("latin-1")).encode("latin-1")
 
     def url(self, text: str) -> str:
-        """As ``text``, and without the user in addresses over http, which is a token; ``ssh://git@host`` stays."""
+        """Redact as ``text`` does, and also the user in HTTP URLs, which is a token; ``ssh://git@host`` is kept."""
         return _HTTP_USER.sub(_in_place, self.text(text))
 
     def argv(self, argv: Sequence[str]) -> list[str]:
-        """A command line without secrets: ``--api-key X``, ``--api-key=X``, ``--set=api_key=X``, and known values."""
+        """Redact a command line: ``--api-key X``, ``--api-key=X``, ``--set=api_key=X``, and known values."""
         found, is_value = [], False
         for word in argv:
             names = word.split("=")[:-1]
@@ -142,14 +142,14 @@ class Redactor:
         return found
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Variables without secrets."""
+        """Redact environment variables."""
         return {
             name: REDACTED if is_secret_name(name) and value else self.url(value) for name, value in environ.items()
         }
 
 
 def _in_place(match: re.Match[str]) -> str:
-    """As many lines as there were, each with the sign that it has in a patch, so that the patch still applies."""
+    """Keep the number of lines, and the sign of each line in a patch, so that the patch still applies."""
     others = match.group().split("\n")[1:]
     signs = [line[:1] if line[:1] in ("+", "-", " ") else "" for line in others]
     before = match.groupdict().get("before") or ""

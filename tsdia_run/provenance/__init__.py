@@ -1,1 +1,1 @@
-"""What an attempt ran with: the state of the code and of the environment."""
+"""Record the state of the code and of the environment of an attempt."""

@@ -1,4 +1,4 @@
-"""What differs from the commit, as a patch, in a repository and in its submodules."""
+"""Collect the uncommitted changes of a repository and its submodules, as a patch."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tsdia_run.rundir.code_state import LeftOut
 MAX_FILE_BYTES = 1024 * 1024
 MAX_UNTRACKED_BYTES = 16 * 1024 * 1024
 MAX_UNTRACKED_FILES = 1000
-# A tracked file: its patch is mostly small, but git, and we for a binary one, hold the file in memory.
+# A tracked file: its patch is mostly small, but git loads the file into memory; so does tsdia-run if it is binary.
 MAX_TRACKED_BYTES = 8 * 1024 * 1024
 MAX_PATCH_BYTES = 32 * 1024 * 1024
 
-# Without the user's settings: the patch must apply elsewhere.
+# Independent of the user's git settings: the patch must apply on other machines.
 _DIFF = tuple(
     "diff --binary --full-index --no-ext-diff --no-textconv --no-color --no-renames"
     " --unified=3 --inter-hunk-context=0 --submodule=short --ignore-submodules=dirty".split()
@@ -38,11 +38,11 @@ _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 @dataclass(frozen=True)
 class Repository:
-    """Where a repository is.
+    """The paths and the commit of a repository.
 
     Attributes:
-        top: The top of its working tree, without links.
-        git_dir: Where its index is.
+        top: The top of its working tree, with symlinks resolved.
+        git_dir: The directory that contains its index.
         commit: HEAD; None before the first commit.
     """
 
@@ -52,12 +52,13 @@ class Repository:
 
     @classmethod
     def of(cls, git: Git) -> Repository:
-        """The place of the repository around a directory.
+        """Return the repository that contains a directory.
 
         Raises:
-            GitError: There is none, or git does not trust it.
+            GitError: The directory is not in a repository, or git does not trust the repository.
         """
-        # In this order: folders may have newlines in their names. Before the first commit git fails at HEAD, at last.
+        # This order handles folder names with newlines. Before the first commit, git fails at HEAD, which is the last
+        # one.
         answer = git.run("rev-parse", "--show-cdup", "--absolute-git-dir", "HEAD", may_fail=True)
         cdup, _, rest = answer.removesuffix(b"\n").partition(b"\n")
         git_dir, _, commit = rest.rpartition(b"\n")
@@ -69,18 +70,18 @@ class Repository:
 
 
 class CodeChanges:
-    """Collects what differs. All paths are relative to the top of the outermost repository.
+    """Collects uncommitted changes. All paths are relative to the top of the outermost repository.
 
     Attributes:
-        branch: The branch of the outermost repository; None where HEAD is detached.
-        changed: Tracked files that differ.
-        untracked: Files that git does not know and does not ignore, the runs excepted.
-        left_out: Those of both that are not in the patch.
-        filtered: Those of them that a git filter stands before.
-        submodules: Submodules with another commit or with changes of their own.
-        redacted: Files of the patch that secrets were taken out of.
+        branch: The branch of the outermost repository; None if HEAD is detached.
+        changed: Tracked files that differ from the commit.
+        untracked: Untracked files that git does not ignore, without the files in the run root.
+        left_out: The changed and untracked files that are not in the patch.
+        filtered: The files of ``left_out`` that have a git filter.
+        submodules: Submodules with another commit or with uncommitted changes.
+        redacted: Files in the patch from which secrets were removed.
         patch: The patch, in parts, without secrets.
-        errors: What git could not tell.
+        errors: The errors of git.
     """
 
     def __init__(self, top: Path, exclude: Sequence[Path], redactor: Redactor) -> None:
@@ -98,7 +99,7 @@ class CodeChanges:
         self.errors: list[str] = []
 
     def collect(self, git: Git, place: Repository, inside: str = "") -> None:
-        """Add the changes of one repository, which lies ``inside`` (``""``, or ``sub/``) of the outermost one."""
+        """Add the changes of one repository; ``inside`` is its path in the outermost one (``""`` or ``sub/``)."""
         try:
             status = Status.parse(git.run(*_STATUS, cwd=place.top))
             untracked = [path for path in status.untracked if not self._is_among_runs(inside + path)]
@@ -122,10 +123,10 @@ class CodeChanges:
         return os.path.join(self._top, path).startswith(self._exclude)
 
     def _unwanted(self, changed: Sequence[str], inside: str, behind: Mapping[str, str]) -> list[str]:
-        """The tracked files that must not be in the patch."""
+        """Return the tracked files that must not be in the patch."""
         found = []
         for path in changed:
-            reason = "among the runs" if self._is_among_runs(inside + path) else None
+            reason = "inside the run root" if self._is_among_runs(inside + path) else None
             reason = reason or _why_not(self._top / inside / path, MAX_TRACKED_BYTES)[0]
             reason = reason or self._why_filtered(path, inside, behind)
             if reason:
@@ -134,26 +135,26 @@ class CodeChanges:
         return found
 
     def _why_filtered(self, path: str, inside: str, behind: Mapping[str, str]) -> str | None:
-        # The patch of a file that was deleted needs no filter.
+        # The patch of a deleted file needs no filter.
         if path not in behind or not os.path.lexists(self._top / inside / path):
             return None
         self.filtered.append(inside + path)
         return f"tsdia-run does not run its git filter {behind[path]}"
 
     def _chosen(self, untracked: Sequence[str], inside: str, behind: Mapping[str, str]) -> list[str]:
-        """The untracked files for the patch: those in small folders first, since a folder of many files is data."""
+        """Choose the untracked files for the patch, small folders first, since a folder with many files is data."""
         sizes = Counter(_folder(path) for path in untracked)
         taken: list[str] = []
         total_bytes = 0
         for path in sorted(untracked, key=lambda path: (sizes[_folder(path)], path)):
-            reason: str | None = f"there are more than {MAX_UNTRACKED_FILES} untracked files"
+            reason: str | None = f"more than {MAX_UNTRACKED_FILES} untracked files"
             size_bytes = 0
             if len(taken) < MAX_UNTRACKED_FILES:
                 reason, size_bytes = _why_not(self._top / inside / path, MAX_FILE_BYTES)
             if path.endswith("/"):
-                reason = "a repository of its own"
+                reason = "a nested git repository"
             elif reason is None and total_bytes + size_bytes > MAX_UNTRACKED_BYTES:
-                reason = f"all untracked files together are larger than {MAX_UNTRACKED_BYTES} bytes"
+                reason = f"the untracked files together are larger than {MAX_UNTRACKED_BYTES} bytes"
             reason = reason or self._why_filtered(path, inside, behind)
             if reason is None:
                 taken.append(path)
@@ -163,7 +164,7 @@ class CodeChanges:
         return taken
 
     def _add_all(self, diff: _Diff, changed: Sequence[str], without: Sequence[str], inside: str) -> None:
-        """Add the patch of all files; where git fails at some of them, of the others."""
+        """Add the patch of all files. If git fails on some files, add the patch of the others."""
         try:
             self._add(diff.of([], without))
             return
@@ -185,13 +186,13 @@ class CodeChanges:
                 if half:
                     waiting += [part[half:], part[:half]]
                 else:
-                    self.left_out.append(LeftOut(inside + part[0], f"git fails at it: {error}"))
+                    self.left_out.append(LeftOut(inside + part[0], f"git failed: {error}"))
 
     def _add(self, data: bytes) -> None:
         for section in patch.sections(data):
             path = os.fsdecode(section.path)
             if section.is_binary and self._has_secret(self._top / path):
-                self.left_out.append(LeftOut(path, "binary, with a secret in it"))
+                self.left_out.append(LeftOut(path, "binary file that contains a secret"))
                 continue
             clean = self._redactor.data(section.data)
             if clean != section.data:
@@ -206,18 +207,18 @@ class CodeChanges:
 
 
 def _folder(path: str) -> str:
-    """The first folder of a path; a file at the top is alone in its own."""
+    """Return the first folder of a path; for a file at the top, the file itself."""
     return path.partition("/")[0]
 
 
 def _why_not(file: Path, limit_bytes: int) -> tuple[str | None, int]:
-    """Why a file must not be in a patch, if it must not, and its size in bytes."""
+    """Return why a file must not be in a patch, or None, and its size in bytes."""
     if patch.looks_secret(file.name):
         return "looks like a secret", 0
     try:
         status = file.lstat()
     except FileNotFoundError:
-        # Deleted, which a patch can say.
+        # Deleted: a patch can represent that.
         return None, 0
     except OSError as error:
         return f"can't be read: {error.strerror}", 0
@@ -231,7 +232,8 @@ def _why_not(file: Path, limit_bytes: int) -> tuple[str | None, int]:
 class _Diff:
     """Staged, unstaged and untracked changes of a repository as a patch.
 
-    Git shows a file that it does not know once its index names it: a copy of the index does.
+    Git includes an untracked file in a diff if the index names the file. So the diff uses a copy of the index that
+    names the untracked files.
 
     Attributes:
         taken: The untracked files.
@@ -244,14 +246,14 @@ class _Diff:
         self._words = (*_DIFF, f"--src-prefix=a/{inside}", f"--dst-prefix=b/{inside}", place.commit or _EMPTY_TREE)
 
     def of(self, paths: Sequence[str], without: Sequence[str]) -> bytes:
-        """The patch.
+        """Return the patch.
 
         Args:
-            paths: Of which files; empty for all.
-            without: Which are left out.
+            paths: The files to include; empty for all.
+            without: The files to exclude.
 
         Raises:
-            GitError: Git could not tell.
+            GitError: Git failed.
         """
         which = [f":(top,literal){path}" for path in paths] or [":(top)"]
         words = (*self._words, "--", *which, *(f":(top,exclude,literal){path}" for path in without))
@@ -264,9 +266,9 @@ class _Diff:
 
     def _add_taken(self, index: Path) -> None:
         if (self._place.git_dir / "index").exists():
-            # With its time: git knows by it which files may have changed since without a new size or time of their own.
+            # With its time stamp: git uses it to find files that may have changed later without a new size or time.
             shutil.copy2(self._place.git_dir / "index", index)
-        # The object is never looked at, since the file differs from it. (`git add --intent-to-add` would write one.)
+        # Git never reads the object, since the file differs from it. (`git add --intent-to-add` would write an object.)
         commit = self._place.commit or _EMPTY_TREE
         entries = b"".join(b"100644 %s\t%s\0" % (commit.encode(), os.fsencode(path)) for path in self.taken)
         self._git.run("update-index", "-z", "--index-info", cwd=self._place.top, index=index, given=entries)

@@ -1,4 +1,4 @@
-"""The environment of an attempt: interpreter, packages, machine, and the variables that steer a training."""
+"""Record the environment of an attempt: interpreter, packages, machine, and the variables that affect a training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PREFIXES = tuple(
 
 @dataclass(frozen=True)
 class _Answer:
-    """What an interpreter says of itself; nothing where it does not answer, and why."""
+    """The properties of an interpreter, or the reason why it could not be queried."""
 
     version: str | None = None
     implementation: str | None = None
@@ -36,12 +36,12 @@ class _Answer:
 
 
 def capture_environment(python: str, environ: Mapping[str, str], redactor: Redactor) -> EnvironmentState:
-    """The environment of a training.
+    """Record the environment of a training.
 
     Args:
-        python: Its interpreter.
-        environ: Its environment variables.
-        redactor: Knows the secrets.
+        python: The interpreter of the training.
+        environ: The environment variables of the training.
+        redactor: Removes the secrets.
     """
     answer = _ask(python, environ)
     gpus, gpu_error = machine.gpus()
@@ -69,7 +69,7 @@ def capture_environment(python: str, environ: Mapping[str, str], redactor: Redac
 
 
 def _ask(python: str, environ: Mapping[str, str]) -> _Answer:
-    # Another PYTHONPATH is another set of packages.
+    # A different PYTHONPATH means a different set of packages.
     if python == sys.executable and environ.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):
         return _Answer(sys.version, sys.implementation.name, sys.prefix, packages.installed(sys.path))
     try:
@@ -81,9 +81,9 @@ def _ask(python: str, environ: Mapping[str, str]) -> _Answer:
             timeout=_PROBE_LIMIT_S,
             check=True,
         )
-        # What the environment's own start-up files print comes first.
-        said = json.loads(answer.stdout.splitlines()[-1])
-        return _Answer(said["version"], said["implementation"], said["prefix"], said["packages"])
+        # Start-up files of the environment may print something first.
+        found = json.loads(answer.stdout.splitlines()[-1])
+        return _Answer(found["version"], found["implementation"], found["prefix"], found["packages"])
     except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError) as error:
-        told = (getattr(error, "stderr", None) or b"").decode("utf-8", "replace").strip().splitlines()
-        return _Answer(error=f"{python} could not be asked for its packages: {told[-1] if told else error}")
+        stderr = (getattr(error, "stderr", None) or b"").decode("utf-8", "replace").strip().splitlines()
+        return _Answer(error=f"can't list the packages of {python}: {stderr[-1] if stderr else error}")

@@ -1,6 +1,6 @@
-"""The state of the code: what git knows, and a patch of what it does not know yet.
+"""Record the state of the code: the commit, and a patch of the uncommitted changes.
 
-``git checkout COMMIT && git apply git.patch`` gives the code back as it was. Nothing is written into the repository.
+``git checkout COMMIT && git apply git.patch`` restores the code. tsdia-run writes nothing into the repository.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from tsdia_run.rundir.code_state import CodeState, LeftOut
 from tsdia_run.text import visible
 
 LIMIT_S = 20.0
-# A data set that nobody ignored has names by the hundred thousand; git.json is for people.
+# A data set that is not in .gitignore may have 100,000 files; git.json must stay readable.
 MAX_NAMES = 200
 
 
 def capture_code(cwd: Path, redactor: Redactor, exclude: Sequence[Path]) -> tuple[CodeState, bytes]:
-    """The state of the code around a directory.
+    """Return the state of the code around a directory.
 
     Args:
         cwd: The working directory of the training.
-        redactor: Knows the secrets that must not be in the patch.
-        exclude: Folders whose files are no code: the runs.
+        redactor: Removes secrets from the patch.
+        exclude: Folders without code: the run root.
 
     Returns:
-        The state, and the patch; empty where nothing differs or git could not tell.
+        The state, and the patch. The patch is empty if nothing differs or git failed.
     """
     try:
         git = Git(cwd, time.monotonic() + LIMIT_S)
@@ -81,5 +81,5 @@ def _remote(settings: Mapping[str, str]) -> str | None:
 
 
 def _shown(text: str, redactor: Redactor) -> str:
-    """A text for JSON: without secrets, in one clean line."""
+    """Return a text for JSON: without secrets, in one clean line."""
     return redactor.text(visible(text))

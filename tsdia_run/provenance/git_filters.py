@@ -1,7 +1,7 @@
-"""Which files a git filter stands before, such as Git LFS.
+"""Find files that have a git filter, such as Git LFS.
 
-A filter is a program that the configuration names. tsdia-run runs none: it may be missing, slow, or anybody's. Without
-it git can't tell how such a file differs from the commit, so a changed one is left out of the patch.
+A filter is a program that the git configuration names. tsdia-run runs no filter: it may be missing, slow or untrusted.
+Without it, git can't compare such a file with the commit, so a changed file with a filter is not in the patch.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ _NONE = ("unspecified", "unset", "set")
 
 
 def names(settings: Mapping[str, str]) -> frozenset[str]:
-    """The filters that a configuration knows.
+    """Return the names of the filters in a git configuration.
 
     Args:
-        settings: Values by key: ``filter.lfs.clean``; the name in the middle may have dots in it.
+        settings: Values by key, such as ``filter.lfs.clean``; the name in the middle may contain dots.
     """
     parts = (key.split(".", 1)[1].rpartition(".") for key in settings if key.startswith("filter."))
     return frozenset(name for name, _, _ in parts if name)
 
 
 def of_submodules(git: Git, top: Path, depth: int = 0) -> frozenset[str]:
-    """The filters that the submodules know: ``git status`` looks into them.
+    """Return the names of the filters in the submodules, since ``git status`` reads the submodules too.
 
     Args:
-        git: Asks git.
+        git: Runs git.
         top: The top of the outer repository.
-        depth: How many repositories are around it.
+        depth: The number of repositories around it.
     """
     if depth == _MAX_DEPTH or not (top / ".gitmodules").is_file():
         return frozenset()
@@ -45,26 +45,26 @@ def of_submodules(git: Git, top: Path, depth: int = 0) -> frozenset[str]:
 
 
 def read_config(git: Git, pattern: str, *where: str) -> dict[str, str]:
-    """The settings whose keys match a pattern; of several values of one key the last one."""
+    """Return the settings whose keys match a pattern; for a key with several values, the last one."""
     try:
         answer = git.run("config", *where, "-z", "--get-regexp", pattern)
     except GitError:
-        # That is how git says that there is none.
+        # Git fails if no key matches.
         return {}
     pairs = (entry.partition("\n") for entry in os.fsdecode(answer).split("\0") if entry)
     return {key: value for key, _, value in pairs}
 
 
 def filtered(git: Git, top: Path, paths: Sequence[str]) -> dict[str, str]:
-    """The files that a filter stands before, with its name.
+    """Return the files that have a filter, with the name of the filter.
 
     Args:
-        git: Asks git.
+        git: Runs git.
         top: The top of the repository.
-        paths: Relative to it.
+        paths: The files, relative to the top.
 
     Raises:
-        GitError: Git could not tell.
+        GitError: Git failed.
     """
     if not git.filters or not paths:
         return {}

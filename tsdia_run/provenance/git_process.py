@@ -1,4 +1,4 @@
-"""Ask git: without prompts, locks, hooks, filters or writes, within a time limit, and with a bounded answer."""
+"""Run git without prompts, locks, hooks, filters or writes, with limits on its time and its output."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _OPTIONS = tuple(
     "-c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.safecrlf=false -c core.splitIndex=false"
     " -c core.quotePath=true -c diff.orderFile=/dev/null".split()
 )
-# What the user says to git through the environment and what is true of every directory; all else in GIT_*, such as
-# GIT_DIR or GIT_INDEX_FILE in a hook, redirects git or changes its output.
+# Settings that the user passes to git in the environment and that apply to every directory. Any other GIT_* variable,
+# such as GIT_DIR or GIT_INDEX_FILE in a hook, redirects git or changes its output.
 _KEPT = ("GIT_CONFIG_", "GIT_EXEC_PATH", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM")
-# GIT_ALLOW_PROTOCOL: a partial clone would fetch what the diff needs.
-_OURS = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": "none", "LC_ALL": "C"}
+# GIT_ALLOW_PROTOCOL: a partial clone would download objects for the diff.
+_LIMITS = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": "none", "LC_ALL": "C"}
 
 
 class GitError(Exception):
-    """Git could not tell; the text says why."""
+    """Git failed; the text says why."""
 
 
 class LimitError(GitError):
-    """The time is up, or the answer is too large: less of the same question may be answered, but not every part."""
+    """Git took too long or printed too much: a smaller request may succeed, but not a request for each file."""
 
 
 class Git:
@@ -42,33 +42,33 @@ class Git:
     """
 
     def __init__(self, cwd: Path, deadline_s: float, filters: frozenset[str] = frozenset()) -> None:
-        """Look for git.
+        """Find the git program.
 
         Args:
             cwd: The directory.
-            deadline_s: When, on ``time.monotonic``, every answer must be there.
-            filters: The filters that the configuration knows, which are programs of anybody: none of them is run.
+            deadline_s: The time limit for all commands, as a time of ``time.monotonic``.
+            filters: The filters in the configuration. They are untrusted programs, so none is run.
 
         Raises:
-            GitError: There is no git.
+            GitError: Git is not installed, or a filter can't be turned off.
         """
         program = shutil.which("git")
         if program is None:
             raise GitError("git is not installed")
         unnamable = next((name for name in filters if "=" in name), None)
         if unnamable is not None:
-            raise GitError(f"the filter {unnamable!r} can't be turned off")
+            raise GitError(f"can't turn off the git filter {unnamable!r}")
         self.cwd = cwd
         self.filters = filters
         self._program = program
         self._deadline_s = deadline_s
 
     def at(self, folder: Path) -> Git:
-        """The same for another directory, within the same time limit."""
+        """Return the same for another directory, with the same time limit."""
         return Git(folder, self._deadline_s, self.filters)
 
     def without(self, filters: frozenset[str]) -> Git:
-        """The same with filters turned off."""
+        """Return the same with more filters turned off."""
         return Git(self.cwd, self._deadline_s, self.filters | filters)
 
     def run(
@@ -80,19 +80,19 @@ class Git:
         limit_bytes: int = MAX_ANSWER_BYTES,
         may_fail: bool = False,
     ) -> bytes:
-        """The standard output of a git command.
+        """Run a git command and return its standard output.
 
         Args:
             words: The command.
-            cwd: Another directory to run it in.
-            index: An index to use in the place of the repository's.
-            given: The command's standard input.
-            limit_bytes: How much output there may be.
-            may_fail: Whether what it said before it failed is of use.
+            cwd: Another directory to run the command in.
+            index: An index to use instead of the repository's.
+            given: The standard input of the command.
+            limit_bytes: The maximum size of the output.
+            may_fail: Whether to return the output of a command that failed.
 
         Raises:
-            GitError: It failed, took too long, or said too much.
-            OSError: It could not be started.
+            GitError: The command failed, took too long, or printed too much.
+            OSError: The command could not be started.
         """
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
             stdin.write(given)
@@ -104,15 +104,15 @@ class Git:
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                # A session of its own: no terminal to ask on, and a Ctrl-C is not for git.
+                # A separate session: git has no terminal for prompts, and does not receive Ctrl-C.
                 start_new_session=True,
             )
             answer, is_late = self._read(process, limit_bytes)
             stderr.seek(0)
-            said = stderr.read(4096).decode("utf-8", "replace")
+            message = stderr.read(4096).decode("utf-8", "replace")
         _check_limits(words[0], answer, limit_bytes, is_late=is_late)
         if process.returncode and not (may_fail and answer):
-            raise GitError(_reason(said))
+            raise GitError(_reason(message))
         return answer
 
     def _filter_options(self) -> list[str]:
@@ -120,7 +120,7 @@ class Git:
         return [word for name in sorted(self.filters) for one in off for word in ("-c", f"filter.{name}.{one}")]
 
     def _read(self, process: subprocess.Popen[bytes], limit_bytes: int) -> tuple[bytes, bool]:
-        """Up to one byte more than the limit, and whether the time was up; the process is gone afterwards."""
+        """Read up to one byte more than the limit, and end the process. Also return whether it took too long."""
         late: list[bool] = []
 
         def stop() -> None:
@@ -140,30 +140,30 @@ class Git:
 
 
 def _environment(index: Path | None) -> dict[str, str]:
-    """That of a git command: ours without what would turn git to something else, and with our own limits."""
+    """Return the environment of a git command: the current one without variables that redirect git, and with limits."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environ |= {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
-    environ |= _OURS
+    environ |= _LIMITS
     return environ if index is None else {**environ, "GIT_INDEX_FILE": str(index)}
 
 
 def _check_limits(command: str, answer: bytes, limit_bytes: int, *, is_late: bool) -> None:
     if is_late:
-        raise LimitError("git did not answer in time")
+        raise LimitError("git took too long")
     if len(answer) > limit_bytes:
-        raise LimitError(f"git {command} said more than {limit_bytes} bytes")
+        raise LimitError(f"git {command} printed more than {limit_bytes} bytes")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End git and what it runs."""
+    """Kill git and its child processes."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _reason(said: str) -> str:
-    if "not a git repository" in said:
+def _reason(message: str) -> str:
+    if "not a git repository" in message:
         return "not in a git repository"
-    lines = said.strip().splitlines()
+    lines = message.strip().splitlines()
     fatal = next((line for line in lines if line.startswith(("fatal: ", "error: "))), None)
-    told = fatal or (lines[0] if lines else "git failed without a word")
-    return told.removeprefix("fatal: ").removeprefix("error: ")
+    reason = fatal or (lines[0] if lines else "git failed without a message")
+    return reason.removeprefix("fatal: ").removeprefix("error: ")

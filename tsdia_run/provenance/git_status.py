@@ -1,10 +1,10 @@
-"""What ``git status --porcelain=v2 --branch -z --no-renames`` says (pure)."""
+"""Parse the output of ``git status --porcelain=v2 --branch -z --no-renames`` (pure)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# The path is the last of a fixed number of fields and may have spaces in it.
+# The path is the last of a fixed number of fields and may contain spaces.
 _FIELDS_BEFORE_PATH = {"1": 7, "u": 9}
 
 
@@ -14,11 +14,11 @@ class Status:
 
     Attributes:
         commit: HEAD; None before the first commit.
-        branch: None where HEAD is detached.
+        branch: The branch; None if HEAD is detached.
         changed: Tracked files, and submodules, that differ from HEAD.
-        untracked: Files that git does not know and does not ignore; a repository in there ends with a slash.
+        untracked: Untracked files that git does not ignore; a nested repository ends with a slash.
         submodules: The submodules among ``changed``.
-        dirty_submodules: Those with changes of their own.
+        dirty_submodules: The submodules with uncommitted changes.
     """
 
     commit: str | None
@@ -30,7 +30,7 @@ class Status:
 
     @classmethod
     def parse(cls, data: bytes) -> Status:
-        """Read git's answer."""
+        """Parse the output."""
         commit = branch = None
         changed, untracked, submodules, dirty = [], [], [], []
         for entry in data.decode("utf-8", "surrogateescape").split("\0"):

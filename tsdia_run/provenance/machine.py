@@ -1,4 +1,4 @@
-"""The machine and what this process may use of it, from /proc, /sys and nvidia-smi."""
+"""Describe the machine and the limits of this process, from /proc, /sys and nvidia-smi."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _NO_LIMIT_BYTES = 2**60
 
 @dataclass(frozen=True)
 class Limits:
-    """What the control groups allow a process.
+    """The limits that control groups set for a process.
 
     Attributes:
-        cpus: Processors' worth of time; None where it is not limited.
-        memory_bytes: Memory; None where it is not limited.
+        cpus: CPU time, in CPUs; None if unlimited.
+        memory_bytes: Memory; None if unlimited.
     """
 
     cpus: float | None
@@ -30,7 +30,7 @@ class Limits:
 
 
 def cpu_model() -> str | None:
-    """The processor's name as the kernel tells it; None where it tells none (arm)."""
+    """Return the name of the CPU as the kernel reports it; None if the kernel reports none (ARM)."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), None)
@@ -39,7 +39,7 @@ def cpu_model() -> str | None:
 
 
 def memory_bytes() -> int | None:
-    """The machine's memory."""
+    """Return the size of the machine's memory."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
@@ -47,11 +47,11 @@ def memory_bytes() -> int | None:
 
 
 def limits(groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Limits:
-    """The tightest limits of our control group and those around it, version 2 or 1 (cgroups(7)).
+    """Return the lowest limits of this process's control groups and their parents, version 2 or 1 (cgroups(7)).
 
     Args:
-        groups: Which groups we are in.
-        root: Where the groups' file systems are.
+        groups: The file that lists the groups of this process.
+        root: The mount point of the groups' file systems.
     """
     cpus: list[float] = []
     memory: list[int] = []
@@ -59,7 +59,7 @@ def limits(groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/
         _, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")
         base = root / controllers if controllers else root
-        # In a container the group's path may be that of the host, and our own groups lie at the root.
+        # In a container, the path of the group may be the host's path, and the container's own groups are at the root.
         for folder in dict.fromkeys([*_upwards(base, group), base]):
             cpus += _quota(_read(folder / "cpu.max").split())
             cpus += _quota([_read(folder / "cpu.cfs_quota_us").strip(), _read(folder / "cpu.cfs_period_us").strip()])
@@ -75,7 +75,7 @@ def _upwards(base: Path, group: str) -> list[Path]:
 
 
 def _quota(words: list[str]) -> list[float]:
-    """Quota and period in microseconds, as processors."""
+    """Convert quota and period, in microseconds, to CPUs."""
     if len(words) == 2 and all(word.isdecimal() for word in words) and int(words[1]):
         return [int(words[0]) / int(words[1])]
     return []
@@ -89,7 +89,7 @@ def _read(path: Path) -> str:
 
 
 def gpus() -> tuple[tuple[Gpu, ...], str | None]:
-    """NVIDIA GPUs, and why they could not be asked if they are there."""
+    """Return the NVIDIA GPUs, and an error if the GPUs exist but can't be queried."""
     if not glob.glob("/dev/nvidia[0-9]*"):
         return (), None
     try:
@@ -102,6 +102,6 @@ def gpus() -> tuple[tuple[Gpu, ...], str | None]:
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return (), f"there are GPUs, but {error}"
+        return (), f"can't query the GPUs: {error}"
     rows = [line.split(", ") for line in answer.stdout.splitlines()]
     return tuple(Gpu(*row) for row in rows if len(row) == len(_GPU_FIELDS)), None

@@ -1,7 +1,8 @@
-"""The installed packages of an interpreter.
+"""List the installed packages of an interpreter.
 
-Imported by tsdia-run for its own interpreter, and run by path under another one, where tsdia-run may not be installed:
-it needs the standard library alone, and little of it, since it runs beside the start of a training.
+tsdia-run imports this module for its own interpreter. Under another interpreter, where tsdia-run may not be installed,
+the file is run by its path. So it only needs the standard library, and little of it, since it runs while a training
+starts.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ import sys
 
 
 def installed(search_path: list[str]) -> dict[str, str]:
-    """Name and version of every package on a search path, sorted by name; the first one found is the one imported.
+    """Return name and version of every package on a search path, sorted by name. As in an import, the first one wins.
 
-    Names and versions stand in the names of the metadata folders (PEP 376, PEP 427), so that little has to be read;
-    an editable or direct installation is told with its address and commit (PEP 610).
+    Names and versions are in the names of the metadata folders (PEP 376, PEP 427), so few files are read. An editable
+    or direct installation is listed with its URL and commit (PEP 610).
     """
     found: dict[str, str] = {}
     for folder in search_path:
         names = [os.path.basename(folder)] if folder.endswith(".egg") else _listed(folder)
         for name in names:
             stem, suffix = os.path.splitext(name)
-            # pip renames what it is about to delete to `~ame`.
+            # pip renames a package to `~ame` before it deletes it.
             if suffix in (".dist-info", ".egg-info", ".egg") and not name.startswith("~"):
                 package, _, version = stem.partition("-")
                 metadata = os.path.join(folder or ".", name)
@@ -39,7 +40,7 @@ def _listed(folder: str) -> list[str]:
 
 
 def _version(metadata: str) -> str:
-    """The version where the folder's name lacks it, as setuptools leaves it beside the source."""
+    """Return the version if the folder name has none, as in the metadata that setuptools writes next to the source."""
     try:
         with open(os.path.join(metadata, "PKG-INFO"), encoding="utf-8", errors="replace") as file:
             return next((line.partition(":")[2].strip() for line in file if line.startswith("Version:")), "")
@@ -58,7 +59,7 @@ def _origin(metadata: str) -> str:
 
 
 if __name__ == "__main__":
-    # Our own folder is no place that the training would look in.
+    # The training does not search the folder of this file.
     paths = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
     answer = {"version": sys.version, "implementation": sys.implementation.name, "prefix": sys.prefix}
     sys.stdout.write("\n" + json.dumps({**answer, "packages": installed(paths)}))

@@ -1,4 +1,4 @@
-"""A patch as git writes it, file by file; and which files must not be in one (pure)."""
+"""Split a git patch into files, and decide which files must not be in a patch (pure)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECRET_FILES = tuple(
     " id_ed25519* kaggle.json auth.json *credentials *credentials.* secrets secrets.* *_secrets.* *_secret.*"
     " client_secret* service_account*.json token".split()
 )
-# `secrets.py` is code that something imports; what is secret in it is taken out by value.
+# `secrets.py` is code that other modules import; secrets in it are removed by their value.
 _CODE = (".py", ".pyi", ".pyx", ".ipynb", ".sh", ".c", ".cc", ".cpp", ".cu", ".h", ".rs", ".go", ".js", ".ts", ".md")
 _START = re.compile(rb"^(?=diff --git )", re.MULTILINE)
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -22,11 +22,11 @@ _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 @dataclass(frozen=True)
 class FilePatch:
-    """What a patch does to one file.
+    """The part of a patch for one file.
 
     Attributes:
         path: The file, relative to the top of the repository; bytes, since names need not be UTF-8.
-        data: The lines, with their header.
+        data: The lines, including the header.
     """
 
     path: bytes
@@ -34,28 +34,28 @@ class FilePatch:
 
     @property
     def is_binary(self) -> bool:
-        """Whether the content is compressed, so that nothing can be found in it."""
+        """Whether the content is compressed, so that secrets can't be found in it."""
         return b"\nGIT binary patch\n" in self.data
 
 
 def sections(patch: bytes) -> Iterator[FilePatch]:
-    """The parts of a patch that was made without renames and with quoted names (``core.quotePath``), in order."""
+    """Yield the parts of a patch that was made without renames and with quoted names (``core.quotePath``), in order."""
     for data in _START.split(patch):
         if data.startswith(b"diff --git "):
             yield FilePatch(_path(data.partition(b"\n")[0].removeprefix(b"diff --git ")), data)
 
 
 def _path(names: bytes) -> bytes:
-    """The one path of ``a/PATH b/PATH``, which has quotes around it where it has odd characters in it."""
+    """Return the path in ``a/PATH b/PATH``. Git quotes a path with special characters."""
     quoted = _QUOTED.match(names)
     if quoted is None:
         return names[: len(names) // 2].removeprefix(b"a/")
-    # Git escapes as C does, which for bytes is as Python does.
+    # Git uses C escapes, which are the same as Python's for bytes.
     value = ast.literal_eval("b" + quoted.group().decode("ascii"))
     return bytes(value).removeprefix(b"a/")
 
 
 def looks_secret(path: str) -> bool:
-    """Whether a file of this name holds secrets and nothing else."""
+    """Return whether a file of this name only contains secrets."""
     name = path.rpartition("/")[2].lower()
     return not name.endswith(_CODE) and any(fnmatch.fnmatchcase(name, pattern) for pattern in _SECRET_FILES)

@@ -293,4 +293,4 @@ class Log:
                 self._times_fd = os.open(times, _OPEN, 0o644)
             os.write(self._times_fd, f"{now_s:.3f} {self._part} {self._size}\n".encode())
         except OSError:
-            return  # the log itself will tell what is wrong with the disk
+            return  # the log itself reports disk errors

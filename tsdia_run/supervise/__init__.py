@@ -1,1 +1,1 @@
-"""One living attempt."""
+"""Supervise a running attempt: its processes, its output, its record, and how it stops."""

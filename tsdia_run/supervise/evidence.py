@@ -22,18 +22,18 @@ def gather(layout: RunLayout, attempt: AttemptLayout, direct: RankEnd, is_delega
         layout: The files of the run.
         attempt: The files of the attempt, with the records of the ranks and of their launcher.
         direct: How the direct child process ended.
-        is_delegated: Whether it was a launcher of several ranks.
+        is_delegated: Whether the direct child is a launcher of several ranks.
     """
-    said = launcher_record.read(attempt)
+    launcher = launcher_record.read(attempt)
     # With a single rank the launcher becomes the script; then only the script can leave a record.
     became_the_script = not attempt.launcher_record.exists() and attempt.exit_record(0).exists()
     return Evidence(
         direct=direct,
         is_delegated=is_delegated and not became_the_script,
-        ranks=said.ranks,
-        first_rank=said.first,
-        launcher_signal=said.signal,
-        error=exit_summary(attempt, said.first or 0).error,
+        ranks=launcher.ranks,
+        first_rank=launcher.first,
+        launcher_signal=launcher.signal,
+        error=exit_summary(attempt, launcher.first or 0).error,
         is_disk_full=_is_full(layout.root),
         refusal=refusals.refusal(attempt),
     )
@@ -46,7 +46,7 @@ def words(attempt: AttemptLayout, found: Evidence) -> ExitSummary:
 
 def _is_full(folder: Path) -> bool:
     try:
-        found = os.statvfs(folder)
+        status = os.statvfs(folder)
     except OSError:
         return False
-    return found.f_blocks > 0 and found.f_bavail * found.f_frsize < _FULL_BYTES
+    return status.f_blocks > 0 and status.f_bavail * status.f_frsize < _FULL_BYTES

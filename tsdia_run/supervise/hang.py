@@ -16,7 +16,7 @@ from tsdia_run.rundir.record import Attempt
 from tsdia_run.text import duration
 
 # A longer time between two checks means that the supervisor and the training were suspended.
-_MOST_BETWEEN_LOOKS_S = 5.0
+_MAX_CHECK_INTERVAL_S = 5.0
 
 
 class Activity(Enum):
@@ -70,7 +70,7 @@ class HangWatch:
         self._output_bytes = output_bytes
         self._metrics = _stamp(layout.metrics)
         self._signs: tuple[object, ...] = ()
-        self._looked_s: float | None = None
+        self._checked_s: float | None = None
         self._silent_s = 0.0
 
     def look(self, now_s: float) -> str | None:
@@ -84,10 +84,10 @@ class HangWatch:
         """
         if self._patience is None:
             return None
-        passed_s = 0.0 if self._looked_s is None else min(now_s - self._looked_s, _MOST_BETWEEN_LOOKS_S)
-        self._looked_s = now_s
-        self._silent_s += passed_s
-        signs = self._look_for_signs()
+        elapsed_s = 0.0 if self._checked_s is None else min(now_s - self._checked_s, _MAX_CHECK_INTERVAL_S)
+        self._checked_s = now_s
+        self._silent_s += elapsed_s
+        signs = self._current_signs()
         if signs != self._signs:
             self._signs, self._silent_s = signs, 0.0
         if self._silent_s < self._patience.least_s:
@@ -98,7 +98,7 @@ class HangWatch:
         during = {Activity.START: " since the start", Activity.TRAINING: "", Activity.SAVE: " while it saved"}[phase]
         return f"hung: no output, metrics or checkpoint for {duration(self._silent_s)}{during}"
 
-    def _look_for_signs(self) -> tuple[object, ...]:
+    def _current_signs(self) -> tuple[object, ...]:
         layout = self._layout
         return (
             self._output_bytes(),

@@ -52,11 +52,11 @@ class Hashing:
         Args:
             is_hurried: Polled; stops the hasher when it returns True.
         """
-        left_s = _FINISH_S
+        remaining_s = _FINISH_S
         while self._is_running() or self._start():
-            if left_s <= 0 or is_hurried():
+            if remaining_s <= 0 or is_hurried():
                 break
-            left_s -= _POLL_S
+            remaining_s -= _POLL_S
             self._wait(_POLL_S)
         if self._process and self._is_running():
             self._process.kill()

@@ -1,4 +1,4 @@
-"""The part of inotify(7) that is needed to see that files are opened."""
+"""The part of inotify(7) that detects opens of files."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Inotify:
         """Start to watch a file, or the files in a directory; links are followed.
 
         Raises:
-            OSError: It can't be watched, or there are too many (``fs.inotify.max_user_watches``).
+            OSError: The file can't be watched, or the limit is reached (``fs.inotify.max_user_watches``).
         """
         return self._checked(self._libc.inotify_add_watch(self.fd, os.fsencode(path), self._ctypes.c_uint32(mask)))
 

@@ -29,7 +29,7 @@ class Job:
         shown_command: The command line without secrets, for the log.
         logs: The settings of the log.
         use_terminal: Whether the training gets a pseudo-terminal if the supervisor has a terminal.
-        beside: Work to do in a thread while the training starts. It returns warnings; an exception becomes a warning.
+        beside: A function to run in a thread while the training starts; it returns warnings. An exception becomes one.
         hash_checkpoints: Whether to hash sealed checkpoints.
         original_config: The config in the run directory, restored at the end if the script overwrote it.
         delay_s: Time to wait before the start.
@@ -62,7 +62,7 @@ class JobResult:
     Attributes:
         run: The record with the outcome.
         stop: The first stop request, if there was one.
-        warnings: Problems around the training.
+        warnings: The warnings for the user.
         words: The exit record of the first rank that failed.
     """
 

@@ -53,7 +53,7 @@ class RecordKeeper:
         Args:
             now_s: Monotonic time.
         """
-        self._look_after_claim()
+        self._check_claim()
         if now_s < self._next_s:
             return
         self._next_s = now_s + _HEARTBEAT_S
@@ -65,8 +65,8 @@ class RecordKeeper:
 
     def finish(self) -> None:
         """Clean up after the script has ended."""
-        self._look_after_claim()
-        self._put_back_config()
+        self._check_claim()
+        self._restore_config()
         for stacks in self._layout.attempt(self.run.last.number).root.glob(STACKS_GLOB):
             with suppress(OSError):
                 if not stacks.stat().st_size:  # the rank was killed and never wrote its stacks
@@ -74,7 +74,7 @@ class RecordKeeper:
 
     def _write(self) -> None:
         if not self._is_taken and not self._claim.is_standing():
-            self._look_after_claim()  # never write into another run; this writes if the claim is renewed
+            self._check_claim()  # never write into another run; this writes if the claim is renewed
             return
         if self._is_taken:
             return
@@ -86,11 +86,11 @@ class RecordKeeper:
             if not was_behind:
                 self.warnings.append(f"could not write the record: {error.strerror} ({self._layout.record})")
 
-    def _look_after_claim(self) -> None:
+    def _check_claim(self) -> None:
         if self._is_taken or self._claim.is_standing():
             return
         try:
-            self._refuse_anothers()
+            self._refuse_other_run()
             self._claim.renew()
             self._layout.attempt(self.run.last.number).root.mkdir(parents=True, exist_ok=True)
         except Overtaken:
@@ -107,7 +107,7 @@ class RecordKeeper:
             )
             self._write()
 
-    def _refuse_anothers(self) -> None:
+    def _refuse_other_run(self) -> None:
         try:
             found = record_file.read(self._layout.record)
         except DamagedRunError:  # most likely there is no record
@@ -115,7 +115,7 @@ class RecordKeeper:
         if found.run_id != self.run.run_id:
             raise Overtaken(self._layout.root)
 
-    def _put_back_config(self) -> None:
+    def _restore_config(self) -> None:
         """Restore the config: TS-DIA's Trainer overwrites it with its own copy."""
         original, path = self._original_config, self._config
         try:

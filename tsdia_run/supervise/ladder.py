@@ -36,17 +36,17 @@ class Ladder:
     rung: Rung | None = None
     deadline_s: float | None = None
 
-    def asked(self, stop: Stop, now_s: float) -> Ladder:
+    def after_request(self, stop: Stop, now_s: float) -> Ladder:
         """Return the state after a stop request."""
         if self.rung is None:
             return replace(self, stop=stop, rung=Rung.PASS_ON, deadline_s=now_s + self.grace_s)
         return self._next(now_s)
 
-    def hurried(self, stop: Stop) -> Ladder:
+    def after_urgent_request(self, stop: Stop) -> Ladder:
         """Return the state after a request to stop immediately."""
         return replace(self, stop=self.stop or stop, rung=Rung.KILL, deadline_s=None)
 
-    def waited(self, now_s: float) -> Ladder:
+    def at(self, now_s: float) -> Ladder:
         """Return the state at a later time: unchanged before the deadline."""
         return self._next(now_s) if self.deadline_s is not None and now_s >= self.deadline_s else self
 

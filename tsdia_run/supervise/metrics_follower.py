@@ -1,4 +1,4 @@
-"""Follows metrics.jsonl while an attempt lives, and keeps the summary beside it."""
+"""Follow metrics.jsonl while an attempt runs, and update its summary file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from tsdia_run.rundir import metrics, summary_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.metrics_summary import Summary
 
-_LOOK_S = 2.0
+_CHECK_S = 2.0
 _SAVE_S = 10.0
-# Half a megabyte takes some 10 ms to read.
-_AT_ONCE_BYTES = 512 * 1024
-_LAST_LOOK_S = 10.0
+# Reading half a megabyte takes about 10 ms.
+_MAX_READ_BYTES = 512 * 1024
+_LAST_CHECK_S = 10.0
 
 
 class MetricsFollower:
-    """The summary of one run, from where the last supervisor left it.
+    """Updates the summary of a run, starting from the summary that the last supervisor wrote.
 
     Args:
         layout: The files of the run.
@@ -26,30 +26,30 @@ class MetricsFollower:
     def __init__(self, layout: RunLayout) -> None:
         self._layout = layout
         self._summary: Summary | None = None
-        self._looked_s = self._saved_s = time.monotonic()
+        self._checked_s = self._saved_s = time.monotonic()
         self._is_changed = False
 
     def tick(self, now_s: float) -> None:
-        """Look now and then; never for longer than a few milliseconds.
+        """Read new metrics every two seconds, for a few milliseconds at most.
 
         Args:
-            now_s: On the monotonic clock.
+            now_s: Monotonic time.
         """
-        if now_s - self._looked_s < _LOOK_S:
+        if now_s - self._checked_s < _CHECK_S:
             return
-        self._looked_s = now_s
-        if self._take() and now_s - self._saved_s >= _SAVE_S:
+        self._checked_s = now_s
+        if self._read() and now_s - self._saved_s >= _SAVE_S:
             self._saved_s = now_s
             self._save()
 
     def finish(self) -> list[str]:
-        """Take the rest.
+        """Read the remaining metrics, for a few seconds at most, and save the summary.
 
         Returns:
-            What is wrong with the metrics, for people: ``loss is NaN since step 812``.
+            Problems of the metrics, as text: ``loss is NaN since step 812``.
         """
-        deadline_s = time.monotonic() + _LAST_LOOK_S
-        while self._take() and time.monotonic() < deadline_s:
+        deadline_s = time.monotonic() + _LAST_CHECK_S
+        while self._read() and time.monotonic() < deadline_s:
             pass
         if self._summary is None:
             return []
@@ -62,14 +62,14 @@ class MetricsFollower:
                 found.append(f"{name} is {metrics.as_text(since.value)}{at}")
         return found
 
-    def _take(self) -> bool:
-        """Whether anything new was there."""
+    def _read(self) -> bool:
+        """Read new metrics; return whether there were any."""
         try:
             if self._summary is None:
                 if not self._layout.metrics.exists():
                     return False
                 self._summary = summary_file.load(self._layout.metrics_summary) or Summary()
-            is_new = summary_file.catch_up(self._summary, self._layout.metrics, _AT_ONCE_BYTES)
+            is_new = summary_file.catch_up(self._summary, self._layout.metrics, _MAX_READ_BYTES)
         except OSError:
             return False
         self._is_changed |= is_new
@@ -77,7 +77,7 @@ class MetricsFollower:
 
     def _save(self) -> None:
         if self._is_changed and self._summary is not None:
-            # The next reader makes up for what could not be written.
+            # The next reader updates a summary that could not be written.
             with suppress(OSError):
                 summary_file.save(self._summary, self._layout.metrics_summary)
                 self._is_changed = False

@@ -24,7 +24,7 @@ class Tried:
         error: Its exception in one line, if there was one.
         kind: The exception's type, as Python prints it.
         step: The last step that it reported.
-        has_progressed: Whether it left a complete checkpoint of its own.
+        has_progressed: Whether it saved a new complete checkpoint.
         is_refused: Whether a save was refused because the script had not read the checkpoint of the resume.
     """
 
@@ -51,7 +51,7 @@ class Restart:
 
 @dataclass(frozen=True)
 class End:
-    """Start no other attempt.
+    """Do not start another attempt.
 
     Attributes:
         reason: Why; None if no restart was expected.

@@ -1,4 +1,4 @@
-"""Imports what this process may need until its end: an upgrade may replace the package while a training runs."""
+"""Import every module that the supervisor may need: an upgrade may replace the package while a training runs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from threading import Thread
 import tsdia_run
 from tsdia_run.supervise.relay_copy import RelayCopy
 
-# Run in other processes.
+# These run in other processes.
 _ELSEWHERE = ("__main__", "training", "relay", "examples")
-# What the closing card is drawn with.
+# The modules that draw the closing card.
 _FOR_THE_CARD = ("rich.console", "rich.panel", "rich.table", "rich.text")
 
 
 def start(copy: RelayCopy) -> None:
-    """Import every module of the package, and copy the relay, in the background: the training doesn't wait for it.
+    """Import every module of the package and copy the relay, in the background: the training doesn't wait for it.
 
-    All of them, so that a module that is imported late in one place can't be forgotten here.
+    All modules are imported, so that no late import can be missed here.
 
     Args:
-        copy: Made first, since the training's output depends on it.
+        copy: The copy of the relay; made first, since the training's output depends on it.
     """
     Thread(target=_work, args=(copy,), name="preload", daemon=True).start()
 
@@ -31,7 +31,7 @@ def _work(copy: RelayCopy) -> None:
     with suppress(OSError):
         copy.make()
     for name in (*_modules(), *_FOR_THE_CARD):
-        with suppress(Exception):  # one that can't be imported now can't be imported later either
+        with suppress(Exception):  # a module that can't be imported now can't be imported later
             importlib.import_module(name)
 
 

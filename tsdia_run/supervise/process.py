@@ -1,4 +1,4 @@
-"""The processes of an attempt: started in a session of their own, and found by the run's tag."""
+"""Start the processes of an attempt in a separate session, and find them by the run's tag."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STACKS_SIGNAL = 40
 
 # W&B's service and others finish their upload in this time; then they get SIGTERM, then SIGKILL.
 LEFTOVER_GRACE_S = 10.0
-_ASKED_GRACE_S = 5.0
+_TERM_GRACE_S = 5.0
 _POLL_S = 0.05
 
 
@@ -36,17 +36,17 @@ class TrainingProcess:
     def start(
         cls, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], ends: Streams, keep: int
     ) -> TrainingProcess:
-        """Start the training in a session of its own, so that it gets a Ctrl-C only once, from the supervisor.
+        """Start the training in a separate session, so that it gets Ctrl-C only once, from the supervisor.
 
         Args:
             argv: The command line.
             cwd: Its working directory.
             environment: Its complete environment.
             ends: Its standard streams.
-            keep: One more descriptor that it inherits.
+            keep: Another descriptor for the child to inherit.
 
         Raises:
-            OSError: It can't be started.
+            OSError: The command can't be started.
         """
 
         def control() -> None:
@@ -67,17 +67,17 @@ class TrainingProcess:
         return cls(popen)
 
     def wait(self) -> int:
-        """Reap it once ``pidfd`` is readable.
+        """Reap the child once ``pidfd`` is readable.
 
         Returns:
-            Its exit code, or the negative number of the signal that ended it.
+            The exit code, or the negative number of the signal that ended the child.
         """
         code = self._popen.wait()
         os.close(self.pidfd)
         return code
 
     def send(self, number: int) -> None:
-        """Send it a signal; do nothing if it has ended."""
+        """Send a signal to the child; do nothing if it has ended."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, number)
 
@@ -93,7 +93,7 @@ def signal_ranks(launcher: int, number: int) -> bool:
     """Send a signal to the ranks that a launcher started.
 
     Returns:
-        Whether there were any.
+        Whether any rank was found.
     """
     found = [pid for pid in _children(launcher) if any(word.startswith(b"RANK=") for word in _words(pid, "environ"))]
     for pid in found:
@@ -103,7 +103,7 @@ def signal_ranks(launcher: int, number: int) -> bool:
 
 
 def is_still(pid: int, argv: Sequence[str]) -> bool:
-    """Whether a process still runs the program that it was started with."""
+    """Return whether a process still runs the program that it was started with."""
     return _words(pid, "cmdline")[: len(argv)] == [os.fsencode(word) for word in argv]
 
 
@@ -111,7 +111,7 @@ def show_stacks(run_id: str) -> bool:
     """Ask the ranks to write their stack traces.
 
     Returns:
-        Whether any rank could be asked; the signal would kill other processes.
+        Whether any rank got the signal. Other processes don't get it: it would kill them.
     """
     found = [pid for pid in members(run_id) if _catches(pid, STACKS_SIGNAL)]
     for pid in found:
@@ -163,7 +163,7 @@ def end_orphans(run_id: str, grace_s: float, is_hurried: Callable[[], bool]) -> 
             os.kill(pid, signal.SIGTERM)
     if not _gone_within(run_id, grace_s, is_hurried):
         signal_members(run_id, signal.SIGKILL)
-    return _gone_within(run_id, _ASKED_GRACE_S, lambda: False)
+    return _gone_within(run_id, _TERM_GRACE_S, lambda: False)
 
 
 def end_leftovers(run_id: str, grace_s: float, is_hurried: Callable[[], bool]) -> list[str]:
@@ -175,15 +175,15 @@ def end_leftovers(run_id: str, grace_s: float, is_hurried: Callable[[], bool]) -
         is_hurried: Polled; ends the wait when it returns True.
 
     Returns:
-        The names of the processes that had to be ended.
+        The names of the processes that did not exit in time.
     """
     if _gone_within(run_id, grace_s, is_hurried):
         return []
     names = [_name(pid) for pid in members(run_id)]
     signal_members(run_id, signal.SIGTERM)
-    if not _gone_within(run_id, _ASKED_GRACE_S, is_hurried):
+    if not _gone_within(run_id, _TERM_GRACE_S, is_hurried):
         signal_members(run_id, signal.SIGKILL)
-        _gone_within(run_id, _ASKED_GRACE_S, lambda: False)
+        _gone_within(run_id, _TERM_GRACE_S, lambda: False)
     return names
 
 

@@ -34,7 +34,7 @@ _FILE_EVENTS = inotify.OPEN | inotify.ACCESS | inotify.MODIFY | inotify.CLOSE_WR
 
 
 class ReadWatch:
-    """Watches one attempt; does nothing for an attempt that starts from the beginning.
+    """Watches one attempt; does nothing if the attempt starts from scratch.
 
     Args:
         layout: The files of the run.
@@ -185,7 +185,7 @@ class ReadWatch:
     def _answer(self, source: Inotify) -> None:
         try:
             self._watch_others()
-        except OSError:  # too many files, or one that can't be read
+        except OSError:  # too many files, or an unreadable file
             self._opens.is_sound = False
         is_open = True
         while is_open:
@@ -239,7 +239,7 @@ class ReadWatch:
 
 
 def _stamp(path: Path) -> Stamp | None:
-    """Return values that differ for a replaced or changed file; None if there is no file."""
+    """Return values that change if the file is replaced or modified; None if it does not exist."""
     try:
         found = os.stat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""The relay's code as it was at the start, for a second relay: an upgrade may have replaced the files meanwhile."""
+"""Keep a copy of the relay's code to restart the relay, since an upgrade may replace the files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ RELAY = Path(tsdia_run.__file__).parent / "relay"
 class RelayCopy:
     """An archive of the relay in memory, which Python runs like a file.
 
-    Until it is made, the relay is started from its files.
+    Before the archive exists, the relay is started from its files.
 
     Attributes:
-        fds: The archive, which the relay inherits; empty until it is made.
+        fds: The descriptor of the archive, which the relay inherits; empty before the archive exists.
     """
 
     def __init__(self) -> None:
@@ -24,16 +24,16 @@ class RelayCopy:
 
     @property
     def path(self) -> str:
-        """What Python is to run."""
+        """The path that Python runs to start the relay."""
         return str(RELAY / "__main__.py") if not self.fds else f"/proc/self/fd/{self.fds[0]}"
 
     def make(self) -> None:
-        """Read the files.
+        """Create the archive from the files.
 
         Raises:
-            OSError: They can't be read, or there is no memory.
+            OSError: The files can't be read, or there is not enough memory.
         """
-        import zipfile  # 10 ms, for which the start need not wait
+        import zipfile  # takes 10 ms, which must not delay the start
 
         fd = os.memfd_create("tsdia-run-relay")
         with os.fdopen(os.dup(fd), "wb") as file, zipfile.ZipFile(file, "w") as archive:
@@ -42,7 +42,7 @@ class RelayCopy:
         self.fds = (fd,)
 
     def close(self) -> None:
-        """Let the archive go."""
+        """Close the archive."""
         for fd in self.fds:
             os.close(fd)
         self.fds = ()

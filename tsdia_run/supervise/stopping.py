@@ -59,7 +59,7 @@ class Stopping:
         """Request a stop, for the first time or more urgently."""
         if not stop.is_hang:
             self._write_request(stop)
-        self._climb(self._ladder.asked(stop, now_s))
+        self._climb(self._ladder.after_request(stop, now_s))
 
     def look(self, now_s: float) -> None:
         """Check the request file and the deadlines; call it twice per second."""
@@ -67,7 +67,7 @@ class Stopping:
         if self._deadline_s is not None and now_s >= self._deadline_s:
             self._deadline_s = None
             self.ask(Stop(signal.SIGTERM, f"stopped at its time limit of {duration(self._limit_s)}"), now_s)
-        self._climb(self._ladder.waited(now_s))
+        self._climb(self._ladder.at(now_s))
 
     def _read_request(self, now_s: float) -> None:
         try:
@@ -82,9 +82,9 @@ class Stopping:
         if request is None:
             return
         if request.is_now:
-            self._climb(self._ladder.hurried(request.stop))
+            self._climb(self._ladder.after_urgent_request(request.stop))
         elif self.stop is None:
-            self._climb(self._ladder.asked(request.stop, now_s))
+            self._climb(self._ladder.after_request(request.stop, now_s))
 
     def _write_request(self, stop: Stop) -> None:
         """Write the request file, for scripts that check it from any container."""

@@ -53,7 +53,7 @@ class Supervisor:
         self._hung: str | None = None
 
     def supervise(self) -> JobResult:
-        """Run the attempt to its end; never raises for what the training or the disk does."""
+        """Run the attempt to its end; errors of the training or the disk raise nothing."""
         with SignalPipe() as signals, self._reads:
             self._signals = signals
             output = self._output = Output(
@@ -222,7 +222,7 @@ class Supervisor:
         last, answer = self._keeper.run.last, self._reads.finish()
         warning = self._reads.closing_warning()
         if warning is not None and not any(warning in text for text in last.warnings):
-            # No rank has reported it: none reached a save that it affects, or none saw the save.
+            # No rank has reported the problem: no rank reached or saw a save that is affected.
             self._warnings.append(warning)
             last = replace(last, warnings=(*last.warnings, warning))
         self._keeper.record(replace(last, checkpoint_read=answer))
