@@ -80,7 +80,7 @@ def test_options(runs: Path) -> None:
         (["--sort", "nothing"], 2, "there is no column 'nothing'"),
         (["--columns", "run,stat"], 2, "did you mean state?"),
         (["--since", "yesterday"], 2, "--since takes how long ago"),
-        (["nowhere"], 66, "there is no folder"),
+        (["nowhere"], 66, "folder not found: "),
     ],
 )
 def test_wrong_words(runs: Path, words: list[str], code: int, said: str) -> None:

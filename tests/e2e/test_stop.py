@@ -43,7 +43,7 @@ def test_stop_gives_time_to_save_waits_and_tells(start: Starter, project: Path) 
 
     again = tsdia_run("stop", "runs/exp", cwd=project)
     assert again.returncode == 0
-    assert "does not run: stopped" in again.stderr
+    assert "is not running (stopped" in again.stderr
 
 
 def test_stop_now_kills_what_does_not_listen(start: Starter, project: Path) -> None:

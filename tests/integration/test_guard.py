@@ -88,9 +88,9 @@ def test_a_directory_that_fills_up_at_the_moment_of_the_claim_is_given_back(tmp_
 @pytest.mark.parametrize("move_aside", [False, True])
 def test_inside_and_around_other_runs_is_refused(tmp_path: Path, move_aside: bool) -> None:
     guard.claim_new(tmp_path / "group" / "exp").close()
-    with pytest.raises(RunDirectoryError, match="lies inside the run"):
+    with pytest.raises(RunDirectoryError, match="is inside the run"):
         enter(entry(tmp_path / "group" / "exp" / "sub", move_aside=move_aside))
-    with pytest.raises(RunDirectoryError, match="has the run"):
+    with pytest.raises(RunDirectoryError, match="contains the run"):
         enter(entry(tmp_path / "group", move_aside=move_aside))
     assert RunLayout(tmp_path / "group" / "exp").claim.exists()
 
@@ -99,7 +99,7 @@ def test_nothing_is_created_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     for name, target in (("link", "elsewhere"), ("dangling", "nowhere")):
         (tmp_path / name).symlink_to(target)
-        with pytest.raises(RunDirectoryError, match="is a link to"):
+        with pytest.raises(RunDirectoryError, match="is a symlink to"):
             enter(entry(tmp_path / name))
         with pytest.raises(RunDirectoryError, match="is a link"):
             guard.claim_new(tmp_path / name)

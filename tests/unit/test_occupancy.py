@@ -104,7 +104,7 @@ def test_the_offered_resume_is_one_that_is_not_refused(tmp_path: Path, state: St
     (run_dir / "checkpoint-epoch1-step20").mkdir()
     (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x")
     told = hint(occupancy.refusal(survey(run_dir), now=NOW), TYPED)
-    assert told.splitlines()[0] == f"Go on with it:        tsdia-run resume {run_dir}{flag}"
+    assert told.splitlines()[0] == f"Resume it:               tsdia-run resume {run_dir}{flag}"
 
 
 def test_without_checkpoints_no_resume_is_offered(tmp_path: Path) -> None:

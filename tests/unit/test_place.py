@@ -52,8 +52,8 @@ def test_where_a_run_goes(text: str | None, run_dir: str | None, name: str | Non
     assert directory(text, run_dir, name) == expected
 
 
-def test_without_config_and_name_it_is_asked_for() -> None:
-    with pytest.raises(UsageError, match="nothing says") as caught:
+def test_a_run_without_config_and_name_is_refused() -> None:
+    with pytest.raises(UsageError, match="no config given, and no name for the run") as caught:
         directory(None)
     assert "--name" in hint_of(caught.value)
 

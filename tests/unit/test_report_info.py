@@ -176,7 +176,7 @@ def test_a_live_run_whose_holder_left_no_word(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.RUNNING)
     with made.layout.claim.open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
-        assert "its holder is not known" in sections(made)["▶ exp: running"]
+        assert "owner unknown" in sections(made)["▶ exp: running"]
 
 
 def test_tsdias_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

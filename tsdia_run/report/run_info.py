@@ -184,7 +184,7 @@ def gather(sight: RunStatus, *, verify: OnVerify | None = None) -> Info:
 
 
 def _holder(layout: RunLayout) -> str:
-    return str(owner.last(layout) or "its holder is not known")
+    return str(owner.last(layout) or "owner unknown")
 
 
 def _progress(path: Path) -> ProgressInfo | None:
