@@ -159,7 +159,7 @@ def test_references_work_from_the_copy_and_are_kept(tmp_path: Path) -> None:
     resumed = tsdia_run("resume", "exp", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stderr.count("changed config:") == 1
-    assert "changed config: c.yml, which the config names, has other contents" in resumed.stderr
+    assert "changed config: c.yml (named in the config) has different contents" in resumed.stderr
     assert (kept.parents[1] / "1" / "references" / "b.yml").exists()
     assert tsdia_run("ensure", "configs/exp.yml", cwd=tmp_path, env=env).returncode == 0
     (tmp_path / "configs" / "lost.yml").write_text(f"_base_: nowhere.yml\n{YAML}")
@@ -190,7 +190,7 @@ def test_a_hydra_app_gets_no_config_argument(tmp_path: Path) -> None:
     (tmp_path / "exp.yml").write_text(YAML)
     bare = tsdia_run("new", "exp.yml", cwd=tmp_path, env={"OUT": "runs"})
     assert json.loads(bare.stdout) == []
-    assert "train.py is a Hydra app and doesn't get --config" in bare.stderr
+    assert "train.py is a Hydra app, so it does not get --config" in bare.stderr
     assert "-- hydra.run.dir={run_dir}" in bare.stderr
     words = ["--name", "b", "--", "hydra.run.dir={run_dir}", "lr=1"]
     given = tsdia_run("new", "exp.yml", *words, cwd=tmp_path, env={"OUT": "runs"})

@@ -222,9 +222,9 @@ def test_a_script_that_can_not_be_told_its_directory_is_warned_about(project: Pa
     (project / "train.py").write_text(HELLO)
     done = tsdia_run("new", "--name", "bare", "--launcher", "python", cwd=project)
     assert done.returncode == 0
-    assert "not told its run directory" in done.stderr
+    assert "the script does not receive the run directory and may write elsewhere" in done.stderr
     told = tsdia_run("new", "--name", "told", "--launcher", "python", "--", "{run_dir}", cwd=project)
-    assert "not told" not in told.stderr
+    assert "does not receive" not in told.stderr
 
 
 def test_a_moved_run_can_be_resumed(project: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_living_rank_holds_the_run_after_its_supervisor_is_gone(tmp_path: Path
     claim = guard.claim_new(tmp_path / "exp")
     rank = claim.open_alive()
     claim.close()
-    with pytest.raises(RunAliveError, match="its supervisor .* is gone"):
+    with pytest.raises(RunAliveError, match="its supervisor .* has exited"):
         guard.claim_existing(tmp_path / "exp")
     os.close(rank)
     guard.claim_existing(tmp_path / "exp").close()
@@ -101,7 +101,7 @@ def test_nothing_is_created_through_a_link(tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(target)
         with pytest.raises(RunDirectoryError, match="is a symlink to"):
             enter(entry(tmp_path / name))
-        with pytest.raises(RunDirectoryError, match="is a link"):
+        with pytest.raises(RunDirectoryError, match="is a symlink"):
             guard.claim_new(tmp_path / name)
     assert os.listdir(tmp_path / "elsewhere") == []
     assert not (tmp_path / "nowhere").exists()
@@ -129,7 +129,7 @@ def test_a_trash_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / ".tsdia-trash").symlink_to("elsewhere")
     (tmp_path / "exp").mkdir()
     (tmp_path / "exp" / "x").touch()
-    with pytest.raises(RunDirectoryError, match="is a link"):
+    with pytest.raises(RunDirectoryError, match="is a symlink"):
         enter(entry(tmp_path / "exp", move_aside=True))
     assert os.listdir(tmp_path / "elsewhere") == []
 

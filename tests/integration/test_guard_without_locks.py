@@ -148,7 +148,7 @@ def test_a_run_that_is_moved_aside_meanwhile_is_not_mistaken_for_the_one_in_its_
 def test_a_claim_that_somebody_edited_is_not_taken_for_dead(tmp_path: Path) -> None:
     leave_claim(tmp_path / "exp", owner.ourselves())
     (tmp_path / "exp/.tsdia/held-0/holder.json").write_text('{"pid": "me"}')
-    with pytest.raises(RunAliveError, match="does not tell who"):
+    with pytest.raises(RunAliveError, match="does not name the owner"):
         guard.claim_existing(tmp_path / "exp")
 
 

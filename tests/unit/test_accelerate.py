@@ -96,8 +96,8 @@ def test_one_process_runs_in_place(
         (replace(NOTHING, flags=("--debug",)), None, 0, (1, 15), "--debug"),
         (NOTHING, None, 0, (1, 13, 0), "Accelerate 1.13.0"),
         (NOTHING, None, 0, (1, 16), "Accelerate 1.16"),
-        (NOTHING, None, 0, (), "not known"),
-        (NOTHING, None, 0, None, "not known"),
+        (NOTHING, None, 0, (), "unknown version"),
+        (NOTHING, None, 0, None, "unknown version"),
     ],
 )
 def test_what_is_not_understood_exactly_is_delegated(

@@ -70,4 +70,4 @@ def test_changed_arguments_of_a_resume_name_only_what_changed() -> None:
 def test_many_changed_arguments_are_counted() -> None:
     now = tuple(f"--flag{number}" for number in range(20))
     found = changes.compare(Situation(arguments=()), Situation(arguments=now), expected=(), is_sharded=False)
-    assert (len(found), found[-1].text) == (9, "… and 12 arguments more")
+    assert (len(found), found[-1].text) == (9, "… and 12 more arguments")

@@ -59,13 +59,13 @@ def test_a_run_without_config_and_name_is_refused() -> None:
 
 
 def test_a_variable_that_is_not_set_names_its_line() -> None:
-    with pytest.raises(ConfigError, match=r"configs/base\.yml:1:.* needs the environment variable NOPE"):
+    with pytest.raises(ConfigError, match=r"configs/base\.yml:1:.* the environment variable NOPE is not set"):
         directory("training: {checkpoint: {save_dir: '${NOPE}/exp'}}")
 
 
 @pytest.mark.parametrize("value", ["3", "[a]", "''", "true"])
 def test_a_value_that_is_no_path_is_refused(value: str) -> None:
-    with pytest.raises(ConfigError, match="must be the path of a directory"):
+    with pytest.raises(ConfigError, match="must be a directory path"):
         directory(f"training: {{checkpoint: {{save_dir: {value}}}}}")
 
 

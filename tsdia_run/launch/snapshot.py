@@ -1,4 +1,4 @@
-"""What a training's result depends on: as an attempt recorded it, and as it is now."""
+"""Collect the inputs of a training: as an earlier attempt recorded them, and as they are now."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tsdia_run.rundir import code_state, command_record, environment_state
 from tsdia_run.rundir.command_record import CommandRecord
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
-# Far above what is kept of one.
+# Far above the size limit of stored patches.
 _MAX_PATCH_BYTES = 64 * 1024 * 1024
 
 
 def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
-    """That of an earlier attempt, as far as its files can be read.
+    """Return the inputs of an earlier attempt, as far as its files can be read.
 
     Args:
         attempt: Its files.
-        processes: The number of its ranks, where the checkpoint tells.
+        processes: The number of its ranks, if the checkpoint has it.
     """
     environment, code, command = (
         environment_state.read(attempt),
@@ -48,12 +48,12 @@ def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
 
 
 def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation:
-    """That of an attempt that is about to start.
+    """Return the inputs of an attempt that is about to start.
 
     Args:
-        plan: What is going to be started.
-        provenance: The state of its code and environment.
-        redactor: Knows the secrets, which no record has.
+        plan: The plan of the attempt.
+        provenance: Its code and environment.
+        redactor: Removes secrets, as in the record.
     """
     request, code, environment = plan.request, provenance.code, provenance.environment
     digest = _sha256(provenance.patch) if provenance.patch else ""
@@ -69,17 +69,17 @@ def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation
 
 
 def recorded_config(layout: RunLayout) -> Situation:
-    """The config of a run's first attempt, with what ``--set`` had asked for; else its original."""
+    """Return the config of a run's first attempt, with its ``--set`` changes; else the original config."""
     return Situation(config=_config(layout.attempt(0).config) or _config(layout.config))
 
 
 def config_only(document: Document) -> Situation:
-    """A config and nothing else."""
+    """Return inputs with only a config."""
     return Situation(config=document.plain())
 
 
 def _kept(folder: Path) -> dict[str, str]:
-    """Digests of the files that an attempt kept, by their paths in the folder."""
+    """Return the digests of the files that an attempt kept, by their paths in the folder."""
     paths = [Path(top, name) for top, _, names in os.walk(folder) for name in names]
     return {str(path.relative_to(folder)): _digest(path) for path in paths}
 

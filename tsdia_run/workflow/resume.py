@@ -189,7 +189,7 @@ def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
         allows_weights=ChangeKind.WEIGHTS in request.allow,
     )
     if choice.chosen is None:
-        raise resumption.none_whole(source, choice.skipped)
+        raise resumption.none_complete(source, choice.skipped)
     return choice
 
 
