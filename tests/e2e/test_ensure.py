@@ -62,7 +62,7 @@ def test_another_config_is_refused_with_the_differences(sweep: Path) -> None:
     code, _, stderr = ensure(sweep)
     assert code == 73
     assert "training.epochs: 3 -> 4" in stderr
-    assert "training.lr: 0.0001 -> (not there)" in stderr
+    assert "training.lr: 0.0001 -> (not set)" in stderr
     assert "--config config.yml" in stderr
     assert len(record_of(sweep / "runs/exp")["attempts"]) == 1
 

@@ -207,7 +207,7 @@ def test_changes_are_told_and_another_model_needs_consent(failed_run: Path) -> N
     assert done.returncode == 0, done.stderr
     assert "changed config: training.epochs: 7 -> 4" in done.stderr
     told = [line for line in done.stderr.splitlines() if "changed arguments" in line]
-    assert told == ["tsdia-run: changed arguments: --slow: (not there) -> (given)"]
+    assert told == ["tsdia-run: changed arguments: --slow: (not set) -> (given)"]
     seen = json.loads(done.stdout)
     assert seen["config"]["model"] == {"size": 9}
     assert seen["config"]["training"]["checkpoint"]["save_dir"] == str(failed_run)

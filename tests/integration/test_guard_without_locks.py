@@ -16,7 +16,7 @@ from tests.support.faulty_locks import no_locks
 from tests.support.starters import race
 from tsdia_run.claim import guard, live_check, owner
 from tsdia_run.claim.acquire import Entry, enter
-from tsdia_run.claim.owner import Holder
+from tsdia_run.claim.owner import Owner
 from tsdia_run.errors import RunAliveError
 from tsdia_run.rundir.layout import RunLayout
 
@@ -48,7 +48,7 @@ def won(run_dir: Path) -> subprocess.Popen[str]:
     return starter
 
 
-def leave_claim(run_dir: Path, left_by: Holder) -> None:
+def leave_claim(run_dir: Path, left_by: Owner) -> None:
     """What one leaves that ended without giving its claim back."""
     folder = run_dir / ".tsdia/held-0"
     folder.mkdir(parents=True)
@@ -59,7 +59,7 @@ def leave_claim(run_dir: Path, left_by: Holder) -> None:
 @pytest.mark.parametrize("flags", [(), ("--existing",)])
 def test_of_many_simultaneous_starts_exactly_one_wins(tmp_path: Path, flags: tuple[str, ...]) -> None:
     if flags:
-        leave_claim(tmp_path / "exp", replace(owner.ourselves(), boot_id="another boot"))
+        leave_claim(tmp_path / "exp", replace(owner.this_process(), boot_id="another boot"))
     starters = [start(tmp_path / "exp", *flags) for _ in range(12)]
     answers = race(starters)
     for starter in starters:
@@ -70,11 +70,11 @@ def test_of_many_simultaneous_starts_exactly_one_wins(tmp_path: Path, flags: tup
 def test_it_warns_and_gives_the_claim_back(tmp_path: Path) -> None:
     claim, _ = enter(Entry(tmp_path / "exp", False))
     assert "no locks" in claim.warnings[0]
-    for ask in (guard.claim_existing, guard.refuse_living):
+    for ask in (guard.claim_existing, guard.refuse_running):
         with pytest.raises(RunAliveError, match=f"pid {os.getpid()} on"):
             ask(tmp_path / "exp")
     claim.close()
-    guard.refuse_living(tmp_path / "exp")
+    guard.refuse_running(tmp_path / "exp")
     for _ in range(3):
         guard.claim_existing(tmp_path / "exp").close()
     assert len(list((tmp_path / "exp/.tsdia").glob("*held-*"))) == 1
@@ -102,13 +102,13 @@ def test_a_reused_pid_is_dead_and_its_new_owner_is_left_alone(tmp_path: Path) ->
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
         ticks = owner.start_ticks(bystander.pid)
         assert ticks
-        leave_claim(tmp_path / "exp", replace(owner.ourselves(), pid=bystander.pid, start_ticks=ticks - 1))
+        leave_claim(tmp_path / "exp", replace(owner.this_process(), pid=bystander.pid, start_ticks=ticks - 1))
         guard.claim_existing(tmp_path / "exp").close()
         assert bystander.poll() is None
 
 
 def test_another_machines_claim_is_never_taken_and_says_what_to_do(tmp_path: Path) -> None:
-    leave_claim(tmp_path / "exp", replace(owner.ourselves(), host="node2", boot_id="its boot"))
+    leave_claim(tmp_path / "exp", replace(owner.this_process(), host="node2", boot_id="its boot"))
     with pytest.raises(RunAliveError, match=f"pid {os.getpid()} on node2") as refused:
         guard.claim_existing(tmp_path / "exp")
     assert refused.value.hint.endswith(f"rm -r {tmp_path}/exp/.tsdia/held-0")
@@ -119,7 +119,7 @@ def test_another_machines_claim_is_never_taken_and_says_what_to_do(tmp_path: Pat
 def test_a_claim_without_a_lock_counts_also_where_there_are_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave_claim(tmp_path / "exp", replace(owner.ourselves(), host="node2"))
+    leave_claim(tmp_path / "exp", replace(owner.this_process(), host="node2"))
     monkeypatch.undo()
     with pytest.raises(RunAliveError, match="node2"):
         guard.claim_existing(tmp_path / "exp")
@@ -129,7 +129,7 @@ def test_a_run_that_is_moved_aside_meanwhile_is_not_mistaken_for_the_one_in_its_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_dir = tmp_path / "exp"
-    leave_claim(run_dir, replace(owner.ourselves(), boot_id="another boot"))
+    leave_claim(run_dir, replace(owner.this_process(), boot_id="another boot"))
     starters: list[subprocess.Popen[str]] = []
 
     def in_the_midst_of_it(_: RunLayout) -> None:
@@ -146,7 +146,7 @@ def test_a_run_that_is_moved_aside_meanwhile_is_not_mistaken_for_the_one_in_its_
 
 
 def test_a_claim_that_somebody_edited_is_not_taken_for_dead(tmp_path: Path) -> None:
-    leave_claim(tmp_path / "exp", owner.ourselves())
+    leave_claim(tmp_path / "exp", owner.this_process())
     (tmp_path / "exp/.tsdia/held-0/holder.json").write_text('{"pid": "me"}')
     with pytest.raises(RunAliveError, match="does not name the owner"):
         guard.claim_existing(tmp_path / "exp")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.launch import changes
-from tsdia_run.launch.changes import ChangeKind, Situation
+from tsdia_run.launch.changes import ChangeKind, TrainingInputs
 from tsdia_run.rundir.arguments import by_flag, changed
 
 WORDS = st.lists(
@@ -37,8 +37,8 @@ def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
     ("before", "now", "expected"),
     [
         ("--lr 1e-3 --bs 8", "--lr 2e-3 --bs 8", {"--lr": ("1e-3", "2e-3")}),
-        ("--config c --fast", "--config c --fast --slow", {"--slow": ("(not there)", "(given)")}),
-        ("--fast", "--no-fast", {"--fast": ("(given)", "(not there)"), "--no-fast": ("(not there)", "(given)")}),
+        ("--config c --fast", "--config c --fast --slow", {"--slow": ("(not set)", "(given)")}),
+        ("--fast", "--no-fast", {"--fast": ("(given)", "(not set)"), "--no-fast": ("(not set)", "(given)")}),
         ("--shift -1", "--shift -.5", {"--shift": ("-1", "-.5")}),
         ("--shift=-1e-3", "--shift 2", {"--shift": ("-1e-3", "2")}),
         ("--layers 1 2 3", "--layers 1 4 3", {"--layers": ("1 2 3", "1 4 3")}),
@@ -47,7 +47,7 @@ def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
         ("a.b=1 +c=2", "a.b=1 +c=3", {"+c": ("2", "3")}),
         ("--x -- --y", "--x -- --z", {"argument 1": ("--y", "--z")}),
         ("--fast --lr 1", "--fast on --lr 1", {"--fast": ("(given)", "on")}),
-        ("", "--lr 1", {"--lr": ("(not there)", "1")}),
+        ("", "--lr 1", {"--lr": ("(not set)", "1")}),
     ],
 )
 def test_only_what_changed_is_named(before: str, now: str, expected: dict[str, tuple[str, str]]) -> None:
@@ -62,12 +62,12 @@ def test_every_word_is_somewhere(words: list[str]) -> None:
 
 
 def test_changed_arguments_of_a_resume_name_only_what_changed() -> None:
-    before, now = (Situation(arguments=tuple(text.split())) for text in ("--lr 1 --bs=8", "--bs 8 --lr=2"))
+    before, now = (TrainingInputs(arguments=tuple(text.split())) for text in ("--lr 1 --bs=8", "--bs 8 --lr=2"))
     found = changes.compare(before, now, expected=(), is_sharded=False)
     assert [(one.kind, one.text) for one in found] == [(ChangeKind.ARGUMENTS, "--lr: 1 -> 2")]
 
 
 def test_many_changed_arguments_are_counted() -> None:
     now = tuple(f"--flag{number}" for number in range(20))
-    found = changes.compare(Situation(arguments=()), Situation(arguments=now), expected=(), is_sharded=False)
+    found = changes.compare(TrainingInputs(arguments=()), TrainingInputs(arguments=now), expected=(), is_sharded=False)
     assert (len(found), found[-1].text) == (9, "… and 12 more arguments")

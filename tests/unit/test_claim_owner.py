@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.claim import owner
-from tsdia_run.claim.owner import Holder, Life
+from tsdia_run.claim.owner import Life, Owner
 
-HERE = Holder("node1", 4711, "2026-11-23T05:41:27+00:00", boot_id="boot-a", start_ticks=900)
+HERE = Owner("node1", 4711, "2026-11-23T05:41:27+00:00", boot_id="boot-a", start_ticks=900)
 
 
-def judge(found: Holder, ticks: int | None = 900) -> Life:
+def judge(found: Owner, ticks: int | None = 900) -> Life:
     return owner.judge(found, host="node1", boot="boot-a", ticks=ticks)
 
 
@@ -45,12 +45,12 @@ def test_a_holder_that_does_not_tell_its_start_is_never_called_alive() -> None:
 
 
 def test_this_process_lives_and_reads_itself_back(tmp_path: Path) -> None:
-    ourselves = owner.ourselves()
-    (tmp_path / "holder.json").write_bytes(ourselves.as_bytes())
-    assert owner.read(tmp_path / "holder.json") == ourselves
-    assert owner.life(ourselves) is Life.ALIVE
-    assert owner.life(replace(ourselves, start_ticks=(ourselves.start_ticks or 0) - 1)) is Life.DEAD
-    assert owner.life(replace(ourselves, pid=os.getpid() * -1)) is Life.DEAD
+    this_process = owner.this_process()
+    (tmp_path / "holder.json").write_bytes(this_process.as_bytes())
+    assert owner.read(tmp_path / "holder.json") == this_process
+    assert owner.life(this_process) is Life.ALIVE
+    assert owner.life(replace(this_process, start_ticks=(this_process.start_ticks or 0) - 1)) is Life.DEAD
+    assert owner.life(replace(this_process, pid=os.getpid() * -1)) is Life.DEAD
 
 
 @given(st.binary(max_size=60) | st.sampled_from([b"[" * 100_000, b'{"host": 1}', b'{"pid": "7"}', b"\xff", b"null"]))

@@ -82,7 +82,7 @@ def test_same_names_in_two_roots_are_told_apart_by_their_paths(places: Places, t
     [
         ("exo-1", "there is no run 'exo-1'; did you mean exp-1?"),
         ("runs/nothing", "runs/nothing does not exist"),
-        ("./runs", "./runs is no run"),
+        ("./runs", "./runs is not a run"),
     ],
 )
 def test_what_is_no_run(places: Places, word: str, said: str) -> None:

@@ -119,9 +119,9 @@ def _moved(claim: guard.Claim) -> Path:
 
 def _refuse_running(entry: Entry) -> None:
     try:
-        guard.refuse_living(entry.run_dir)
+        guard.refuse_running(entry.run_dir)
     except RunAliveError as error:
-        error.wanted = entry.run_dir
+        error.refused_dir = entry.run_dir
         raise
 
 

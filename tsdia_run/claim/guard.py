@@ -53,7 +53,7 @@ class Claim:
         if self._claim_fd < 0:
             return
         if self._held_fd >= 0:
-            lockless.give_back(self._held_fd)
+            lockless.release(self._held_fd)
         os.close(self._claim_fd)
         self._claim_fd = self._held_fd = -1
 
@@ -75,11 +75,11 @@ class Claim:
 
     def sign(self) -> None:
         """Record this process as the owner, after a fork of the process that claimed the run."""
-        write_bytes(self.layout.heartbeat, owner.ourselves().as_bytes())
+        write_bytes(self.layout.heartbeat, owner.this_process().as_bytes())
         if self._held_fd >= 0:
             lockless.sign(self._held_fd)
 
-    def is_standing(self) -> bool:
+    def is_in_place(self) -> bool:
         """Return whether the claim still exists; the directory may have been removed or replaced."""
         return _is_same(self._claim_fd, self.layout.claim)
 
@@ -134,7 +134,7 @@ def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = la
         claim_fd = os.open(_CLAIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=own_fd)
         claim = on_failure.enter_context(Claim(layout, claim_fd))
         claim._held_fd = _lock(layout, claim_fd, own_fd, check)
-        if not claim.is_standing():
+        if not claim.is_in_place():
             raise Overtaken(layout.root)
         layout.alive.touch()
         claim.sign()
@@ -147,18 +147,18 @@ def _lock(layout: RunLayout, claim_fd: int, own_fd: int, check: Callable[[RunLay
     locking = lock_patiently(claim_fd)
     if locking is Locking.BUSY:
         raise live_check.supervised(layout)
-    newest = live_check.refuse_held(layout, own_fd)
+    newest = live_check.refuse_owned(layout, own_fd)
     check(layout)
     if locking is Locking.LOCKED:
         return -1
     held_fd = lockless.take(own_fd, newest)
     if held_fd is None:
-        live_check.refuse_held(layout, own_fd)  # names the faster process, if it is still running
+        live_check.refuse_owned(layout, own_fd)  # names the faster process, if it is still running
         raise Overtaken(layout.root)
     return held_fd
 
 
-def refuse_living(run_dir: Path) -> None:
+def refuse_running(run_dir: Path) -> None:
     """Check, without changing anything, that the run in ``run_dir`` is not running.
 
     Raises:
@@ -199,7 +199,7 @@ def _fill(claim: Claim, token: str, dir_fd: int) -> None:
         os.close(_create(_ALIVE, fd))
         heartbeat_fd = _create(_HEARTBEAT, fd)
         opened.callback(os.close, heartbeat_fd)
-        write_all(heartbeat_fd, owner.ourselves().as_bytes())
+        write_all(heartbeat_fd, owner.this_process().as_bytes())
 
 
 def _create(name: str, dir_fd: int) -> int:

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tsdia_run.claim import lockless, owner
-from tsdia_run.claim.lockless import Standing
-from tsdia_run.claim.owner import Holder, Life
+from tsdia_run.claim.lockless import NewestClaim
+from tsdia_run.claim.owner import Life, Owner
 from tsdia_run.claim.processes import members
 from tsdia_run.errors import DamagedRunError, RunAliveError
 from tsdia_run.errors.placing import OrphanedTraining, SupervisedRun
@@ -44,7 +44,7 @@ def refuse(layout: RunLayout) -> None:
         with suppress(FileNotFoundError):  # another start moved it just now
             own_fd = open_folder(layout.own)
             try:
-                refuse_held(layout, own_fd)
+                refuse_owned(layout, own_fd)
             finally:
                 os.close(own_fd)
         refuse_ranks(layout)
@@ -54,18 +54,18 @@ def refuse(layout: RunLayout) -> None:
 
 def supervised(layout: RunLayout) -> RunAliveError:
     """Return the error for a run whose supervisor holds the lock."""
-    who = owner.last(layout)
+    found = owner.last(layout)
     for _ in range(_TRIES):
-        if who is None or owner.life(who) is not Life.DEAD:
+        if found is None or owner.life(found) is not Life.DEAD:
             break
         # The new owner has just taken the lock, and writes its name next.
         time.sleep(_BETWEEN_TRIES_S)
-        who = owner.last(layout)
-    return _held_by(layout, who)
+        found = owner.last(layout)
+    return _owned_by(layout, found)
 
 
-def _held_by(layout: RunLayout, who: Holder | None) -> RunAliveError:
-    return SupervisedRun(layout.root, str(who or "owner unknown"))
+def _owned_by(layout: RunLayout, found: Owner | None) -> RunAliveError:
+    return SupervisedRun(layout.root, str(found or "owner unknown"))
 
 
 def open_folder(path: Path) -> int:
@@ -77,7 +77,7 @@ def open_folder(path: Path) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def refuse_held(layout: RunLayout, own_fd: int) -> Standing:
+def refuse_owned(layout: RunLayout, own_fd: int) -> NewestClaim:
     """Return the newest claim without a lock, if it is free.
 
     Args:
@@ -90,12 +90,12 @@ def refuse_held(layout: RunLayout, own_fd: int) -> Standing:
     """
     newest = lockless.look(own_fd)
     if newest.life is Life.ALIVE:
-        raise _held_by(layout, newest.holder)
+        raise _owned_by(layout, newest.owner)
     if newest.life is Life.UNKNOWN:
         folder = layout.held(newest.number)
-        who = newest.holder or f"{folder} does not name the owner"
+        found = newest.owner or f"{folder} does not name the owner"
         raise RunAliveError(
-            f"{layout.root} is owned by a process on another machine ({who}): its file system has no locks, so this"
+            f"{layout.root} is owned by a process on another machine ({found}): its file system has no locks, so this"
             " machine can't check whether that process is running",
             hint=f"If you know that it is not running: rm -r {shlex.quote(str(folder))}",
         )

@@ -49,7 +49,7 @@ def living(layout: RunLayout) -> Living:
             return Living.SUPERVISED
         if claim is True and _ranks_live(layout):
             return Living.RANKS_ONLY
-    if _beats(layout, is_lock_known=claim is True):
+    if _has_heartbeat(layout, is_lock_known=claim is True):
         return Living.SUPERVISED
     return Living.RANKS_ONLY if live_check.tagged(layout) else Living.NOTHING
 
@@ -87,11 +87,11 @@ def _locked(fd: int, kind: int) -> bool | None:
     return True
 
 
-def _beats(layout: RunLayout, *, is_lock_known: bool) -> bool:
-    who, seen = owner.last(layout), layout.last_seen()
-    if who is None or seen is None:
+def _has_heartbeat(layout: RunLayout, *, is_lock_known: bool) -> bool:
+    found, seen = owner.last(layout), layout.last_seen()
+    if found is None or seen is None:
         return False
-    here = owner.life(who)
+    here = owner.life(found)
     if here is Life.UNKNOWN:
         return datetime.now(timezone.utc) - seen <= _FRESH and not _has_ended(layout)
     return here is Life.ALIVE and not is_lock_known

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.claim import owner
-from tsdia_run.claim.owner import Holder, Life
+from tsdia_run.claim.owner import Life, Owner
 from tsdia_run.files.atomic import write_all
 from tsdia_run.rundir.layout import GIVEN_BACK_NAME, HOLDER_NAME, RunLayout
 
@@ -25,21 +25,21 @@ _NAME = re.compile(r"held-(\d{1,9})")
 
 
 @dataclass(frozen=True)
-class Standing:
+class NewestClaim:
     """The newest claim of a run.
 
     Attributes:
         number: Its number; -1 if the run has no such claim.
         life: Whether its owner is running; also dead if the owner released the claim.
-        holder: The owner; None if the claim has no owner, or the file can't be read.
+        owner: The owner; None if the claim has no owner, or the file can't be read.
     """
 
     number: int
     life: Life
-    holder: Holder | None
+    owner: Owner | None
 
 
-def look(own_fd: int) -> Standing:
+def look(own_fd: int) -> NewestClaim:
     """Return the newest claim.
 
     Args:
@@ -50,19 +50,19 @@ def look(own_fd: int) -> Standing:
     """
     number = max(_numbers(own_fd), default=-1)
     if number < 0:
-        return Standing(number, Life.DEAD, None)
+        return NewestClaim(number, Life.DEAD, None)
     try:
         found = owner.read(Path(_name(number), HOLDER_NAME), own_fd)
     except FileNotFoundError:
-        return Standing(number, Life.DEAD, None)
-    return Standing(number, Life.UNKNOWN if found is None else owner.life(found), found)
+        return NewestClaim(number, Life.DEAD, None)
+    return NewestClaim(number, Life.UNKNOWN if found is None else owner.life(found), found)
 
 
-def take(own_fd: int, after: Standing) -> int | None:
+def take(own_fd: int, after: NewestClaim) -> int | None:
     """Take the claim after one whose owner is dead.
 
     Returns:
-        A descriptor for ``give_back``; None if another start was faster.
+        A descriptor for ``release``; None if another start was faster.
 
     Raises:
         OSError: The file system failed.
@@ -86,7 +86,7 @@ def put_first(own_fd: int) -> int:
     """Create the first claim, in a ``.tsdia`` folder that no other process knows yet.
 
     Returns:
-        A descriptor for ``give_back``.
+        A descriptor for ``release``.
 
     Raises:
         OSError: The file system failed.
@@ -130,14 +130,14 @@ def sign(fd: int) -> None:
     temporary = f".{HOLDER_NAME}"
     file_fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644, dir_fd=fd)
     try:
-        write_all(file_fd, owner.ourselves().as_bytes())
+        write_all(file_fd, owner.this_process().as_bytes())
         os.fsync(file_fd)
     finally:
         os.close(file_fd)
     os.rename(temporary, HOLDER_NAME, src_dir_fd=fd, dst_dir_fd=fd)
 
 
-def give_back(fd: int) -> None:
+def release(fd: int) -> None:
     """Release the claim, even if the run directory was moved; not if a fork of this process owns it now."""
     with suppress(OSError):  # removed by a user: the claim is free too
         found = owner.read(Path(HOLDER_NAME), fd)

@@ -28,7 +28,7 @@ class Life(Enum):
 
 
 @dataclass(frozen=True)
-class Holder:
+class Owner:
     """The owner of a claim.
 
     Attributes:
@@ -53,9 +53,9 @@ class Holder:
         return (json.dumps(asdict(self)) + "\n").encode()
 
 
-def ourselves() -> Holder:
+def this_process() -> Owner:
     """Return this process as an owner."""
-    return Holder(
+    return Owner(
         host=socket.gethostname(),
         pid=os.getpid(),
         since=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -64,7 +64,7 @@ def ourselves() -> Holder:
     )
 
 
-def read(path: Path, dir_fd: int | None = None) -> Holder | None:
+def read(path: Path, dir_fd: int | None = None) -> Owner | None:
     """Return the owner that a file names; None if it names no owner.
 
     Args:
@@ -76,7 +76,7 @@ def read(path: Path, dir_fd: int | None = None) -> Holder | None:
     """
     try:
         fields = Fields(parse_json(read_bounded(path, _MAX_BYTES, dir_fd)), "the owner")
-        return Holder(
+        return Owner(
             host=fields.required("host", str),
             pid=fields.required("pid", int),
             since=fields.shown("since") or "an unknown time",
@@ -87,7 +87,7 @@ def read(path: Path, dir_fd: int | None = None) -> Holder | None:
         return None
 
 
-def last(layout: RunLayout) -> Holder | None:
+def last(layout: RunLayout) -> Owner | None:
     """Return the process that wrote the heartbeat of a run; None if it can't be read."""
     try:
         return read(layout.heartbeat)
@@ -95,23 +95,23 @@ def last(layout: RunLayout) -> Holder | None:
         return None
 
 
-def life(holder: Holder) -> Life:
+def life(owner: Owner) -> Life:
     """Return whether the process of an owner is running, as far as this machine can know."""
-    return judge(holder, host=socket.gethostname(), boot=boot_id(), ticks=start_ticks(holder.pid))
+    return judge(owner, host=socket.gethostname(), boot=boot_id(), ticks=start_ticks(owner.pid))
 
 
-def judge(holder: Holder, *, host: str, boot: str | None, ticks: int | None) -> Life:
+def judge(owner: Owner, *, host: str, boot: str | None, ticks: int | None) -> Life:
     """Return whether the process of an owner is running (pure).
 
     Args:
-        holder: The owner.
+        owner: The owner.
         host: Name of this machine.
         boot: The id of its current boot.
         ticks: When the process with the owner's pid on this machine started; None if no such process, or a zombie.
     """
-    if holder.host != host:
+    if owner.host != host:
         return Life.UNKNOWN
-    is_same = ticks is not None and (holder.boot_id, holder.start_ticks) == (boot, ticks)
+    is_same = ticks is not None and (owner.boot_id, owner.start_ticks) == (boot, ticks)
     return Life.ALIVE if is_same else Life.DEAD
 
 

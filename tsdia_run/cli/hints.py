@@ -34,8 +34,8 @@ def hint(error: TsdiaRunError, typed: TypedCommand) -> str:
         typed: The command that ended with it.
     """
     lines = _remedy(error, typed)
-    if isinstance(error, errors.RunAliveError) and error.wanted is not None:
-        lines += f"\n{_start_next_to(typed, error.wanted)}"
+    if isinstance(error, errors.RunAliveError) and error.refused_dir is not None:
+        lines += f"\n{_start_next_to(typed, error.refused_dir)}"
     return lines
 
 
@@ -118,7 +118,7 @@ def _(error: lookups.NoSuchRun, typed: TypedCommand) -> str:
 
 
 @_remedy.register
-def _(error: lookups.FolderIsNoRun, typed: TypedCommand) -> str:
+def _(error: lookups.FolderIsNotRun, typed: TypedCommand) -> str:
     return f"List the runs in it: {list_runs(error.folder)}"
 
 
@@ -204,8 +204,8 @@ def _(error: resuming.CheckpointNotPassed, typed: TypedCommand) -> str:
 
 
 @_remedy.register
-def _(error: resuming.ResumeIsMeant, typed: TypedCommand) -> str:
-    return f"Resume it: {_about(error.wanted).resume()}"
+def _(error: resuming.OwnCheckpointNamed, typed: TypedCommand) -> str:
+    return f"Resume it: {_about(error.target).resume()}"
 
 
 @_remedy.register
@@ -215,7 +215,7 @@ def _(error: resuming.RunCompleted, typed: TypedCommand) -> str:
 
 
 @_remedy.register
-def _(error: resuming.UnmeantChanges, typed: TypedCommand) -> str:
+def _(error: resuming.ChangesNotAllowed, typed: TypedCommand) -> str:
     return f"If this is intended: {line(as_resume(typed, error.run_dir).adding('--allow', *error.kinds))}"
 
 

@@ -44,7 +44,7 @@ INSTEAD = {
 ALWAYS: dict[type[TsdiaRunError], str] = {
     placing.NamelessRun: "Pass a config, or name the run: --name EXPERIMENT (or --run-dir PATH).",
     placing.BadRunName: "--name takes a name without `/`; --run-dir takes a path.",
-    lookups.NotAMoment: "Examples: --since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
+    lookups.InvalidTime: "Examples: --since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
     launching.ConfigIsPython: "Set the script with --entrypoint; pass a Python config to the script after `--`.",
     launching.NoInterpreter: "Use its path, or a command on PATH: --python /path/to/venv/bin/python",
     launching.InterpreterFails: "Use another interpreter with --python /path/to/python.",
@@ -55,6 +55,6 @@ ALWAYS: dict[type[TsdiaRunError], str] = {
     launching.NoConfigToSet: "Pass the values to the script after `--`.",
     resuming.NothingToResume: "Use a directory created by `tsdia-run new`, a checkpoint, or a folder of checkpoints.",
     resuming.TwoCheckpointsNamed: "Use a run directory with --from, or a checkpoint without --from.",
-    resuming.WeightsAlone: "If this is intended, add: --allow weights",
+    resuming.WeightsNotAllowed: "If this is intended, add: --allow weights",
     launching.ProgramOfSeveralRanks: "Use --num-processes 1, and let the program start its own ranks.",
 }

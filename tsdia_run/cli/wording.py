@@ -55,13 +55,13 @@ def _(error: launching.InvalidSetting) -> str:
 
 
 @_worded.register
-def _(error: lookups.NotAMoment) -> str:
+def _(error: lookups.InvalidTime) -> str:
     return f"--since takes a duration or a date, not {error.text!r}"
 
 
 @_worded.register
 def _(error: resuming.TwoCheckpointsNamed) -> str:
-    return f"{error.name} and --from {error.wish} both name a checkpoint"
+    return f"{error.name} and --from {error.requested} both name a checkpoint"
 
 
 @_worded.register

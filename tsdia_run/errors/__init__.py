@@ -9,13 +9,13 @@
         InvalidAssignment                    not KEY=VALUE
         InvalidSetting                       a value that a setting does not accept
         TwoEntrypoints                       a script and a module are both given
-        NotAMoment                           neither a duration nor a date
+        InvalidTime                          neither a duration nor a date
         UnknownState                         not a state of a run
         NoConfigToSet                        values for a config, and no config
         TwoCheckpointsNamed                  by path and by --from
-        WeightsAlone                         weights only, without --allow
+        WeightsNotAllowed                    weights only, without --allow
         UnknownChange                        --allow with an unknown kind of change
-        UnmeantChanges                       changes without --allow
+        ChangesNotAllowed                    changes without --allow
         LauncherIsPython                     Accelerate settings with the python launcher
         ProgramOfSeveralRanks                several ranks of a program that is not a Python script
       ConfigError                        78  a config, a setting or a launch that can't be used
@@ -31,7 +31,7 @@
         NoAccelerateConfig                   Accelerate config not found
         CheckpointMissing                    a checkpoint in a config key that does not exist
         NoSuchRun                            no run of that name
-        FolderIsNoRun                        the path is not a run
+        FolderIsNotRun                       the path is not a run
         NoSuchFolder                         no folder to search for runs
         NothingToResume                      neither a run nor a checkpoint
         NoBestCheckpoint                     the run has no best checkpoint
@@ -51,7 +51,7 @@
         RunDirectoryBlocked                  existing contents prevent a start; another name would work
         RunDirectoryIsLink                   it is a symlink
         InsideOfRun                          it is inside another run
-        ResumeIsMeant                        a new run that names its own checkpoint
+        OwnCheckpointNamed                   a new run that names its own checkpoint
         RunCompleted                         the run has already completed
         OtherConfig                          the run was started with a different config
       RunAliveError                      75  a running run owns the directory

@@ -109,8 +109,8 @@ class RunAliveError(TsdiaRunError):
     """A running run owns the directory; tsdia-run changed nothing.
 
     Attributes:
-        wanted: The run directory that a new run could not use; None if the user named the run itself.
+        refused_dir: The run directory that a new run could not use; None if the user named the run itself.
     """
 
     exit_code = os.EX_TEMPFAIL
-    wanted: Path | None = None
+    refused_dir: Path | None = None

@@ -159,9 +159,9 @@ class NotAnEntrypoint(NotFoundError):
 class NoInterpreter(NotFoundError):
     """The requested interpreter does not exist."""
 
-    def __init__(self, wanted: str) -> None:
-        super().__init__(f"interpreter not found: {wanted}")
-        self.wanted = wanted
+    def __init__(self, requested: str) -> None:
+        super().__init__(f"interpreter not found: {requested}")
+        self.requested = requested
 
 
 class NoAccelerateConfig(NotFoundError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from tsdia_run.errors.base import NotFoundError, UsageError
 
 
-class NotAMoment(UsageError):
+class InvalidTime(UsageError):
     """A time that is neither a duration nor a date."""
 
     def __init__(self, text: str) -> None:
@@ -31,7 +31,7 @@ class NoSuchRun(NotFoundError):
         self.looked_in = looked_in
 
 
-class FolderIsNoRun(NotFoundError):
+class FolderIsNotRun(NotFoundError):
     """The given folder is not a run; it may contain runs."""
 
     def __init__(self, folder: str) -> None:

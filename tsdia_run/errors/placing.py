@@ -145,9 +145,9 @@ class OtherConfig(RunDirectoryError):
 class SupervisedRun(RunAliveError):
     """The supervisor of a run is running."""
 
-    def __init__(self, run_dir: Path, holder: str) -> None:
-        super().__init__(f"the run in {run_dir} is still running: {holder}")
-        self.run_dir, self.holder = run_dir, holder
+    def __init__(self, run_dir: Path, owner: str) -> None:
+        super().__init__(f"the run in {run_dir} is still running: {owner}")
+        self.run_dir, self.owner = run_dir, owner
 
 
 class OrphanedTraining(RunAliveError):

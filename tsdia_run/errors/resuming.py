@@ -17,12 +17,12 @@ from tsdia_run.errors.base import (
 class TwoCheckpointsNamed(UsageError):
     """One checkpoint is named by its path, and another by ``--from``."""
 
-    def __init__(self, name: str, wish: str) -> None:
-        super().__init__(f"{name} and {wish} both name a checkpoint")
-        self.name, self.wish = name, wish
+    def __init__(self, name: str, requested: str) -> None:
+        super().__init__(f"{name} and {requested} both name a checkpoint")
+        self.name, self.requested = name, requested
 
 
-class WeightsAlone(UsageError):
+class WeightsNotAllowed(UsageError):
     """The given checkpoint contains only weights, and the user did not allow that."""
 
     def __init__(self, name: str) -> None:
@@ -38,7 +38,7 @@ class UnknownChange(UsageError):
         self.word = word
 
 
-class UnmeantChanges(UsageError):
+class ChangesNotAllowed(UsageError):
     """Inputs changed since the checkpoint was written, and the user did not allow that.
 
     Attributes:
@@ -137,12 +137,12 @@ class NoCompleteCheckpoint(DamagedRunError):
         self.run_dir, self.has_record, self.exports = run_dir, has_record, exports
 
 
-class ResumeIsMeant(RunDirectoryError):
-    """The config of a new run names a checkpoint of that run: ``wanted``, or its directory."""
+class OwnCheckpointNamed(RunDirectoryError):
+    """The config of a new run names its own checkpoint or directory: ``target``."""
 
-    def __init__(self, message: str, wanted: Path) -> None:
+    def __init__(self, message: str, target: Path) -> None:
         super().__init__(message)
-        self.wanted = wanted
+        self.target = target
 
 
 class RunCompleted(RunDirectoryError):

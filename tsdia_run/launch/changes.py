@@ -60,7 +60,7 @@ class CodeVersion:
 
 
 @dataclass(frozen=True)
-class Situation:
+class TrainingInputs:
     """The inputs of a training; an unknown input is None and is not compared.
 
     Attributes:
@@ -82,7 +82,9 @@ class Situation:
     references: Mapping[str, str] = field(default_factory=dict)
 
 
-def compare(before: Situation, now: Situation, *, expected: Iterable[str], is_sharded: bool) -> tuple[Change, ...]:
+def compare(
+    before: TrainingInputs, now: TrainingInputs, *, expected: Iterable[str], is_sharded: bool
+) -> tuple[Change, ...]:
     """Return all changes.
 
     Args:
@@ -136,7 +138,7 @@ def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
 
 def _value(values: Mapping[str, object], key: str) -> str:
     if key not in values:
-        return "(not there)"
+        return "(not set)"
     return _short_text(str(values[key]))
 
 
@@ -164,7 +166,7 @@ def _short(commit: str | None) -> str:
     return commit[:10] if commit else "(none)"
 
 
-def _package_changes(before: Situation, now: Situation) -> Iterator[Change]:
+def _package_changes(before: TrainingInputs, now: TrainingInputs) -> Iterator[Change]:
     if before.python and now.python and before.python.split()[0] != now.python.split()[0]:
         yield Change(ChangeKind.PACKAGES, f"Python {before.python.split()[0]} -> {now.python.split()[0]}")
     if not before.packages or not now.packages:
@@ -173,7 +175,7 @@ def _package_changes(before: Situation, now: Situation) -> Iterator[Change]:
     changed = [name for name in names if before.packages.get(name) != now.packages.get(name)]
     watched = [name for name in changed if name.lower() in _WATCHED_PACKAGES or name.lower().startswith("nvidia-cu")]
     for name in watched:
-        was, is_now = (packages.get(name, "(not there)") for packages in (before.packages, now.packages))
+        was, is_now = (packages.get(name, "(not installed)") for packages in (before.packages, now.packages))
         yield Change(ChangeKind.PACKAGES, f"{name} {was} -> {is_now}")
     others = len(changed) - len(watched)
     if others:

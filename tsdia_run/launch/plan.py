@@ -10,7 +10,7 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors.launching import KeyAdded
-from tsdia_run.errors.resuming import ResumeIsMeant
+from tsdia_run.errors.resuming import OwnCheckpointNamed
 from tsdia_run.launch import command, hydra, interpreter, missing, named_files, place, rank_launcher, telling
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.command import Command, Target
@@ -207,7 +207,7 @@ def _started_from(request: Request) -> str | None:
     path = Path(os.path.abspath(os.path.join(request.cwd, place.expanded(value.plain, request.environ))))
     if path == request.run_dir or request.run_dir in path.parents:
         to_resume = path if path.exists() else request.run_dir
-        raise ResumeIsMeant(
+        raise OwnCheckpointNamed(
             f"{value.place}: `{key}` names a path in the run's own directory: this is a resume, not a new run",
             to_resume,
         )

@@ -18,7 +18,7 @@ from tsdia_run.errors.resuming import (
     OnlyWeights,
     TwoCheckpointsNamed,
     UnrecognisedCheckpoints,
-    WeightsAlone,
+    WeightsNotAllowed,
 )
 from tsdia_run.rundir import record_file, summary_file
 from tsdia_run.rundir.layout import RunLayout
@@ -127,7 +127,7 @@ def choose(
     else:
         path = _best(source.layout, found) if requested == BEST else _by_name(requested or "", survey, source.layout)
     if not allows_weights and path not in (one.path for one in found) and checkpoints.kind_of(path) is EntryKind.EXPORT:
-        raise WeightsAlone(os.path.relpath(path, source.layout.root))
+        raise WeightsNotAllowed(os.path.relpath(path, source.layout.root))
     return _named(path)
 
 

@@ -12,7 +12,7 @@ from tsdia_run.config import Document
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.files.fields import read_bounded
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.launch.changes import CodeVersion, Situation
+from tsdia_run.launch.changes import CodeVersion, TrainingInputs
 from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
@@ -24,7 +24,7 @@ from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 _MAX_PATCH_BYTES = 64 * 1024 * 1024
 
 
-def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
+def recorded(attempt: AttemptLayout, processes: int | None) -> TrainingInputs:
     """Return the inputs of an earlier attempt, as far as its files can be read.
 
     Args:
@@ -36,7 +36,7 @@ def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
         code_state.read(attempt),
         command_record.read(attempt),
     )
-    return Situation(
+    return TrainingInputs(
         config=_config(attempt.config),
         code=CodeVersion(code.commit, _digest(attempt.patch)) if code is not None and code.error is None else None,
         python=environment.python,
@@ -47,7 +47,7 @@ def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
     )
 
 
-def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation:
+def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> TrainingInputs:
     """Return the inputs of an attempt that is about to start.
 
     Args:
@@ -57,7 +57,7 @@ def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation
     """
     request, code, environment = plan.request, provenance.code, provenance.environment
     digest = _sha256(provenance.patch) if provenance.patch else ""
-    return Situation(
+    return TrainingInputs(
         config=None if plan.script_config is None else plan.script_config.document.plain(),
         code=CodeVersion(code.commit, digest) if code.error is None else None,
         python=environment.python,
@@ -68,14 +68,14 @@ def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation
     )
 
 
-def recorded_config(layout: RunLayout) -> Situation:
+def recorded_config(layout: RunLayout) -> TrainingInputs:
     """Return the config of a run's first attempt, with its ``--set`` changes; else the original config."""
-    return Situation(config=_config(layout.attempt(0).config) or _config(layout.config))
+    return TrainingInputs(config=_config(layout.attempt(0).config) or _config(layout.config))
 
 
-def config_only(document: Document) -> Situation:
+def config_only(document: Document) -> TrainingInputs:
     """Return inputs with only a config."""
-    return Situation(config=document.plain())
+    return TrainingInputs(config=document.plain())
 
 
 def _kept(folder: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 # What a flag without a value has for one, and an absent flag.
-GIVEN, ABSENT = "(given)", "(not there)"
+GIVEN, ABSENT = "(given)", "(not set)"
 
 # As argparse has it, and with an exponent.
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")

@@ -81,7 +81,7 @@ def _examine(beginning: Beginning) -> State | None:
         RunDirectoryError: It was started with a different config.
     """
     layout = RunLayout(beginning.directory)
-    guard.refuse_living(layout.root)
+    guard.refuse_running(layout.root)
     run = settled(record_file.read(layout.record), layout, layout.last_seen())
     changed = _config_changes(new.plan_first(beginning), layout)
     if changed and occupancy.never_began(layout.root):

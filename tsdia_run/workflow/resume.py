@@ -12,7 +12,7 @@ from tsdia_run.checkpoints.superseded import beyond, superseded_now
 from tsdia_run.checkpoints.verdict import is_sharded, world_size
 from tsdia_run.claim import guard
 from tsdia_run.config import Document, keys
-from tsdia_run.errors.resuming import RunCompleted, UnknownChange, UnmeantChanges
+from tsdia_run.errors.resuming import ChangesNotAllowed, RunCompleted, UnknownChange
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
 from tsdia_run.launch.attempt_request import Request
@@ -148,7 +148,7 @@ def resume(found: Found, reporter: Reporter) -> Result:
 
 def _ready(found: Found) -> _Ready:
     request, layout = found.request, found.source.layout
-    guard.refuse_living(layout.root)
+    guard.refuse_running(layout.root)
     last = last_attempt(found.source, found.config)
     _refuse_completed(request, last.run, layout)
     settings = resolve([request.start.settings, *found.section, *last.settings(request.start.cwd)])
@@ -249,7 +249,7 @@ def _refuse_changes(run_dir: Path, found: Sequence[Change], allowed: frozenset[C
     if not refused:
         return
     lines = "".join(f"\n  {change.kind.value}: {change.text}" for change in refused)
-    raise UnmeantChanges(
+    raise ChangesNotAllowed(
         f"the run's inputs changed since the checkpoint was written:{lines}",
         run_dir,
         tuple(sorted({change.kind.value for change in refused})),
