@@ -1,4 +1,4 @@
-"""Arguments compared flag by flag."""
+"""Compare arguments flag by flag."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = st.lists(
         ("--seed 1 --seed 2", "--seed=1 --seed=2"),
     ],
 )
-def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
+def test_another_form_of_the_same_arguments_is_not_a_change(one: str, other: str) -> None:
     assert changed(one.split(), other.split()) == {}
 
 
@@ -55,7 +55,7 @@ def test_only_what_changed_is_named(before: str, now: str, expected: dict[str, t
 
 
 @given(WORDS)
-def test_every_word_is_somewhere(words: list[str]) -> None:
+def test_every_word_is_in_a_flag_or_its_values(words: list[str]) -> None:
     told = "\n".join([*by_flag(words), *by_flag(words).values()])
     assert all(part in told for word in words if word != "--" for part in word.split("=", 1))
     assert changed(words, words) == {}

@@ -1,4 +1,4 @@
-"""The sentences in which the command line names a flag."""
+"""The messages in which the command line names a flag."""
 
 from __future__ import annotations
 
