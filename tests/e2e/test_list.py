@@ -79,7 +79,7 @@ def test_options(runs: Path) -> None:
         (["--state", "faild"], 2, "did you mean failed?"),
         (["--sort", "nothing"], 2, "there is no column 'nothing'"),
         (["--columns", "run,stat"], 2, "did you mean state?"),
-        (["--since", "yesterday"], 2, "--since takes how long ago"),
+        (["--since", "yesterday"], 2, "--since takes a duration or a date, not"),
         (["nowhere"], 66, "folder not found: "),
     ],
 )

@@ -111,7 +111,7 @@ def test_a_detached_run_goes_on_without_its_terminal_and_can_be_stopped(project:
     shell = pexpect.spawn("bash", ["--norc"], cwd=str(project), env=environment(), encoding="utf-8", timeout=60)
     shell.sendline(f"{COMMAND} new config.yml --detach; echo code $?")
     shell.expect("follow: tsdia-run logs -f runs/exp")
-    shell.expect("stop it:   tsdia-run stop runs/exp")
+    shell.expect("stop:   tsdia-run stop runs/exp")
     shell.expect("code 0")
     logs = project / "runs/exp/logs"
     wait_until(lambda: any("ready" in log.read_text() for log in logs.glob("*.log")))

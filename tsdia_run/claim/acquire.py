@@ -83,7 +83,7 @@ def _move_aside(entry: Entry) -> Path:
     claim = guard.claim_existing(entry.run_dir)
     try:
         current = occupancy.survey(entry.run_dir)
-        if current is None or occupancy.judge(current, wants_move_aside=entry.wants_move_aside) is (Occupancy.REFUSE):
+        if current is None or occupancy.judge(current, wants_move_aside=entry.wants_move_aside) is Occupancy.REFUSE:
             raise Overtaken(entry.run_dir)
         return _moved(claim)
     finally:

@@ -61,12 +61,12 @@ def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], N
     plan, request = prepared.plan, prepared.plan.request
     attempt = _attempt(plan, prepared.superseded)
     run = replace(prepared.run.with_attempt(attempt), entrypoint=entrypoint_name(request.settings))
-    ours = run_variables(plan, run)
-    redactor = Redactor.from_environment({**request.environ, **ours})
-    original = _write(plan, run, ours, redactor)
+    variables = run_variables(plan, run)
+    redactor = Redactor.from_environment({**request.environ, **variables})
+    original = _write(plan, run, variables, redactor)
     reporter.opening(_start_of(plan, attempt))
     _warn(prepared, reporter)
-    ended = Supervisor(_job(prepared, run, ours, redactor, on_started, original)).supervise()
+    ended = Supervisor(_job(prepared, run, variables, redactor, on_started, original)).supervise()
     reporter.closing(
         AttemptEnd(
             run_dir=request.run_dir,
@@ -79,12 +79,12 @@ def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], N
     return ended
 
 
-def _write(plan: Plan, run: Run, ours: dict[str, str], redactor: Redactor) -> bytes | None:
+def _write(plan: Plan, run: Run, variables: dict[str, str], redactor: Redactor) -> bytes | None:
     """Record the attempt before its start; return the user's config as stored in the run."""
     request = plan.request
     if request.number == 0 and request.document is not None:
         write_bytes(plan.layout.config_named(request.document.name), request.document.data)
-    prepare.write_attempt(plan, redactor, ours)
+    prepare.write_attempt(plan, redactor, variables)
     original = _original(plan.layout.config)
     # Written last: a kill before this point leaves no attempt that a resume can't read.
     record_file.write(plan.layout.record, run)
@@ -122,7 +122,7 @@ def _warn(prepared: Prepared, reporter: Reporter) -> None:
 def _job(
     prepared: Prepared,
     run: Run,
-    ours: dict[str, str],
+    variables: dict[str, str],
     redactor: Redactor,
     on_started: Callable[[], None],
     original: bytes | None,
@@ -140,7 +140,7 @@ def _job(
         run=run,
         argv=plan.command.argv,
         cwd=request.cwd,
-        environment={**users_environment(plan), **ours},
+        environment={**users_environment(plan), **variables},
         is_delegated=plan.command.is_delegated,
         grace_s=request.settings.stop_grace_s,
         shown_command=shell(redactor.argv(plan.command.argv)),
