@@ -204,7 +204,7 @@ def test_a_config_that_the_script_wrote_over_is_put_back(project: Path) -> None:
     (project / "train.py").write_text("open('runs/exp/config.yml', 'w').write('mine: 1')\n")
     done = tsdia_run("new", "config.yml", cwd=project)
     assert (project / "runs/exp/config.yml").read_bytes() == (project / "config.yml").read_bytes()
-    assert "the original is back" in done.stderr
+    assert "the original was restored" in done.stderr
 
 
 def test_a_script_that_makes_its_directory_itself_gets_a_hint_and_a_setting(project: Path) -> None:
