@@ -159,12 +159,12 @@ def test_references_work_from_the_copy_and_are_kept(tmp_path: Path) -> None:
     resumed = tsdia_run("resume", "exp", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stderr.count("changed config:") == 1
-    assert "changed config: c.yml, which the config names, has other contents" in resumed.stderr
+    assert "changed config: c.yml (named in the config) has different contents" in resumed.stderr
     assert (kept.parents[1] / "1" / "references" / "b.yml").exists()
     assert tsdia_run("ensure", "configs/exp.yml", cwd=tmp_path, env=env).returncode == 0
     (tmp_path / "configs" / "lost.yml").write_text(f"_base_: nowhere.yml\n{YAML}")
     lost = tsdia_run("new", "configs/lost.yml", "--name", "lost", "--dry-run", cwd=tmp_path, env=env)
-    assert "`_base_` names nowhere.yml" in lost.stdout
+    assert "`_base_`: nowhere.yml does not exist" in lost.stdout
 
 
 def test_a_place_that_can_not_be_used_changes_nothing(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_hydra_app_gets_no_config_argument(tmp_path: Path) -> None:
     (tmp_path / "exp.yml").write_text(YAML)
     bare = tsdia_run("new", "exp.yml", cwd=tmp_path, env={"OUT": "runs"})
     assert json.loads(bare.stdout) == []
-    assert "train.py is a Hydra app and doesn't get --config" in bare.stderr
+    assert "train.py is a Hydra app, so it does not get --config" in bare.stderr
     assert "-- hydra.run.dir={run_dir}" in bare.stderr
     words = ["--name", "b", "--", "hydra.run.dir={run_dir}", "lr=1"]
     given = tsdia_run("new", "exp.yml", *words, cwd=tmp_path, env={"OUT": "runs"})
@@ -200,7 +200,7 @@ def test_a_hydra_app_gets_no_config_argument(tmp_path: Path) -> None:
     (tmp_path / "runs" / "b" / "checkpoint-epoch0-step5" / "state.json").write_text("{}")
     refused = tsdia_run("resume", "b", cwd=tmp_path)
     assert refused.returncode == 78
-    assert "which checkpoint to resume from" in refused.stderr
+    assert "does not receive the checkpoint to resume from" in refused.stderr
 
 
 FINE_TUNING = """\
@@ -222,17 +222,17 @@ def test_a_fine_tuning_run_that_resumes_itself_restores_everything(tmp_path: Pat
     new = tsdia_run("new", "exp.yml", cwd=tmp_path)
     names = ["resume_restore_optimizer", "resume_restore_scheduler", "resume_restore_trainer_state"]
     restored = [said(new)["config"]["checkpoint"][name] for name in names]
-    assert (restored, "resumes itself" in new.stderr) == ([False, False, True], False)
+    assert (restored, "resuming the same run: set" in new.stderr) == ([False, False, True], False)
     resumed = tsdia_run("resume", "exp", cwd=tmp_path)
     assert [said(resumed)["config"]["checkpoint"][name] for name in names] == [True, True, True]
-    (note,) = [line for line in resumed.stderr.splitlines() if "resumes itself" in line]
+    (note,) = [line for line in resumed.stderr.splitlines() if "resuming the same run: set" in line]
     assert "resume_restore_optimizer" in note
     assert "resume_restore_scheduler" in note
     assert "trainer_state" not in note
     assert "changed config" not in resumed.stderr
     copy = tmp_path / "runs" / "exp" / "attempts" / "1" / "config" / "exp.yml"
     assert "resume_restore_optimizer: true   # new data" in copy.read_text()
-    assert tsdia_run("resume", "exp", cwd=tmp_path).stderr.count("resumes itself") == 0
+    assert tsdia_run("resume", "exp", cwd=tmp_path).stderr.count("resuming the same run: set") == 0
     key = "checkpoint.resume_restore_optimizer"
     meant = tsdia_run("resume", "exp", "--set", f"{key}=false", cwd=tmp_path)
     assert said(meant)["config"]["checkpoint"]["resume_restore_optimizer"] is False
@@ -255,7 +255,7 @@ def test_an_automatic_restart_restores_everything_too(tmp_path: Path) -> None:
     first, second = (json.loads(line)["config"]["checkpoint"] for line in done.stdout.splitlines())
     assert (first["resume_restore_optimizer"], second["resume_restore_optimizer"]) == (False, True)
     assert second["resume"] == str(tmp_path / "runs" / "exp" / "checkpoint-epoch0-step5")
-    assert "resumes itself" in done.stderr
+    assert "resuming the same run: set" in done.stderr
 
 
 def test_what_a_resume_added_is_gone_from_scratch(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_the_training_outlives_its_supervisor_and_the_next_command_knows(start: 
     running.wait()
     refused = tsdia_run("new", "config.yml", "--move-aside", cwd=project)
     assert refused.returncode == 75
-    assert "still runs" in refused.stderr
+    assert "is still running" in refused.stderr
     assert tsdia_run("resume", "runs/exp", cwd=project).returncode in (65, 75)
     (project / "go").touch()
     assert running.stdout

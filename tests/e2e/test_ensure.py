@@ -88,7 +88,7 @@ def test_a_mended_config_starts_a_run_that_never_began(sweep: Path) -> None:
     (sweep / "go").touch()
     code, _, stderr = ensure(sweep)
     assert code == 0
-    assert "moved what was in runs/exp to" in stderr
+    assert "moved the existing contents of runs/exp to" in stderr
     assert [attempt["state"] for attempt in record_of(sweep / "runs/exp")["attempts"]] == ["completed"]
 
 

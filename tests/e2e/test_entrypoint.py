@@ -91,7 +91,7 @@ def test_an_argument_that_only_may_name_a_checkpoint_is_a_warning(project: Path,
     (project / "train.py").write_text("")
     ended = zygote.run("new", "config.yml", "--", "--load", "/nonexistent/x", cwd=project)
     assert ended.code == 0
-    assert "warning: --load names /nonexistent/x, which does not exist" in ended.err
+    assert "warning: --load /nonexistent/x: the path does not exist" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.command import Starter, record_of, tsdia_run
 from tsdia_run.claim import owner
-from tsdia_run.claim.owner import Holder
+from tsdia_run.claim.owner import Owner
 
 # The first attempt saves and fails at once, where it is not told to wait; the others wait until they may go.
 SCRIPT = """\
@@ -101,32 +101,32 @@ def kill_all(running: subprocess.Popen[str]) -> None:
     running.communicate(timeout=60)
 
 
-def reused(bystander: Holder) -> Holder:
+def reused(bystander: Owner) -> Owner:
     return replace(bystander, start_ticks=(bystander.start_ticks or 0) - 1)
 
 
-def of_another_boot(bystander: Holder) -> Holder:
+def of_another_boot(bystander: Owner) -> Owner:
     return replace(bystander, boot_id="b")
 
 
-def of_another_host(bystander: Holder) -> Holder:
+def of_another_host(bystander: Owner) -> Owner:
     return replace(bystander, host="elsewhere")
 
 
-def of_a_first_version(bystander: Holder) -> Holder:
+def of_a_first_version(bystander: Owner) -> Owner:
     return replace(bystander, boot_id=None, start_ticks=None)
 
 
 @pytest.mark.parametrize("seeming", [reused, of_another_boot, of_another_host, of_a_first_version])
 def test_a_holder_that_only_seems_to_live_keeps_nobody_out_and_gets_no_signal(
-    start: Starter, project: Path, seeming: Callable[[Holder], Holder]
+    start: Starter, project: Path, seeming: Callable[[Owner], Owner]
 ) -> None:
     (project / "train.py").write_text(SCRIPT)
     (project / "wait").touch()
     kill_all(start("new", "config.yml", cwd=project))
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
         heartbeat = project / RUN / ".tsdia/heartbeat.json"
-        here = replace(owner.ourselves(), pid=bystander.pid, start_ticks=owner.start_ticks(bystander.pid))
+        here = replace(owner.this_process(), pid=bystander.pid, start_ticks=owner.start_ticks(bystander.pid))
         heartbeat.write_bytes(seeming(here).as_bytes())
         os.utime(heartbeat, (1, 1))  # another host may live as long as it beats
         stopped = tsdia_run("stop", RUN, cwd=project)

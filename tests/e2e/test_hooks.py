@@ -53,7 +53,7 @@ def test_everything_that_the_hooks_keep_over_two_attempts(accelerated: Path) -> 
 
     again = tsdia_run("resume", "runs/exp", "--again", cwd=accelerated, env=OFFLINE)
     assert again.returncode == 0, again.stderr
-    assert "W&B has the steps up to 4 and will drop those from 3 to there (2 steps)" in again.stderr
+    assert "W&B already has the steps up to 4 and will drop the steps 3 to 4 (2 steps)" in again.stderr
     sync = re.search(r"wandb +wandb sync (.*)", again.stderr)
     assert sync
     folders = sync.group(1).split()

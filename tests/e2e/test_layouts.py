@@ -62,7 +62,7 @@ def test_weights_alone_are_listed_and_not_resumed_from_unless_that_is_meant(run:
     for words in (["runs/a", "--from", "best_model"], ["runs/a/best_model"]):
         refused = tsdia_run("resume", *words, "--again", cwd=run.parents[1])
         assert refused.returncode == 2
-        assert "best_model has weights alone" in refused.stderr
+        assert "best_model contains only weights" in refused.stderr
         assert "--allow weights" in refused.stderr
         assert f"'{run}/best_model'" in resumed(run, *words, "--allow", "weights", "--again")
     assert info(run)["exports"] == ["best_model", "final.safetensors"]

@@ -79,8 +79,8 @@ def test_options(runs: Path) -> None:
         (["--state", "faild"], 2, "did you mean failed?"),
         (["--sort", "nothing"], 2, "no column 'nothing'"),
         (["--columns", "run,stat"], 2, "did you mean state?"),
-        (["--since", "yesterday"], 2, "--since takes how long ago"),
-        (["nowhere"], 66, "there is no folder"),
+        (["--since", "yesterday"], 2, "--since takes a duration or a date, not"),
+        (["nowhere"], 66, "folder not found: "),
     ],
 )
 def test_wrong_words(runs: Path, words: list[str], code: int, said: str) -> None:

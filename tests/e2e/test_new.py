@@ -99,7 +99,7 @@ def test_the_typo_of_the_first_week_does_not_block_the_next_start(project: Path)
     (project / "train.py").write_text(HELLO)
     done = tsdia_run("new", "config.yml", cwd=project)
     assert done.returncode == 0
-    assert re.search(r"moved what was in runs/exp to runs/\.tsdia-trash/exp-", done.stderr)
+    assert re.search(r"moved the existing contents of runs/exp to runs/\.tsdia-trash/exp-", done.stderr)
     (old,) = (project / "runs" / ".tsdia-trash").iterdir()
     assert record_of(old)["state"] == "failed"
 
@@ -145,13 +145,13 @@ def test_hostile_directory_names_work(tmp_path: Path, name: str) -> None:
     [
         (["new", "absent.yml"], 66, "absent.yml"),
         (["new", "."], 78, "directory"),
-        (["new", "config.yml", "--entrypoint", "trian.py"], 66, "Scripts here: train.py"),
-        (["new", "config.yml", "--python", "/no/python"], 66, "no interpreter /no/python"),
+        (["new", "config.yml", "--entrypoint", "trian.py"], 66, "Scripts in this directory: train.py"),
+        (["new", "config.yml", "--python", "/no/python"], 66, "interpreter not found: /no/python"),
         (["new", "config.yml", "--accelerate-config", "no.yaml", "--launcher", "accelerate"], 66, "no.yaml"),
         (["new", "config.yml", "--run-dir", "."], 73, "is the working directory"),
-        (["new", "inner/config.yml", "--run-dir", "inner", "--move-aside"], 73, "holds the config"),
+        (["new", "inner/config.yml", "--run-dir", "inner", "--move-aside"], 73, "it contains the config"),
         (["new", "config.yml", "--run-dir", "/"], 73, "can't be a run directory"),
-        (["new", "config.yml", "--name", "a/b"], 2, "no name for a run"),
+        (["new", "config.yml", "--name", "a/b"], 2, "is not a valid run name"),
         (["new", "config.yml", "--name", "x" * 300], 73, "bytes long"),
         (["new", "config.yml", "--json"], 2, "--dry-run"),
         (["new", "config.yml", "--num-processes", "2"], 2, "python"),
@@ -162,7 +162,7 @@ def test_hostile_directory_names_work(tmp_path: Path, name: str) -> None:
         (["new", "config.yml", "--no-such-flag"], 2, "--no-such-flag"),
         (["nwe"], 2, "nwe"),
         (["resume", "absent"], 66, "no run 'absent'"),
-        (["resume", "."], 66, "neither a run nor a checkpoint"),
+        (["resume", "."], 66, "is not a run or a checkpoint"),
     ],
 )
 def test_bad_input_is_a_clear_error_and_touches_nothing(project: Path, words: list[str], code: int, says: str) -> None:
@@ -222,9 +222,9 @@ def test_a_script_that_can_not_be_told_its_directory_is_warned_about(project: Pa
     (project / "train.py").write_text(HELLO)
     done = tsdia_run("new", "--name", "bare", "--launcher", "python", cwd=project)
     assert done.returncode == 0
-    assert "not told its run directory" in done.stderr
+    assert "the script does not receive the run directory and may write elsewhere" in done.stderr
     told = tsdia_run("new", "--name", "told", "--launcher", "python", "--", "{run_dir}", cwd=project)
-    assert "not told" not in told.stderr
+    assert "does not receive" not in told.stderr
 
 
 def test_a_moved_run_can_be_resumed(project: Path) -> None:

@@ -91,7 +91,7 @@ def test_compare_names_what_differs(project: Path) -> None:
 def test_a_run_without_a_config_is_resumed_once_its_script_is_told_the_checkpoint(project: Path) -> None:
     refused = tsdia_run("resume", "runs/flags", cwd=project)
     assert refused.returncode == 78
-    assert "nothing tells the script which checkpoint to resume from" in refused.stderr
+    assert "the script does not receive the checkpoint to resume from" in refused.stderr
     script = project / "flags.py"
     path = 'sys.argv[sys.argv.index("--load") + 1] + "/pytorch_model.bin"'
     reads = f'if "--load" in sys.argv:\n    open({path}, "rb").read()\n'

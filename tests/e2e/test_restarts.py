@@ -56,8 +56,8 @@ def test_a_failed_attempt_is_followed_by_one_from_the_newest_checkpoint(project:
         "checkpoint-epoch0-step2",
         "checkpoint-epoch0-step2",
     ]
-    assert "restart, since it had got on in 0.2 s, from runs/exp/checkpoint-epoch0-step1" in said
-    assert "restart 1 of 1 in 0.2 s" in said
+    assert "restarting in 0.2 s from runs/exp/checkpoint-epoch0-step1 (it made progress)" in said
+    assert "(restart 1 of 1)" in said
     assert "was killed by SIGKILL" in said
     assert said.count("logs/training_resume_") >= 3
     assert "attempt 3 from 2" in log_of(project / "runs/exp", 3)
@@ -66,7 +66,7 @@ def test_a_failed_attempt_is_followed_by_one_from_the_newest_checkpoint(project:
 def test_attempts_without_progress_come_to_an_end(project: Path) -> None:
     code, said, attempts = restarted(project, "--max-restarts", "2", ways=("kill", "kill", "kill", "ok"))
     assert (code, [state for state, _ in attempts]) == (137, ["failed"] * 3)
-    assert "from the beginning: nothing was saved" in said
+    assert "from the beginning, since no checkpoint was saved" in said
     assert "no restart: 3 consecutive attempts saved no new checkpoint" in said
 
 

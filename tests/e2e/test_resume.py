@@ -164,7 +164,7 @@ def test_another_checkpoint_by_step_by_name_and_the_best(failed_run: Path) -> No
 def test_what_lies_beyond_an_older_start_is_kept_and_not_taken_again(failed_run: Path) -> None:
     (failed_run.parents[1] / "train.py").write_text("raise SystemExit(1)\n")
     done = tsdia_run("resume", str(failed_run), "--from", "5", cwd=failed_run)
-    assert "kept, but no longer counted: checkpoint-epoch0-step20, checkpoint-epoch0-step100" in done.stderr
+    assert "superseded (kept, but no longer used): checkpoint-epoch0-step20, checkpoint-epoch0-step100" in done.stderr
     attempt = record_of(failed_run)["attempts"][1]
     assert attempt["superseded"] == ["checkpoint-epoch0-step20", "checkpoint-epoch0-step100"]
     assert checkpoint_of(failed_run) == "checkpoint-epoch0-step5"

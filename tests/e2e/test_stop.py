@@ -43,7 +43,7 @@ def test_stop_gives_time_to_save_waits_and_tells(start: Starter, project: Path) 
 
     again = tsdia_run("stop", "runs/exp", cwd=project)
     assert again.returncode == 0
-    assert "does not run: stopped" in again.stderr
+    assert "is not running (stopped" in again.stderr
 
 
 def test_stop_now_kills_what_does_not_listen(start: Starter, project: Path) -> None:
@@ -70,7 +70,7 @@ def test_stop_ends_a_training_whose_supervisor_was_killed(start: Starter, projec
     running.wait()
     stopped = tsdia_run("stop", "runs/exp", cwd=project)
     assert stopped.returncode == 0, stopped.stderr
-    assert "its supervisor is gone" in stopped.stderr
+    assert "the supervisor has exited; stopping the training directly" in stopped.stderr
     record = record_of(project / "runs/exp")
     assert record["state"] == "stopped"
     assert "stopped by `tsdia-run stop`" in record["attempts"][0]["outcome"]["reason"]
@@ -83,7 +83,7 @@ def test_stop_of_what_is_no_run_is_told(project: Path) -> None:
     assert (absent.returncode, "does not exist" in absent.stderr) == (66, True)
     (project / "old/checkpoint-5").mkdir(parents=True)
     elsewhere = tsdia_run("stop", "old", cwd=project)
-    assert (elsewhere.returncode, "without tsdia-run" in elsewhere.stderr) == (66, True)
+    assert (elsewhere.returncode, "was not created by tsdia-run" in elsewhere.stderr) == (66, True)
 
 
 def test_a_time_limit_asks_to_stop(project: Path) -> None:

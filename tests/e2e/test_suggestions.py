@@ -133,7 +133,7 @@ def test_a_script_without_a_config_receives_the_checkpoint(lab: Path, how: str) 
     if how in ("resume", "ensure"):
         refused = tsdia_run("resume", "runs/fl", cwd=lab) if how == "resume" else tsdia_run("ensure", *start, cwd=lab)
         assert refused.returncode == 78
-        assert "nothing tells the script which checkpoint to resume from" in refused.stderr
+        assert "the script does not receive the checkpoint to resume from" in refused.stderr
         assert len(states(lab / "runs/fl")) == 1
         assert (lab / "runs/fl/checkpoint-200/state.json").read_text() == "{}"
     if how == "new":
@@ -180,7 +180,7 @@ def test_restarts_do_not_begin_again_over_the_checkpoints(lab: Path) -> None:
     start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--max-restarts", "2")
     done = tsdia_run("new", *start, "--", "--output_dir", "{run_dir}", cwd=lab)
     assert done.returncode == 3
-    assert "no restart: nothing tells the script which checkpoint to resume from" in done.stderr
+    assert "no restart: the script does not receive the checkpoint to resume from" in done.stderr
     assert len(states(lab / "runs/fl")) == 1
     assert (lab / "runs/fl/checkpoint-200/state.json").read_text() == "{}"
 

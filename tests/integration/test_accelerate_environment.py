@@ -1,4 +1,4 @@
-"""The script sees what it would see under the real ``accelerate launch``: environment and arguments."""
+"""The script gets the same environment and arguments as under the real ``accelerate launch``."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def run_in_place(decision: InProcess | Delegated, environ: Mapping[str, str], ta
 
 @pytest.fixture(scope="module")
 def real(base: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which accelerate launch has left what its script saw, for each case."""
+    """The folder with the output of each case under accelerate launch."""
     folder = tmp_path_factory.mktemp("real")
     cases = [
         {
@@ -151,7 +151,7 @@ def real(base: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @in_place_only
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_one_process_sees_what_accelerate_launch_gives(
+def test_one_process_gets_the_environment_of_accelerate_launch(
     case: Case, base: dict[str, str], real: Path, tmp_path: Path
 ) -> None:
     settings = case.settings(tmp_path)
@@ -161,7 +161,7 @@ def test_one_process_sees_what_accelerate_launch_gives(
 
 
 @in_place_only
-def test_the_default_config_is_taken_as_accelerate_launch_takes_it(base: dict[str, str], tmp_path: Path) -> None:
+def test_the_default_config_is_used_as_in_accelerate_launch(base: dict[str, str], tmp_path: Path) -> None:
     nothing = AccelerateSettings(None, None, None, ())
     environ = {name: value for name, value in base.items() if name != "HF_HOME"} | {"XDG_CACHE_HOME": str(tmp_path)}
     path = config_path(nothing, environ, Path.home())
@@ -176,7 +176,7 @@ def test_the_default_config_is_taken_as_accelerate_launch_takes_it(base: dict[st
     assert ours == dumped(tmp_path / "real")
 
 
-def test_two_ranks_see_what_accelerate_launch_gives(base: dict[str, str], tmp_path: Path) -> None:
+def test_two_ranks_get_the_environment_of_accelerate_launch(base: dict[str, str], tmp_path: Path) -> None:
     arguments = ["--mixed_precision", "bf16", DUMP]
     real_command = [
         ACCELERATE,
@@ -189,7 +189,7 @@ def test_two_ranks_see_what_accelerate_launch_gives(base: dict[str, str], tmp_pa
         "x",
     ]
     environ = {**base, "ACCELERATE_USE_CPU": "true"}
-    # Any port, since others test here too.
+    # Any free port, since other tests may run at the same time.
     real_command[2:2] = ["--main_process_port", "0"]
     subprocess.run(real_command, env=environ, check=True, timeout=LIMIT_S, capture_output=True)
 

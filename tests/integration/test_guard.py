@@ -54,17 +54,17 @@ def test_the_claim_ends_with_the_process_and_needs_no_unlock(tmp_path: Path) -> 
     assert moved.parent == tmp_path / ".tsdia-trash"
 
 
-def test_a_living_rank_holds_the_run_after_its_supervisor_is_gone(tmp_path: Path) -> None:
+def test_a_running_rank_blocks_a_start_after_its_supervisor_has_exited(tmp_path: Path) -> None:
     claim = guard.claim_new(tmp_path / "exp")
     rank = claim.open_alive()
     claim.close()
-    with pytest.raises(RunAliveError, match="its supervisor .* is gone"):
+    with pytest.raises(RunAliveError, match="its supervisor .* has exited"):
         guard.claim_existing(tmp_path / "exp")
     os.close(rank)
     guard.claim_existing(tmp_path / "exp").close()
 
 
-def test_moving_aside_deletes_nothing(tmp_path: Path) -> None:
+def test_a_move_to_the_trash_deletes_nothing(tmp_path: Path) -> None:
     run_dir = tmp_path / "exp"
     run_dir.mkdir()
     (run_dir / "thesis.tex").write_text("years of work")
@@ -78,7 +78,7 @@ def test_moving_aside_deletes_nothing(tmp_path: Path) -> None:
     assert os.listdir(run_dir) == [".tsdia"]
 
 
-def test_a_directory_that_fills_up_at_the_moment_of_the_claim_is_given_back(tmp_path: Path) -> None:
+def test_a_claim_is_released_if_the_directory_gets_contents_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("x")
     with pytest.raises(Overtaken):
         guard.claim_new(tmp_path)
@@ -86,28 +86,28 @@ def test_a_directory_that_fills_up_at_the_moment_of_the_claim_is_given_back(tmp_
 
 
 @pytest.mark.parametrize("move_aside", [False, True])
-def test_inside_and_around_other_runs_is_refused(tmp_path: Path, move_aside: bool) -> None:
+def test_a_directory_inside_or_around_another_run_is_refused(tmp_path: Path, move_aside: bool) -> None:
     guard.claim_new(tmp_path / "group" / "exp").close()
-    with pytest.raises(RunDirectoryError, match="lies inside the run"):
+    with pytest.raises(RunDirectoryError, match="is inside the run"):
         enter(entry(tmp_path / "group" / "exp" / "sub", move_aside=move_aside))
-    with pytest.raises(RunDirectoryError, match="has the run"):
+    with pytest.raises(RunDirectoryError, match="contains the run"):
         enter(entry(tmp_path / "group", move_aside=move_aside))
     assert RunLayout(tmp_path / "group" / "exp").claim.exists()
 
 
-def test_nothing_is_created_through_a_link(tmp_path: Path) -> None:
+def test_nothing_is_created_through_a_symlink(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     for name, target in (("link", "elsewhere"), ("dangling", "nowhere")):
         (tmp_path / name).symlink_to(target)
-        with pytest.raises(RunDirectoryError, match="is a link to"):
+        with pytest.raises(RunDirectoryError, match="is a symlink to"):
             enter(entry(tmp_path / name))
-        with pytest.raises(RunDirectoryError, match="is a link"):
+        with pytest.raises(RunDirectoryError, match="is a symlink"):
             guard.claim_new(tmp_path / name)
     assert os.listdir(tmp_path / "elsewhere") == []
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_linked_parent_is_fine(tmp_path: Path) -> None:
+def test_a_symlinked_parent_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "runs").symlink_to("disk")
     claim, _ = enter(entry(tmp_path / "runs" / "exp"))
@@ -115,7 +115,7 @@ def test_a_linked_parent_is_fine(tmp_path: Path) -> None:
     assert (tmp_path / "disk" / "exp" / ".tsdia" / "claim").exists()
 
 
-def test_a_file_is_no_run_directory(tmp_path: Path) -> None:
+def test_a_file_is_not_a_run_directory(tmp_path: Path) -> None:
     (tmp_path / "exp").write_text("x")
     with pytest.raises(RunDirectoryError, match="is a file"):
         enter(entry(tmp_path / "exp"))
@@ -124,19 +124,19 @@ def test_a_file_is_no_run_directory(tmp_path: Path) -> None:
     assert (tmp_path / "exp").read_text() == "x"
 
 
-def test_a_trash_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_a_symlinked_trash_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / ".tsdia-trash").symlink_to("elsewhere")
     (tmp_path / "exp").mkdir()
     (tmp_path / "exp" / "x").touch()
-    with pytest.raises(RunDirectoryError, match="is a link"):
+    with pytest.raises(RunDirectoryError, match="is a symlink"):
         enter(entry(tmp_path / "exp", move_aside=True))
     assert os.listdir(tmp_path / "elsewhere") == []
 
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a read-only tmpfs")
-def test_a_read_only_place_is_refused(tmp_path: Path) -> None:
+def test_a_read_only_directory_is_refused(tmp_path: Path) -> None:
     place = tmp_path / "mount"
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(place)], check=True)

@@ -134,7 +134,7 @@ def test_what_is_left_out_is_one_warning(tmp_path: Path) -> None:
     assert done.returncode == 0
     warnings = [line for line in done.stderr.splitlines() if "warning" in line]
     assert len(warnings) == 1, done.stderr
-    assert "git.patch lacks 5 changed files: tsdia-run runs no git filters" in warnings[0]
+    assert "git.patch does not contain 5 changed files: tsdia-run runs no git filters" in warnings[0]
     assert "train.py" in (top / "runs/exp/attempts/0/git.patch").read_text(encoding="utf-8", errors="replace")
     assert record_of(top / "runs/exp")["state"] == "completed"
 

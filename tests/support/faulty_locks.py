@@ -1,4 +1,4 @@
-"""Runs a module as `python -m` does, in a process in which no file system has locks.
+"""Run a module as `python -m` does, in a process in which no file system has locks.
 
 A file system without flock can't be had on a test machine (NFS without its lock daemon, 9p and some of FUSE are such
 ones), so the system call itself fails here, as it does there. Processes that this one starts have locks again.
@@ -21,7 +21,7 @@ def no_locks(_fd: object, _operation: int) -> None:
 
 
 def main() -> None:
-    """Run the module that is named."""
+    """Run the given module."""
     fcntl.flock = no_locks
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""What the command line says below an error."""
+"""The message and the hint that the command line prints for an error."""
 
 from __future__ import annotations
 

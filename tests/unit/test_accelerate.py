@@ -1,5 +1,7 @@
-"""One process in place or Accelerate's launcher, and what contradicts itself. Compared with the real one in
-tests/integration/test_accelerate_environment.py."""
+"""Start one process directly or with Accelerate's launcher, and refuse contradictions.
+
+tests/integration/test_accelerate_environment.py compares the result with Accelerate.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ def delegated(*args: object, **kwargs: object) -> Delegated:
     return decision
 
 
-def test_without_a_word_and_without_an_accelerator_one_process_runs_in_place() -> None:
+def test_without_settings_and_accelerators_one_process_runs_directly() -> None:
     assert in_place() == {
         "ACCELERATE_USE_CPU": "False",
         "ACCELERATE_MIXED_PRECISION": "no",
@@ -69,7 +71,7 @@ def test_without_a_word_and_without_an_accelerator_one_process_runs_in_place() -
         (NOTHING, {"distributed_type": "NO", "tpu_env": [], "fsdp_config": {}, "commands": None}, 0),
     ],
 )
-def test_one_process_runs_in_place(
+def test_one_process_runs_directly(
     settings: AccelerateSettings, file: Mapping[str, object] | None, devices: int
 ) -> None:
     assert isinstance(decided(settings, file, devices=devices), InProcess)
@@ -96,11 +98,11 @@ def test_one_process_runs_in_place(
         (replace(NOTHING, flags=("--debug",)), None, 0, (1, 15), "--debug"),
         (NOTHING, None, 0, (1, 13, 0), "Accelerate 1.13.0"),
         (NOTHING, None, 0, (1, 16), "Accelerate 1.16"),
-        (NOTHING, None, 0, (), "not known"),
-        (NOTHING, None, 0, None, "not known"),
+        (NOTHING, None, 0, (), "unknown version"),
+        (NOTHING, None, 0, None, "unknown version"),
     ],
 )
-def test_what_is_not_understood_exactly_is_delegated(
+def test_an_unsupported_case_is_delegated(
     settings: AccelerateSettings,
     file: Mapping[str, object] | None,
     devices: int,
@@ -112,7 +114,7 @@ def test_what_is_not_understood_exactly_is_delegated(
     assert decision.environment == {} or "2 processes" in reason
 
 
-def test_processes_without_an_accelerator_are_ranks_on_the_cpu() -> None:
+def test_several_processes_without_accelerators_run_on_the_cpu() -> None:
     decision = delegated(replace(NOTHING, num_processes=2))
     assert decision.flags == ("--multi_gpu", "--num_processes", "2", "--main_process_port", "0")
     assert decision.environment == {"ACCELERATE_USE_CPU": "true"}
@@ -125,7 +127,7 @@ def test_processes_with_accelerators_use_them() -> None:
 
 
 @pytest.mark.parametrize("file", [{"distributed_type": "MULTI_CPU", "num_processes": 4}, {**ONE, "use_cpu": True}])
-def test_a_file_that_asks_for_the_cpu_gets_ranks_there_beside_accelerators(file: Mapping[str, object]) -> None:
+def test_a_file_with_use_cpu_runs_ranks_on_the_cpu_despite_accelerators(file: Mapping[str, object]) -> None:
     decision = delegated(replace(NOTHING, num_processes=4), file, devices=8)
     assert "--multi_gpu" in decision.flags
     assert decision.environment == {"ACCELERATE_USE_CPU": "true"}
@@ -140,13 +142,13 @@ def test_a_file_that_asks_for_the_cpu_gets_ranks_there_beside_accelerators(file:
         (replace(NOTHING, num_processes=2, flags=("--use_fsdp",)), None),
     ],
 )
-def test_a_kind_that_is_said_is_not_overruled(settings: AccelerateSettings, file: Mapping[str, object] | None) -> None:
+def test_a_given_distributed_type_is_kept(settings: AccelerateSettings, file: Mapping[str, object] | None) -> None:
     decision = delegated(settings, file)
     assert "--multi_gpu" not in decision.flags
     assert decision.environment == {}
 
 
-def test_the_choices_and_the_extra_flags_are_passed_on_in_this_order() -> None:
+def test_settings_come_before_the_extra_flags() -> None:
     settings = AccelerateSettings("acc.yaml", 2, "bf16", ("--num_cpu_threads_per_process", "4"))
     assert delegated(settings, SEVERAL).flags == (
         *("--config_file", "acc.yaml", "--num_processes", "2", "--mixed_precision", "bf16"),
@@ -162,7 +164,7 @@ def test_the_choices_and_the_extra_flags_are_passed_on_in_this_order() -> None:
         ((), {**SEVERAL, "main_process_port": 29501}),
     ],
 )
-def test_the_users_port_stays(flags: tuple[str, ...], file: Mapping[str, object]) -> None:
+def test_the_users_port_is_kept(flags: tuple[str, ...], file: Mapping[str, object]) -> None:
     assert "0" not in delegated(replace(NOTHING, flags=flags), file).flags
 
 
@@ -174,7 +176,7 @@ def test_the_users_port_stays(flags: tuple[str, ...], file: Mapping[str, object]
         (replace(NOTHING, flags=("--mixed_precision", "no")), "--mixed-precision"),
         (replace(NOTHING, flags=("-m",)), "--module"),
         (replace(NOTHING, num_processes=2, flags=("--cpu",)), "ACCELERATE_USE_CPU=true"),
-        (replace(NOTHING, flags=("train.py",)), "list of words"),
+        (replace(NOTHING, flags=("train.py",)), "list of strings"),
     ],
 )
 def test_flags_that_contradict_the_settings_are_refused(settings: AccelerateSettings, hint: str) -> None:
@@ -186,8 +188,8 @@ def test_flags_that_contradict_the_settings_are_refused(settings: AccelerateSett
 @pytest.mark.parametrize(
     ("settings", "file", "message"),
     [
-        (NOTHING, {**ONE, "num_machines": 2}, "2 machines"),
-        (replace(NOTHING, flags=("--num_machines=3",)), None, "3 machines"),
+        (NOTHING, {**ONE, "num_machines": 2}, "num_machines is 2"),
+        (replace(NOTHING, flags=("--num_machines=3",)), None, "num_machines is 3"),
         (NOTHING, {"compute_environment": "AMAZON_SAGEMAKER"}, "AMAZON_SAGEMAKER"),
         (NOTHING, {"distributed_type": "XLA", "num_processes": 8}, "TPU"),
         (replace(NOTHING, flags=("--tpu",)), None, "TPU"),
@@ -197,12 +199,12 @@ def test_flags_that_contradict_the_settings_are_refused(settings: AccelerateSett
         (NOTHING, {**ONE, "gpu_ids": 0}, "gpu_ids 0"),
         (NOTHING, {**ONE, "num_processes": "two"}, "num_processes 'two'"),
         (NOTHING, {**ONE, "num_processes": 2}, "contradicts itself"),
-        (NOTHING, {"distributed_type": "MULTI_GPU"}, "how many processes"),
-        (NOTHING, {**SEVERAL, "gpu_ids": "0"}, "names only 0"),
-        (replace(NOTHING, num_processes=3, flags=("--gpu_ids", "0,1")), None, "names only 0,1"),
+        (NOTHING, {"distributed_type": "MULTI_GPU"}, "but no num_processes"),
+        (NOTHING, {**SEVERAL, "gpu_ids": "0"}, "gpu_ids has only 0"),
+        (replace(NOTHING, num_processes=3, flags=("--gpu_ids", "0,1")), None, "gpu_ids has only 0,1"),
     ],
 )
-def test_what_can_not_be_started_here_is_an_error(
+def test_a_start_that_is_impossible_here_is_an_error(
     settings: AccelerateSettings, file: Mapping[str, object] | None, message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -211,7 +213,7 @@ def test_what_can_not_be_started_here_is_an_error(
     assert hint_of(caught.value)
 
 
-def test_the_named_precision_wins_over_the_file() -> None:
+def test_the_given_precision_overrides_the_file() -> None:
     environment = in_place(replace(NOTHING, mixed_precision="fp16"), {**ONE, "mixed_precision": "bf16"})
     assert environment["ACCELERATE_MIXED_PRECISION"] == "fp16"
 
@@ -248,11 +250,11 @@ def test_a_number_of_threads_that_accelerate_can_not_read_is_an_error() -> None:
         ({"HF_HOME": "~"}, "/home/ada/accelerate/default_config.yaml"),
     ],
 )
-def test_the_default_config_is_where_accelerate_looks(environ: Mapping[str, str], path: str) -> None:
+def test_the_default_config_is_at_accelerates_path(environ: Mapping[str, str], path: str) -> None:
     assert config_path(NOTHING, environ, HOME) == Path(path)
 
 
-def test_a_named_config_comes_first_and_the_cpu_flag_wants_no_default() -> None:
+def test_a_given_config_is_used_and_the_cpu_flag_uses_no_default() -> None:
     assert config_path(replace(NOTHING, config_file="acc.yaml", flags=("--cpu",)), {}, HOME) == Path("acc.yaml")
     assert config_path(replace(NOTHING, flags=("--cpu",)), {}, HOME) is None
 

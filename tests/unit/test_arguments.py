@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.launch import changes
-from tsdia_run.launch.changes import ChangeKind, Situation
+from tsdia_run.launch.changes import ChangeKind, TrainingInputs
 from tsdia_run.rundir.arguments import by_flag, changed
 
 WORDS = st.lists(
@@ -62,12 +62,12 @@ def test_no_word_is_lost(words: list[str]) -> None:
 
 
 def test_changed_arguments_of_a_resume_name_only_the_changed_flags() -> None:
-    before, now = (Situation(arguments=tuple(text.split())) for text in ("--lr 1 --bs=8", "--bs 8 --lr=2"))
+    before, now = (TrainingInputs(arguments=tuple(text.split())) for text in ("--lr 1 --bs=8", "--bs 8 --lr=2"))
     found = changes.compare(before, now, expected=(), is_sharded=False)
     assert [(one.kind, one.text) for one in found] == [(ChangeKind.ARGUMENTS, "--lr: 1 -> 2")]
 
 
 def test_many_changed_arguments_are_counted() -> None:
     now = tuple(f"--flag{number}" for number in range(20))
-    found = changes.compare(Situation(arguments=()), Situation(arguments=now), expected=(), is_sharded=False)
-    assert (len(found), found[-1].text) == (9, "… and 12 arguments more")
+    found = changes.compare(TrainingInputs(arguments=()), TrainingInputs(arguments=now), expected=(), is_sharded=False)
+    assert (len(found), found[-1].text) == (9, "… and 12 more arguments")

@@ -15,7 +15,7 @@ SETTINGS: Settings = resolve([])
 TARGET = Target(Path("/r/exp"), Path("/r/exp/out"), "exp", Path("/r/exp/attempts/0/config.yml"), None)
 
 
-def test_placeholders_are_filled_in_and_other_braces_stay() -> None:
+def test_placeholders_are_replaced_and_other_braces_stay() -> None:
     arguments = ("--c={config}", "{run_dir}:{output_dir}:{run_name}", '{"json": {}}', "{unknown}")
     assert command.filled(arguments, TARGET) == (
         "--c=/r/exp/attempts/0/config.yml",
@@ -25,12 +25,12 @@ def test_placeholders_are_filled_in_and_other_braces_stay() -> None:
     )
 
 
-def test_a_value_with_braces_is_not_filled_in_again() -> None:
+def test_braces_in_a_value_are_not_replaced() -> None:
     assert command.filled(["{run_name}"], replace(TARGET, run_name="{config}")) == ("{config}",)
 
 
-def test_the_checkpoint_is_there_on_a_resume_only() -> None:
-    with pytest.raises(UsageError, match="nothing is resumed") as caught:
+def test_only_a_resume_has_a_checkpoint() -> None:
+    with pytest.raises(UsageError, match="this is not a resume") as caught:
         command.filled(["{checkpoint}"], TARGET)
     assert "resume_args" in hint_of(caught.value)
     target = replace(TARGET, checkpoint=Path("/r/exp/checkpoint-7"))
@@ -43,7 +43,7 @@ def test_a_script_without_a_config_gets_no_config_flag() -> None:
         command.filled(["{config}"], replace(TARGET, config=None))
 
 
-def test_resume_args_come_between_the_arguments_and_the_extra_ones() -> None:
+def test_resume_args_come_before_the_extra_arguments() -> None:
     settings = replace(SETTINGS, resume_args=("--resume", "{checkpoint}"))
     told = command.templates(settings, ["--fast"], has_config=True, is_resume=True)
     assert told == ("--config", "{config}", "--resume", "{checkpoint}", "--fast")
@@ -61,7 +61,7 @@ def test_a_module_is_run_as_python_does(tmp_path: Path) -> None:
     assert built.argv == ("py", str(BOOTSTRAP), "-m", "lab.train")
 
 
-def test_a_missing_script_names_those_that_are_there(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_script_lists_the_scripts_in_the_directory(tmp_path: Path) -> None:
     (tmp_path / "main.py").touch()
     with pytest.raises(NotFoundError, match=r"train\.py does not exist") as caught:
         command.build(SETTINGS, "py", tmp_path, [], None)

@@ -216,6 +216,6 @@ def test_the_nearest_word() -> None:
 
 def test_python_in_the_place_of_a_config_is_named(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("if x: print({'a': 1})\n")
-    with pytest.raises(ConfigError, match="is not YAML, JSON or TOML but Python") as caught:
+    with pytest.raises(ConfigError, match="is a Python file, not YAML, JSON or TOML") as caught:
         read(tmp_path / "train.py")
     assert "--entrypoint" in hint_of(caught.value)

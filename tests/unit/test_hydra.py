@@ -1,4 +1,4 @@
-"""A Hydra app is told from its text."""
+"""A Hydra app is detected from its source."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def is_hydra(folder: Path, text: str, **values: str) -> bool:
         "import nemo.core.config as c  # made for hydra\n@c.hydra_runner()\n",
     ],
 )
-def test_every_way_to_write_it(tmp_path: Path, head: str) -> None:
+def test_every_form_of_the_decorator_is_detected(tmp_path: Path, head: str) -> None:
     assert is_hydra(tmp_path, head + BODY)
 
 
-def test_a_call_instead_of_a_decorator(tmp_path: Path) -> None:
+def test_a_call_instead_of_a_decorator_is_detected(tmp_path: Path) -> None:
     assert is_hydra(tmp_path, f"import hydra\n{BODY}\nhydra.main(version_base=None)(train)()\n")
 
 
@@ -53,7 +53,7 @@ def test_a_call_instead_of_a_decorator(tmp_path: Path) -> None:
         "",
     ],
 )
-def test_other_scripts(tmp_path: Path, text: str) -> None:
+def test_other_scripts_are_not_hydra_apps(tmp_path: Path, text: str) -> None:
     assert not is_hydra(tmp_path, text)
 
 
@@ -62,7 +62,7 @@ def test_the_script_is_never_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_modules_and_what_does_not_exist(tmp_path: Path) -> None:
+def test_modules_and_missing_files(tmp_path: Path) -> None:
     (tmp_path / "lab" / "app").mkdir(parents=True)
     (tmp_path / "lab" / "train.py").write_text(f"import hydra\n@hydra.main()\n{BODY}")
     (tmp_path / "lab" / "app" / "__main__.py").write_text(f"import hydra\n@hydra.main()\n{BODY}")

@@ -1,4 +1,4 @@
-"""Which values are plainly paths of checkpoints that do not exist."""
+"""Values that are clearly paths of checkpoints that do not exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
         "a/b/c", "checkpoint-500", "epoch_3/", "last.pt", "x/model.ckpt", "step_3.safetensors",
     ],
 )  # fmt: skip
-def test_a_path_that_does_not_exist(folder: Path, value: str) -> None:
+def test_a_missing_path_is_found(folder: Path, value: str) -> None:
     assert is_missing(value, [folder])
 
 
@@ -35,15 +35,15 @@ def test_a_path_that_does_not_exist(folder: Path, value: str) -> None:
         "s3://bucket/a/b", "hf://a/b/c", "$SCRATCH/x/y", "${oc.env:X}/a/b", "{checkpoint}", "entity/project:v3", "\0",
     ],
 )  # fmt: skip
-def test_what_exists_and_what_may_be_something_else(folder: Path, value: str) -> None:
+def test_existing_paths_and_other_values_are_not_missing(folder: Path, value: str) -> None:
     assert not is_missing(value, [folder])
 
 
-def test_any_of_the_folders_will_do(folder: Path) -> None:
+def test_a_path_may_be_relative_to_any_of_the_folders(folder: Path) -> None:
     assert not is_missing("old/checkpoint-5", [folder, folder / "runs"])
 
 
-def test_arguments(folder: Path) -> None:
+def test_missing_checkpoints_in_arguments(folder: Path) -> None:
     words = [
         "--resume_from_checkpoint", "/gone/a", "--resume-from=/gone/b", "--resume", "/gone/c", "ckpt_path=/gone/d",
         "--load", "/gone/e", "--init_from", "/gone/f", "trainer.resume=/gone/g",

@@ -82,7 +82,7 @@ def test_equal_names_in_two_roots_are_listed_with_their_paths(places: Places, tm
     [
         ("exo-1", "no run 'exo-1'; did you mean exp-1?"),
         ("runs/nothing", "runs/nothing does not exist"),
-        ("./runs", "./runs is no run"),
+        ("./runs", "./runs is not a run"),
     ],
 )
 def test_a_word_that_matches_no_run(places: Places, word: str, said: str) -> None:

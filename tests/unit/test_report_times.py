@@ -45,5 +45,5 @@ def test_a_date_is_local_unless_it_has_a_time_zone(text: str, at: datetime) -> N
 def test_anything_else_is_an_error_with_examples(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_since(text, NOW)
-    assert message_of(caught.value) == f"--since takes how long ago, or a date, not {text!r}"
+    assert message_of(caught.value) == f"--since takes a duration or a date, not {text!r}"
     assert "--since 10m" in hint_of(caught.value)

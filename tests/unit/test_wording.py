@@ -1,4 +1,4 @@
-"""The sentences in which the command line names a flag."""
+"""The messages in which the command line names a flag."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tsdia_run.errors.placing import PlaceFault
         (placing.UnsetVariable("X", "$X/a"), "--run-dir $X/a: the environment variable X is not set"),
         (placing.UnusablePlace("s3://b is a URL", PlaceFault.URL), "--run-dir s3://b is a URL"),
         (placing.UnusablePlace("the disk is full", PlaceFault.DISK_FULL), "the disk is full"),
-        (launching.InvalidAssignment("a", AssignmentFault.NOT_KEY_VALUE), "--set a: this is not KEY=VALUE"),
+        (launching.InvalidAssignment("a", AssignmentFault.NOT_KEY_VALUE), "--set a: not KEY=VALUE"),
         (resuming.CheckpointMissing("k", "p", None), "--set k names a checkpoint that does not exist: p"),
         (resuming.CheckpointMissing("k", "p", "c.yml:1:2"), "c.yml:1:2: `k` names a checkpoint that does not exist: p"),
-        (resuming.UnknownChange("x", ""), "--allow x: no such change"),
+        (resuming.UnknownChange("x", ""), "--allow x: unknown kind of change"),
         (lookups.UnknownState("x: no such state"), "--state x: no such state"),
         (resuming.TwoCheckpointsNamed("c-1", "best"), "c-1 and --from best both name a checkpoint"),
         (
             resuming.NoCompleteCheckpoint("exp has none: w", Path("exp"), has_record=True, exports=("w",)),
-            "exp has none: w (--from NAME --allow weights starts from one)",
+            "exp has none: w (to start from weights: --from NAME --allow weights)",
         ),
     ],
 )
@@ -37,4 +37,4 @@ def test_a_message_has_the_flag_that_it_is_about(error: TsdiaRunError, message: 
 
 @pytest.mark.parametrize(("near", "meant"), [(None, ""), ("lr", "; did you mean `lr`?")])
 def test_a_warning_has_the_flag_that_it_is_about(near: str | None, meant: str) -> None:
-    assert in_words(KeyAdded("ls", near)) == f"--set ls: the config has no such key, so it is added{meant}"
+    assert in_words(KeyAdded("ls", near)) == f"--set ls: the config has no such key; it is added{meant}"

@@ -1,1 +1,1 @@
-"""Who may write into a run directory: the claim, who holds it, what lives, and what is in the way."""
+"""The claim on a run directory: its owner, its live processes and the existing contents."""

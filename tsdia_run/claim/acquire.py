@@ -1,4 +1,4 @@
-"""How ``new`` gets into a run directory: claim it, or say why not, or move aside what may be moved."""
+"""Claim the directory of a new run: move replaceable contents to .tsdia-trash, or raise an error."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tsdia_run.errors.placing import (
 )
 from tsdia_run.rundir.layout import TRASH_DIR_NAME
 
-# Two starts that move the same failed start aside meet at most once each; more means that something is wrong.
+# Two starts that replace the same failed start collide at most once each; more collisions mean an error.
 _ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What it takes to get in.
+    """A request to claim the directory of a new run.
 
     Attributes:
-        run_dir: The directory to be claimed.
-        wants_move_aside: Whether the user asked to move aside what is there.
+        run_dir: The directory to claim.
+        wants_move_aside: Whether the user requested ``--move-aside``.
     """
 
     run_dir: Path
@@ -37,19 +37,19 @@ class Entry:
 
 
 def examine(entry: Entry) -> Contents | None:
-    """Find out, without changing anything, what would have to be moved aside.
+    """Return what a start would have to move to .tsdia-trash, without changing anything.
 
     Returns:
-        What is there and may be moved; None where the directory is free.
+        The existing contents that may be moved; None if the directory is free.
 
     Raises:
-        RunAliveError: A run lives in there.
-        CheckpointDirectoryExistsError: Something is in there that must not be moved.
-        RunDirectoryError: It is no directory, or lies inside a run, or holds runs.
+        RunAliveError: The run in the directory is running.
+        CheckpointDirectoryExistsError: The existing contents must not be moved.
+        RunDirectoryError: The path is not a directory, is inside a run, or contains runs.
     """
     run_dir = entry.run_dir
-    _refuse_odd_place(run_dir)
-    _refuse_living(entry)
+    _refuse_invalid_path(run_dir)
+    _refuse_running(entry)
     found = occupancy.survey(run_dir)
     if found is None:
         return None
@@ -62,7 +62,7 @@ def enter(entry: Entry) -> tuple[guard.Claim, Path | None]:
     """Claim the run directory.
 
     Returns:
-        The claim, and where the old contents went, if any were moved aside.
+        The claim, and the new path of the old contents, if they were moved.
 
     Raises:
         RunAliveError, CheckpointDirectoryExistsError, RunDirectoryError: As ``examine``.
@@ -82,10 +82,8 @@ def enter(entry: Entry) -> tuple[guard.Claim, Path | None]:
 def _move_aside(entry: Entry) -> Path:
     claim = guard.claim_existing(entry.run_dir)
     try:
-        examine_again = occupancy.survey(entry.run_dir)
-        if examine_again is None or occupancy.judge(examine_again, wants_move_aside=entry.wants_move_aside) is (
-            Occupancy.REFUSE
-        ):
+        current = occupancy.survey(entry.run_dir)
+        if current is None or occupancy.judge(current, wants_move_aside=entry.wants_move_aside) is Occupancy.REFUSE:
             raise Overtaken(entry.run_dir)
         return _moved(claim)
     finally:
@@ -93,13 +91,13 @@ def _move_aside(entry: Entry) -> Path:
 
 
 def _moved(claim: guard.Claim) -> Path:
-    """Move a claimed directory into the trash folder beside it and give the claim up.
+    """Move a claimed directory into the .tsdia-trash folder next to it, and release the claim.
 
     Returns:
-        Where it is now.
+        Its new path.
 
     Raises:
-        RunDirectoryError: It can't be moved, being a mount point, say; it stands as it was.
+        RunDirectoryError: It can't be moved, for example because it is a mount point; it is unchanged.
     """
     run_dir = claim.layout.root
     trash = run_dir.parent / TRASH_DIR_NAME
@@ -108,7 +106,9 @@ def _moved(claim: guard.Claim) -> Path:
     try:
         trash.mkdir(exist_ok=True)
         if trash.is_symlink():
-            raise RunDirectoryError(f"{trash} is a link; nothing is moved through it", hint="Remove the link.")
+            raise RunDirectoryError(
+                f"{trash} is a symlink: tsdia-run moves nothing through it", hint="Remove the symlink."
+            )
         run_dir.rename(target)
     except OSError as error:
         raise RunDirectoryBlocked(f"can't move {run_dir} to {target}: {error.strerror}", run_dir) from error
@@ -117,15 +117,15 @@ def _moved(claim: guard.Claim) -> Path:
     return target
 
 
-def _refuse_living(entry: Entry) -> None:
+def _refuse_running(entry: Entry) -> None:
     try:
-        guard.refuse_living(entry.run_dir)
+        guard.refuse_running(entry.run_dir)
     except RunAliveError as error:
-        error.wanted = entry.run_dir
+        error.refused_dir = entry.run_dir
         raise
 
 
-def _refuse_odd_place(run_dir: Path) -> None:
+def _refuse_invalid_path(run_dir: Path) -> None:
     if run_dir.is_symlink():
         raise RunDirectoryIsLink(run_dir, os.readlink(run_dir))
     if run_dir.exists() and not run_dir.is_dir():
@@ -135,4 +135,4 @@ def _refuse_odd_place(run_dir: Path) -> None:
         raise InsideOfRun(run_dir, outer)
     inner = occupancy.inner_run(run_dir)
     if inner:
-        raise RunDirectoryBlocked(f"{run_dir} has the run {inner} inside", run_dir)
+        raise RunDirectoryBlocked(f"{run_dir} contains the run {inner}", run_dir)

@@ -1,9 +1,9 @@
-"""Who may write into a run directory: exclusive creation, and the claim.
+"""The claim: the exclusive right to write into a run directory.
 
-A run directory is claimed by putting a folder ``.tsdia`` into it, with a claim file that is locked already, by one
-rename. The rename succeeds for exactly one of any number of starters, and no moment exists in which a claimed directory
-is without its lock. The lock ends with the process, so no unlock is ever needed. Where the file system has no locks,
-``lockless.py`` takes their place.
+A start claims a run directory by renaming a prepared folder to ``.tsdia`` in it; the folder contains a claim file that
+is already locked. The rename succeeds for exactly one of any number of starts, and a claimed directory always has its
+lock. The lock ends with the process, so no unlock is ever needed. On file systems without locks, ``lockless.py``
+replaces the lock.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _ALIVE = RunLayout(Path()).alive.name
 
 
 class Claim:
-    """The exclusive right to write into a run directory; ends with ``close`` or with the process.
+    """The exclusive right to write into a run directory; it ends with ``close`` or with the process.
 
     Args:
         layout: The files of the run.
-        claim_fd: The locked file; -1 where there is none yet.
-        held_fd: What takes the lock's place where the file system has none; -1 where it has.
+        claim_fd: The descriptor of the locked file; -1 before the file exists.
+        held_fd: The descriptor that replaces the lock on a file system without locks; -1 with locks.
     """
 
     def __init__(self, layout: RunLayout, claim_fd: int = -1, held_fd: int = -1) -> None:
@@ -42,18 +42,18 @@ class Claim:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the user should know about it."""
+        """Warnings for the user about the claim."""
         if self._held_fd < 0:
             return ()
-        text = f"the file system of {self.layout.root} has no locks; the run is guarded by a file, which no other"
-        return (f"{text} machine takes over if this one goes down",)
+        text = f"the file system of {self.layout.root} has no locks: a file protects the run, and no other machine can"
+        return (f"{text} take over the run if this machine goes down",)
 
     def close(self) -> None:
-        """Give the directory free. Closing twice is harmless."""
+        """Release the directory. Closing twice has no effect."""
         if self._claim_fd < 0:
             return
         if self._held_fd >= 0:
-            lockless.give_back(self._held_fd)
+            lockless.release(self._held_fd)
         os.close(self._claim_fd)
         self._claim_fd = self._held_fd = -1
 
@@ -64,47 +64,47 @@ class Claim:
         self.close()
 
     def open_alive(self) -> int:
-        """A descriptor with the shared lock of a living rank, for the process that is about to be started."""
+        """Return a descriptor with the shared lock of a running rank, for the process that is about to start."""
         fd = os.open(self.layout.alive, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         lock(fd, shared=True)
         return fd
 
     def touch(self) -> None:
-        """Beat: what is read as "was alive then" after everything was killed."""
+        """Update the heartbeat: after a kill of everything, it shows when the run was last running."""
         os.utime(self.layout.heartbeat)
 
     def sign(self) -> None:
-        """Name this process as the holder: a fork of the one that claimed."""
-        write_bytes(self.layout.heartbeat, owner.ourselves().as_bytes())
+        """Record this process as the owner, after a fork of the process that claimed the run."""
+        write_bytes(self.layout.heartbeat, owner.this_process().as_bytes())
         if self._held_fd >= 0:
             lockless.sign(self._held_fd)
 
-    def is_standing(self) -> bool:
-        """Whether the claim is in its place: somebody may have removed or replaced the directory."""
+    def is_in_place(self) -> bool:
+        """Return whether the claim still exists; the directory may have been removed or replaced."""
         return _is_same(self._claim_fd, self.layout.claim)
 
     def renew(self) -> None:
-        """Make directory and claim again after they were removed.
+        """Create the directory and the claim again after they were removed.
 
         Raises:
-            RunAliveError: Somebody else has claimed the directory meanwhile.
-            RunDirectoryError: It can't be made or written.
+            RunAliveError: Another process has claimed the directory in the meantime.
+            RunDirectoryError: It can't be created or written.
         """
         run_dir = self.layout.root
         with _refusals(run_dir):
             run_dir.mkdir(parents=True, exist_ok=True)
-        # Our own ranks live.
+        # No check for running ranks: they belong to this run.
         fresh = _claim_own_folder(self.layout) if self.layout.own.is_dir() else _claim_unclaimed(run_dir)
         self.close()
         self._claim_fd, self._held_fd = fresh._claim_fd, fresh._held_fd
 
 
 def claim_new(run_dir: Path) -> Claim:
-    """Create ``run_dir`` and claim it; an existing empty directory may be claimed too.
+    """Create ``run_dir`` and claim it; an existing empty directory can be claimed too.
 
     Raises:
-        Overtaken: Something is in there; nothing was changed.
-        RunDirectoryError: It can't be created, or is no directory.
+        Overtaken: The directory is not empty; nothing was changed.
+        RunDirectoryError: It can't be created, or is not a directory.
     """
     with _refusals(run_dir):
         run_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -113,11 +113,11 @@ def claim_new(run_dir: Path) -> Claim:
 
 
 def claim_existing(run_dir: Path) -> Claim:
-    """Claim a directory with something in it: a run, or what a script left without us.
+    """Claim a directory with contents: a run, or the output of a script that ran without tsdia-run.
 
     Raises:
-        RunAliveError: A supervisor or a rank of it lives.
-        Overtaken: It was replaced or claimed by another start at this moment.
+        RunAliveError: Its supervisor or a rank is running.
+        Overtaken: Another start replaced or claimed it just now.
         RunDirectoryError: It can't be written.
     """
     layout = RunLayout(run_dir)
@@ -128,13 +128,13 @@ def claim_existing(run_dir: Path) -> Claim:
 
 def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = lambda _: None) -> Claim:
     with _refusals(layout.root), ExitStack() as always, ExitStack() as on_failure:
-        # By its descriptor, since another start may move the run aside and have a new one in its place meanwhile.
+        # By descriptor: another start may move the run to the trash and create a new one at its path.
         own_fd = live_check.open_folder(layout.own)
         always.callback(os.close, own_fd)
         claim_fd = os.open(_CLAIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=own_fd)
         claim = on_failure.enter_context(Claim(layout, claim_fd))
         claim._held_fd = _lock(layout, claim_fd, own_fd, check)
-        if not claim.is_standing():
+        if not claim.is_in_place():
             raise Overtaken(layout.root)
         layout.alive.touch()
         claim.sign()
@@ -143,38 +143,38 @@ def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = la
 
 
 def _lock(layout: RunLayout, claim_fd: int, own_fd: int, check: Callable[[RunLayout], None]) -> int:
-    """Lock a claim that exists, or take what counts in the lock's place: its descriptor, -1 with a lock."""
+    """Lock an existing claim, or create the replacement of the lock; return its descriptor, -1 with a lock."""
     locking = lock_patiently(claim_fd)
     if locking is Locking.BUSY:
         raise live_check.supervised(layout)
-    newest = live_check.refuse_held(layout, own_fd)
+    newest = live_check.refuse_owned(layout, own_fd)
     check(layout)
     if locking is Locking.LOCKED:
         return -1
     held_fd = lockless.take(own_fd, newest)
     if held_fd is None:
-        live_check.refuse_held(layout, own_fd)  # it names who was faster, if that one still is there
+        live_check.refuse_owned(layout, own_fd)  # names the faster process, if it is still running
         raise Overtaken(layout.root)
     return held_fd
 
 
-def refuse_living(run_dir: Path) -> None:
-    """Ask, without changing anything, whether a run lives in ``run_dir``.
+def refuse_running(run_dir: Path) -> None:
+    """Check, without changing anything, that the run in ``run_dir`` is not running.
 
     Raises:
-        RunAliveError: A supervisor or a rank of it lives.
+        RunAliveError: Its supervisor or a rank is running.
     """
     live_check.refuse(RunLayout(run_dir))
 
 
 def _claim_unclaimed(run_dir: Path, *, must_be_free: bool = False) -> Claim:
-    """Make the own folder under another name, with its claim file locked, and rename it."""
+    """Create the ``.tsdia`` folder under a temporary name, with its claim file locked, and rename it."""
     token = f"{_TOKEN_PREFIX}{os.urandom(6).hex()}"
     with _refusals(run_dir), ExitStack() as always, ExitStack() as on_failure:
-        # Never through a link, so that nothing is created in a place that the user did not name.
+        # Never through a symlink, so that nothing is created at a path that the user did not name.
         dir_fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         always.callback(os.close, dir_fd)
-        # What is called last on a failure: the folder is removed while it is locked.
+        # On a failure, this runs last: the folder is removed while it is locked.
         claim = on_failure.enter_context(Claim(RunLayout(run_dir)))
         on_failure.callback(_remove, token, dir_fd)
         os.mkdir(token, dir_fd=dir_fd)
@@ -195,11 +195,11 @@ def _fill(claim: Claim, token: str, dir_fd: int) -> None:
         claim._claim_fd = _create(_CLAIM, fd)
         if lock(claim._claim_fd) is Locking.UNKNOWN:
             claim._held_fd = lockless.put_first(fd)
-        # Now, since a disk that is full must refuse the start, not be found out in its midst.
+        # Created now, so that a full disk fails the start at once and not later.
         os.close(_create(_ALIVE, fd))
         heartbeat_fd = _create(_HEARTBEAT, fd)
         opened.callback(os.close, heartbeat_fd)
-        write_all(heartbeat_fd, owner.ourselves().as_bytes())
+        write_all(heartbeat_fd, owner.this_process().as_bytes())
 
 
 def _create(name: str, dir_fd: int) -> int:
@@ -217,7 +217,7 @@ def _rename(token: str, dir_fd: int) -> bool:
 
 
 def _remove(own: str, dir_fd: int) -> None:
-    """Remove an own folder in which nobody has put anything else yet."""
+    """Remove a ``.tsdia`` folder that has no other contents yet."""
     with suppress(OSError):
         own_fd = os.open(own, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
         lockless.remove_first(own_fd)
@@ -229,7 +229,7 @@ def _remove(own: str, dir_fd: int) -> None:
 
 
 def _is_same(fd: int, path: Path) -> bool:
-    """Whether ``path`` still is the file that was opened: the directory may have been moved away meanwhile."""
+    """Return whether ``path`` is still the opened file; the directory may have been moved in the meantime."""
     try:
         return os.path.samestat(os.fstat(fd), path.stat())
     except OSError:
@@ -237,21 +237,21 @@ def _is_same(fd: int, path: Path) -> bool:
 
 
 def is_token(name: str) -> bool:
-    """Whether a name in a run directory is that of a start which tries to claim it, or died trying."""
+    """Return whether a name in a run directory is the temporary folder of a start, running or killed."""
     return name.startswith(_TOKEN_PREFIX)
 
 
 @contextmanager
 def _refusals(run_dir: Path) -> Iterator[None]:
-    """Turn what the file system refuses into words."""
+    """Turn errors of the file system into errors for the user."""
     try:
         yield
-    except FileNotFoundError as error:  # it was made, or seen, a moment ago
+    except FileNotFoundError as error:  # it existed a moment ago
         raise Overtaken(run_dir) from error
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EEXIST):
             wrong = next((path for path in (run_dir, *run_dir.parents) if os.path.lexists(path)), run_dir)
-            reason = f"{wrong} is {'a link' if wrong.is_symlink() else 'not a directory'}"
+            reason = f"{wrong} is {'a symlink' if wrong.is_symlink() else 'not a directory'}"
         else:
             reason = f"can't create or write {run_dir}: {error.strerror}"
         raise UnusablePlace(reason, PlaceFault.NOT_CREATED) from error

@@ -1,6 +1,6 @@
-"""Whether a start may come in: not while anything of the run lives.
+"""Refuse a start while a process of the run is running.
 
-Its supervisor is known by its claim, its ranks by their lock or by their tag.
+A lock shows that the supervisor is running; a lock or the run's tag shows that ranks are running.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tsdia_run.claim import lockless, owner
-from tsdia_run.claim.lockless import Standing
-from tsdia_run.claim.owner import Holder, Life
+from tsdia_run.claim.lockless import NewestClaim
+from tsdia_run.claim.owner import Life, Owner
 from tsdia_run.claim.processes import members
 from tsdia_run.errors import DamagedRunError, RunAliveError
 from tsdia_run.errors.placing import OrphanedTraining, SupervisedRun
@@ -28,11 +28,11 @@ _BETWEEN_TRIES_S = 0.01
 
 
 def refuse(layout: RunLayout) -> None:
-    """Ask, without changing anything, whether a run lives.
+    """Check, without changing anything, that a run is not running.
 
     Raises:
-        RunAliveError: A supervisor or a rank of it lives.
-        OSError: The file system refused to tell.
+        RunAliveError: Its supervisor or a rank is running.
+        OSError: The file system failed.
     """
     try:
         fd = open_lock(layout.claim)
@@ -41,10 +41,10 @@ def refuse(layout: RunLayout) -> None:
     try:
         if lock_patiently(fd) is Locking.BUSY:
             raise supervised(layout)
-        with suppress(FileNotFoundError):  # moved aside at this moment
+        with suppress(FileNotFoundError):  # another start moved it just now
             own_fd = open_folder(layout.own)
             try:
-                refuse_held(layout, own_fd)
+                refuse_owned(layout, own_fd)
             finally:
                 os.close(own_fd)
         refuse_ranks(layout)
@@ -53,70 +53,70 @@ def refuse(layout: RunLayout) -> None:
 
 
 def supervised(layout: RunLayout) -> RunAliveError:
-    """The refusal where a supervisor holds the lock."""
-    who = owner.last(layout)
+    """Return the error for a run whose supervisor holds the lock."""
+    found = owner.last(layout)
     for _ in range(_TRIES):
-        if who is None or owner.life(who) is not Life.DEAD:
+        if found is None or owner.life(found) is not Life.DEAD:
             break
-        # It took the lock a moment ago, and writes down next that it did.
+        # The new owner has just taken the lock, and writes its name next.
         time.sleep(_BETWEEN_TRIES_S)
-        who = owner.last(layout)
-    return _held_by(layout, who)
+        found = owner.last(layout)
+    return _owned_by(layout, found)
 
 
-def _held_by(layout: RunLayout, who: Holder | None) -> RunAliveError:
-    return SupervisedRun(layout.root, str(who or "its holder is not known"))
+def _owned_by(layout: RunLayout, found: Owner | None) -> RunAliveError:
+    return SupervisedRun(layout.root, str(found or "owner unknown"))
 
 
 def open_folder(path: Path) -> int:
-    """Open a run's own folder, to reach what is in it wherever it is moved.
+    """Open a run's ``.tsdia`` folder, so that its files stay reachable when the run is moved.
 
     Raises:
-        OSError: It can't be opened, or is none.
+        OSError: It can't be opened, or is not a folder.
     """
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def refuse_held(layout: RunLayout, own_fd: int) -> Standing:
-    """The newest claim without a lock, which is free.
+def refuse_owned(layout: RunLayout, own_fd: int) -> NewestClaim:
+    """Return the newest claim without a lock, if it is free.
 
     Args:
         layout: The files of the run, for messages.
-        own_fd: Its own folder.
+        own_fd: Its open ``.tsdia`` folder.
 
     Raises:
-        RunAliveError: Its holder lives, or that can't be known from here.
-        OSError: The file system refused to tell.
+        RunAliveError: The owner is running, or this machine can't know whether it is.
+        OSError: The file system failed.
     """
     newest = lockless.look(own_fd)
     if newest.life is Life.ALIVE:
-        raise _held_by(layout, newest.holder)
+        raise _owned_by(layout, newest.owner)
     if newest.life is Life.UNKNOWN:
         folder = layout.held(newest.number)
-        who = newest.holder or f"{folder} does not tell who"
+        found = newest.owner or f"{folder} does not name the owner"
         raise RunAliveError(
-            f"{layout.root} is held from elsewhere ({who}), on a file system without locks, so that it can't be known"
-            " here whether that run lives",
-            hint=f"If you know that it does not: rm -r {shlex.quote(str(folder))}",
+            f"{layout.root} is owned by a process on another machine ({found}): its file system has no locks, so this"
+            " machine can't check whether that process is running",
+            hint=f"If you know that it is not running: rm -r {shlex.quote(str(folder))}",
         )
     return newest
 
 
 def refuse_ranks(layout: RunLayout) -> None:
-    """Ask whether the training lives, whatever became of its supervisor.
+    """Check that the training is not running, even if its supervisor has exited.
 
-    Not every rank holds the lock: those of a script without hooks that has several, and all where there are no locks,
-    are found by the tag in their environment alone.
+    Some ranks hold no lock: several ranks of a script without hooks, and all ranks on a file system without locks. They
+    are found only by the tag in their environment.
 
     Raises:
-        RunAliveError: It does.
-        OSError: The file system refused to tell.
+        RunAliveError: The training is running.
+        OSError: The file system failed.
     """
     pids = tagged(layout)
     if not pids and not _is_alive_locked(layout):
         return
     processes = tuple(f"{pid} {_name(pid)}" for pid in pids[:_MAX_PIDS])
-    raise OrphanedTraining(layout.root, processes, str(owner.last(layout) or "not known"))
+    raise OrphanedTraining(layout.root, processes, str(owner.last(layout) or "unknown"))
 
 
 def _is_alive_locked(layout: RunLayout) -> bool:
@@ -131,10 +131,10 @@ def _is_alive_locked(layout: RunLayout) -> bool:
 
 
 def tagged(layout: RunLayout) -> list[int]:
-    """The processes of an attempt whose ending was not written down; a supervisor that did so had ended them."""
+    """Return the processes of an attempt without a recorded ending; a supervisor records it after they have ended."""
     try:
         run = record_file.read(layout.record)
-    except DamagedRunError:  # or none is there
+    except DamagedRunError:  # or no record exists
         return []
     return members(run.run_id) if run.state in LIVE else []
 
@@ -143,4 +143,4 @@ def _name(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
-        return "gone"
+        return "exited"

@@ -1,8 +1,8 @@
-"""Whether something of a run lives, asked by those who only look: nothing is changed, and no start is disturbed.
+"""Whether a process of a run is running, for readers: they change nothing and disturb no start.
 
-A supervisor holds ``claim`` exclusively, every rank holds ``alive`` shared (guard.py). To see whether a lock is held,
-one has to try for it, and whoever does so holds it for some microseconds. So ``claim`` is tried shared, which other
-readers don't notice and a start waits out; ``alive`` is tried only while ``claim`` is ours, when no start can be at it.
+A supervisor holds ``claim`` exclusively, and every rank holds ``alive`` shared (guard.py). A reader can only test a
+lock by taking it, and then holds it for a few microseconds. So it takes ``claim`` shared: this does not affect other
+readers, and a start waits for it. It tries ``alive`` only while it holds ``claim``, when no start can use ``alive``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from tsdia_run.rundir.record import LIVE
 
 # A supervisor touches the heartbeat every five seconds; clocks of two hosts differ.
 _FRESH = timedelta(seconds=60)
-# Two readers may meet at ``alive``.
+# Two readers may try ``alive`` at the same time.
 _TRIES = 5
 _BETWEEN_TRIES_S = 0.002
 
 
 class Living(Enum):
-    """What lives of a run."""
+    """Which processes of a run are running."""
 
     NOTHING = "nothing"
     SUPERVISED = "supervised"
@@ -39,17 +39,17 @@ class Living(Enum):
 
 
 def living(layout: RunLayout) -> Living:
-    """What lives of a run, as far as it can be seen from here.
+    """Return which processes of a run are running, as far as this machine can know.
 
-    On a file system whose locks don't reach other hosts a fresh heartbeat counts; on one that has none, the process
-    that wrote it. Ranks that hold no lock are known by their tag.
+    Without locks that reach other hosts, a fresh heartbeat counts; on a file system without locks, the process that
+    wrote the heartbeat counts. Ranks without a lock are found by their tag.
     """
     with _tried(layout.claim, fcntl.LOCK_SH) as claim:
         if claim is False:
             return Living.SUPERVISED
         if claim is True and _ranks_live(layout):
             return Living.RANKS_ONLY
-    if _beats(layout, is_lock_known=claim is True):
+    if _has_heartbeat(layout, is_lock_known=claim is True):
         return Living.SUPERVISED
     return Living.RANKS_ONLY if live_check.tagged(layout) else Living.NOTHING
 
@@ -65,7 +65,7 @@ def _ranks_live(layout: RunLayout) -> bool:
 
 @contextmanager
 def _tried(path: Path, kind: int) -> Iterator[bool | None]:
-    """Whether the lock could be had, which it is until the end; None where there is no such file or no lock."""
+    """Hold a lock in the block and yield whether that worked; None if the file does not exist or locks don't work."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -82,23 +82,23 @@ def _locked(fd: int, kind: int) -> bool | None:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # NFS wants a descriptor for writing; others have no locks
+    except OSError:  # NFS requires a descriptor opened for writing; other file systems have no locks
         return None
     return True
 
 
-def _beats(layout: RunLayout, *, is_lock_known: bool) -> bool:
-    who, seen = owner.last(layout), layout.last_seen()
-    if who is None or seen is None:
+def _has_heartbeat(layout: RunLayout, *, is_lock_known: bool) -> bool:
+    found, seen = owner.last(layout), layout.last_seen()
+    if found is None or seen is None:
         return False
-    here = owner.life(who)
+    here = owner.life(found)
     if here is Life.UNKNOWN:
         return datetime.now(timezone.utc) - seen <= _FRESH and not _has_ended(layout)
     return here is Life.ALIVE and not is_lock_known
 
 
 def _has_ended(layout: RunLayout) -> bool:
-    """Whether the record says so: the last beat may be fresh all the same."""
+    """Return whether the record has an ending; the last heartbeat may still be fresh then."""
     try:
         return record_file.read(layout.record).state not in LIVE
     except DamagedRunError:

@@ -1,9 +1,10 @@
-"""The claim where a file system has no locks: a folder ``.tsdia/held-N`` that says who holds the run.
+"""The claim on a file system without locks: a folder ``.tsdia/held-N`` that names the owner of the run.
 
-It is put in its place by one rename, which succeeds for one of any number of starters, with ``holder.json`` in it
-already. N only grows, and the newest one counts, so that nobody ever replaces what somebody else may have read. The
-holder gives it back by renaming ``holder.json``, which a full disk allows too. One that died without doing so is found
-dead on its own machine, and the next one takes N + 1; another machine can't know, and never does.
+A start creates it by one rename, with ``holder.json`` already in it; the rename succeeds for one of any number of
+starts. N only grows and the highest N counts, so that no process replaces a folder that another process may have read.
+The owner releases the claim by renaming ``holder.json``, which also works on a full disk. If the owner died without
+that, a start on the same machine sees it and takes N + 1; a start on another machine can't know it, and never takes the
+claim.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.claim import owner
-from tsdia_run.claim.owner import Holder, Life
+from tsdia_run.claim.owner import Life, Owner
 from tsdia_run.files.atomic import write_all
 from tsdia_run.rundir.layout import GIVEN_BACK_NAME, HOLDER_NAME, RunLayout
 
@@ -24,53 +25,53 @@ _NAME = re.compile(r"held-(\d{1,9})")
 
 
 @dataclass(frozen=True)
-class Standing:
+class NewestClaim:
     """The newest claim of a run.
 
     Attributes:
-        number: Its number; -1 where there is none.
-        life: Whether its holder lives; dead also where it gave the claim back.
-        holder: Who it is; None where nobody is, or the file can't be read.
+        number: Its number; -1 if the run has no such claim.
+        life: Whether its owner is running; also dead if the owner released the claim.
+        owner: The owner; None if the claim has no owner, or the file can't be read.
     """
 
     number: int
     life: Life
-    holder: Holder | None
+    owner: Owner | None
 
 
-def look(own_fd: int) -> Standing:
-    """The newest claim.
+def look(own_fd: int) -> NewestClaim:
+    """Return the newest claim.
 
     Args:
-        own_fd: The run's own folder. All here go by it and not by its path, where another folder may be a moment later.
+        own_fd: The open ``.tsdia`` folder. This module never uses its path, which may soon lead to another folder.
 
     Raises:
         OSError: The folder can't be read.
     """
     number = max(_numbers(own_fd), default=-1)
     if number < 0:
-        return Standing(number, Life.DEAD, None)
+        return NewestClaim(number, Life.DEAD, None)
     try:
         found = owner.read(Path(_name(number), HOLDER_NAME), own_fd)
     except FileNotFoundError:
-        return Standing(number, Life.DEAD, None)
-    return Standing(number, Life.UNKNOWN if found is None else owner.life(found), found)
+        return NewestClaim(number, Life.DEAD, None)
+    return NewestClaim(number, Life.UNKNOWN if found is None else owner.life(found), found)
 
 
-def take(own_fd: int, after: Standing) -> int | None:
-    """Take the claim after one whose holder is dead.
+def take(own_fd: int, after: NewestClaim) -> int | None:
+    """Take the claim after one whose owner is dead.
 
     Returns:
-        A descriptor that ``give_back`` takes; None where another start was faster.
+        A descriptor for ``release``; None if another start was faster.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file system failed.
     """
     number = after.number + 1
     fd = _put(own_fd, number)
     if fd is None:
         return None
-    # While this one was slow, another may have taken our number, given it back, and a third the next one.
+    # A faster start may have taken and released this number, and a third start may have the next one.
     if max(_numbers(own_fd)) != number:
         _remove(own_fd, _name(number))
         os.close(fd)
@@ -82,35 +83,35 @@ def take(own_fd: int, after: Standing) -> int | None:
 
 
 def put_first(own_fd: int) -> int:
-    """Put the first claim into the own folder of a run that nobody else knows yet.
+    """Create the first claim, in a ``.tsdia`` folder that no other process knows yet.
 
     Returns:
-        A descriptor that ``give_back`` takes.
+        A descriptor for ``release``.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file system failed.
     """
     fd = _put(own_fd, 0)
     if fd is None:
-        raise FileExistsError(errno.EEXIST, "somebody else is in there")
+        raise FileExistsError(errno.EEXIST, "another process has claimed it")
     return fd
 
 
 def remove_first(own_fd: int) -> None:
-    """Take back what ``put_first`` did, if it did."""
+    """Remove the claim that ``put_first`` created, if any."""
     _remove(own_fd, _name(0))
 
 
 def _put(own_fd: int, number: int) -> int | None:
-    beside = f".held.{os.urandom(6).hex()}"
-    os.mkdir(beside, dir_fd=own_fd)
-    fd = os.open(beside, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=own_fd)
+    temporary = f".held.{os.urandom(6).hex()}"
+    os.mkdir(temporary, dir_fd=own_fd)
+    fd = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=own_fd)
     try:
         sign(fd)
-        os.rename(beside, _name(number), src_dir_fd=own_fd, dst_dir_fd=own_fd)
+        os.rename(temporary, _name(number), src_dir_fd=own_fd, dst_dir_fd=own_fd)
     except OSError as error:
         os.close(fd)
-        _remove(own_fd, beside)
+        _remove(own_fd, temporary)
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return None
         raise
@@ -118,27 +119,27 @@ def _put(own_fd: int, number: int) -> int | None:
 
 
 def sign(fd: int) -> None:
-    """Name this process as the holder.
+    """Record this process as the owner.
 
     Args:
-        fd: The claim's folder.
+        fd: The open folder of the claim.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file system failed.
     """
-    beside = f".{HOLDER_NAME}"
-    file_fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644, dir_fd=fd)
+    temporary = f".{HOLDER_NAME}"
+    file_fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644, dir_fd=fd)
     try:
-        write_all(file_fd, owner.ourselves().as_bytes())
+        write_all(file_fd, owner.this_process().as_bytes())
         os.fsync(file_fd)
     finally:
         os.close(file_fd)
-    os.rename(beside, HOLDER_NAME, src_dir_fd=fd, dst_dir_fd=fd)
+    os.rename(temporary, HOLDER_NAME, src_dir_fd=fd, dst_dir_fd=fd)
 
 
-def give_back(fd: int) -> None:
-    """Say that the claim is free, wherever the run directory is by now; a fork may have signed it for itself."""
-    with suppress(OSError):  # removed by hand: it is free as well
+def release(fd: int) -> None:
+    """Release the claim, even if the run directory was moved; not if a fork of this process owns it now."""
+    with suppress(OSError):  # removed by a user: the claim is free too
         found = owner.read(Path(HOLDER_NAME), fd)
         if found is not None and found.pid == os.getpid():
             os.rename(HOLDER_NAME, GIVEN_BACK_NAME, src_dir_fd=fd, dst_dir_fd=fd)

@@ -1,4 +1,4 @@
-"""What is in a run directory that somebody wants to start in, and what follows from it."""
+"""The existing contents of a run directory, and whether a new run may replace them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from tsdia_run.rundir.layout import OWN_NAMES, RunLayout
 from tsdia_run.rundir.record import LIVE, State
 from tsdia_run.text import age, count, shown, size
 
-# Enough to tell the size of an ordinary run; a data set in there is not walked to its end.
+# Enough for the size of an ordinary run; a data set in the directory is not counted to the end.
 _MAX_ENTRIES = 20_000
 _INNER_LEVELS = 2
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a directory holds.
+    """The contents of a directory.
 
     Attributes:
         run_dir: The directory.
-        state: The state of the run in it; None where there is no record that can be read.
+        state: The state of the run in it; None if no readable record exists.
         checkpoints: Its checkpoints, the oldest first.
-        size_bytes: Size of all files.
-        is_size_complete: False where counting stopped early.
-        changed_at: The newest change of a file.
-        from_script: Whether there is a file that tsdia-run itself did not make.
+        size_bytes: The total size of its files.
+        is_size_complete: False if counting stopped early.
+        changed_at: The latest modification time of a file.
+        from_script: Whether a file exists that tsdia-run did not create.
     """
 
     run_dir: Path
@@ -48,17 +48,17 @@ class Contents:
 
 
 class Occupancy(Enum):
-    """What ``new`` does with a directory that exists."""
+    """What ``new`` does with an existing directory."""
 
     MOVE_ASIDE = "move aside"
     REFUSE = "refuse"
 
 
 def judge(contents: Contents, *, wants_move_aside: bool) -> Occupancy:
-    """Whether a new run may take the place of what is there.
+    """Decide whether a new run may replace the existing contents.
 
-    It may when the user said so, or when nothing is lost: the start failed (or was killed) before the script left a
-    single file.
+    It may if the user requested that, or if nothing is lost: the start failed (or was killed) before the script wrote
+    any file.
     """
     if wants_move_aside:
         return Occupancy.MOVE_ASIDE
@@ -67,15 +67,15 @@ def judge(contents: Contents, *, wants_move_aside: bool) -> Occupancy:
 
 
 def never_began(run_dir: Path) -> bool:
-    """Whether there is a run that ended before its script left a file, so that a new one may take its place."""
+    """Return whether the run ended before its script wrote a file, so that a new run may replace it."""
     found = survey(run_dir)
     return found is not None and judge(found, wants_move_aside=False) is Occupancy.MOVE_ASIDE
 
 
 def survey(run_dir: Path) -> Contents | None:
-    """Look into a directory; None where there is nothing, an empty directory, or one that others try to claim now.
+    """Examine a directory; None if it does not exist, is empty, or only other starts have files in it.
 
-    The caller has made sure that no live run holds it, so a record that says "running" is of a lost run.
+    The caller has checked that no running run owns it, so a record with the state "running" is of a lost run.
     """
     try:
         names = os.listdir(run_dir)
@@ -90,7 +90,7 @@ def survey(run_dir: Path) -> Contents | None:
         top = Path(folder).relative_to(run_dir).parts[:1]
         is_own = bool(top) and (top[0] in OWN_NAMES or guard.is_token(top[0]))
         for name in files:
-            with suppress(FileNotFoundError):  # a start beside this one gives up
+            with suppress(FileNotFoundError):  # another start gave up
                 status = os.lstat(os.path.join(folder, name))
                 total_bytes += status.st_size
                 changed_s = max(changed_s, status.st_mtime)
@@ -113,7 +113,7 @@ def survey(run_dir: Path) -> Contents | None:
 def _state(run_dir: Path) -> State | None:
     layout = RunLayout(run_dir)
     if not layout.record.exists():
-        # Claimed and killed before the record was written.
+        # The start was killed after the claim, before it wrote the record.
         return State.LOST if layout.own.is_dir() else None
     try:
         state = record_file.read(layout.record).state
@@ -123,22 +123,22 @@ def _state(run_dir: Path) -> State | None:
 
 
 def refusal(contents: Contents, *, now: datetime) -> RunDirectoryOccupied:
-    """The refusal of ``new``: what is there.
+    """Return the error of ``new`` for a directory with existing contents.
 
     Args:
-        contents: What is there.
-        now: To tell the age.
+        contents: The existing contents.
+        now: The current time, for their age.
     """
     run_dir = contents.run_dir
     newest = contents.checkpoints[-1].path.name if contents.checkpoints else None
-    what = f"a {contents.state.value} run" if contents.state else "something that is no run of tsdia-run"
+    what = f"contains a {contents.state.value} run" if contents.state else "exists and is not a tsdia-run run directory"
     facts = [
         f"last changed {age(now - contents.changed_at)} ago",
         count(len(contents.checkpoints), "checkpoint") + (f" (newest {newest})" if newest else ""),
         ("" if contents.is_size_complete else "more than ") + size(contents.size_bytes),
     ]
     return RunDirectoryOccupied(
-        f"{shown(run_dir)} holds {what}: {', '.join(facts)}",
+        f"{shown(run_dir)} {what}: {', '.join(facts)}",
         run_dir,
         contents.state.value if contents.state else None,
         newest,
@@ -146,13 +146,13 @@ def refusal(contents: Contents, *, now: datetime) -> RunDirectoryOccupied:
 
 
 def enclosing_run(run_dir: Path) -> Path | None:
-    """The run that ``run_dir`` would lie inside of, if any."""
+    """Return the run that contains ``run_dir``, if any."""
     return next((parent for parent in run_dir.parents if RunLayout(parent).claim.exists()), None)
 
 
 def inner_run(run_dir: Path) -> Path | None:
-    """A run that lies inside ``run_dir``, down to two levels, if any."""
-    # os.walk, unlike Path.glob, minds no folder that is gone by the time it is looked into: one of another start.
+    """Return a run inside ``run_dir``, at most two levels deep, if any."""
+    # os.walk, unlike Path.glob, does not fail if another start removes a folder in the meantime.
     for top, folders, _ in os.walk(run_dir):
         folder = Path(top)
         if folder != run_dir and RunLayout(folder).claim.exists():

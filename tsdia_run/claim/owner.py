@@ -1,4 +1,4 @@
-"""Who holds a run directory, and whether that process still lives: a reused pid or a zombie is not a holder."""
+"""The owner of a run directory, and whether its process is running; a reused pid or a zombie is not the owner."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.text import visible
 
 _MAX_BYTES = 64 * 1024
-# Fields 3 and 22 of /proc/PID/stat, counted from behind the name, which may hold spaces: proc_pid_stat(5).
+# Fields 3 and 22 of /proc/PID/stat, counted from the end of the name, which may contain spaces: proc_pid_stat(5).
 _STATE, _START_TICKS = 0, 19
 
 
 class Life(Enum):
-    """What can be known of a holder from here."""
+    """Whether the process of an owner is running, as seen from this machine."""
 
     ALIVE = "alive"
     DEAD = "dead"
-    UNKNOWN = "on another machine, or not told"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Holder:
-    """Who holds a claim.
+class Owner:
+    """The owner of a claim.
 
     Attributes:
         host: Name of the machine.
         pid: Process id of the supervisor on it.
-        since: When it took the claim, ISO 8601.
-        boot_id: Which boot of the machine; None in files of the first version.
-        start_ticks: When the process started, in clock ticks since that boot; None likewise.
+        since: When it got the claim, ISO 8601.
+        boot_id: The id of the machine's boot; None in files of the first version.
+        start_ticks: When the process started, in clock ticks since that boot; None in files of the first version.
     """
 
     host: str
@@ -49,13 +49,13 @@ class Holder:
         return visible(f"pid {self.pid} on {self.host} since {self.since}")
 
     def as_bytes(self) -> bytes:
-        """The content of a file that ``read`` reads back."""
+        """Return the content of the file that ``read`` parses."""
         return (json.dumps(asdict(self)) + "\n").encode()
 
 
-def ourselves() -> Holder:
-    """This process."""
-    return Holder(
+def this_process() -> Owner:
+    """Return this process as an owner."""
+    return Owner(
         host=socket.gethostname(),
         pid=os.getpid(),
         since=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -64,19 +64,19 @@ def ourselves() -> Holder:
     )
 
 
-def read(path: Path, dir_fd: int | None = None) -> Holder | None:
-    """The holder that a file names; None where it names none.
+def read(path: Path, dir_fd: int | None = None) -> Owner | None:
+    """Return the owner that a file names; None if it names no owner.
 
     Args:
         path: The file.
-        dir_fd: The open folder that a relative path is relative to.
+        dir_fd: An open folder, the base of a relative path.
 
     Raises:
-        OSError: It can't be read.
+        OSError: The file can't be read.
     """
     try:
-        fields = Fields(parse_json(read_bounded(path, _MAX_BYTES, dir_fd)), "the holder")
-        return Holder(
+        fields = Fields(parse_json(read_bounded(path, _MAX_BYTES, dir_fd)), "the owner")
+        return Owner(
             host=fields.required("host", str),
             pid=fields.required("pid", int),
             since=fields.shown("since") or "an unknown time",
@@ -87,36 +87,36 @@ def read(path: Path, dir_fd: int | None = None) -> Holder | None:
         return None
 
 
-def last(layout: RunLayout) -> Holder | None:
-    """Who wrote the heartbeat of a run; None where that can't be read."""
+def last(layout: RunLayout) -> Owner | None:
+    """Return the process that wrote the heartbeat of a run; None if it can't be read."""
     try:
         return read(layout.heartbeat)
     except OSError:
         return None
 
 
-def life(holder: Holder) -> Life:
-    """Whether a holder lives, as far as this machine can tell."""
-    return judge(holder, host=socket.gethostname(), boot=boot_id(), ticks=start_ticks(holder.pid))
+def life(owner: Owner) -> Life:
+    """Return whether the process of an owner is running, as far as this machine can know."""
+    return judge(owner, host=socket.gethostname(), boot=boot_id(), ticks=start_ticks(owner.pid))
 
 
-def judge(holder: Holder, *, host: str, boot: str | None, ticks: int | None) -> Life:
-    """Whether a holder lives (pure).
+def judge(owner: Owner, *, host: str, boot: str | None, ticks: int | None) -> Life:
+    """Return whether the process of an owner is running (pure).
 
     Args:
-        holder: The holder.
+        owner: The owner.
         host: Name of this machine.
-        boot: Its present boot.
-        ticks: When the process started that has the holder's pid here; None where there is none, or a zombie.
+        boot: The id of its current boot.
+        ticks: When the process with the owner's pid on this machine started; None if no such process, or a zombie.
     """
-    if holder.host != host:
+    if owner.host != host:
         return Life.UNKNOWN
-    is_same = ticks is not None and (holder.boot_id, holder.start_ticks) == (boot, ticks)
+    is_same = ticks is not None and (owner.boot_id, owner.start_ticks) == (boot, ticks)
     return Life.ALIVE if is_same else Life.DEAD
 
 
 def boot_id() -> str | None:
-    """The id of this machine's present boot; None where the kernel does not tell."""
+    """Return the id of this machine's current boot; None if the kernel does not provide it."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -124,9 +124,9 @@ def boot_id() -> str | None:
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a living process started, in clock ticks since the boot; None where there is none, or a zombie."""
+    """Return when a live process started, in clock ticks since the boot; None if no such process, or a zombie."""
     try:
-        # Of a negative pid, say, from a file that somebody edited.
+        # The pid may be invalid, for example negative, if a user edited the file.
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""The processes of a run, found by the tag that each of them has in its environment."""
+"""Find the processes of a run by the tag in their environment."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tsdia_run.rundir import env
 
 
 def members(run_id: str) -> list[int]:
-    """All living processes that carry the tag of the run, also those that left their parents and sessions.
+    """Return all live processes with the tag of the run, including those that left their parents and sessions.
 
-    None are seen where there is no /proc: runs are looked at on other systems too, where none of ours can live.
+    Returns an empty list without /proc: users read runs on other systems too, where no run can be running.
     """
     tag = f"{env.RUN_ID}={run_id}".encode()
     found: list[int] = []
@@ -20,7 +20,7 @@ def members(run_id: str) -> list[int]:
         names = os.listdir("/proc")
     for name in names:
         if name.isdigit() and int(name) != os.getpid():
-            # Gone meanwhile, or of another user. A zombie has an empty environment.
+            # Exited in the meantime, or owned by another user. A zombie has an empty environment.
             with suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
                 if tag in file.read().split(b"\0"):
                     found.append(int(name))

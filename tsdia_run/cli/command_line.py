@@ -1,4 +1,4 @@
-"""The command that was typed, for suggestions."""
+"""Read the typed command, for suggestions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GIVEN = ("COMMANDLINE", "ENVIRONMENT")
 
 
 def read(context: typer.Context) -> TypedCommand:
-    """The command with what was given to it, by the command line or by the environment."""
+    """Return the command with the values from the command line and from the environment."""
     words: list[str] = []
     options: list[tuple[str, str | None]] = []
     for parameter in context.command.params:

@@ -63,12 +63,12 @@ def compare(
 
     reading.prepare_output()
     if len(runs) < 2:
-        raise UsageError("compare needs at least two runs", hint=f"All runs: {list_runs()}")
+        raise UsageError("compare needs at least two runs", hint=f"List all runs: {list_runs()}")
     where = places()
     found = [find_run(word, where) for word in runs]
     twice = next((path for at, path in enumerate(found) if path in found[:at]), None)
     if twice:
-        raise UsageError(f"{twice.name} is given twice", hint=f"All runs: {list_runs()}")
+        raise UsageError(f"{twice.name} is given twice", hint=f"List all runs: {list_runs()}")
     sides = [side(look(path), name) for path, name in zip(found, distinct(found), strict=True)]
     tables = differences(sides, metric, datetime.now(timezone.utc))
     if as_json:

@@ -1,4 +1,4 @@
-"""The one way in which tsdia-run itself speaks: standard error, since standard output belongs to the training."""
+"""Write tsdia-run's own messages to standard error; standard output belongs to the script."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ _MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "stopped": ("
 
 
 def say(text: str, *, prefix: str = "tsdia-run: ") -> None:
-    """Write a line to standard error, without control characters; a terminal that is gone is no error."""
+    """Write a line to standard error, without control characters; a closed terminal is not an error."""
     with suppress(OSError, ValueError):
-        print(f"{prefix}{visible_lines(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints
+        print(f"{prefix}{visible_lines(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the only place that prints
 
 
 def die_of(number: int) -> None:
-    """End this process by a signal's default action, so that a shell loop around it stops too."""
+    """End this process with a signal's default action, so that a shell loop around it stops too."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 @dataclass(frozen=True)
 class Console:
-    """Tells the user of a terminal, or of a file in its place, what happens around a training.
+    """Reports to the user, on a terminal or in a file, what happens before and after a training.
 
     Attributes:
-        is_quiet: Nothing but errors.
-        is_verbose: Also what was decided.
+        is_quiet: Print only errors.
+        is_verbose: Also print the command and its environment.
     """
 
     is_quiet: bool
     is_verbose: bool = False
 
     def opening(self, start: AttemptStart) -> None:
-        """Before the training starts: what, where, under which interpreter."""
+        """Print the run, its interpreter and its log before the training starts."""
         if self.is_quiet:
             return
         attempt = start.attempt
@@ -59,7 +59,7 @@ class Console:
                 say(f"environment {name}={value}")
 
     def warn(self, *warnings: str | KeyAdded) -> None:
-        """What the user should know."""
+        """Print warnings."""
         if warnings and not self.is_quiet:
             from tsdia_run.cli.wording import in_words
 
@@ -67,12 +67,12 @@ class Console:
                 say(f"warning: {in_words(warning)}")
 
     def note(self, text: str) -> None:
-        """What was done."""
+        """Print a note about something that tsdia-run did."""
         if not self.is_quiet:
             say(text)
 
     def closing(self, end: AttemptEnd) -> None:
-        """The closing card."""
+        """Print the closing card."""
         self.warn(*end.warnings)
         if self.is_quiet:
             return
@@ -90,17 +90,17 @@ class Console:
                 say(f"  {name:<12}{text}", prefix="")
 
     def keep_own_stream(self) -> None:
-        """Speak through a descriptor that no child inherits."""
+        """Write to a descriptor that no child process inherits."""
         sys.stderr = os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace")
 
     def release(self) -> None:
-        """Let the terminal go."""
+        """Close the terminal."""
         sys.stderr.close()
         sys.stderr = sys.__stderr__
 
 
 def _show_card(title: str, colour: str, lines: list[tuple[str, str]]) -> None:
-    # Imported late: the training should not wait for it.
+    # Imported late, so that the training starts sooner.
     from rich.console import Console as RichConsole
     from rich.panel import Panel
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""What an attempt would be, for `--dry-run`: as text or as JSON."""
+"""Print what an attempt would do, for `--dry-run`: as text or as JSON."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _as_text(preview: Preview) -> list[str]:
     lines += [f"changed        {kind}: {text}" for kind, text, _ in preview.changes]
     lines.append(f"run directory  {preview.run_dir}")
     if preview.moves_aside:
-        lines.append(f"moved aside    the current contents of {shown(preview.run_dir)}")
+        lines.append(f"replaces       existing contents of {shown(preview.run_dir)} (moved to .tsdia-trash)")
     if preview.checkpoint:
         lines.append(f"checkpoint     {preview.checkpoint}")
     path, origin = preview.python

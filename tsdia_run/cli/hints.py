@@ -1,4 +1,4 @@
-"""What to do after an error, rendered from its type, its facts and the command that was typed."""
+"""Write the hint lines of an error, from its type, its facts and the typed command."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from tsdia_run.report.suggestions import (
 
 
 def hint(error: TsdiaRunError, typed: TypedCommand) -> str:
-    """The lines below an error.
+    """Return the hint lines to print below an error.
 
     Args:
-        error: What happened.
+        error: The error.
         typed: The command that ended with it.
     """
     lines = _remedy(error, typed)
-    if isinstance(error, errors.RunAliveError) and error.wanted is not None:
-        lines += f"\n{_start_beside(typed, error.wanted)}"
+    if isinstance(error, errors.RunAliveError) and error.refused_dir is not None:
+        lines += f"\n{_start_next_to(typed, error.refused_dir)}"
     return lines
 
 
@@ -47,12 +47,12 @@ def _remedy(error: TsdiaRunError, typed: TypedCommand) -> str:
 @_remedy.register
 def _(error: placing.SupervisedRun, typed: TypedCommand) -> str:
     suggest = _about(error.run_dir)
-    return f"Follow it: {suggest.follow()}\nStop it: {suggest.stop()}"
+    return f"Follow its log: {suggest.follow()}\nStop it: {suggest.stop()}"
 
 
 @_remedy.register
 def _(error: placing.OrphanedTraining, typed: TypedCommand) -> str:
-    return f"Wait for it to end, or end it: {_about(error.run_dir).stop()}"
+    return f"Wait for it to end, or stop it: {_about(error.run_dir).stop()}"
 
 
 @_remedy.register
@@ -64,20 +64,20 @@ def _(error: placing.Overtaken, typed: TypedCommand) -> str:
 def _(error: placing.RunDirectoryOccupied, typed: TypedCommand) -> str:
     run_dir, suggest = error.run_dir, _about(error.run_dir)
     lines = [
-        f"Start beside it:      {_beside(typed, run_dir)}",
-        f"Move it aside first:  {line(typed.as_new().having(MOVE_ASIDE))}",
+        f"Start a new run:         {_next_to(typed, run_dir)}",
+        f"Move it to trash first:  {line(typed.as_new().having(MOVE_ASIDE))}",
     ]
     if error.state is not None and error.newest_checkpoint is not None:
         is_completed = error.state == "completed"
         resume = suggest.resume_completed() if is_completed else suggest.resume_from_checkpoint()[0]
-        lines.insert(0, f"Go on with it:        {resume}")
+        lines.insert(0, f"Resume it:               {resume}")
     return "\n".join(lines)
 
 
 @_remedy.register(placing.RunDirectoryContested)
 @_remedy.register(placing.RunDirectoryBlocked)
 def _(error: placing.RunDirectoryContested | placing.RunDirectoryBlocked, typed: TypedCommand) -> str:
-    return _start_beside(typed, error.run_dir)
+    return _start_next_to(typed, error.run_dir)
 
 
 @_remedy.register
@@ -114,35 +114,37 @@ def _(error: launching.InvalidSetting, typed: TypedCommand) -> str:
 @_remedy.register
 def _(error: lookups.NoSuchRun, typed: TypedCommand) -> str:
     looked = ", ".join(error.looked_in)
-    return f"All runs: {list_runs()}   (looked in {looked}, and among the runs that you started elsewhere)"
+    return f"List all runs: {list_runs()}   (searched {looked} and the runs that you started elsewhere)"
 
 
 @_remedy.register
-def _(error: lookups.FolderIsNoRun, typed: TypedCommand) -> str:
-    return f"The runs in it: {list_runs(error.folder)}"
+def _(error: lookups.FolderIsNotRun, typed: TypedCommand) -> str:
+    return f"List the runs in it: {list_runs(error.folder)}"
 
 
 @_remedy.register
 def _(error: lookups.NoSuchFolder, typed: TypedCommand) -> str:
-    return f"All runs: {list_runs()}"
+    return f"List all runs: {list_runs()}"
 
 
 @_remedy.register
 def _(error: launching.SettingAmongFlags, typed: TypedCommand) -> str:
-    return f"Say {INSTEAD[error.name]} instead."
+    return f"Use {INSTEAD[error.name]} instead."
 
 
 @_remedy.register
 def _(error: launching.NotAnEntrypoint, typed: TypedCommand) -> str:
-    known = f" Scripts here: {', '.join(error.scripts)}." if error.scripts else ""
-    return f"Name it: --entrypoint path/to/script.py, or `entrypoint:` in the config's tsdia_run section.{known}"
+    known = f" Scripts in this directory: {', '.join(error.scripts)}." if error.scripts else ""
+    return (
+        f"Set the script: --entrypoint path/to/script.py, or `entrypoint:` in the config's `tsdia_run` section.{known}"
+    )
 
 
 @_remedy.register
 def _(error: resuming.CheckpointMissing, typed: TypedCommand) -> str:
     if error.place is None:
-        return "Correct the path."
-    return f"Correct the path, or start without it: --set {error.key}=null"
+        return "Fix the path."
+    return f"Fix the path, or start without the checkpoint: --set {error.key}=null"
 
 
 @_remedy.register
@@ -157,7 +159,7 @@ def _(error: resuming.NoBestCheckpoint, typed: TypedCommand) -> str:
 
 @_remedy.register
 def _(error: resuming.NoCompleteCheckpoint, typed: TypedCommand) -> str:
-    first = f"Start from the beginning in the same run: {_about(error.run_dir).resume('--from-scratch')}"
+    first = f"Start over in the same run: {_about(error.run_dir).resume('--from-scratch')}"
     return f"{first}\n{_from_start(error.run_dir)}" if error.has_record else first
 
 
@@ -192,29 +194,29 @@ def _(error: resuming.CheckpointNotPassed, typed: TypedCommand) -> str:
         return line(typed.having(RESUME_ARGS, value)) if _resumes(typed) else suggest.resume(RESUME_ARGS, value)
 
     lines = [
-        f"If it takes an option: {resume(template)}" + (f"   ({advice})" if advice else ""),
-        f"If it finds the checkpoint itself: {resume('')}",
+        f"If the script has an option for it: {resume(template)}" + (f"   ({advice})" if advice else ""),
+        f"If the script finds the checkpoint itself: {resume('')}",
         f"Start over in the same run: {suggest.resume('--from-scratch')}",
     ]
     if error.has_config:
-        lines.insert(0, "If it reads a key of the config: set `resume_key: KEY` in the tsdia_run section.")
+        lines.insert(0, "If the script reads it from a config key: set `resume_key: KEY` in the `tsdia_run` section.")
     return "\n".join(lines)
 
 
 @_remedy.register
-def _(error: resuming.ResumeIsMeant, typed: TypedCommand) -> str:
-    return f"Resume it: {_about(error.wanted).resume()}"
+def _(error: resuming.OwnCheckpointNamed, typed: TypedCommand) -> str:
+    return f"Resume it: {_about(error.target).resume()}"
 
 
 @_remedy.register
 def _(error: resuming.RunCompleted, typed: TypedCommand) -> str:
-    example = "   (say with more epochs: --set training.epochs=20)" if error.has_config else ""
-    return f"Go on all the same: {line(typed.having('--again'))}{example}"
+    example = "   (for more epochs, add: --set training.epochs=20)" if error.has_config else ""
+    return f"Resume anyway: {line(typed.having('--again'))}{example}"
 
 
 @_remedy.register
-def _(error: resuming.UnmeantChanges, typed: TypedCommand) -> str:
-    return f"If that is meant: {line(as_resume(typed, error.run_dir).adding('--allow', *error.kinds))}"
+def _(error: resuming.ChangesNotAllowed, typed: TypedCommand) -> str:
+    return f"If this is intended: {line(as_resume(typed, error.run_dir).adding('--allow', *error.kinds))}"
 
 
 @_remedy.register
@@ -222,10 +224,10 @@ def _(error: placing.OtherConfig, typed: TypedCommand) -> str:
     if error.resumable_with is not None:
         resumed = as_resume(typed, error.run_dir).having("--config", error.resumable_with)
         resumed = resumed.having("--again") if error.is_completed else resumed
-        instead = f"Go on with the change: {line(resumed)}"
+        instead = f"Resume with the change:  {line(resumed)}"
     else:
-        instead = f"Move it aside first:   {line(typed.as_new().having(MOVE_ASIDE))}"
-    return f"{instead}\nStart beside it:       {line(typed.having(NAME, free_name(error.run_dir)))}"
+        instead = f"Move it to trash first:  {line(typed.as_new().having(MOVE_ASIDE))}"
+    return f"{instead}\nStart a new run:         {line(typed.having(NAME, free_name(error.run_dir)))}"
 
 
 def _resumes(typed: TypedCommand) -> bool:
@@ -233,18 +235,18 @@ def _resumes(typed: TypedCommand) -> bool:
 
 
 def _from_start(run_dir: Path) -> str:
-    return f"Start again from the beginning: {_about(run_dir).start_over()}"
+    return f"Start over as a new run: {_about(run_dir).start_over()}"
 
 
 def _about(run_dir: Path) -> Suggestions:
     return Suggestions(run_dir)
 
 
-def _start_beside(typed: TypedCommand, run_dir: Path) -> str:
-    return f"Start beside it: {_beside(typed, run_dir)}"
+def _start_next_to(typed: TypedCommand, run_dir: Path) -> str:
+    return f"Start a new run: {_next_to(typed, run_dir)}"
 
 
-def _beside(typed: TypedCommand, run_dir: Path) -> str:
+def _next_to(typed: TypedCommand, run_dir: Path) -> str:
     return line(typed.without(MOVE_ASIDE).having(NAME, free_name(run_dir)))
 
 

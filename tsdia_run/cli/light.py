@@ -1,4 +1,4 @@
-"""Typer's commands without the start of pydantic, which it loads to convert words that need none: 60 ms."""
+"""Run Typer's commands without loading pydantic, which it uses even for plain strings (60 ms)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class RefusedError(Exception):
     """A command ended with an error.
 
     Attributes:
-        error: What happened.
-        context: The command's, for what was typed.
+        error: The error.
+        context: The context of the command, with what the user typed.
     """
 
     def __init__(self, error: TsdiaRunError, context: Any) -> None:  # noqa: ANN401 - Typer's own class
@@ -24,7 +24,7 @@ class RefusedError(Exception):
 
 
 class _AsItIs:
-    """Stands for the conversion of one parameter; calls the real one where there is something to convert."""
+    """Replaces the conversion of one parameter; calls Typer's only for values that need it."""
 
     def __init__(self, parameter: Any) -> None:  # noqa: ANN401 - Typer does not export the class
         self._real = parameter.get_runtime_param
@@ -32,7 +32,7 @@ class _AsItIs:
         self._least = parameter.min
 
     def coerce(self, value: object, *, param: Any, ctx: Any) -> object:  # noqa: ANN401
-        """The value as the command gets it."""
+        """Return the value that the command receives."""
         if value is None:
             return () if param.multiple or param.nargs == -1 else None
         if isinstance(value, bool) or (self._kind is str and isinstance(value, str)):
@@ -44,7 +44,7 @@ class _AsItIs:
 
 def _lightened(parameters: list[Any]) -> list[Any]:
     for parameter in parameters:
-        # Older versions of Typer have no such thing, and load no pydantic.
+        # Older versions of Typer have no such attribute and do not load pydantic.
         if hasattr(parameter, "type_descriptor") and "get_runtime_param" not in vars(parameter):
             as_it_is = _AsItIs(parameter)
             parameter.get_runtime_param = lambda as_it_is=as_it_is: as_it_is
@@ -52,17 +52,17 @@ def _lightened(parameters: list[Any]) -> list[Any]:
 
 
 class LightCommand(TyperCommand):
-    """A command."""
+    """A command that loads quickly."""
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
-        """Its parameters, with the one for help."""
+        """Return its parameters, with the one for help."""
         return _lightened(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
-        """Carry it out.
+        """Run the command.
 
         Raises:
-            RefusedError: It ended with an error; what it suggests needs to know what was typed.
+            RefusedError: The command ended with an error; the hints need the typed command.
         """
         try:
             return super().invoke(ctx)
@@ -71,8 +71,8 @@ class LightCommand(TyperCommand):
 
 
 class LightGroup(TyperGroup):
-    """The commands together."""
+    """The group of commands."""
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
-        """The parameters that stand before a command."""
+        """Return the parameters before the command name."""
         return _lightened(super().get_params(ctx))

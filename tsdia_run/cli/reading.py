@@ -44,7 +44,7 @@ AsJson = Annotated[
 
 
 def prepare_output() -> None:
-    """Let standard output take any file name, and end on SIGINT and SIGPIPE as other programs do."""
+    """Make standard output accept any file name, and let SIGINT and SIGPIPE end the process as usual."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

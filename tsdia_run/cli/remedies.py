@@ -1,4 +1,4 @@
-"""What to do after an error, where that depends on its type or one fact alone: as tables."""
+"""Tables of hints that depend only on the type of an error or on one fact."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from tsdia_run.errors.launching import AccelerateFault, AssignmentFault
 from tsdia_run.errors.placing import PlaceFault
 
 OF_PLACES = {
-    PlaceFault.NOT_CREATED: "Name another place with --run-dir, or another name with --name.",
-    PlaceFault.SCRIPT_ONLY: "Name the directory with --run-dir; the script gets it.",
-    PlaceFault.UNSET_VARIABLE: "Set it, or name the directory with --run-dir.",
-    PlaceFault.UNREACHABLE: "Name another place with --run-dir.",
-    PlaceFault.DISK_FULL: "Make room, or name a place on another disk with --run-dir.",
-    PlaceFault.HOLDS_OTHERS: "Name a directory of its own, say --run-dir runs/NAME.",
-    PlaceFault.URL: "Name a directory of a mounted file system with --run-dir; the script may copy results to the URL.",
-    PlaceFault.LONG_NAME: "Choose a shorter --name.",
-    PlaceFault.LONG_PATH: "Choose a shorter --run-dir.",
+    PlaceFault.NOT_CREATED: "Use another path with --run-dir, or another name with --name.",
+    PlaceFault.SCRIPT_ONLY: "Set the directory with --run-dir; the script receives it.",
+    PlaceFault.UNSET_VARIABLE: "Set the variable, or set the directory with --run-dir.",
+    PlaceFault.UNREACHABLE: "Use another path with --run-dir.",
+    PlaceFault.DISK_FULL: "Free some space, or use a path on another disk with --run-dir.",
+    PlaceFault.HOLDS_OTHERS: "Use a separate directory, for example --run-dir runs/NAME.",
+    PlaceFault.URL: "Use a directory on a mounted file system with --run-dir; the script can copy results to the URL.",
+    PlaceFault.LONG_NAME: "Use a shorter --name.",
+    PlaceFault.LONG_PATH: "Use a shorter --run-dir.",
 }
 
 OF_ASSIGNMENTS = {
@@ -24,14 +24,14 @@ OF_ASSIGNMENTS = {
     AssignmentFault.NOT_YAML: """Quote it twice: --set 'a.b="text: text"'""",
 }
 OF_ACCELERATE = {
-    AccelerateFault.OTHER_MACHINE: "Name another file with --accelerate-config FILE.",
-    AccelerateFault.SEVERAL_MACHINES: "Set num_machines to 1, or name another Accelerate config with"
+    AccelerateFault.OTHER_MACHINE: "Use another file with --accelerate-config FILE.",
+    AccelerateFault.SEVERAL_MACHINES: "Set num_machines to 1, or use another Accelerate config with"
     " --accelerate-config FILE.",
-    AccelerateFault.NO_NUMBER: "Add `num_processes: N` to it, or start with --num-processes N.",
-    AccelerateFault.CONTRADICTION: "Say MULTI_GPU or MULTI_CPU in it, or start with --num-processes N.",
-    AccelerateFault.TPU: "Let the script start its processes itself (notebook_launcher) with --launcher python.",
+    AccelerateFault.NO_NUMBER: "Add `num_processes: N` to the Accelerate config, or use --num-processes N.",
+    AccelerateFault.CONTRADICTION: "Set `distributed_type` to MULTI_GPU or MULTI_CPU, or use --num-processes N.",
+    AccelerateFault.TPU: "Use --launcher python, and let the script start its processes (notebook_launcher).",
 }
-# Flags of `accelerate launch` by Accelerate's name, and what says the same.
+# Flags of `accelerate launch` by Accelerate's name, with the equivalent option of tsdia-run.
 INSTEAD = {
     "config_file": "--accelerate-config FILE",
     "num_processes": "--num-processes N",
@@ -40,22 +40,21 @@ INSTEAD = {
     "module": "--module",
     "no_python": "--entrypoint PROGRAM",
 }
-# Of errors whose facts change nothing in it.
+# Errors whose hint does not depend on their facts.
 ALWAYS: dict[type[TsdiaRunError], str] = {
-    placing.NamelessRun: "Without a config, name the run: --name EXPERIMENT (or --run-dir PATH).",
-    placing.BadRunName: "--name takes one part of a path, without `/`; --run-dir takes a path.",
-    lookups.NotAMoment: "--since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
-    launching.ConfigIsPython: "Name a script with --entrypoint; a config in Python goes to the script after `--`.",
-    launching.NoInterpreter: "Give its path, or a name on PATH: --python /path/to/venv/bin/python",
-    launching.InterpreterFails: "Name another with --python /path/to/python.",
-    launching.NoAccelerate: "Name another with --python /path/to/python, install accelerate there, or use"
-    " --launcher python.",
-    launching.NoAccelerateConfig: "Make one with `accelerate config --config_file FILE`, or leave"
-    " --accelerate-config out.",
-    launching.LauncherIsPython: "Leave them out, or start with --launcher accelerate.",
+    placing.NamelessRun: "Pass a config, or name the run: --name EXPERIMENT (or --run-dir PATH).",
+    placing.BadRunName: "--name takes a name without `/`; --run-dir takes a path.",
+    lookups.InvalidTime: "Examples: --since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
+    launching.ConfigIsPython: "Set the script with --entrypoint; pass a Python config to the script after `--`.",
+    launching.NoInterpreter: "Use its path, or a command on PATH: --python /path/to/venv/bin/python",
+    launching.InterpreterFails: "Use another interpreter with --python /path/to/python.",
+    launching.NoAccelerate: "Use another interpreter with --python /path/to/python, install accelerate in this one,"
+    " or use --launcher python.",
+    launching.NoAccelerateConfig: "Create it with `accelerate config --config_file FILE`, or omit --accelerate-config.",
+    launching.LauncherIsPython: "Omit these settings, or use --launcher accelerate.",
     launching.NoConfigToSet: "Pass the values to the script after `--`.",
-    resuming.NothingToResume: "Name a directory that `tsdia-run new` made, a checkpoint, or a folder of checkpoints.",
-    resuming.TwoCheckpointsNamed: "Name the run directory with --from, or the checkpoint without it.",
-    resuming.WeightsAlone: "If that is meant, add: --allow weights",
-    launching.ProgramOfSeveralRanks: "Use --num-processes 1, or let the program start its ranks itself.",
+    resuming.NothingToResume: "Use a directory created by `tsdia-run new`, a checkpoint, or a folder of checkpoints.",
+    resuming.TwoCheckpointsNamed: "Use a run directory with --from, or a checkpoint without --from.",
+    resuming.WeightsNotAllowed: "If this is intended, add: --allow weights",
+    launching.ProgramOfSeveralRanks: "Use --num-processes 1, and let the program start its own ranks.",
 }

@@ -1,4 +1,4 @@
-"""What the commands that start a training share: from their options to a request, and from its result to an ending."""
+"""Shared by the commands that start a training: options to a request, and a result to an exit."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tsdia_run.workflow.results import AlreadyCompleted, Detached, Ended, Result
 def start_request(
     context: typer.Context, flags: Layer, assignments: Sequence[str] | None, *, detach: bool
 ) -> StartRequest:
-    """What every start has in common, from the options of a command.
+    """Return the request of a start, from the options that all starting commands share.
 
     Args:
-        context: The command; what follows ``--`` is its ``obj``.
-        flags: The settings among its options.
+        context: The command; its ``obj`` has the arguments after ``--``.
+        flags: The settings given as options.
         assignments: ``--set``.
         detach: ``--detach``.
     """
@@ -45,7 +45,7 @@ def start_request(
 
 
 def refuse_lone_json(*, dry_run: bool, as_json: bool) -> None:
-    """Raise UsageError unless ``--json`` has something to say."""
+    """Raise UsageError for ``--json`` without ``--dry-run``."""
     if as_json and not dry_run:
         raise UsageError(
             "--json requires --dry-run: without it, standard output belongs to the script",
@@ -54,7 +54,7 @@ def refuse_lone_json(*, dry_run: bool, as_json: bool) -> None:
 
 
 def show(preview: Preview | AlreadyCompleted, console: Console, *, as_json: bool) -> None:
-    """Print what a start would be."""
+    """Print what a start would do."""
     if isinstance(preview, AlreadyCompleted):
         _say_completed(preview, console)
     else:
@@ -62,7 +62,7 @@ def show(preview: Preview | AlreadyCompleted, console: Console, *, as_json: bool
 
 
 def finish(result: Result, console: Console) -> NoReturn:
-    """Leave with what became of a start as our own ending."""
+    """Exit with the result of a start: its exit code, or the signal that stopped it."""
     if isinstance(result, AlreadyCompleted):
         _say_completed(result, console)
         sys.exit(0)

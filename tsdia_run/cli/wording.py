@@ -1,4 +1,4 @@
-"""Errors and warnings in words, with the flags that they are about: below cli/ nothing names one."""
+"""Write errors and warnings with the flags that they are about; code outside cli/ names no flags."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resumin
 from tsdia_run.errors.launching import KeyAdded
 from tsdia_run.errors.placing import PlaceFault
 
-# What a message begins with, where it is about the value of a flag.
+# The flag before a message about the value of a flag.
 _FLAGS: dict[type[TsdiaRunError], str] = {
     placing.UnsetVariable: "--run-dir",
     resuming.UnknownChange: "--allow",
@@ -18,7 +18,7 @@ _FLAGS: dict[type[TsdiaRunError], str] = {
 
 
 def message(error: TsdiaRunError) -> str:
-    """What happened, with the flag that the sentence is about."""
+    """Return the message of an error, with the flag that it is about."""
     text = _worded(error)
     flag = _FLAGS.get(type(error))
     return f"{flag} {text}" if flag else text
@@ -41,7 +41,7 @@ def _(error: resuming.CheckpointMissing) -> str:
 
 @_worded.register
 def _(error: launching.NoConfigToSet) -> str:
-    return "--set needs a CONFIG to set values in"
+    return "--set requires a CONFIG"
 
 
 @_worded.register
@@ -55,23 +55,23 @@ def _(error: launching.InvalidSetting) -> str:
 
 
 @_worded.register
-def _(error: lookups.NotAMoment) -> str:
-    return f"--since takes how long ago, or a date, not {error.text!r}"
+def _(error: lookups.InvalidTime) -> str:
+    return f"--since takes a duration or a date, not {error.text!r}"
 
 
 @_worded.register
 def _(error: resuming.TwoCheckpointsNamed) -> str:
-    return f"{error.name} and --from {error.wish} both name a checkpoint"
+    return f"{error.name} and --from {error.requested} both name a checkpoint"
 
 
 @_worded.register
 def _(error: resuming.NoCompleteCheckpoint) -> str:
-    return f"{error.message} (--from NAME --allow weights starts from one)" if error.exports else error.message
+    return f"{error.message} (to start from weights: --from NAME --allow weights)" if error.exports else error.message
 
 
 def in_words(warning: str | KeyAdded) -> str:
-    """A warning, with the flag that it is about."""
+    """Return a warning, with the flag that it is about."""
     if isinstance(warning, str):
         return warning
     meant = f"; did you mean `{warning.near}`?" if warning.near else ""
-    return f"--set {warning.key}: the config has no such key, so it is added{meant}"
+    return f"--set {warning.key}: the config has no such key; it is added{meant}"

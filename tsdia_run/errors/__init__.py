@@ -2,69 +2,69 @@
 
     TsdiaRunError                        70  our own bug, unless a subclass says otherwise
       UsageError                          2  the command line contradicts itself
-        UnsetVariable                        a variable in the run directory that was asked for
-        NamelessRun                          neither config nor name
-        BadRunName                           a name with a slash, say
+        UnsetVariable                        an unset variable in the requested run directory
+        NamelessRun                          neither a config nor a name for the run
+        BadRunName                           for example a name with a slash
         SettingAmongFlags                    a setting among the flags for `accelerate launch`
-        InvalidAssignment                    no KEY=VALUE
-        InvalidSetting                       a value that a setting does not take
-        TwoEntrypoints                       a script and a module
-        NotAMoment                           neither how long ago nor a date
-        UnknownState                         no state of a run
+        InvalidAssignment                    not KEY=VALUE
+        InvalidSetting                       a value that a setting does not accept
+        TwoEntrypoints                       a script and a module are both given
+        InvalidTime                          neither a duration nor a date
+        UnknownState                         not a state of a run
         NoConfigToSet                        values for a config, and no config
-        TwoCheckpointsNamed                  by path and by wish
-        WeightsAlone                         an export, without consent
-        UnknownChange                        consent to what is no change
-        UnmeantChanges                       changes without consent
-        LauncherIsPython                     settings of Accelerate without it
-        ProgramOfSeveralRanks                several ranks of what is no Python script
-      ConfigError                        78  the config, a setting or the launch can't be used
-        ConfigIsPython                       a script in place of the config
-        UnusableRunDirectoryKey              the run directory in the config can't be known
-        InterpreterFails                     it does not run
-        NoAccelerate                         the interpreter can't import it
-        UnusableAccelerateConfig             an Accelerate config, or flags, that start nothing here
-        CheckpointNotPassed                  the script would not learn of the checkpoint
-      NotFoundError                      66  no such config, script, interpreter or run
-        NotAnEntrypoint                      no such script
-        NoInterpreter                        no such interpreter
-        NoAccelerateConfig                   no such Accelerate config
-        CheckpointMissing                    a checkpoint that a config key names
-        NoSuchRun                            by its name
-        FolderIsNoRun                        by its path
-        NoSuchFolder                         where runs are looked for
+        TwoCheckpointsNamed                  by path and by --from
+        WeightsNotAllowed                    weights only, without --allow
+        UnknownChange                        --allow with an unknown kind of change
+        ChangesNotAllowed                    changes without --allow
+        LauncherIsPython                     Accelerate settings with the python launcher
+        ProgramOfSeveralRanks                several ranks of a program that is not a Python script
+      ConfigError                        78  a config, a setting or a launch that can't be used
+        ConfigIsPython                       a Python script instead of a config
+        UnusableRunDirectoryKey              the run directory in the config can't be resolved
+        InterpreterFails                     the interpreter does not run
+        NoAccelerate                         the interpreter can't import Accelerate
+        UnusableAccelerateConfig             an Accelerate config, or flags, that can't be used here
+        CheckpointNotPassed                  the script would not receive the checkpoint
+      NotFoundError                      66  config, script, interpreter or run not found
+        NotAnEntrypoint                      script not found
+        NoInterpreter                        interpreter not found
+        NoAccelerateConfig                   Accelerate config not found
+        CheckpointMissing                    a checkpoint in a config key that does not exist
+        NoSuchRun                            no run of that name
+        FolderIsNotRun                       the path is not a run
+        NoSuchFolder                         no folder to search for runs
         NothingToResume                      neither a run nor a checkpoint
-        NoBestCheckpoint                     the run has none
+        NoBestCheckpoint                     the run has no best checkpoint
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
-        UnusableCheckpointError          65  a checkpoint that a script wants to load
-        UnrecognisedCheckpointsError     65  files that may be checkpoints, and none that is known to be one
-          UnrecognisedCheckpoints            their names
-          OnlyWeights                        the weights that are there instead
-        NotACheckpoint                       a path in a run
+        UnusableCheckpointError              65  an unusable checkpoint that a script tries to load
+        UnrecognisedCheckpointsError     65  files that may be checkpoints, but no recognised checkpoint
+          UnrecognisedCheckpoints            files that may be checkpoints
+          OnlyWeights                        weights only
+        NotACheckpoint                       a path in a run that is not a checkpoint
         NoCompleteCheckpoint                 nothing to resume from
       CheckpointNotReadError             65  a save that would overwrite what the script should have resumed from
       RunDirectoryError                  73  the run directory can't be claimed
-        CheckpointDirectoryExistsError   73  there is a run in it already
-          RunDirectoryOccupied               with what it holds
-          RunDirectoryContested              other starts take it again and again
-        UnusablePlace                        no run can be at that place
-        RunDirectoryBlocked                  something in its place prevents a start, a run beside it would do
-        RunDirectoryIsLink                   it leads elsewhere
-        InsideOfRun                          it lies in another run
-        ResumeIsMeant                        a new run that names its own checkpoint
-        RunCompleted                         there is nothing left to resume
-        OtherConfig                          the run there was started with another config
-      RunAliveError                      75  a live run holds the directory
-        SupervisedRun                        its supervisor lives
-        OrphanedTraining                     only the training lives
-        Overtaken                            another process was faster
+        CheckpointDirectoryExistsError   73  the directory already contains a run
+          RunDirectoryOccupied               with its existing contents
+          RunDirectoryContested              other processes keep claiming it
+        UnusablePlace                        no run can use that path
+        RunDirectoryBlocked                  existing contents prevent a start; another name would work
+        RunDirectoryIsLink                   it is a symlink
+        InsideOfRun                          it is inside another run
+        OwnCheckpointNamed                   a new run that names its own checkpoint
+        RunCompleted                         the run has already completed
+        OtherConfig                          the run was started with a different config
+      RunAliveError                      75  a running run owns the directory
+        SupervisedRun                        its supervisor is running
+        OrphanedTraining                     only the training is running
+        Overtaken                            another process just started or resumed the run
 
-The numbers are those of ``sysexits.h``; a type without one has that of the type above it. An error says what happened
-(``message``) and carries the facts about it. It names no flag and no command of tsdia-run: ``cli/hints.py`` renders
-from type and facts what to do next. Nothing here prints.
+The numbers are the exit codes of ``sysexits.h``; a type without a number inherits its parent's. An error has a
+``message``, which states what happened, and attributes with the facts. It names no flag and no command of tsdia-run:
+``cli/hints.py`` derives the next command from the type and the facts. This package prints nothing.
 
-The types with an exit code are named here. Those below them are imported from the modules of this package, by whoever
-raises or renders them, so that a start is light.
+Only the types with an exit code are exported here. Code that raises or renders a subclass imports it from its module,
+so that a start loads little code.
 """
 
 from __future__ import annotations

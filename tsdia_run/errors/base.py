@@ -1,4 +1,4 @@
-"""The kinds of errors, each with its exit code: what a caller may catch."""
+"""The base classes of errors, each with its exit code; callers may catch these."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import ClassVar
 
 
 class TsdiaRunError(Exception):
-    """Base of all errors that are shown to the user as text and an exit code, never as a traceback.
+    """Base class of errors that the user sees as text and an exit code, never as a traceback.
 
     Attributes:
         message: What happened and where.
-        hint: What to change in a file or on the machine; may be empty.
+        hint: What to change in a file or on the machine; can be empty.
         exit_code: The exit code of the command that ends with this error.
     """
 
@@ -26,7 +26,7 @@ class TsdiaRunError(Exception):
 
 
 class UsageError(TsdiaRunError):
-    """The command line asks for things that don't go together."""
+    """The command line is invalid or contradicts itself."""
 
     exit_code = 2
 
@@ -39,7 +39,7 @@ class SourcePosition:
         source: The file as the user named it.
         line: Line number, from 1.
         column: Column number in characters, from 1.
-        text: The line itself, without its end.
+        text: The text of the line, without the newline.
     """
 
     source: str
@@ -51,16 +51,16 @@ class SourcePosition:
         return f"{self.source}:{self.line}:{self.column}"
 
     def pointer(self) -> str:
-        """The line with a caret under the column, cut to what a terminal shows."""
+        """Return the line with a caret under the column, truncated to the width of a terminal."""
         start = max(0, self.column - 60)
         shown = self.text[start : start + 100]
-        # A tab keeps its width so that the caret stands where the eye looks.
+        # Tabs are kept, so that the caret is under the right character.
         lead = "".join("\t" if char == "\t" else " " for char in shown[: self.column - 1 - start])
         return f"    {shown}\n    {lead}^"
 
 
 class ConfigError(TsdiaRunError):
-    """The config file, a setting in it, or what it asks to launch can't be used."""
+    """The config file, a setting in it, or the launch that it requests can't be used."""
 
     exit_code = os.EX_CONFIG
 
@@ -70,19 +70,19 @@ class ConfigError(TsdiaRunError):
 
 
 class NotFoundError(TsdiaRunError):
-    """Something that the user named does not exist."""
+    """A file, directory or run that the user named does not exist."""
 
     exit_code = os.EX_NOINPUT
 
 
 class DamagedRunError(TsdiaRunError):
-    """A run directory exists, but what it records can't be used."""
+    """A run directory exists, but its record or checkpoint can't be used."""
 
     exit_code = os.EX_DATAERR
 
 
 class UnusableCheckpointError(DamagedRunError):
-    """A checkpoint is incomplete or damaged; nothing of it was loaded."""
+    """A checkpoint is damaged or incomplete; nothing was loaded from it."""
 
 
 class UnrecognisedCheckpointsError(DamagedRunError):
@@ -90,27 +90,27 @@ class UnrecognisedCheckpointsError(DamagedRunError):
 
 
 class CheckpointNotReadError(TsdiaRunError):
-    """The script did not read the checkpoint that it resumes from, and a save would have overwritten one."""
+    """The script did not read the checkpoint that it resumes from, and a save would have overwritten a checkpoint."""
 
     exit_code = os.EX_DATAERR
 
 
 class RunDirectoryError(TsdiaRunError):
-    """The run directory can't be created or claimed; nothing was changed."""
+    """The run directory can't be created or claimed; tsdia-run changed nothing."""
 
     exit_code = os.EX_CANTCREAT
 
 
 class CheckpointDirectoryExistsError(RunDirectoryError):
-    """The run directory holds something already, and starting would overwrite it."""
+    """The run directory is not empty, and a start would overwrite its contents."""
 
 
 class RunAliveError(TsdiaRunError):
-    """A live run holds the directory; nothing was changed.
+    """A running run owns the directory; tsdia-run changed nothing.
 
     Attributes:
-        wanted: The run directory that a new run was refused; None where the run itself was meant.
+        refused_dir: The run directory that a new run could not use; None if the user named the run itself.
     """
 
     exit_code = os.EX_TEMPFAIL
-    wanted: Path | None = None
+    refused_dir: Path | None = None

@@ -1,4 +1,4 @@
-"""What a config, a setting or a launch can't be."""
+"""Errors about configs, settings and launches."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tsdia_run.errors.base import ConfigError, NotFoundError, UsageError
 
 
 class AssignmentFault(Enum):
-    """Why an assignment can't be used."""
+    """The reason why an assignment can't be used."""
 
-    NOT_KEY_VALUE = "this is not KEY=VALUE"
+    NOT_KEY_VALUE = "not KEY=VALUE"
     NOT_ONE_LINE = "the value is not plain YAML on one line"
     NOT_YAML = "the value is not valid YAML"
 
 
 class InvalidAssignment(UsageError):
-    """An assignment to a key of the config that can't be read."""
+    """An assignment to a config key that can't be parsed."""
 
     def __init__(self, assignment: str, fault: AssignmentFault) -> None:
         super().__init__(f"{assignment}: {fault.value}")
@@ -26,36 +26,36 @@ class InvalidAssignment(UsageError):
 
 
 class NoConfigToSet(UsageError):
-    """Values for a config are given, and no config."""
+    """Config values are given without a config."""
 
     def __init__(self) -> None:
-        super().__init__("values are given for a config, but no config")
+        super().__init__("config values are given without a config")
 
 
 @dataclass(frozen=True)
 class KeyAdded:
-    """A warning: a value for a key that the config does not have.
+    """A warning about a value for a key that is not in the config.
 
     Attributes:
         key: The key.
-        near: The key that may be meant.
+        near: A similar key in the config.
     """
 
     key: str
     near: str | None
 
     def __str__(self) -> str:
-        return f"the config has no key {self.key}, so it is added"
+        return f"the config has no key {self.key}; it is added"
 
 
 class InvalidSetting(UsageError):
-    """A setting was given a value that it does not take.
+    """A setting got a value that it does not accept.
 
     Attributes:
         key: The setting.
-        problem: What it takes instead, in words.
-        flag: How the command line calls it.
-        example: A value that it takes.
+        problem: Which values it accepts, as text for users.
+        flag: Its option on the command line.
+        example: A valid value.
     """
 
     def __init__(self, key: str, problem: str, flag: str, example: str) -> None:
@@ -64,14 +64,14 @@ class InvalidSetting(UsageError):
 
 
 class TwoEntrypoints(UsageError):
-    """A script and a module are both given for this start."""
+    """A script and a module are both given for one start."""
 
     def __init__(self) -> None:
         super().__init__("an entrypoint and a module are both given", hint="Keep only one of them.")
 
 
 class SettingAmongFlags(UsageError):
-    """A flag for `accelerate launch`, by Accelerate's ``name``, that is a setting of tsdia-run."""
+    """A flag of `accelerate launch` that is a setting of tsdia-run; ``name`` is Accelerate's name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} can't be among the flags for accelerate launch")
@@ -79,19 +79,19 @@ class SettingAmongFlags(UsageError):
 
 
 class LauncherIsPython(UsageError):
-    """Plain Python is the launcher, and settings of Accelerate are given."""
+    """Accelerate settings are given, but the launcher is plain Python."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the launcher is python, which takes no number of processes, Accelerate config or mixed precision"
+            "the launcher `python` does not accept a number of processes, an Accelerate config or mixed precision"
         )
 
 
 class ProgramOfSeveralRanks(UsageError):
-    """Several ranks of a program that is no Python script."""
+    """Several ranks are requested for a program that is not a Python script."""
 
     def __init__(self, entrypoint: str) -> None:
-        super().__init__(f"{entrypoint} is no Python script, so tsdia-run can't start several ranks of it")
+        super().__init__(f"{entrypoint} is not a Python script: tsdia-run can't start several ranks of it")
         self.entrypoint = entrypoint
 
 
@@ -99,7 +99,7 @@ class ConfigIsPython(ConfigError):
     """The config is a Python file."""
 
     def __init__(self, source: str) -> None:
-        super().__init__(f"{source} is not YAML, JSON or TOML but Python")
+        super().__init__(f"{source} is a Python file, not YAML, JSON or TOML")
 
 
 class InterpreterFails(ConfigError):
@@ -111,7 +111,7 @@ class NoAccelerate(ConfigError):
 
     Attributes:
         python: Its path.
-        origin: Where the choice comes from, in words.
+        origin: Where the choice comes from, as text for users.
     """
 
     def __init__(self, python: str, origin: str) -> None:
@@ -120,7 +120,7 @@ class NoAccelerate(ConfigError):
 
 
 class AccelerateFault(Enum):
-    """Why an Accelerate config, or flags for `accelerate launch`, can't be used here."""
+    """The reason why an Accelerate config, or flags for `accelerate launch`, can't be used here."""
 
     OTHER_MACHINE = "it is for another machine"
     SEVERAL_MACHINES = "it is for several machines"
@@ -141,9 +141,9 @@ class NotAnEntrypoint(NotFoundError):
     """The training script does not exist.
 
     Attributes:
-        entrypoint: What was named.
-        cwd: Where it was looked for.
-        is_directory: Whether it is a directory.
+        entrypoint: The path that the user gave.
+        cwd: The directory that was searched.
+        is_directory: Whether the path is a directory.
         scripts: The names of the Python scripts in ``cwd``.
     """
 
@@ -157,15 +157,15 @@ class NotAnEntrypoint(NotFoundError):
 
 
 class NoInterpreter(NotFoundError):
-    """The interpreter that was asked for does not exist."""
+    """The requested interpreter does not exist."""
 
-    def __init__(self, wanted: str) -> None:
-        super().__init__(f"no interpreter {wanted}")
-        self.wanted = wanted
+    def __init__(self, requested: str) -> None:
+        super().__init__(f"interpreter not found: {requested}")
+        self.requested = requested
 
 
 class NoAccelerateConfig(NotFoundError):
-    """The Accelerate config that was asked for does not exist."""
+    """The requested Accelerate config does not exist."""
 
     def __init__(self, config_file: str) -> None:
         super().__init__(f"the Accelerate config {config_file} does not exist")

@@ -1,4 +1,4 @@
-"""Runs that are not found, and what does not select any."""
+"""Errors about runs that are not found, and about invalid filters."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from pathlib import Path
 from tsdia_run.errors.base import NotFoundError, UsageError
 
 
-class NotAMoment(UsageError):
-    """A text that says neither how long ago nor a date."""
+class InvalidTime(UsageError):
+    """A time that is neither a duration nor a date."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"neither how long ago nor a date: {text!r}")
+        super().__init__(f"neither a duration nor a date: {text!r}")
         self.text = text
 
 
 class UnknownState(UsageError):
-    """There is no such state of a run; the hint names those that there are."""
+    """An unknown run state; the hint lists the valid ones."""
 
 
 class NoSuchRun(NotFoundError):
-    """No run is called so.
+    """No run has the given name.
 
     Attributes:
-        looked_in: Where it was looked for, as shown to people.
+        looked_in: The searched directories, as shown to users.
     """
 
     def __init__(self, message: str, looked_in: tuple[str, ...]) -> None:
@@ -31,17 +31,17 @@ class NoSuchRun(NotFoundError):
         self.looked_in = looked_in
 
 
-class FolderIsNoRun(NotFoundError):
-    """A folder was named that is no run; there may be runs in it."""
+class FolderIsNotRun(NotFoundError):
+    """The given folder is not a run; it may contain runs."""
 
     def __init__(self, folder: str) -> None:
-        super().__init__(f"{folder} is no run")
+        super().__init__(f"{folder} is not a run")
         self.folder = folder
 
 
 class NoSuchFolder(NotFoundError):
-    """A folder to look for runs in does not exist."""
+    """A folder to search for runs does not exist."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"there is no folder {folder}")
+        super().__init__(f"folder not found: {folder}")
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Where a run can't be, and who is there."""
+"""Errors about run directories: invalid, occupied, or owned by another run."""
 
 from __future__ import annotations
 
@@ -17,47 +17,49 @@ from tsdia_run.errors.base import (
 
 
 class UnsetVariable(UsageError):
-    """The run directory that was asked for needs the variable ``name``, which is not set."""
+    """The requested run directory contains the variable ``name``, which is not set."""
 
     def __init__(self, name: str, text: str) -> None:
-        super().__init__(f"{text}: the environment variable {name} is not set", hint="Set it, or write the path out.")
+        super().__init__(
+            f"{text}: the environment variable {name} is not set", hint="Set the variable, or write the full path."
+        )
         self.name, self.text = name, text
 
 
 class NamelessRun(UsageError):
-    """There is neither a config nor a name for the run."""
+    """The command has neither a config nor a name for the run."""
 
     def __init__(self) -> None:
-        super().__init__("nothing says where the run goes")
+        super().__init__("no config given, and no name for the run")
 
 
 class BadRunName(UsageError):
-    """A name that no run can have."""
+    """A run name that is not valid."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name!r} is no name for a run")
+        super().__init__(f"{name!r} is not a valid run name")
         self.name = name
 
 
 class PlaceFault(Enum):
-    """Why no run can be at a place."""
+    """The reason why a run can't use a path."""
 
     NOT_CREATED = "the file system refuses it"
     SCRIPT_ONLY = "only the script can resolve it"
     UNSET_VARIABLE = "it needs a variable that is not set"
-    UNREACHABLE = "the folder above it is none, or can't be written"
+    UNREACHABLE = "its parent is not a folder, or is not writable"
     DISK_FULL = "the disk is full"
-    HOLDS_OTHERS = "it holds what does not belong to the run"
+    HOLDS_OTHERS = "it contains files that do not belong to the run"
     URL = "it is a URL"
     LONG_NAME = "its name is too long"
     LONG_PATH = "its path is too long"
 
 
 class UnusableRunDirectoryKey(ConfigError):
-    """The run directory in the config can't be known.
+    """The run directory in the config can't be resolved.
 
     Attributes:
-        fault: Why.
+        fault: The reason.
     """
 
     def __init__(self, message: str, *, place: SourcePosition, fault: PlaceFault) -> None:
@@ -66,13 +68,13 @@ class UnusableRunDirectoryKey(ConfigError):
 
 
 class RunDirectoryOccupied(CheckpointDirectoryExistsError):
-    """The run directory holds something already.
+    """The run directory is not empty.
 
     Attributes:
-        message: What it holds, in words.
+        message: Its contents, as text for users.
         run_dir: The run directory.
-        state: The state of the run in it; None where it holds no run.
-        newest_checkpoint: The name of its newest checkpoint, if it has any.
+        state: The state of the run in it; None if it is not a run.
+        newest_checkpoint: The name of its newest checkpoint; None if it has none.
     """
 
     def __init__(self, message: str, run_dir: Path, state: str | None, newest_checkpoint: str | None) -> None:
@@ -81,15 +83,15 @@ class RunDirectoryOccupied(CheckpointDirectoryExistsError):
 
 
 class RunDirectoryContested(CheckpointDirectoryExistsError):
-    """Other starts take the run directory again and again."""
+    """Other processes keep claiming the run directory."""
 
     def __init__(self, run_dir: Path) -> None:
-        super().__init__(f"other starts keep taking {run_dir}")
+        super().__init__(f"other processes keep claiming {run_dir}")
         self.run_dir = run_dir
 
 
 class UnusablePlace(RunDirectoryError):
-    """No run can be at a place."""
+    """A run can't use a path."""
 
     def __init__(self, message: str, fault: PlaceFault) -> None:
         super().__init__(message)
@@ -97,7 +99,7 @@ class UnusablePlace(RunDirectoryError):
 
 
 class RunDirectoryBlocked(RunDirectoryError):
-    """What is in the place of the run directory prevents a start; a run beside it would not be."""
+    """Existing contents at the path prevent a start; a run with another name would work."""
 
     def __init__(self, message: str, run_dir: Path) -> None:
         super().__init__(message)
@@ -105,34 +107,34 @@ class RunDirectoryBlocked(RunDirectoryError):
 
 
 class RunDirectoryIsLink(RunDirectoryError):
-    """The run directory is a link.
+    """The run directory is a symlink.
 
     Attributes:
-        run_dir: The link.
-        target: What it holds.
+        run_dir: The symlink.
+        target: Its target, as stored in the link.
     """
 
     def __init__(self, run_dir: Path, target: str) -> None:
-        super().__init__(f"{run_dir} is a link to {target}; a run directory is never created through a link")
+        super().__init__(f"{run_dir} is a symlink to {target}: a run directory is never created through a symlink")
         self.run_dir, self.target = run_dir, target
 
 
 class InsideOfRun(RunDirectoryError):
-    """The run directory lies inside another run, ``outer``."""
+    """The run directory is inside another run, ``outer``."""
 
     def __init__(self, run_dir: Path, outer: Path) -> None:
-        super().__init__(f"{run_dir} lies inside the run {outer}")
+        super().__init__(f"{run_dir} is inside the run {outer}")
         self.run_dir, self.outer = run_dir, outer
 
 
 class OtherConfig(RunDirectoryError):
-    """The run was started with another config.
+    """The run was started with a different config.
 
     Attributes:
-        message: What differs, in words.
+        message: The differences, as text for users.
         run_dir: The run directory.
-        resumable_with: The config that it can be resumed with; None where it has no checkpoint.
-        is_completed: Whether it has completed.
+        resumable_with: The config to resume the run with; None if the run has no checkpoint.
+        is_completed: Whether the run has completed.
     """
 
     def __init__(self, message: str, run_dir: Path, resumable_with: str | None, is_completed: bool) -> None:
@@ -141,30 +143,32 @@ class OtherConfig(RunDirectoryError):
 
 
 class SupervisedRun(RunAliveError):
-    """The supervisor of a run lives."""
+    """The supervisor of a run is running."""
 
-    def __init__(self, run_dir: Path, holder: str) -> None:
-        super().__init__(f"a live run holds {run_dir}: {holder}")
-        self.run_dir, self.holder = run_dir, holder
+    def __init__(self, run_dir: Path, owner: str) -> None:
+        super().__init__(f"the run in {run_dir} is still running: {owner}")
+        self.run_dir, self.owner = run_dir, owner
 
 
 class OrphanedTraining(RunAliveError):
-    """The training of a run lives, though its supervisor is gone.
+    """The training of a run is still running, but its supervisor has exited.
 
     Attributes:
         run_dir: The run directory.
-        processes: Its processes, as pid and name; empty where they are not known.
-        supervisor: Who held the run.
+        processes: The pids and names of its processes; empty if unknown.
+        supervisor: The former owner of the run.
     """
 
     def __init__(self, run_dir: Path, processes: tuple[str, ...], supervisor: str) -> None:
-        told = f" (pid {', '.join(processes)})" if processes else ""
-        super().__init__(f"the training in {run_dir} still runs{told}, though its supervisor ({supervisor}) is gone")
+        pids = f" (pid {', '.join(processes)})" if processes else ""
+        super().__init__(
+            f"the training in {run_dir} is still running{pids}, but its supervisor ({supervisor}) has exited"
+        )
         self.run_dir, self.processes, self.supervisor = run_dir, processes, supervisor
 
 
 class Overtaken(RunAliveError):
-    """Another process was faster."""
+    """Another process just started or resumed the run."""
 
     def __init__(self, run_dir: Path, did: Literal["started", "resumed"] = "started") -> None:
         super().__init__(f"another process just {did} {run_dir}")

@@ -1,4 +1,4 @@
-"""Why a run can't be resumed."""
+"""Errors about resuming a run."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from tsdia_run.errors.base import (
 
 
 class TwoCheckpointsNamed(UsageError):
-    """A checkpoint is named by its path, and another by what is wished for."""
+    """One checkpoint is named by its path, and another by ``--from``."""
 
-    def __init__(self, name: str, wish: str) -> None:
-        super().__init__(f"{name} and {wish} both name a checkpoint")
-        self.name, self.wish = name, wish
+    def __init__(self, name: str, requested: str) -> None:
+        super().__init__(f"{name} and {requested} both name a checkpoint")
+        self.name, self.requested = name, requested
 
 
-class WeightsAlone(UsageError):
-    """What is named to resume from has weights alone, and no consent was given."""
+class WeightsNotAllowed(UsageError):
+    """The given checkpoint contains only weights, and the user did not allow that."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} has weights alone: optimizer and step would start from zero")
+        super().__init__(f"{name} contains only weights: optimizer state and step would start from zero")
         self.name = name
 
 
 class UnknownChange(UsageError):
-    """There is no change called ``word``."""
+    """``word`` is not a kind of change."""
 
     def __init__(self, word: str, hint: str) -> None:
-        super().__init__(f"{word}: no such change", hint=hint)
+        super().__init__(f"{word}: unknown kind of change", hint=hint)
         self.word = word
 
 
-class UnmeantChanges(UsageError):
-    """Something changed since the checkpoint was written, without consent.
+class ChangesNotAllowed(UsageError):
+    """Inputs changed since the checkpoint was written, and the user did not allow that.
 
     Attributes:
-        message: What changed, in words.
+        message: The changes, as text for users.
         run_dir: The run directory.
         kinds: The kinds of the changes.
     """
@@ -53,10 +53,10 @@ class UnmeantChanges(UsageError):
 
 
 class CheckpointNotPassed(ConfigError):
-    """Nothing tells the script which checkpoint to resume from.
+    """The script does not receive the checkpoint to resume from.
 
     Attributes:
-        message: With the checkpoint.
+        message: The message, with the checkpoint.
         run_dir: The run directory.
         script: The script.
         has_config: Whether the run has a config.
@@ -73,7 +73,7 @@ class CheckpointMissing(NotFoundError):
     Attributes:
         key: The key.
         path: Its value.
-        place: Where the config says so; None where the value was given for this start.
+        place: The position in the config; None if the value was given on the command line.
     """
 
     def __init__(self, key: str, path: str, place: str | None) -> None:
@@ -83,15 +83,15 @@ class CheckpointMissing(NotFoundError):
 
 
 class NothingToResume(NotFoundError):
-    """What was named is neither a run nor a checkpoint."""
+    """The given path is neither a run nor a checkpoint."""
 
     def __init__(self, target: str) -> None:
-        super().__init__(f"{target} is neither a run nor a checkpoint, and has no checkpoint inside")
+        super().__init__(f"{target} is not a run or a checkpoint, and contains no checkpoint")
         self.target = target
 
 
 class NoBestCheckpoint(NotFoundError):
-    """The run has no best checkpoint; the hint names those that it has."""
+    """The run has no best checkpoint; the hint lists its checkpoints."""
 
     def __init__(self, run_dir: Path, hint: str) -> None:
         super().__init__(f"{run_dir} has no best_checkpoint", hint=hint)
@@ -107,7 +107,7 @@ class UnrecognisedCheckpoints(UnrecognisedCheckpointsError):
 
 
 class OnlyWeights(UnrecognisedCheckpointsError):
-    """The script saved weights alone: ``names``, as paths in the run, the newest last."""
+    """The script saved only weights: ``names``, as paths in the run, the newest last."""
 
     def __init__(self, message: str, run_dir: Path, names: tuple[str, ...]) -> None:
         super().__init__(message)
@@ -115,7 +115,7 @@ class OnlyWeights(UnrecognisedCheckpointsError):
 
 
 class NotACheckpoint(DamagedRunError):
-    """What was named is in a run, but no checkpoint of it; the hint names those that it has."""
+    """The given path is in a run, but is not a checkpoint; the hint lists the run's checkpoints."""
 
     def __init__(self, target: str, run_dir: Path, hint: str) -> None:
         super().__init__(f"{target} is not a checkpoint", hint=hint)
@@ -126,10 +126,10 @@ class NoCompleteCheckpoint(DamagedRunError):
     """A run has no complete checkpoint.
 
     Attributes:
-        message: With the reasons.
+        message: The message, with the reasons.
         run_dir: The run directory.
-        has_record: Whether tsdia-run made it.
-        exports: What it has with weights alone.
+        has_record: Whether tsdia-run created the run.
+        exports: Its files that contain only weights.
     """
 
     def __init__(self, message: str, run_dir: Path, has_record: bool, exports: tuple[str, ...]) -> None:
@@ -137,16 +137,16 @@ class NoCompleteCheckpoint(DamagedRunError):
         self.run_dir, self.has_record, self.exports = run_dir, has_record, exports
 
 
-class ResumeIsMeant(RunDirectoryError):
-    """The config of a new run names a checkpoint of that run: ``wanted``, or its directory."""
+class OwnCheckpointNamed(RunDirectoryError):
+    """The config of a new run names its own checkpoint or directory: ``target``."""
 
-    def __init__(self, message: str, wanted: Path) -> None:
+    def __init__(self, message: str, target: Path) -> None:
         super().__init__(message)
-        self.wanted = wanted
+        self.target = target
 
 
 class RunCompleted(RunDirectoryError):
-    """The run has completed, and nobody asked for more."""
+    """The run has completed, and the user did not request more training."""
 
     def __init__(self, message: str, has_config: bool) -> None:
         super().__init__(message)

@@ -1,1 +1,1 @@
-"""From a prepared run to a command line and an environment."""
+"""Turn a prepared run into a command line and an environment."""

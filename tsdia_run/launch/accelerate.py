@@ -1,7 +1,8 @@
-"""What `accelerate launch` would do, decided without importing it (pure).
+"""Decide what `accelerate launch` would do, without importing Accelerate (pure).
 
-One process needs no launcher: it gets the environment that `accelerate launch` would have given it, and saves the two
-seconds in which that imports torch a second time. What is not understood exactly is left to Accelerate's own code.
+One process needs no launcher: it gets the environment that `accelerate launch` would set. This saves the two seconds in
+which `accelerate launch` imports torch once more. Every case that this module does not fully handle is left to
+Accelerate's own code.
 Source: ``accelerate/commands/launch.py`` and ``utils/launch.py`` of Accelerate 1.14 and 1.15.
 """
 
@@ -23,11 +24,11 @@ from tsdia_run.launch.accelerate_config import (
 )
 from tsdia_run.settings import AccelerateSettings
 
-# The versions that give one process the environment which is computed here. 1.8 to 1.12 set KMP_* and CCL_WORKER_COUNT
-# in any case, 1.13 sets KMP_* in none; 1.6 and earlier know no regional compilation.
+# The versions that set this environment for one process. 1.8 to 1.12 always set KMP_* and CCL_WORKER_COUNT, 1.13 never
+# sets KMP_*, and 1.6 and earlier have no regional compilation.
 _KNOWN_FROM, _KNOWN_BEFORE = (1, 14), (1, 16)
 
-# Flags that are settings of ours, by Accelerate's name; each is said in one place only.
+# Accelerate's names of flags that are also settings of tsdia-run; only the setting is allowed.
 _OUR_FLAGS = ("config_file", "num_processes", "mixed_precision", "m", "module", "no_python")
 _KIND_FLAGS = ("multi_gpu", "use_deepspeed", "use_fsdp", "use_megatron_lm")
 _MPI_SIZES = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE")
@@ -38,7 +39,7 @@ class InProcess:
     """One process, started without Accelerate's launcher.
 
     Attributes:
-        environment: What `accelerate launch` would set, on top of the user's.
+        environment: The variables that `accelerate launch` would add to the user's.
     """
 
     environment: Mapping[str, str]
@@ -46,12 +47,12 @@ class InProcess:
 
 @dataclass(frozen=True)
 class Delegated:
-    """Left to Accelerate's launch code.
+    """Started by Accelerate's launch code.
 
     Attributes:
-        flags: Its command line, before the script.
-        environment: What it needs besides, on top of the user's.
-        reason: Why, in words that follow "because of".
+        flags: The command-line flags before the script.
+        environment: More variables that it needs, added to the user's.
+        reason: Why, as text for users that follows "because of".
     """
 
     flags: tuple[str, ...]
@@ -61,10 +62,10 @@ class Delegated:
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """An Accelerate config file as it was read.
+    """An Accelerate config file.
 
     Attributes:
-        path: Where it lies.
+        path: Its path.
         values: Its content as plain data.
     """
 
@@ -73,10 +74,10 @@ class ConfigFile:
 
 
 def config_path(settings: AccelerateSettings, environ: Mapping[str, str], home: Path) -> Path | None:
-    """The config file that Accelerate takes: the named one, which has to exist, else the default one, if it exists.
+    """Return the config file that Accelerate uses: the given one, which must exist, else the default one, if it exists.
 
     Returns:
-        Its path; None where Accelerate looks for none.
+        Its path; None if Accelerate reads no config file.
     """
     if settings.config_file is not None:
         return Path(settings.config_file)
@@ -97,19 +98,19 @@ def decide(
     physical_cores: int,
     version: tuple[int, ...] | None,
 ) -> InProcess | Delegated:
-    """How the ranks are started.
+    """Decide how to start the ranks.
 
     Args:
-        settings: What the user asks for.
-        file: The Accelerate config file that applies, named or default.
+        settings: The user's settings.
+        file: The Accelerate config file in use, given or default.
         environ: The environment of the training.
-        devices: How many accelerators there may be; 0 only where there is certainly none.
-        physical_cores: Cores without their hardware threads.
-        version: The version of the training's Accelerate; None or empty where it is not known.
+        devices: The possible number of accelerators; 0 only if the machine certainly has none.
+        physical_cores: The number of cores, without hardware threads.
+        version: The version of the training's Accelerate; None or empty if unknown.
 
     Raises:
         UsageError: The flags for Accelerate contradict the other settings.
-        ConfigError: More than one machine, a TPU, too few GPUs, or a file that Accelerate could not use either.
+        ConfigError: More than one machine, a TPU, too few GPUs, or a file that Accelerate can't use either.
     """
     flags = _named(settings.flags)
     _refuse_flags(flags, settings)
@@ -126,13 +127,13 @@ def decide(
         return InProcess(_environment(settings, config, environ, physical_cores))
     multi = several and not config.has_mpi and not _has_kind(flags) and config.kind in (ONE_PROCESS, CPU_PROCESSES)
     on_cpu = multi and (devices == 0 or config.use_cpu or config.kind == CPU_PROCESSES)
-    # Without this variable, ranks on the CPU would each think that they are alone.
+    # Without this variable, each rank on the CPU would act as a single process.
     environment = {"ACCELERATE_USE_CPU": "true"} if on_cpu else {}
     return Delegated(_launch_flags(settings, flags, config, multi=multi), environment, reason)
 
 
 def _named(flags: tuple[str, ...]) -> dict[str, str]:
-    """Flags by Accelerate's name for them; a switch has an empty value."""
+    """Return the flags by Accelerate's names; a switch has an empty value."""
     found = {}
     for flag, following in zip(flags, (*flags[1:], "-"), strict=False):
         if flag.startswith("-"):
@@ -148,37 +149,37 @@ def _has_kind(flags: Mapping[str, str]) -> bool:
 def _refuse_flags(flags: Mapping[str, str], settings: AccelerateSettings) -> None:
     if settings.flags and not settings.flags[0].startswith("-"):
         raise UsageError(
-            f"the flags for accelerate launch start with {settings.flags[0]!r}, which is no flag",
-            hint="Write them as a list of words, such as: flags: [--num_cpu_threads_per_process, '4']",
+            f"the flags for accelerate launch start with {settings.flags[0]!r}, which is not a flag",
+            hint="Write them as a list of strings, for example: flags: [--num_cpu_threads_per_process, '4']",
         )
     for name in _OUR_FLAGS:
         if name in flags:
             raise SettingAmongFlags(name)
     if "cpu" in flags and (settings.num_processes or 1) > 1:
         raise UsageError(
-            f"--cpu makes accelerate launch start one process, but {settings.num_processes} are asked for",
-            hint="Leave --cpu out of the flags and set ACCELERATE_USE_CPU=true in `env`.",
+            f"--cpu makes accelerate launch start one process, but num_processes is {settings.num_processes}",
+            hint="Remove --cpu from the flags, and set ACCELERATE_USE_CPU=true in `env`.",
         )
     if "tpu" in flags:
         raise UnusableAccelerateConfig(NO_TPU, AccelerateFault.TPU)
 
 
 def _refuse_machines(flags: Mapping[str, str], config: AccelerateConfig) -> None:
-    asked = flags.get("num_machines", str(config.machines))
-    if asked != "1":
+    machines = flags.get("num_machines", str(config.machines))
+    if machines != "1":
         raise UnusableAccelerateConfig(
-            f"{asked} machines are asked for; tsdia-run starts on one", AccelerateFault.SEVERAL_MACHINES
+            f"num_machines is {machines}: tsdia-run starts only on one machine", AccelerateFault.SEVERAL_MACHINES
         )
 
 
 def _refuse_number(path: Path, config: AccelerateConfig, flags: Mapping[str, str]) -> None:
     if config.processes is None:
         raise UnusableAccelerateConfig(
-            f"{path} says distributed_type {config.kind}, but not how many processes", AccelerateFault.NO_NUMBER
+            f"{path} has distributed_type {config.kind}, but no num_processes", AccelerateFault.NO_NUMBER
         )
     if config.processes > 1 and config.kind == ONE_PROCESS and not _has_kind(flags):
         raise UnusableAccelerateConfig(
-            f"{path} contradicts itself: distributed_type NO, but num_processes {config.processes}",
+            f"{path} contradicts itself: distributed_type is NO, but num_processes is {config.processes}",
             AccelerateFault.CONTRADICTION,
         )
 
@@ -186,8 +187,8 @@ def _refuse_number(path: Path, config: AccelerateConfig, flags: Mapping[str, str
 def _refuse_few_gpus(gpu_ids: str, processes: int) -> None:
     if gpu_ids != "all" and len(gpu_ids.split(",")) < processes:
         raise ConfigError(
-            f"{processes} processes are asked for, but gpu_ids names only {gpu_ids}",
-            hint="Ask for as many processes as GPUs, or set gpu_ids to 'all'.",
+            f"num_processes is {processes}, but gpu_ids has only {gpu_ids}",
+            hint="Use as many processes as GPUs, or set gpu_ids to 'all'.",
         )
 
 
@@ -202,11 +203,11 @@ def _why_delegated(
         (processes is not None and processes > 1, f"{processes} processes"),
         (bool(settings.flags), f"the flags {' '.join(settings.flags)}"),
         (config.kind != ONE_PROCESS, f"distributed_type {config.kind}"),
-        (processes is None and devices > 0, "accelerators, whose number decides the number of processes"),
+        (processes is None and devices > 0, "the number of accelerators, which sets the number of processes"),
         (settings.mixed_precision == "fp8", "fp8"),
         (config.beyond is not None, f"{config.beyond} in its config file"),
-        (config.gpu_ids != "all" and devices > 0, "gpu_ids, whose variable depends on the kind of accelerator"),
-        (not version, "a version of Accelerate that is not known"),
+        (config.gpu_ids != "all" and devices > 0, "gpu_ids, for which the variable depends on the kind of accelerator"),
+        (not version, "an unknown version of Accelerate"),
         (not _KNOWN_FROM <= (version or ()) < _KNOWN_BEFORE, f"Accelerate {'.'.join(map(str, version or ()))}"),
     )
     return next((words for applies, words in reasons if applies), None)
@@ -231,24 +232,24 @@ def _environment(
 
 
 def _threads(environ: Mapping[str, str], cores: int) -> int:
-    """Threads of the process, of which ``cores`` may be shared out."""
-    wanted = _whole_number(environ, "OMP_NUM_THREADS")
-    if wanted:
-        return wanted
-    sizes = (_whole_number(environ, name) for name in _MPI_SIZES)
+    """Return the number of threads of the process; ``cores`` are divided among the processes of the machine."""
+    given = _integer(environ, "OMP_NUM_THREADS")
+    if given:
+        return given
+    sizes = (_integer(environ, name) for name in _MPI_SIZES)
     share = cores // (next((size for size in sizes if size is not None), 1) or 1)
     if share > 1:
         return share
-    return 1 if wanted is None else wanted
+    return 1 if given is None else given
 
 
-def _whole_number(environ: Mapping[str, str], name: str) -> int | None:
-    """As Accelerate reads it: a negative number is none."""
+def _integer(environ: Mapping[str, str], name: str) -> int | None:
+    """Return an integer as Accelerate reads it: a negative number counts as unset."""
     try:
         value = int(environ.get(name, "-1"))
     except ValueError as error:
         raise ConfigError(
-            f"{name} is {environ[name]!r}, which Accelerate can't read", hint=f"Set {name} to a whole number."
+            f"{name} is {environ[name]!r}, which Accelerate can't read", hint=f"Set {name} to an integer."
         ) from error
     return value if value >= 0 else None
 
@@ -266,6 +267,6 @@ def _launch_flags(
     if settings.mixed_precision is not None:
         chosen += ["--mixed_precision", settings.mixed_precision]
     if "main_process_port" not in flags and not config.has_port:
-        # Any free one, so that two starts at once don't meet on the default port.
+        # Any free port, so that two starts at the same time do not both use the default port.
         chosen += ["--main_process_port", "0"]
     return (*chosen, *settings.flags)

@@ -1,4 +1,4 @@
-"""What an Accelerate config file says about a start on this machine (pure).
+"""Parse an Accelerate config file for a start on this machine (pure).
 
 Source: ``accelerate/commands/config/config_args.py`` and ``commands/launch.py`` of Accelerate 1.14 and 1.15.
 """
@@ -14,13 +14,13 @@ from tsdia_run.errors.launching import AccelerateFault, UnusableAccelerateConfig
 
 ONE_PROCESS = "NO"
 CPU_PROCESSES = "MULTI_CPU"
-NO_TPU = "Accelerate starts a function of the script on TPUs, not the script; tsdia-run can't run it so"
+NO_TPU = "on TPUs Accelerate starts a function of the script and not the script; tsdia-run does not support this"
 
 _TPU_KINDS = ("TPU", "XLA")
 _DYNAMO_BACKENDS = ("NO", "EAGER", "AOT_EAGER", "INDUCTOR", "CUDAGRAPHS")
 _DYNAMO_MODES = ("default", "reduce-overhead", "max-autotune")
 _DYNAMO_SWITCHES = ("use_fullgraph", "use_dynamic", "use_regional_compilation")
-# Keys that are read here, or have no effect on one process.
+# Keys that this module reads, or that have no effect on one process.
 _KNOWN = {
     "compute_environment",
     "debug",
@@ -42,7 +42,7 @@ _KNOWN = {
     "tpu_use_sudo",
     "use_cpu",
 }
-# Keys that have no effect as long as they are empty.
+# Keys that have no effect if empty.
 _KNOWN_EMPTY = {
     "command_file",
     "commands",
@@ -61,20 +61,20 @@ _KNOWN_EMPTY = {
 
 @dataclass(frozen=True)
 class AccelerateConfig:
-    """A file that Accelerate can use; the defaults are those of a start without a file.
+    """A valid config file; the defaults are those of a start without a file.
 
     Attributes:
         kind: The distributed_type.
-        processes: The number of processes; None where that is left to the command line.
+        processes: The number of processes; None if the command line sets it.
         machines: The number of machines.
-        gpu_ids: Which GPUs, separated by commas, or "all".
-        mixed_precision: "no" where the file says nothing.
-        use_cpu: Whether accelerators are left alone.
+        gpu_ids: The GPUs, separated by commas, or "all".
+        mixed_precision: The mixed precision; "no" if the file has none.
+        use_cpu: Whether to use no accelerators.
         debug: Whether Accelerate checks its collective operations.
         dynamo: The variables of its dynamo_config.
         has_mpi: Whether mpirun starts the processes.
-        has_port: Whether it names the main process's port.
-        beyond: The first thing in it that is not understood for one process; None where all is.
+        has_port: Whether it sets the port of the main process.
+        beyond: The first key that this module does not handle for one process; None if it handles all.
     """
 
     kind: str = ONE_PROCESS
@@ -91,24 +91,24 @@ class AccelerateConfig:
 
 
 def read(path: Path, values: Mapping[str, object]) -> AccelerateConfig:
-    """Check and understand a file.
+    """Check and parse a file.
 
     Args:
-        path: Where it lies, for messages.
+        path: Its path, for messages.
         values: Its content as plain data.
 
     Raises:
-        ConfigError: Accelerate could not use it either, or it is for machines that are not this one, or for a TPU.
+        ConfigError: Accelerate can't use it either, or it is for other machines or for a TPU.
     """
     if values.get("compute_environment", "LOCAL_MACHINE") != "LOCAL_MACHINE":
         raise UnusableAccelerateConfig(
-            f"{path} is for {values['compute_environment']}; tsdia-run starts on this machine only",
+            f"{path} is for {values['compute_environment']}: tsdia-run starts only on this machine",
             AccelerateFault.OTHER_MACHINE,
         )
     kind = values.get("distributed_type")
     if not isinstance(kind, str):
         found = "has no distributed_type" if kind is None else f"has distributed_type {kind!r}"
-        raise ConfigError(f"{path} {found}", hint="Write, with the quotes: distributed_type: 'NO'")
+        raise ConfigError(f"{path} {found}", hint="Write it with quotes: distributed_type: 'NO'")
     if kind in _TPU_KINDS:
         raise UnusableAccelerateConfig(f"{path}: {NO_TPU}", AccelerateFault.TPU)
     processes = _count(path, values, "num_processes", 1 if kind == ONE_PROCESS else -1)
@@ -129,7 +129,7 @@ def read(path: Path, values: Mapping[str, object]) -> AccelerateConfig:
 
 
 def dynamo(config: object) -> dict[str, str] | None:
-    """The variables of a ``dynamo_config``, or of none; None where something in it is not understood."""
+    """Return the variables of a ``dynamo_config``, or of no config; None if this module does not handle it."""
     if config is not None and not isinstance(config, Mapping):
         return None
     named = {str(key).removeprefix("dynamo_"): value for key, value in (config or {}).items()}
@@ -150,7 +150,7 @@ def _count(path: Path, values: Mapping[str, object], key: str, default: int) -> 
     value = values.get(key, default)
     if isinstance(value, int) and not isinstance(value, bool) and (value > 0 or value == default):
         return value
-    raise ConfigError(f"{path} has {key} {value!r}", hint=f"Write a whole number from 1: {key}: 1")
+    raise ConfigError(f"{path} has {key} {value!r}", hint=f"Write an integer >= 1: {key}: 1")
 
 
 def _text(path: Path, values: Mapping[str, object], key: str, default: str) -> str:
@@ -159,9 +159,9 @@ def _text(path: Path, values: Mapping[str, object], key: str, default: str) -> s
         return default
     if isinstance(value, str):
         return value
-    # YAML reads `no` as false and `0` as a number; Accelerate takes neither.
+    # YAML reads `no` as false and `0` as a number; Accelerate accepts neither.
     text = "no" if value is False else value
-    raise ConfigError(f"{path} has {key} {value!r}, which is no text", hint=f"Write, with the quotes: {key}: '{text}'")
+    raise ConfigError(f"{path} has {key} {value!r}, not a string", hint=f"Write it with quotes: {key}: '{text}'")
 
 
 def _beyond(values: Mapping[str, object]) -> str | None:

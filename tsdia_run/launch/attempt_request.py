@@ -1,4 +1,4 @@
-"""What an attempt is asked to be."""
+"""The request of an attempt."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tsdia_run.settings import Settings
 
 @dataclass(frozen=True)
 class Request:
-    """What an attempt is asked to be.
+    """The request of an attempt.
 
     Attributes:
-        document: The config to start from; None for a script that takes none.
-        settings: How to launch.
+        document: The config; None for a script without a config.
+        settings: All settings.
         run_dir: Absolute path of the run directory.
         number: The attempt's number.
         cwd: The working directory of the script.
         environ: The user's environment.
         overrides: ``--set`` assignments, in order.
-        extra_args: What follows ``--``.
-        checkpoint: What to resume from.
-        typed: The command that asks for it, which the record keeps; None where no command was typed.
-        is_restart: Whether it follows a failure automatically, and the user asked for nothing new.
+        extra_args: The arguments after ``--``.
+        checkpoint: The checkpoint to resume from.
+        typed: The typed command, which the record keeps; None without a command.
+        is_restart: Whether it is an automatic restart after a failure, without new input from the user.
     """
 
     document: Document | None

@@ -1,4 +1,4 @@
-"""What changed between the attempt that wrote a checkpoint and the one that is to start from it (pure)."""
+"""Compare the inputs of the attempt that wrote a checkpoint with those of the attempt that resumes from it (pure)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 from tsdia_run.rundir import arguments
 
-# What a computation depends on most; of the others only the number is told.
+# The packages that affect results most; of the others only the number is reported.
 _WATCHED_PACKAGES = (
     "torch", "accelerate", "transformers", "datasets", "diffusers", "peft", "deepspeed", "torchaudio", "torchvision",
     "numpy", "flash-attn", "bitsandbytes", "triton", "safetensors",
@@ -20,7 +20,7 @@ _ABSENT = object()
 
 
 class ChangeKind(Enum):
-    """What changed, in the word that ``--allow`` takes; ``weights`` is what ``--from`` may name besides checkpoints."""
+    """The kind of a change, as ``--allow`` takes it; ``weights`` allows ``--from`` to name an export."""
 
     MODEL = "model"
     WORLD_SIZE = "world-size"
@@ -36,9 +36,9 @@ class Change:
     """One change.
 
     Attributes:
-        kind: What it is about.
-        text: What was and what is, for people.
-        needs_consent: Whether the checkpoint can't be used, or the result means nothing, unless the user knows better.
+        kind: The kind of the change.
+        text: The old and the new value, as text for users.
+        needs_consent: Whether the user must allow it, since the checkpoint may be unusable or the result meaningless.
     """
 
     kind: ChangeKind
@@ -51,8 +51,8 @@ class CodeVersion:
     """The state of the code.
 
     Attributes:
-        commit: The commit; None where there is none, or git could not tell.
-        patch: Digest of what the code had beyond it; empty for nothing.
+        commit: The commit; None if there is none, or git failed.
+        patch: The digest of the changes since that commit; empty without changes.
     """
 
     commit: str | None = None
@@ -60,17 +60,17 @@ class CodeVersion:
 
 
 @dataclass(frozen=True)
-class Situation:
-    """What a training's result depends on; what is not known is None and not compared.
+class TrainingInputs:
+    """The inputs of a training; an unknown input is None and is not compared.
 
     Attributes:
-        config: The config as the script gets it, as plain data.
-        code: The state of its code.
+        config: The config that the script receives, as plain data.
+        code: The version of its code.
         python: The interpreter's version.
-        packages: Versions of installed packages.
+        packages: The versions of installed packages.
         arguments: The script's arguments, without the config's path.
         processes: The number of ranks.
-        references: Digests of the files that the config names, by how they are kept.
+        references: The digests of the files that the config names, by their paths in the attempt.
     """
 
     config: Mapping[object, object] | None = None
@@ -82,14 +82,16 @@ class Situation:
     references: Mapping[str, str] = field(default_factory=dict)
 
 
-def compare(before: Situation, now: Situation, *, expected: Iterable[str], is_sharded: bool) -> tuple[Change, ...]:
-    """Everything that changed.
+def compare(
+    before: TrainingInputs, now: TrainingInputs, *, expected: Iterable[str], is_sharded: bool
+) -> tuple[Change, ...]:
+    """Return all changes.
 
     Args:
-        before: The attempt that wrote the checkpoint.
-        now: The attempt that is to start from it.
-        expected: Config keys that a resume changes itself.
-        is_sharded: Whether each rank has a part of the state, so that another number of them can't read it.
+        before: The inputs of the attempt that wrote the checkpoint.
+        now: The inputs of the attempt that resumes from it.
+        expected: Config keys that a resume sets itself.
+        is_sharded: Whether each rank saves a part of the state, so that another number of ranks can't load it.
     """
     return (
         *_config_changes(before.config, now.config, frozenset(expected)),
@@ -111,19 +113,19 @@ def _config_changes(
     model = [key for key in changed if key.split(".")[0] in _MODEL_SECTIONS]
     others = [key for key in changed if key not in model]
     for keys, kind in ((model, ChangeKind.MODEL), (others, ChangeKind.CONFIG)):
-        told = [f"{key}: {_value(old, key)} -> {_value(new, key)}" for key in keys[:_MAX_KEYS]]
+        texts = [f"{key}: {_value(old, key)} -> {_value(new, key)}" for key in keys[:_MAX_KEYS]]
         if len(keys) > _MAX_KEYS:
-            told.append(f"… and {len(keys) - _MAX_KEYS} keys more")
-        for text in told:
+            texts.append(f"… and {len(keys) - _MAX_KEYS} more keys")
+        for text in texts:
             yield Change(kind, text, needs_consent=kind is ChangeKind.MODEL)
 
 
 def _reference_changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Change]:
     changed = [name for name in before if name in now and before[name] != now[name]]
     for name in changed[:_MAX_KEYS]:
-        yield Change(ChangeKind.CONFIG, f"{name}, which the config names, has other contents")
+        yield Change(ChangeKind.CONFIG, f"{name} (named in the config) has different contents")
     if len(changed) > _MAX_KEYS:
-        yield Change(ChangeKind.CONFIG, f"… and {len(changed) - _MAX_KEYS} files more")
+        yield Change(ChangeKind.CONFIG, f"… and {len(changed) - _MAX_KEYS} more files")
 
 
 def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
@@ -147,7 +149,7 @@ def _short_text(text: str) -> str:
 def _world_size_changes(before: int | None, now: int | None, *, is_sharded: bool) -> Iterator[Change]:
     if before is None or now is None or before == now:
         return
-    why = "; its state is in parts, one for each rank" if is_sharded else ""
+    why = "; the state is sharded, one part per rank" if is_sharded else ""
     yield Change(ChangeKind.WORLD_SIZE, f"{before} -> {now} ranks{why}", needs_consent=is_sharded)
 
 
@@ -157,14 +159,14 @@ def _code_changes(before: CodeVersion | None, now: CodeVersion | None) -> Iterat
     if before.commit != now.commit:
         yield Change(ChangeKind.CODE, f"commit {_short(before.commit)} -> {_short(now.commit)}")
     elif before.patch != now.patch:
-        yield Change(ChangeKind.CODE, f"other changes beyond the same commit {_short(now.commit)}")
+        yield Change(ChangeKind.CODE, f"same commit {_short(now.commit)}, different uncommitted changes")
 
 
 def _short(commit: str | None) -> str:
     return commit[:10] if commit else "(none)"
 
 
-def _package_changes(before: Situation, now: Situation) -> Iterator[Change]:
+def _package_changes(before: TrainingInputs, now: TrainingInputs) -> Iterator[Change]:
     if before.python and now.python and before.python.split()[0] != now.python.split()[0]:
         yield Change(ChangeKind.PACKAGES, f"Python {before.python.split()[0]} -> {now.python.split()[0]}")
     if not before.packages or not now.packages:
@@ -188,4 +190,4 @@ def _argument_changes(before: tuple[str, ...] | None, now: tuple[str, ...] | Non
         was, is_now = map(_short_text, found[name])
         yield Change(ChangeKind.ARGUMENTS, f"{name}: {was} -> {is_now}")
     if len(found) > _MAX_KEYS:
-        yield Change(ChangeKind.ARGUMENTS, f"… and {len(found) - _MAX_KEYS} arguments more")
+        yield Change(ChangeKind.ARGUMENTS, f"… and {len(found) - _MAX_KEYS} more arguments")

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before anything is touched."""
+"""Check a plan for errors before anything is changed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tsdia_run.launch.missing import in_arguments, is_missing
 from tsdia_run.launch.plan import Plan
 from tsdia_run.text import size
 
-# Enough for the record, the log's head and the attempt's files. What checkpoints need can't be known.
+# Enough for the record, the start of the log and the attempt's files. The size of checkpoints is unknown.
 MIN_FREE_BYTES = 64 * 1024 * 1024
 
 
 def check(plan: Plan) -> None:
-    """Check the place of the run, and the checkpoint of another one that it is to start from.
+    """Check the run directory, and the checkpoint of another run to start from.
 
     Raises:
-        RunDirectoryError: It is or holds the home or working directory, the script or the config; its place can not be
+        RunDirectoryError: It is or contains the home or working directory, the script or the config; it can't be
             written; or the disk is full.
         NotFoundError: The checkpoint to start from does not exist.
     """
@@ -32,18 +32,18 @@ def check(plan: Plan) -> None:
     if not parent.is_dir():
         raise UnusablePlace(f"{parent} is not a directory", PlaceFault.UNREACHABLE)
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise UnusablePlace(f"{parent} can't be written, so {run_dir} can't be made in it", PlaceFault.UNREACHABLE)
+        raise UnusablePlace(f"can't create {run_dir}: {parent} is not writable", PlaceFault.UNREACHABLE)
     free = os.statvfs(parent)
     if free.f_bavail * free.f_frsize < MIN_FREE_BYTES or (free.f_files and not free.f_favail):
         raise UnusablePlace(
             f"the disk of {parent} is full: {size(free.f_bavail * free.f_frsize)} and {free.f_favail} files are free,"
-            f" {size(MIN_FREE_BYTES)} are needed to start",
+            f" a start needs {size(MIN_FREE_BYTES)}",
             PlaceFault.DISK_FULL,
         )
 
 
 def _refuse_containing(run_dir: Path, plan: Plan) -> None:
-    """A run directory is guarded, listed, and moved aside as a whole: nothing else may depend on it."""
+    """Refuse a run directory that contains other things: it is locked, listed and moved as one unit."""
     request = plan.request
     places = {
         "the working directory": request.cwd,
@@ -54,8 +54,8 @@ def _refuse_containing(run_dir: Path, plan: Plan) -> None:
         places["the config"] = Path(os.path.abspath(request.document.source))
     for what, path in places.items():
         if path == run_dir or run_dir in path.parents:
-            relation = "is" if path == run_dir else "holds"
-            raise UnusablePlace(f"{run_dir} {relation} {what}, so it can't be a run directory", PlaceFault.HOLDS_OTHERS)
+            relation = "is" if path == run_dir else "contains"
+            raise UnusablePlace(f"{run_dir} can't be a run directory: it {relation} {what}", PlaceFault.HOLDS_OTHERS)
 
 
 def _refuse_missing_checkpoint(plan: Plan) -> None:
@@ -73,16 +73,16 @@ def _refuse_missing_checkpoint(plan: Plan) -> None:
     for flag, path, is_resume in in_arguments(plan.arguments, folders):
         if is_resume:
             raise NotFoundError(
-                f"{flag} names a checkpoint that does not exist: {path}", hint="Correct the path, or leave it out."
+                f"{flag} names a checkpoint that does not exist: {path}", hint=f"Fix the path, or omit {flag}."
             )
 
 
 def split_override(assignment: str) -> tuple[str, str]:
-    """Key and value of a ``--set`` assignment."""
+    """Return the key and value of a ``--set`` assignment."""
     key, _, value = assignment.partition("=")
     return key.strip(), value.strip()
 
 
 def _existing_parent(path: Path) -> Path:
-    """The nearest folder above that exists; what is missing below it will be made."""
+    """Return the nearest existing parent; the folders below it will be created."""
     return next(parent for parent in path.parents if os.path.lexists(parent))

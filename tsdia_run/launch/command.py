@@ -1,4 +1,4 @@
-"""From settings to the command line of the training: templates, entrypoint, launcher."""
+"""Build the command line of the training from the settings: arguments, entrypoint and launcher."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _DEFAULT_ARGS = ("--config", "{config}")
 
 @dataclass(frozen=True)
 class Target:
-    """What the placeholders stand for.
+    """The values of the placeholders.
 
     Attributes:
         run_dir: The run directory.
-        output_dir: The directory that the script is to call its own: the run directory, or ``script_dir`` inside it.
+        output_dir: The output directory for the script: the run directory, or ``script_dir`` inside it.
         run_name: The last part of the run directory.
-        config: The config as the script gets it; None where the script takes none.
-        checkpoint: What to resume from; None from the start.
+        config: The config that the script receives; None without a config.
+        checkpoint: The checkpoint to resume from; None to start from the beginning.
     """
 
     run_dir: Path
@@ -42,7 +42,7 @@ class Target:
     checkpoint: Path | None
 
     def value(self, placeholder: str) -> str | None:
-        """The text for a placeholder's name; None where there is none in this attempt."""
+        """Return the value of a placeholder; None if it has none in this attempt."""
         values = {
             "config": self.config,
             "run_dir": self.run_dir,
@@ -57,15 +57,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Command:
-    """What is started.
+    """The command to start.
 
     Attributes:
-        argv: The command line, the program first.
-        environment: Variables that are set on top of the user's.
-        how: What starts the ranks, in words.
-        is_delegated: Whether Accelerate's launcher starts several ranks; else the process is the script itself.
-        processes: The number of ranks; None where Accelerate or the script decides.
-        is_hooked: Whether the bootstrap runs in the ranks, and with it the hooks that are on.
+        argv: The command line, with the program first.
+        environment: Variables that are added to the user's.
+        how: How the ranks are started, as text for users.
+        is_delegated: Whether Accelerate's launcher starts several ranks; otherwise the process is the script.
+        processes: The number of ranks; None if Accelerate or the script chooses it.
+        is_hooked: Whether the ranks run the bootstrap, which installs the enabled hooks.
     """
 
     argv: tuple[str, ...]
@@ -77,26 +77,26 @@ class Command:
 
 
 def templates(settings: Settings, extra_args: Sequence[str], *, has_config: bool, is_resume: bool) -> tuple[str, ...]:
-    """The script's arguments before the placeholders are filled in.
+    """Return the script's arguments with placeholders.
 
-    A script without a config gets no ``--config``, unless its arguments were set.
+    A script without a config gets no ``--config``, unless the setting ``args`` is set.
     """
     args = () if settings.args == _DEFAULT_ARGS and not has_config else settings.args
     return (*args, *((settings.resume_args or ()) if is_resume else ()), *extra_args)
 
 
 def names_directory(arguments: Sequence[str]) -> bool:
-    """Whether the arguments tell the script its directory."""
+    """Return whether the arguments pass the run directory to the script."""
     return any(placeholder in argument for argument in arguments for placeholder in _DIRECTORY_PLACEHOLDERS)
 
 
 def names_config(arguments: Sequence[str]) -> bool:
-    """Whether the arguments tell the script its config."""
+    """Return whether the arguments pass the config to the script."""
     return any("{config}" in argument for argument in arguments)
 
 
 def filled(arguments: Sequence[str], target: Target) -> tuple[str, ...]:
-    """The arguments with their placeholders filled in; braces with other words stay as they are.
+    """Return the arguments with placeholders replaced by their values; other words in braces stay unchanged.
 
     Raises:
         UsageError: A placeholder has no value in this attempt.
@@ -105,12 +105,12 @@ def filled(arguments: Sequence[str], target: Target) -> tuple[str, ...]:
     def value(match: re.Match[str]) -> str:
         text = target.value(match.group(1))
         if text is None:
-            missing = "there is no config" if match.group(1) == "config" else "nothing is resumed"
+            missing = "no config is given" if match.group(1) == "config" else "this is not a resume"
             raise UsageError(
-                f"the arguments of the script have {match.group(0)}, but {missing}",
-                hint="Name a config, or set `args` without {config}."
+                f"the script's arguments contain {match.group(0)}, but {missing}",
+                hint="Pass a config, or set `args` without {config}."
                 if match.group(1) == "config"
-                else "Put it into `resume_args`, which only a resume adds.",
+                else "Move it to `resume_args`, which only apply to a resume.",
             )
         return text
 
@@ -118,15 +118,15 @@ def filled(arguments: Sequence[str], target: Target) -> tuple[str, ...]:
 
 
 def entrypoint_name(settings: Settings) -> str:
-    """The script, module (``-m NAME``) or executable, as the user named it."""
+    """Return the script, module (``-m NAME``) or executable, as the user named it."""
     return settings.entrypoint if settings.module is None else f"-m {settings.module}"
 
 
 def entrypoint_path(settings: Settings, cwd: Path) -> Path:
-    """The script as a path that exists.
+    """Return the path of the script, which exists.
 
     Raises:
-        NotFoundError: There is no such file; the error names the scripts that are there.
+        NotFoundError: The script does not exist; the error lists the scripts in the directory.
     """
     path = cwd / os.path.expanduser(settings.entrypoint)
     if path.is_file():
@@ -136,25 +136,25 @@ def entrypoint_path(settings: Settings, cwd: Path) -> Path:
 
 
 def is_executable(path: Path) -> bool:
-    """Whether the entrypoint is a program of its own rather than a Python script."""
+    """Return whether the entrypoint is an executable and not a Python script."""
     return path.suffix not in (".py", ".pyw") and os.access(path, os.X_OK)
 
 
 def build(
     settings: Settings, python: str, cwd: Path, arguments: Sequence[str], decision: InProcess | Delegated | None
 ) -> Command:
-    """Put the command line together.
+    """Build the command line.
 
     Args:
-        settings: What to run.
+        settings: All settings.
         python: The interpreter for the training.
         cwd: The user's working directory; the entrypoint is relative to it.
-        arguments: The script's own arguments, filled in.
-        decision: What Accelerate needs; None for plain Python.
+        arguments: The script's arguments, with placeholders replaced.
+        decision: How Accelerate starts the ranks; None for plain Python.
 
     Raises:
         NotFoundError: The entrypoint does not exist.
-        UsageError: Several ranks of a program that is no Python script.
+        UsageError: Several ranks are requested for a program that is not a Python script.
     """
     script = _script(settings, cwd)
     environment = {} if decision is None else decision.environment
@@ -174,7 +174,7 @@ def build(
     how = "plain Python" if decision is None else "one process, with the environment of accelerate launch"
     processes = None if decision is None else 1
     if script.is_program:
-        argv, how = (*script.words, *arguments), f"{how}; a program of its own"
+        argv, how = (*script.words, *arguments), f"{how}; an executable, not a Python script"
     else:
         argv = (python, *_bootstrap(settings), *script.words, *arguments)
     is_hooked = settings.hooks.enabled and not script.is_program
@@ -197,5 +197,5 @@ def _script(settings: Settings, cwd: Path) -> _Script:
     path = entrypoint_path(settings, cwd)
     if is_executable(path):
         return _Script((str(path),), is_program=True)
-    # As the user would type it: a relative name stays relative in sys.argv[0].
+    # As the user typed it: a relative path stays relative in sys.argv[0].
     return _Script((os.path.expanduser(settings.entrypoint),), is_program=False)

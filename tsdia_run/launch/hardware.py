@@ -1,4 +1,4 @@
-"""What the machine has, found without importing torch."""
+"""Find the accelerators and cores of the machine without importing torch."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import glob
 import os
 from collections.abc import Mapping
 
-# Device nodes of what Accelerate may train on: NVIDIA, AMD, Ascend, Neuron, Gaudi, Google.
+# Device nodes of accelerators that Accelerate supports: NVIDIA, AMD, Ascend, Neuron, Gaudi, Google.
 _DEVICE_NODES = ("/dev/nvidia[0-9]*", "/dev/kfd", "/dev/davinci[0-9]*", "/dev/neuron[0-9]*", "/dev/accel/accel[0-9]*")
 _INTEL_VENDOR = "0x8086"
 
 
 def accelerator_devices(environ: Mapping[str, str]) -> int:
-    """How many devices there may be; 0 only where there is certainly none.
+    """Return the possible number of devices; 0 only if the machine certainly has none.
 
-    A node does not say whether the installed torch can use it. More than zero means: let Accelerate look.
+    A device node does not show whether the installed torch can use it. With more than zero, Accelerate has to check.
     """
     if environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
         return 0
@@ -25,7 +25,7 @@ def accelerator_devices(environ: Mapping[str, str]) -> int:
 
 
 def physical_cores() -> int:
-    """Cores without their hardware threads, as psutil counts them on Linux (kernel: sysfs-devices-system-cpu)."""
+    """Return the number of cores without hardware threads, as psutil does (kernel: sysfs-devices-system-cpu)."""
     cores = {_first_line(path) for path in glob.glob("/sys/devices/system/cpu/cpu[0-9]*/topology/core_cpus_list")}
     return len(cores) or os.cpu_count() or 1
 

@@ -1,4 +1,4 @@
-"""Whether a script is a Hydra app, as its text says: such a script reads its own command line, without ``--config``."""
+"""Detect Hydra apps from the source of the script: they read Hydra overrides and accept no ``--config``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tsdia_run.launch import command
 from tsdia_run.settings import Settings
 
 _MAX_SCRIPT_BYTES = 1024 * 1024
-# Where the decorators come from: NeMo's and hydra-zen's make the same kind of command line.
+# The modules of the decorators; those of NeMo and hydra-zen read the same kind of command line.
 _MODULES = {"hydra": "main", "hydra.main": "main", "hydra_zen": "hydra_main", "nemo.core.config": "hydra_runner"}
 _ATTRIBUTES = ("hydra_main", "hydra_runner")
 
 
 def takes_overrides(settings: Settings, cwd: Path) -> bool:
-    """Whether the entrypoint uses ``hydra.main``, under whatever name. The script is read, never run or imported."""
+    """Return whether the entrypoint uses ``hydra.main``, under any name. The script is read, never run or imported."""
     path = _file(settings, cwd)
     try:
         data = read_bounded(path, _MAX_SCRIPT_BYTES) if path else b""
@@ -49,7 +49,7 @@ def _uses_hydra(tree: ast.Module) -> bool:
 
 
 def _imported(tree: ast.Module) -> tuple[set[str], set[str]]:
-    """The names under which the script has Hydra, and its decorators."""
+    """Return the names that the script uses for Hydra modules and for their decorators."""
     modules, functions = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

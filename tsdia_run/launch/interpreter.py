@@ -1,4 +1,4 @@
-"""Which Python runs the training, and what it can import."""
+"""Choose the Python interpreter of the training, and find the version of its Accelerate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from tsdia_run.errors.launching import InterpreterFails, NoInterpreter
 
 _PROBE_TIMEOUT_S = 60.0
-# Asked of another interpreter: only where the package lies, so that nothing heavy is imported.
+# Run in another interpreter: it only finds the package, so that nothing heavy is imported.
 _PROBE = """
 import importlib.util, json, sys
 spec = importlib.util.find_spec("accelerate")
@@ -30,8 +30,8 @@ class Interpreter:
     """An interpreter for the training.
 
     Attributes:
-        path: Its path as it will be started; links are kept, since a virtual environment is one.
-        origin: Where the choice comes from, in words.
+        path: Its path, as it will be started; symlinks are kept, since they select a virtual environment.
+        origin: Why it was chosen, as text for users.
     """
 
     path: str
@@ -39,23 +39,23 @@ class Interpreter:
 
     @property
     def is_ours(self) -> bool:
-        """Whether tsdia-run itself runs under it."""
+        """Whether tsdia-run runs under this interpreter."""
         return self.path == sys.executable
 
 
-def choose(wanted: str | None, environ: Mapping[str, str], cwd: Path) -> Interpreter:
-    """The wanted interpreter, else the active environment's, else ours.
+def choose(requested: str | None, environ: Mapping[str, str], cwd: Path) -> Interpreter:
+    """Return the requested interpreter, else the active environment's, else tsdia-run's own.
 
     Raises:
-        NotFoundError: The wanted one does not exist.
+        NotFoundError: The requested interpreter does not exist.
     """
-    if wanted is not None:
-        expanded = os.path.expanduser(wanted)
+    if requested is not None:
+        expanded = os.path.expanduser(requested)
         path = shutil.which(
             expanded if os.sep not in expanded else os.path.join(cwd, expanded), path=environ.get("PATH")
         )
         if path is None:
-            raise NoInterpreter(wanted)
+            raise NoInterpreter(requested)
         return Interpreter(os.path.abspath(path), "as set")
     for variable, what in (
         ("VIRTUAL_ENV", "the active virtual environment"),
@@ -69,16 +69,16 @@ def choose(wanted: str | None, environ: Mapping[str, str], cwd: Path) -> Interpr
 
 
 def _as_ours(path: str) -> str:
-    """``bin/python`` and ``bin/python3`` of one environment are the same interpreter."""
+    """Return one path for one interpreter: ``bin/python`` and ``bin/python3`` may both be tsdia-run's own."""
     same_folder = os.path.dirname(path) == os.path.dirname(sys.executable)
     return sys.executable if same_folder and os.path.samefile(path, sys.executable) else path
 
 
 def accelerate_version(interpreter: Interpreter, environ: Mapping[str, str], cwd: Path) -> tuple[int, ...] | None:
-    """The version of Accelerate that the interpreter would import; None where it has none.
+    """Return the version of Accelerate that the interpreter would import; None if it has no Accelerate.
 
     Raises:
-        ConfigError: The interpreter can't be run.
+        ConfigError: The interpreter does not run.
     """
     if interpreter.is_ours:
         spec = importlib.util.find_spec("accelerate")
@@ -105,8 +105,8 @@ def _ask(interpreter: Interpreter, environ: Mapping[str, str], cwd: Path) -> str
         origin = json.loads(answer)["accelerate"]
         return origin if isinstance(origin, str) else None
     except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
-        said = getattr(error, "stderr", b"") or b""
-        last = said.decode("utf-8", "replace").strip().splitlines()[-1:] or [str(error)]
+        output = getattr(error, "stderr", b"") or b""
+        last = output.decode("utf-8", "replace").strip().splitlines()[-1:] or [str(error)]
         raise InterpreterFails(
             f"the interpreter {interpreter.path} ({interpreter.origin}) does not run: {last[0]}"
         ) from error

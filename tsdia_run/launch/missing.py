@@ -1,4 +1,4 @@
-"""Checkpoints that a config or an argument names although they do not exist."""
+"""Find checkpoints that a config or an argument names but that do not exist."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors", ".npz", ".pk
 
 
 def is_missing(value: str, folders: Iterable[Path]) -> bool:
-    """Whether a value is plainly a path that does not exist.
+    """Return whether a value is clearly a path that does not exist.
 
-    Words such as ``latest`` or ``auto``, names on a hub (``org/name``), addresses and values with variables are no
-    paths, as far as anybody can tell.
+    Words such as ``latest`` or ``auto``, names on a hub (``org/name``), URLs and values with variables are not treated
+    as paths.
 
     Args:
-        value: What stands there.
-        folders: What a relative path may be relative to.
+        value: The value.
+        folders: The possible bases of a relative path.
     """
     if not value or "$" in value or "{" in value or "://" in value or not _is_path(value, folders := list(folders)):
         return False
@@ -34,7 +34,7 @@ def is_missing(value: str, folders: Iterable[Path]) -> bool:
 def _is_path(value: str, folders: Sequence[Path]) -> bool:
     if value.startswith(("/", "./", "../", "~/")) or value.lower().endswith(_WEIGHTS):
         return True
-    if ":" in value:  # an artifact of W&B (``team/project/model:v3``), or MLflow's ``models:/name/1``
+    if ":" in value:  # a W&B artifact (``team/project/model:v3``), or MLflow's ``models:/name/1``
         return False
     parts = value.rstrip("/").split("/")
     is_below = len(parts) > 1 and any((folder / parts[0]).is_dir() for folder in folders)
@@ -42,14 +42,14 @@ def _is_path(value: str, folders: Sequence[Path]) -> bool:
 
 
 def in_arguments(words: Sequence[str], folders: Sequence[Path]) -> Iterator[tuple[str, str, bool]]:
-    """The flags that name a checkpoint which does not exist.
+    """Yield the flags that name a checkpoint that does not exist.
 
     Args:
         words: The script's arguments.
-        folders: What a relative path may be relative to.
+        folders: The possible bases of a relative path.
 
     Yields:
-        The flag, its value, and whether the flag certainly names what to resume from.
+        The flag, its value, and whether the flag certainly names a checkpoint to resume from.
     """
     for flag, values in pairs(words):
         name = flag.lstrip("-+").rpartition(".")[2].replace("-", "_").lower()

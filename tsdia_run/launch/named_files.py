@@ -1,4 +1,4 @@
-"""The files that a config names: found next to it, named by absolute paths in the script's copy, and kept."""
+"""Find the files that a config names, make their paths absolute in the script's copy, and keep their contents."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _HYDRA_SUFFIXES = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class Named:
-    """What a config names.
+    """The files that a config names.
 
     Attributes:
         edited: The config with absolute paths, which can be read from any folder.
-        files: The files with their contents, by their paths, those that they name in turn among them.
-        warnings: What can't be found from the script's copy.
+        files: The contents of the files by path, including the files that they name in turn.
+        warnings: Warnings about files that can't be found or kept.
     """
 
     edited: Edited
@@ -42,8 +42,8 @@ def resolve(edited: Edited, folder: Path, cwd: Path) -> Named:
     """Find the files that a config names.
 
     Args:
-        edited: The config, as the script is to get it.
-        folder: Where the user's file lies.
+        edited: The config for the script.
+        folder: The folder of the user's file.
         cwd: The working directory of the script.
     """
     document = edited.document
@@ -57,19 +57,19 @@ def resolve(edited: Edited, folder: Path, cwd: Path) -> Named:
         elif not paths:
             paths = _files(cwd, reference.path)
             if not paths and reference.is_sure and _is_relative(reference.path):
-                missing.append(f"`{reference.key}` names {reference.path}, which does not exist in {folder}")
+                missing.append(f"`{reference.key}`: {reference.path} does not exist in {folder}")
         found += paths
     composed = list(_composed(document, folder, folder))
     if composed:
         shown = ", ".join(os.path.relpath(path, folder) for path in composed[:3])
         missing.append(
-            f"`defaults` names configs next to {document.name} ({shown}), which the script can't find from its copy in"
-            " the run directory. Pass it the original's folder after `--`, or write them into the config"
+            f"`defaults` names configs next to {document.name} ({shown}), but the script reads a copy in the run"
+            " directory and can't find them. Pass the original folder after `--`, or copy these configs into the config"
         )
     files, left_out = _gathered([*found, *composed], folder)
     if left_out:
-        missing.append(f"not all of the files that {document.name} names are kept with the attempt: {left_out}")
-    # From the end, since a longer path moves all that follows it.
+        missing.append(f"some files named in {document.name} are not kept with the attempt: {left_out}")
+    # From the end, since a longer path shifts everything after it.
     points.sort(key=lambda one: -one.start)
     pointed = config.apply(document, points)
     return Named(Edited(pointed.document, (*edited.changes, *pointed.changes)), files, tuple(missing))
@@ -80,7 +80,7 @@ def _is_relative(path: str) -> bool:
 
 
 def _files(folder: Path, path: str) -> list[Path]:
-    """The files of a reference: one, those of a pattern, or those of a folder."""
+    """Return the files of a reference: one file, the matches of a pattern, or the files in a folder."""
     if "://" in path or "\0" in path:
         return []
     full = os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
@@ -93,7 +93,7 @@ def _files(folder: Path, path: str) -> list[Path]:
 
 
 def _composed(document: Document, folder: Path, root: Path) -> Iterator[Path]:
-    """What Hydra's ``defaults`` finds in the folder, or below the root for names that begin with a slash."""
+    """Yield the configs of Hydra's ``defaults``, in the folder, or below the root if a name starts with a slash."""
     for name in defaults(document):
         start = root if name.startswith("/") else folder
         for suffix in _HYDRA_SUFFIXES:
@@ -103,7 +103,7 @@ def _composed(document: Document, folder: Path, root: Path) -> Iterator[Path]:
 
 
 def _gathered(paths: list[Path], root: Path) -> tuple[dict[Path, bytes], str]:
-    """The contents of files and of those that they name, and why some are missing; empty where none is."""
+    """Return the contents of files and of the files that they name, and why some are missing (empty if none are)."""
     files: dict[Path, bytes] = {}
     seen: set[Path] = set()
     left_out = ""
@@ -115,7 +115,7 @@ def _gathered(paths: list[Path], root: Path) -> tuple[dict[Path, bytes], str]:
                 continue
             seen.add(path)
             if len(files) == _MAX_FILES or sum(map(len, files.values())) > _MAX_BYTES:
-                return files, f"{_MAX_FILES} files or {_MAX_BYTES // 2**20} MiB are the most"
+                return files, f"the limit is {_MAX_FILES} files or {_MAX_BYTES // 2**20} MiB"
             try:
                 data = read_bounded(path, MAX_CONFIG_BYTES)
             except (OSError, ValueError) as error:
@@ -123,7 +123,7 @@ def _gathered(paths: list[Path], root: Path) -> tuple[dict[Path, bytes], str]:
                 continue
             document = _parsed(data, path)
             if _has_secret(data, path, document):
-                left_out = f"{path} looks like it has a secret in it"
+                left_out = f"{path} seems to contain a secret"
             else:
                 files[path] = data
             next_level += _named_in(document, path, root) if document else []
@@ -134,12 +134,12 @@ def _gathered(paths: list[Path], root: Path) -> tuple[dict[Path, bytes], str]:
 def _parsed(data: bytes, path: Path) -> Document | None:
     try:
         return config.parse(data, str(path))
-    except TsdiaRunError:  # a Python file, say
+    except TsdiaRunError:  # for example a Python file
         return None
 
 
 def _has_secret(data: bytes, path: Path, document: Document | None) -> bool:
-    from tsdia_run.provenance.patch import looks_secret  # few configs name others
+    from tsdia_run.provenance.patch import looks_secret  # imported late, since few configs name other files
 
     is_named_so = looks_secret(path.name) or secret_kind(data.decode("utf-8", "replace")) is not None
     return is_named_so or (document is not None and bool(secrets_in(document)))
@@ -151,7 +151,7 @@ def _named_in(document: Document, path: Path, root: Path) -> list[Path]:
 
 
 def kept_as(paths: Sequence[Path]) -> dict[Path, Path]:
-    """A relative path for each file, which keeps how they lie to each other."""
+    """Return a relative path for each file, which keeps their relative positions."""
     if not paths:
         return {}
     top = os.path.commonpath([path.parent for path in paths])

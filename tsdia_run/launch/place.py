@@ -1,4 +1,4 @@
-"""Which directory a run gets (pure)."""
+"""Choose the directory of a run (pure)."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from tsdia_run.files.fields import can_be_path
 DEFAULT_ROOT = "runs"
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
-# What is left once the variables are gone: OmegaConf's ${model.name}, ${oc.env:X,default} and ???, a shell's $(date).
+# What remains after the variables: OmegaConf's ${model.name}, ${oc.env:X,default} and ???, and a shell's $(date).
 _INTERPOLATION = re.compile(r"\$\{[^}]*\}?|\$\([^)]*\)?|^\?\?\?$")
-# Python's own: "{model}".format(...), "%(model)s" % ...
+# Python's formats: "{model}".format(...), "%(model)s" % ...
 _TEMPLATE = re.compile(r"\{[^{}]*\}|%\(\w+\)s")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-# Linux: NAME_MAX for a part, PATH_MAX for the whole; room is left for what lies inside a run.
+# Below Linux's NAME_MAX (one part) and PATH_MAX (the path), with space for the paths inside a run.
 _MAX_NAME_BYTES = 200
 _MAX_PATH_BYTES = 3500
 
 
 @dataclass(frozen=True)
 class RunPlaceRequest:
-    """Where the user wants the run.
+    """The requested directory of a run.
 
     Attributes:
         run_dir: ``--run-dir``.
         name: ``--name``: replaces the last part.
-        cwd: What relative paths are relative to.
-        environ: For ``$VAR``, ``${VAR}`` and ``~``.
+        cwd: The base of relative paths.
+        environ: The environment, for ``$VAR``, ``${VAR}`` and ``~``.
     """
 
     run_dir: str | None
@@ -50,45 +50,45 @@ class RunPlaceRequest:
     environ: Mapping[str, str]
 
 
-def run_directory(wish: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> Path:
-    """The absolute path of the run directory.
+def run_directory(request: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> Path:
+    """Return the absolute path of the run directory.
 
     Args:
-        wish: What the command line says.
-        document: The config, if there is one.
-        run_dir_key: The config key that holds the directory, if one does.
+        request: The options of the command line.
+        document: The config, if any.
+        run_dir_key: The config key with the directory, if any.
 
     Raises:
         ConfigError: The value in the config is not a path, or only the script can resolve it.
-        UsageError: Nothing says where the run goes, ``--name`` is no name, or a variable in ``--run-dir`` is not set.
-        RunDirectoryError: The place can't be a run directory.
+        UsageError: No config and no name are given, ``--name`` is not valid, or ``--run-dir`` has an unset variable.
+        RunDirectoryError: The path can't be a run directory.
     """
-    if wish.run_dir is not None:
-        text = _from_flag(wish.run_dir, wish.environ)
+    if request.run_dir is not None:
+        text = _from_flag(request.run_dir, request.environ)
     else:
-        text = _from_config(wish, document, run_dir_key)
-    path = Path(os.path.abspath(os.path.join(wish.cwd, text)))
-    if wish.name is not None:
-        path = path.parent / _checked_name(wish.name)
-    _refuse_odd(path)
+        text = _from_config(request, document, run_dir_key)
+    path = Path(os.path.abspath(os.path.join(request.cwd, text)))
+    if request.name is not None:
+        path = path.parent / _checked_name(request.name)
+    _refuse_invalid(path)
     return path
 
 
-def _from_config(wish: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> str:
+def _from_config(request: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> str:
     value = document.find(run_dir_key) if document and run_dir_key else None
     if value is not None and value.plain is not None:
         if not isinstance(value.plain, str) or not value.plain.strip():
-            raise ConfigError(f"`{run_dir_key}` must be the path of a directory", place=value.place)
-        assert document is not None  # it has the value
-        _refuse_unresolved(f"`{run_dir_key}`", value.plain, value.place, document, wish.environ)
-        text = expanded(value.plain, wish.environ)
+            raise ConfigError(f"`{run_dir_key}` must be a directory path", place=value.place)
+        assert document is not None  # the value is from the document
+        _refuse_unresolved(f"`{run_dir_key}`", value.plain, value.place, document, request.environ)
+        text = expanded(value.plain, request.environ)
         if _URL.match(text):
             raise UnusableRunDirectoryKey(f"`{run_dir_key}` is a URL: {text}", place=value.place, fault=PlaceFault.URL)
         return text
     if document is not None:
         return os.path.join(DEFAULT_ROOT, Path(document.source).stem)
-    if wish.name is not None:
-        return os.path.join(DEFAULT_ROOT, wish.name)
+    if request.name is not None:
+        return os.path.join(DEFAULT_ROOT, request.name)
     raise NamelessRun
 
 
@@ -105,7 +105,7 @@ def _from_flag(text: str, environ: Mapping[str, str]) -> str:
 def _refuse_unresolved(
     name: str, text: str, at: SourcePosition, document: Document, environ: Mapping[str, str]
 ) -> None:
-    """Refuse a value in the config that can't be resolved here."""
+    """Raise an error for a config value that tsdia-run can't resolve."""
     unset = _unset(text, environ)
     own = next(
         (match.group() for one in (_INTERPOLATION, _TEMPLATE) if (match := one.search(_VARIABLE.sub("", text)))), ""
@@ -117,18 +117,18 @@ def _refuse_unresolved(
             f"{name} contains {own}, which only the script can resolve", place=at, fault=PlaceFault.SCRIPT_ONLY
         )
     if unset:
-        problem = f"{name} needs the environment variable {unset}, which is not set"
+        problem = f"{name}: the environment variable {unset} is not set"
         raise UnusableRunDirectoryKey(problem, place=at, fault=PlaceFault.UNSET_VARIABLE)
 
 
 def _unset(text: str, environ: Mapping[str, str]) -> str | None:
-    """The first variable without a value: an empty one would put the run where its siblings belong."""
+    """Return the first variable that is unset or empty; an empty one would put the run in the parent directory."""
     names = (match.group(1) or match.group(2) for match in _VARIABLE.finditer(text))
     return next((name for name in names if not environ.get(name)), None)
 
 
 def expanded(text: str, environ: Mapping[str, str]) -> str:
-    """``text`` with ``~``, ``~user``, ``$VAR`` and ``${VAR}`` resolved; a variable that is not set stays as it is."""
+    """Return ``text`` with ``~``, ``~user``, ``$VAR`` and ``${VAR}`` resolved; an unset variable stays unchanged."""
     text = _VARIABLE.sub(lambda match: environ.get(match.group(1) or match.group(2), match.group()), text)
     if text == "~" or text.startswith("~/"):
         return environ.get("HOME", "~") + text[1:]
@@ -136,7 +136,7 @@ def expanded(text: str, environ: Mapping[str, str]) -> str:
 
 
 def is_literal(text: str) -> bool:
-    """Whether a path in a config means to every script what it says."""
+    """Return whether every script reads a path in the config literally."""
     return not any(mark in text for mark in "$~{%")
 
 
@@ -146,16 +146,16 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _refuse_odd(path: Path) -> None:
+def _refuse_invalid(path: Path) -> None:
     text = str(path)
     if any(ord(char) < 32 or ord(char) == 127 for char in text):
-        raise RunDirectoryError(f"{text!r} has a control character", hint="Choose a name without one.")
+        raise RunDirectoryError(f"{text!r} has a control character", hint="Use a name without it.")
     if not can_be_path(text):
-        raise RunDirectoryError(f"{text!r} has a lone surrogate", hint="Choose a name without one.")
+        raise RunDirectoryError(f"{text!r} has a lone surrogate", hint="Use a name without it.")
     long_part = next((part for part in path.parts if len(os.fsencode(part)) > _MAX_NAME_BYTES), None)
     if long_part:
         raise UnusablePlace(
-            f"{long_part[:40]}… is {len(os.fsencode(long_part))} bytes long; {_MAX_NAME_BYTES} fit",
+            f"{long_part[:40]}… is {len(os.fsencode(long_part))} bytes long; the limit is {_MAX_NAME_BYTES}",
             PlaceFault.LONG_NAME,
         )
     if len(os.fsencode(text)) > _MAX_PATH_BYTES:

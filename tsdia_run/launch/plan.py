@@ -1,4 +1,4 @@
-"""What an attempt is going to be, decided before anything is touched."""
+"""Plan an attempt, before anything is changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors.launching import KeyAdded
-from tsdia_run.errors.resuming import ResumeIsMeant
+from tsdia_run.errors.resuming import OwnCheckpointNamed
 from tsdia_run.launch import command, hydra, interpreter, missing, named_files, place, rank_launcher, telling
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.command import Command, Target
@@ -26,18 +26,18 @@ _MAX_WARNINGS_OF_A_KIND = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """What an attempt is going to be.
+    """The plan of an attempt.
 
     Attributes:
-        request: What was asked.
-        interpreter: What runs the script.
-        target: Where everything goes.
-        script_config: The config as the script gets it, with the edits that made it; None without a config.
-        arguments: The script's arguments, filled in.
-        command: What is started.
-        accelerate_config: The Accelerate config file that applies, if any.
-        warnings: What the user should know before it starts.
-        notes: What was decided for the script.
+        request: The request.
+        interpreter: The interpreter of the script.
+        target: The values of the placeholders.
+        script_config: The config that the script receives, with its edits; None without a config.
+        arguments: The script's arguments, with placeholders replaced.
+        command: The command to start.
+        accelerate_config: The Accelerate config file in use, if any.
+        warnings: Warnings for the user before the start.
+        notes: Notes for the user about changes to the config.
         references: The files that the config names, with their contents.
         started_from: A checkpoint of another run that the config names.
         tells_checkpoint: Whether the script receives the checkpoint on a resume, as far as known before the first one.
@@ -62,15 +62,15 @@ class Plan:
         return RunLayout(self.request.run_dir)
 
     def folders(self) -> tuple[Path, ...]:
-        """What the script may take a relative path to be relative to."""
+        """The folders that the script may use as the base of a relative path."""
         return _folders(self.request)
 
 
 def make(request: Request) -> Plan:
-    """Decide everything about an attempt.
+    """Return the plan of an attempt.
 
     Raises:
-        TsdiaRunError: Something that the request names does not exist or can't be used.
+        TsdiaRunError: A file or setting of the request does not exist or can't be used.
     """
     settings = request.settings
     python = interpreter.choose(settings.python, request.environ, request.cwd)
@@ -84,8 +84,8 @@ def make(request: Request) -> Plan:
     )
     tells_checkpoint = telling.tells_checkpoint(request, templates, reads_config=_reads_config(templates, is_hydra))
     if request.checkpoint is not None and not tells_checkpoint:
-        raise telling.untold(request, request.checkpoint)
-    edited, doubts = _script_config(request, target, templates, is_hydra=is_hydra)
+        raise telling.not_passed(request, request.checkpoint)
+    edited, warnings = _script_config(request, target, templates, is_hydra=is_hydra)
     named = named_files.resolve(edited, _folder(request.document), request.cwd) if edited and request.document else None
     ranks = rank_launcher.decide(settings, python, request.environ, request.cwd)
     arguments = command.filled(templates, target)
@@ -101,8 +101,8 @@ def make(request: Request) -> Plan:
         ),
         accelerate_config=ranks.config_file,
         warnings=(
-            *_doubts(request.document),
-            *doubts,
+            *_config_warnings(request.document),
+            *warnings,
             *(named.warnings if named and not is_hydra else ()),
             *_missing(request, arguments),
         ),
@@ -142,7 +142,7 @@ def _own_variables(target: Target, settings: Settings) -> dict[str, str]:
 
 
 def _folder(document: Document) -> Path:
-    """Where the config lies; its relative references are relative to it."""
+    """Return the folder of the config, the base of its relative references."""
     return Path(os.path.abspath(document.source)).parent
 
 
@@ -150,15 +150,17 @@ def _script_config(
     request: Request, target: Target, templates: Sequence[str], *, is_hydra: bool
 ) -> tuple[Edited | None, Sequence[str | KeyAdded]]:
     document, settings = request.document, request.settings
-    tells_by_argument = command.names_directory(templates)
+    has_directory_argument = command.names_directory(templates)
     if document is None:
-        return None, [] if tells_by_argument else [_untold("its arguments have no {run_dir}", is_hydra=is_hydra)]
+        return None, [] if has_directory_argument else [
+            _not_received("the arguments have no {run_dir}", is_hydra=is_hydra)
+        ]
     edits: list[config.Set | config.Remove] = []
     notes: list[str | KeyAdded] = []
     reaches_script = _reads_config(templates, is_hydra)
     if not reaches_script:
         notes.append(
-            f"{settings.module or settings.entrypoint} is a Hydra app and doesn't get --config. Pass what it needs"
+            f"{settings.module or settings.entrypoint} is a Hydra app, so it does not get --config. Pass its values"
             " after `--` as Hydra overrides"
         )
     for assignment in request.overrides:
@@ -166,10 +168,10 @@ def _script_config(
         notes += _unknown_key_note(override.key, document)
         edits.append(override)
     run_dir_key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS)
-    if (run_dir_key is None or not reaches_script) and not tells_by_argument:
-        why = "the config has no key for it, and its arguments have no {run_dir}"
-        notes.append(_untold(why if reaches_script else "its arguments have no {run_dir}", is_hydra=is_hydra))
-    if run_dir_key is not None and not _is_told(document, run_dir_key, target, request.cwd):
+    if (run_dir_key is None or not reaches_script) and not has_directory_argument:
+        why = "the config has no key for it, and the arguments have no {run_dir}"
+        notes.append(_not_received(why if reaches_script else "the arguments have no {run_dir}", is_hydra=is_hydra))
+    if run_dir_key is not None and not _has_directory(document, run_dir_key, target, request.cwd):
         edits.append(config.Set(run_dir_key, str(target.output_dir)))
     edits += telling.config_edits(request, document, reads_config=reaches_script)
     if document.find(SECTION) is not None:
@@ -181,8 +183,8 @@ def _reads_config(templates: Sequence[str], is_hydra: bool) -> bool:
     return not is_hydra or command.names_config(templates)
 
 
-def _is_told(document: Document, key: str, target: Target, cwd: Path) -> bool:
-    """Whether the script would arrive at the right directory from the config as it stands."""
+def _has_directory(document: Document, key: str, target: Target, cwd: Path) -> bool:
+    """Return whether the unchanged config already leads the script to the right directory."""
     value = document.find(key)
     if value is None or not isinstance(value.plain, str) or not place.is_literal(value.plain):
         return False
@@ -190,10 +192,10 @@ def _is_told(document: Document, key: str, target: Target, cwd: Path) -> bool:
 
 
 def _started_from(request: Request) -> str | None:
-    """A checkpoint that the config names although this is a new run.
+    """Return the checkpoint that the config of a new run names.
 
     Raises:
-        RunDirectoryError: It lies in the run's own directory: the user wants a resume.
+        RunDirectoryError: The checkpoint is in the run's own directory, so the user needs a resume.
     """
     document = request.document
     if document is None or request.checkpoint is not None:
@@ -204,9 +206,10 @@ def _started_from(request: Request) -> str | None:
         return None
     path = Path(os.path.abspath(os.path.join(request.cwd, place.expanded(value.plain, request.environ))))
     if path == request.run_dir or request.run_dir in path.parents:
-        wanted = path if path.exists() else request.run_dir
-        raise ResumeIsMeant(
-            f"{value.place}: `{key}` points into the run's own directory, so this is a resume, not a new run", wanted
+        to_resume = path if path.exists() else request.run_dir
+        raise OwnCheckpointNamed(
+            f"{value.place}: `{key}` names a path in the run's own directory: this is a resume, not a new run",
+            to_resume,
         )
     return str(path) if path.exists() else None
 
@@ -218,21 +221,19 @@ def _folders(request: Request) -> tuple[Path, ...]:
 
 
 def _missing(request: Request, arguments: Sequence[str]) -> list[str]:
-    """Arguments of a new run that may name a checkpoint, which does not exist; certain ones are refused later."""
+    """Return warnings about arguments that may name a missing checkpoint; the check raises for certain ones."""
     if request.number:
         return []
     found = missing.in_arguments(arguments, _folders(request))
-    return [f"{flag} names {path}, which does not exist" for flag, path, is_resume in found if not is_resume]
+    return [f"{flag} {path}: the path does not exist" for flag, path, is_resume in found if not is_resume]
 
 
-def _untold(why: str, *, is_hydra: bool) -> str:
+def _not_received(why: str, *, is_hydra: bool) -> str:
     if is_hydra:
-        return f"the script doesn't receive the run directory: {why}. Pass it: -- hydra.run.dir={{run_dir}}"
-
-    return (
-        f"the script is not told its run directory: {why}. Name the key with `run_dir_key:`, or pass it:"
-        " -- --output-dir {run_dir}"
-    )
+        remedy = "Pass it: -- hydra.run.dir={run_dir}"
+    else:
+        remedy = "Set `run_dir_key:`, or pass it: -- --output-dir {run_dir}"
+    return f"the script does not receive the run directory and may write elsewhere: {why}. {remedy}"
 
 
 def _unknown_key_note(key: str, document: Document) -> list[KeyAdded]:
@@ -241,13 +242,13 @@ def _unknown_key_note(key: str, document: Document) -> list[KeyAdded]:
     return [KeyAdded(key, nearest(key, [known for known, _ in document.scalars()]))]
 
 
-def _doubts(document: Document | None) -> list[str]:
-    """What YAML reads otherwise than people expect, and what looks like a secret."""
+def _config_warnings(document: Document | None) -> list[str]:
+    """Return warnings about surprising YAML values and about values that look like secrets."""
     if document is None:
         return []
     surprises = [f"{surprise.place}: {surprise.message}" for surprise in config.surprises(document)]
     secrets = [
-        f"{value.place}: `{key}` looks like {kind}; the config is kept as it is, in the run directory"
+        f"{value.place}: `{key}` looks like {kind}; the run directory keeps the config unchanged"
         for key, value, kind in secrets_in(document)
     ]
     return [*_bounded(surprises), *_bounded(secrets)]
@@ -255,4 +256,4 @@ def _doubts(document: Document | None) -> list[str]:
 
 def _bounded(lines: list[str]) -> list[str]:
     rest = len(lines) - _MAX_WARNINGS_OF_A_KIND
-    return lines if rest <= 0 else [*lines[:_MAX_WARNINGS_OF_A_KIND], f"… and {rest} more like it"]
+    return lines if rest <= 0 else [*lines[:_MAX_WARNINGS_OF_A_KIND], f"… and {rest} more"]

@@ -1,4 +1,4 @@
-"""Write down what an attempt is going to be: the files of RUN_DIR/attempts/N."""
+"""Write the files of an attempt before its start: RUN_DIR/attempts/N."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from tsdia_run.rundir.code_state import CodeState
     from tsdia_run.rundir.environment_state import EnvironmentState
 
-# Settings that are command lines, which may have a secret in them.
+# Settings that are command lines, which may contain secrets.
 _ARGUMENTS = ("args", "resume_args")
 _MAX_FILTERED = 5
-# A directory without git is no fault.
+# A directory without git is not an error.
 _WITHOUT_GIT = ("not in a git repository", "git is not installed")
 _DUBIOUS = re.compile(r"dubious ownership in repository at '(.*)'")
 
@@ -39,15 +39,15 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
     """Write the files that the script and a later resume need.
 
     Args:
-        plan: What is going to be started.
-        redactor: Knows the user's secrets.
+        plan: The plan of the attempt.
+        redactor: Removes the user's secrets.
         environment: The variables that are set for the script.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file system failed.
     """
     attempt = plan.layout.attempt(plan.request.number)
-    # It may be there: of a start that was killed before it got into the record.
+    # It may exist already, from a start that was killed before it was recorded.
     attempt.root.mkdir(parents=True, exist_ok=True)
     plan.layout.logs.mkdir(exist_ok=True)
     store_patterns(plan.layout, plan.request.settings.checkpoints.pattern)
@@ -61,7 +61,7 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
 def _write_config(attempt: AttemptLayout, plan: Plan) -> None:
     assert plan.script_config is not None
     path = attempt.config_named(plan.script_config.document.name)
-    # A start that was killed may have left what another config needed.
+    # A killed start may have left the files of another config.
     for folder in (path.parent, attempt.references):
         shutil.rmtree(folder, ignore_errors=True)
     path.parent.mkdir()
@@ -89,7 +89,7 @@ def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> Com
 
 
 def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[str, object]:
-    """The settings in the form of a tsdia_run section, so that a resume reads them as one."""
+    """Return the settings in the form of a `tsdia_run` section, so that a resume reads them like one."""
     values = {
         key: value.value if isinstance(value, Enum) else value
         for key, value in dataclasses.asdict(settings).items()
@@ -109,12 +109,12 @@ def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """Where an attempt comes from.
+    """The code and environment of an attempt.
 
     Attributes:
         code: The state of the code.
-        patch: What the code has beyond its commit.
-        environment: The state of interpreter, packages and machine.
+        patch: The changes since its commit.
+        environment: The state of the interpreter, the packages and the machine.
     """
 
     code: CodeState
@@ -122,24 +122,24 @@ class Provenance:
     environment: EnvironmentState
 
     def warnings(self) -> list[str]:
-        """What is missing from the state of the code although git is there, for people."""
+        """Return warnings about code changes that could not be recorded although git is available."""
         error, filtered = self.code.error, self.code.filtered
         found = []
         if filtered:
             names = ", ".join(filtered[:_MAX_FILTERED]) + (" …" if len(filtered) > _MAX_FILTERED else "")
-            lacks = f"git.patch lacks {count(len(filtered), 'changed file')}"
-            found.append(f"{lacks}: tsdia-run runs no git filters (Git LFS and the like): {names}")
+            incomplete = f"git.patch does not contain {count(len(filtered), 'changed file')}"
+            found.append(f"{incomplete}: tsdia-run runs no git filters (such as Git LFS): {names}")
         if error and (owned := _DUBIOUS.search(error)):
             trust = shell(["git", "config", "--global", "--add", "safe.directory", owned.group(1)])
-            found.append(f"the state of the code is not recorded: {error} (another owner). To trust it: {trust}")
+            found.append(f"the state of the code is not recorded: {error} (another user owns it). To trust it: {trust}")
         elif error and error not in _WITHOUT_GIT:
-            found.append(f"the state of the code is recorded only in part: {error}")
+            found.append(f"the state of the code is only partly recorded: {error}")
         return found
 
 
 def capture_provenance(plan: Plan, redactor: Redactor) -> Provenance:
-    """Ask git, the interpreter and the machine. Slow enough to run beside the training's imports."""
-    # Imported here, beside the training's own imports rather than before them.
+    """Collect the state of git, the interpreter and the machine; slow, so it runs while the training imports."""
+    # Imported here, to run during the training's own imports and not before them.
     from tsdia_run.provenance.environment import capture_environment
     from tsdia_run.provenance.git import capture_code
 
@@ -150,10 +150,10 @@ def capture_provenance(plan: Plan, redactor: Redactor) -> Provenance:
 
 
 def write_provenance(attempt: AttemptLayout, provenance: Provenance) -> None:
-    """Write it down.
+    """Write the files of the code and the environment.
 
     Raises:
-        OSError: The file system refused.
+        OSError: The file system failed.
     """
     from tsdia_run.rundir import code_state, environment_state
 
@@ -164,20 +164,20 @@ def write_provenance(attempt: AttemptLayout, provenance: Provenance) -> None:
 
 
 def _runs(run_dir: Path, cwd: Path) -> Path:
-    """The folder of the runs, unless code lies in it."""
+    """Return the folder of the runs; only the run directory if that folder contains code."""
     root = run_dir.parent
     return run_dir if root == cwd or root in cwd.parents else root
 
 
 @dataclasses.dataclass(frozen=True)
 class Recorded:
-    """What an earlier attempt was started with.
+    """The recorded inputs of an earlier attempt.
 
     Attributes:
         settings: Its settings, as a layer.
         cwd: Its working directory.
-        extra_args: What followed ``--``.
-        forgotten: Environment variables whose values were secrets and so were not kept.
+        extra_args: The arguments after ``--``.
+        forgotten: Environment variables that were not recorded, because their values were secrets.
     """
 
     settings: Layer
@@ -186,46 +186,46 @@ class Recorded:
     forgotten: tuple[str, ...]
 
     def working_directory(self) -> Path:
-        """The working directory, which must still be there.
+        """Return the working directory, which must still exist.
 
         Raises:
-            NotFoundError: It is not.
+            NotFoundError: It does not exist.
         """
         if self.cwd.is_dir():
             return self.cwd
         raise NotFoundError(
-            f"the working directory of the last attempt, {self.cwd}, does not exist",
-            hint="Bring it back, or start a new run from the checkpoint.",
+            f"the working directory of the last attempt does not exist: {self.cwd}",
+            hint="Restore it, or start a new run from the checkpoint.",
         )
 
     def arguments(self) -> tuple[str, ...]:
-        """The extra arguments, which must be known in full.
+        """Return the extra arguments, which must be complete.
 
         Raises:
-            UsageError: There was a secret among them, which was not kept.
+            UsageError: They contained a secret, which was not recorded.
         """
         settings = (self.settings.values.get(name, ()) for name in (*_ARGUMENTS, "accelerate.flags"))
         if any(REDACTED in argument for arguments in (self.extra_args, *settings) for argument in arguments):
             raise UsageError(
-                "the script's last arguments had a secret in them, which was not recorded",
+                "the arguments of the last attempt contained a secret, which was not recorded",
                 hint="Give secrets through the environment; start a new run from the checkpoint to go on.",
             )
         return self.extra_args
 
     def warnings(self, environ: Mapping[str, str]) -> list[str]:
-        """What will be missing in the given environment."""
+        """Return warnings about variables that are missing in the given environment."""
         return [
-            f"{name} was set for the last attempt and, being a secret, not recorded; it is not set now"
+            f"{name} was set in the last attempt, but is not set now; its value was not recorded because it is a secret"
             for name in self.forgotten
             if name not in environ
         ]
 
 
 def read_attempt(attempt: AttemptLayout) -> Recorded:
-    """Read back what ``write_attempt`` wrote.
+    """Read the recorded inputs that ``write_attempt`` wrote.
 
     Raises:
-        DamagedRunError: It is missing or not ours.
+        DamagedRunError: The file is missing or invalid.
     """
     try:
         recorded = command_record.read_for_resume(attempt)
@@ -240,6 +240,6 @@ def read_attempt(attempt: AttemptLayout) -> Recorded:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DamagedRunError(
-            f"what the last attempt was started with can't be read from {attempt.command}: {reason}",
+            f"can't read the settings of the last attempt from {attempt.command}: {reason}",
             hint="Start a new run from the checkpoint instead.",
         ) from error

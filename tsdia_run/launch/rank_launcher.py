@@ -1,4 +1,4 @@
-"""Which launcher starts the ranks, and under which of Accelerate's settings."""
+"""Choose the launcher of the ranks and its Accelerate settings."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Ranks:
     """How the ranks are started.
 
     Attributes:
-        decision: What Accelerate needs; None for plain Python.
-        config_file: The Accelerate config file that applies, if any.
+        decision: How Accelerate starts the ranks; None for plain Python.
+        config_file: The Accelerate config file in use, if any.
     """
 
     decision: InProcess | Delegated | None
@@ -28,16 +28,16 @@ class Ranks:
 
 
 def decide(settings: Settings, python: Interpreter, environ: Mapping[str, str], cwd: Path) -> Ranks:
-    """Look at the machine, the interpreter and the Accelerate config, and decide.
+    """Decide how to start the ranks, from the machine, the interpreter and the Accelerate config.
 
     Args:
-        settings: What the user asks for.
+        settings: All settings.
         python: The interpreter of the training.
         environ: The user's environment.
-        cwd: What relative paths are relative to.
+        cwd: The base of relative paths.
 
     Raises:
-        TsdiaRunError: What is asked for can't be started here.
+        TsdiaRunError: This machine can't start the requested ranks.
     """
     if settings.launcher is Launcher.PYTHON:
         _refuse_accelerate_settings(settings)
@@ -59,8 +59,8 @@ def decide(settings: Settings, python: Interpreter, environ: Mapping[str, str], 
 
 
 def _refuse_accelerate_settings(settings: Settings) -> None:
-    asked = settings.accelerate
-    if (asked.num_processes or 1) > 1 or asked.config_file or asked.mixed_precision or asked.flags:
+    given = settings.accelerate
+    if (given.num_processes or 1) > 1 or given.config_file or given.mixed_precision or given.flags:
         raise LauncherIsPython
 
 

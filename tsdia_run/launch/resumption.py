@@ -1,4 +1,4 @@
-"""What a resume starts from: the run, its record, the checkpoint."""
+"""Find what a resume starts from: the run, its record and the checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tsdia_run.errors.resuming import (
     OnlyWeights,
     TwoCheckpointsNamed,
     UnrecognisedCheckpoints,
-    WeightsAlone,
+    WeightsNotAllowed,
 )
 from tsdia_run.rundir import record_file, summary_file
 from tsdia_run.rundir.layout import RunLayout
@@ -32,13 +32,13 @@ _MAX_NAMES = 5
 
 @dataclass(frozen=True)
 class Source:
-    """What a resume starts from.
+    """The run that a resume starts from.
 
     Attributes:
         layout: The files of the run.
-        run: Its record; None where a training without tsdia-run left the directory.
+        run: Its record; None if the directory was not created by tsdia-run.
         named: The checkpoint that the user named by its path: a real path without a trailing slash, since scripts
-            parse its base name. None where the directory was named.
+            parse its base name. None if the user named the directory.
     """
 
     layout: RunLayout
@@ -47,15 +47,15 @@ class Source:
 
 
 def find_source(target: str) -> Source:
-    """The run that ``target`` names.
+    """Return the run that ``target`` names.
 
     Args:
-        target: A run directory, a checkpoint in one, a link to a checkpoint, or a directory with checkpoints that a
-            training without tsdia-run left.
+        target: A run directory, a checkpoint in one, a symlink to a checkpoint, or a directory with checkpoints that
+            was not created by tsdia-run.
 
     Raises:
-        NotFoundError: There is nothing, or neither a run nor a checkpoint.
-        DamagedRunError: The record can't be read, or ``target`` is in a run but no checkpoint of it.
+        NotFoundError: ``target`` does not exist, or is neither a run nor a checkpoint.
+        DamagedRunError: The record can't be read, or ``target`` is in a run but is not a checkpoint.
     """
     typed = Path(os.path.abspath(os.path.expanduser(target)))
     layout = _enclosing(typed)
@@ -64,10 +64,10 @@ def find_source(target: str) -> Source:
         return Source(layout, record_file.read(layout.record), linked)
     path = _unlinked(typed)
     if not os.path.lexists(path):
-        raise NotFoundError(f"{target} does not exist", hint="Name a run directory, or a checkpoint in one.")
+        raise NotFoundError(f"{target} does not exist", hint="Use a run directory, or a checkpoint in one.")
     layout = _enclosing(path)
     if layout is None:
-        return _left_by_others(path, target)
+        return _without_record(path, target)
     run = record_file.read(layout.record)
     if path == layout.root:
         return Source(layout, run, None)
@@ -79,14 +79,14 @@ def find_source(target: str) -> Source:
 
 
 def _same(found: Sequence[Checkpoint], path: Path) -> Path | None:
-    """The checkpoint that a path leads to, as it is known in its run."""
+    """Return the checkpoint that a path leads to, by its path in the run."""
     real = os.path.realpath(path)
     return next((one.path for one in found if one.path == path or os.path.realpath(one.path) == real), None)
 
 
-def _left_by_others(path: Path, target: str) -> Source:
+def _without_record(path: Path, target: str) -> Source:
     if checkpoints.kind_of(path) is not None:
-        # Accelerate's automatic naming has a folder of its own for them.
+        # Accelerate's automatic naming puts checkpoints into a separate folder.
         root = path.parent.parent if path.parent.name == "checkpoints" else path.parent
         return Source(RunLayout(root), None, path)
     if path.is_dir() and checkpoints.find(path):
@@ -96,38 +96,38 @@ def _left_by_others(path: Path, target: str) -> Source:
 
 def choose(
     source: Source,
-    wish: str | None,
+    requested: str | None,
     superseded: Collection[Path],
     patterns: Sequence[str] | None = None,
     *,
     allows_weights: bool = False,
 ) -> Choice:
-    """The checkpoint to start from; its files are compared with their hashes, where it has some.
+    """Return the checkpoint to start from; its files are compared with their hashes, if it has hashes.
 
     Args:
-        source: The run, and the checkpoint that was named with it.
-        wish: ``--from``: ``latest``, ``best``, a checkpoint's name, or a step. None for the newest complete one.
-        superseded: Checkpoints that a later resume went back behind: never chosen by themselves.
-        patterns: ``checkpoints.pattern``; None for that of the run's newest attempt.
-        allows_weights: Whether an export may be named, which has weights alone.
+        source: The run, and the checkpoint that the user named by its path.
+        requested: ``--from``: ``latest``, ``best``, a checkpoint's name, or a step. None for the newest complete one.
+        superseded: The superseded checkpoints, which are never chosen automatically.
+        patterns: ``checkpoints.pattern``; None for the pattern of the run's newest attempt.
+        allows_weights: Whether an export, which contains only weights, is allowed.
 
     Raises:
-        UsageError: A checkpoint was named twice, or an export was named without consent.
-        NotFoundError: What was wished for is not there.
-        DamagedRunError: The named checkpoint is incomplete or damaged.
+        UsageError: Two checkpoints were named, or an export without permission.
+        NotFoundError: The requested checkpoint does not exist.
+        DamagedRunError: The requested checkpoint is incomplete or damaged.
     """
     survey = checkpoints.survey(source.layout.root, patterns)
     found = survey.checkpoints
     if source.named is not None:
-        if wish is not None:
-            raise TwoCheckpointsNamed(source.named.name, wish)
+        if requested is not None:
+            raise TwoCheckpointsNamed(source.named.name, requested)
         path = source.named
-    elif wish in (None, LATEST):
+    elif requested in (None, LATEST):
         return checkpoints.newest_complete([one for one in found if one.path not in superseded], hashed=True)
     else:
-        path = _best(source.layout, found) if wish == BEST else _wished(wish or "", survey, source.layout)
+        path = _best(source.layout, found) if requested == BEST else _by_name(requested or "", survey, source.layout)
     if not allows_weights and path not in (one.path for one in found) and checkpoints.kind_of(path) is EntryKind.EXPORT:
-        raise WeightsAlone(os.path.relpath(path, source.layout.root))
+        raise WeightsNotAllowed(os.path.relpath(path, source.layout.root))
     return _named(path)
 
 
@@ -136,7 +136,7 @@ def _named(path: Path) -> Choice:
     if not verdict.is_usable:
         raise DamagedRunError(
             f"{path} is {verdict.state.value}: {verdict.reason}",
-            hint="Name the run directory instead to resume from its newest complete checkpoint.",
+            hint="Use the run directory instead, to resume from its newest complete checkpoint.",
         )
     return Choice(verdict, ())
 
@@ -149,16 +149,18 @@ def _best(layout: RunLayout, found: Sequence[Checkpoint]) -> Path:
     return named
 
 
-def _wished(wish: str, survey: Survey, layout: RunLayout) -> Path:
+def _by_name(name: str, survey: Survey, layout: RunLayout) -> Path:
     found = survey.checkpoints
     paths = [*survey.exports, *(one.path for one in found)]
-    named = [path for path in paths if wish.rstrip("/") in (path.name, os.path.relpath(path, layout.root))]
-    if not named and wish.isdecimal():
-        named = [one.path for one in found if int(wish) in (one.step, one.iteration if one.step is None else None)]
-    # A link: `latest`, `best`.
-    linked = None if named else _same(found, layout.root / wish)
+    named = [path for path in paths if name.rstrip("/") in (path.name, os.path.relpath(path, layout.root))]
+    if not named and name.isdecimal():
+        named = [one.path for one in found if int(name) in (one.step, one.iteration if one.step is None else None)]
+    # A symlink: `latest`, `best`.
+    linked = None if named else _same(found, layout.root / name)
     if not named and linked is None:
-        raise NotFoundError(f"{layout.root} has no checkpoint {wish}", hint=_known(found, layout) or "It has none.")
+        raise NotFoundError(
+            f"{layout.root} has no checkpoint {name}", hint=_known(found, layout) or "The run has none."
+        )
     return linked or named[-1]
 
 
@@ -168,7 +170,7 @@ def _known(found: Sequence[Checkpoint], layout: RunLayout) -> str:
 
 
 def none_complete(source: Source, skipped: Sequence[Verdict]) -> NoCompleteCheckpoint:
-    """The error for a run without a complete checkpoint."""
+    """Return the error for a run without a complete checkpoint."""
     root = source.layout.root
     exports = checkpoints.survey(root).exports
     reasons = "".join(f"\n  {os.path.relpath(one.path, root)}: {one.reason}" for one in skipped[:_MAX_NAMES])
@@ -177,7 +179,7 @@ def none_complete(source: Source, skipped: Sequence[Verdict]) -> NoCompleteCheck
         refuse_silent_start(source.layout)
     if exports:
         names = ", ".join(os.path.relpath(path, root) for path in exports[:_MAX_NAMES])
-        reasons += f"\n  with weights alone: {names}"
+        reasons += f"\n  weights only: {names}"
     return NoCompleteCheckpoint(
         f"{root} has {what} to resume from{reasons}",
         root,
@@ -187,14 +189,14 @@ def none_complete(source: Source, skipped: Sequence[Verdict]) -> NoCompleteCheck
 
 
 def refuse_silent_start(layout: RunLayout, patterns: Sequence[str] | None = None) -> None:
-    """Refuse to start from the beginning where the script left weights, or files that may be checkpoints.
+    """Refuse to start from the beginning if the script saved weights, or files that may be checkpoints.
 
     Args:
         layout: The files of the run.
-        patterns: ``checkpoints.pattern``; None for that of the run's newest attempt.
+        patterns: ``checkpoints.pattern``; None for the pattern of the run's newest attempt.
 
     Raises:
-        UnrecognisedCheckpointsError: It did.
+        UnrecognisedCheckpointsError: The script saved such files.
     """
     survey = checkpoints.survey(layout.root, patterns)
     found = [os.path.relpath(path, layout.root) for path in survey.unrecognised]
@@ -204,7 +206,7 @@ def refuse_silent_start(layout: RunLayout, patterns: Sequence[str] | None = None
         return
     names = ", ".join(found[-_MAX_NAMES:]) + (", …" if len(found) > _MAX_NAMES else "")
     raise UnrecognisedCheckpoints(
-        f"{shown(layout.root)} has no checkpoint that tsdia-run recognises, but its script saved {names}",
+        f"{shown(layout.root)} has no checkpoint that tsdia-run recognises, but the script saved {names}",
         layout.root,
         tuple(found),
     )
@@ -213,14 +215,14 @@ def refuse_silent_start(layout: RunLayout, patterns: Sequence[str] | None = None
 def _only_weights(layout: RunLayout, exports: Sequence[Path]) -> OnlyWeights:
     names = [os.path.relpath(path, layout.root) for path in exports]
     return OnlyWeights(
-        f"{shown(layout.root)} has no checkpoint, its script saved only weights: {', '.join(names[-_MAX_NAMES:])}",
+        f"{shown(layout.root)} has no checkpoint, and the script saved only weights: {', '.join(names[-_MAX_NAMES:])}",
         layout.root,
         tuple(names),
     )
 
 
 def _unlinked(path: Path) -> Path:
-    """Follow ``best_checkpoint`` and the like; links among the parents stay as the user typed them."""
+    """Follow symlinks such as ``best_checkpoint``; symlinks in parent directories stay as typed."""
     for _ in range(_MAX_LINKS):
         if not path.is_symlink():
             break
@@ -234,7 +236,7 @@ def _enclosing(path: Path) -> RunLayout | None:
 
 
 def dropped_by_wandb(layout: RunLayout, checkpoint: Path | None) -> str | None:
-    """What W&B will not take from a resume, since it has such steps already, in words; None where it takes all."""
+    """Return a warning about steps that W&B already has and will drop after a resume; None if it drops none."""
     summary = summary_file.read_summary(layout)
     has_wandb = layout.wandb_info.exists() or (layout.root / "wandb").is_dir()
     if checkpoint is None or not has_wandb or summary is None or summary.highest_step is None:
@@ -242,8 +244,8 @@ def dropped_by_wandb(layout: RunLayout, checkpoint: Path | None) -> str | None:
     step = next((one.step for one in checkpoints.find(layout.root) if one.path == checkpoint), None)
     if step is None or step >= summary.highest_step:
         return None
-    again = count(summary.highest_step - step, "step")
+    dropped = count(summary.highest_step - step, "step")
     return (
-        f"W&B has the steps up to {summary.highest_step} and will drop those from {step + 1} to there ({again}) when"
-        " they are logged once more; metrics.jsonl has all of them"
+        f"W&B already has the steps up to {summary.highest_step} and will drop the steps {step + 1} to"
+        f" {summary.highest_step} ({dropped}) when the script logs them again; metrics.jsonl keeps them all"
     )

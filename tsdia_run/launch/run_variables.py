@@ -1,4 +1,4 @@
-"""The environment of an attempt: the user's, and what tsdia-run adds for the script, W&B and torch."""
+"""The environment of an attempt: the user's variables, and those that tsdia-run adds for the script, W&B and torch."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tsdia_run.rundir.record import Run
 
 
 def users_environment(plan: Plan) -> dict[str, str]:
-    """The user's environment without what an outer tsdia-run told its own script."""
+    """Return the user's environment without the variables that an outer tsdia-run set for its script."""
     return {name: value for name, value in plan.request.environ.items() if not name.startswith(env.PREFIX)}
 
 
 def run_variables(plan: Plan, run: Run) -> dict[str, str]:
-    """The variables that tsdia-run sets for an attempt.
+    """Return the variables that tsdia-run sets for an attempt.
 
     Args:
-        plan: What is going to be started.
+        plan: The plan of the attempt.
         run: The record of its run.
     """
     return {
@@ -31,10 +31,10 @@ def run_variables(plan: Plan, run: Run) -> dict[str, str]:
 
 
 def _wandb(plan: Plan, run: Run) -> dict[str, str]:
-    """What makes one W&B run of all attempts; the user's own variables win."""
+    """Return the variables that make all attempts one W&B run; variables that the user has set are kept."""
     identity, name = run.wandb_id or run.run_id, run.wandb_name or run.name
     if plan.command.is_hooked and "trackers" in plan.request.settings.hooks.names():
-        # The hook gives them to the first `wandb.init` alone.
+        # The hook passes them only to the first `wandb.init`.
         variables = {env.WANDB_ID: identity, env.WANDB_NAME: name}
     else:
         variables = {"WANDB_RUN_ID": identity, "WANDB_NAME": name, "WANDB_RESUME": "allow"}
@@ -43,7 +43,7 @@ def _wandb(plan: Plan, run: Run) -> dict[str, str]:
 
 
 def _launcher(plan: Plan) -> dict[str, str]:
-    """How long torch's launcher lets the ranks end by themselves: 30 s unless it is told."""
+    """Return the time that torch's launcher gives the ranks to exit; its default is 30 s."""
     name = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"
     if not plan.command.is_delegated or name in plan.request.environ:
         return {}

@@ -1,4 +1,4 @@
-"""What in a config looks like a secret (pure)."""
+"""Find values in a config that look like secrets (pure)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MIN_CHARACTERS = 8
 
 
 def secrets_in(document: Document) -> list[tuple[str, Value, str]]:
-    """Dotted key, value and kind of each secret."""
+    """Return the dotted key, value and kind of each secret."""
     texts = [(key, value) for key, value in document.scalars() if isinstance(value.plain, str)]
     return [(key, value, kind) for key, value in texts if (kind := _kind(key, value.plain))]
 

@@ -1,4 +1,4 @@
-"""What a training's result depends on: as an attempt recorded it, and as it is now."""
+"""Collect the inputs of a training: as an earlier attempt recorded them, and as they are now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tsdia_run.config import Document
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.files.fields import read_bounded
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.launch.changes import CodeVersion, Situation
+from tsdia_run.launch.changes import CodeVersion, TrainingInputs
 from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
@@ -20,23 +20,23 @@ from tsdia_run.rundir import code_state, command_record, environment_state
 from tsdia_run.rundir.command_record import CommandRecord
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
-# Far above what is kept of one.
+# Far above the size limit of stored patches.
 _MAX_PATCH_BYTES = 64 * 1024 * 1024
 
 
-def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
-    """That of an earlier attempt, as far as its files can be read.
+def recorded(attempt: AttemptLayout, processes: int | None) -> TrainingInputs:
+    """Return the inputs of an earlier attempt, as far as its files can be read.
 
     Args:
         attempt: Its files.
-        processes: The number of its ranks, where the checkpoint tells.
+        processes: The number of its ranks, if the checkpoint has it.
     """
     environment, code, command = (
         environment_state.read(attempt),
         code_state.read(attempt),
         command_record.read(attempt),
     )
-    return Situation(
+    return TrainingInputs(
         config=_config(attempt.config),
         code=CodeVersion(code.commit, _digest(attempt.patch)) if code is not None and code.error is None else None,
         python=environment.python,
@@ -47,17 +47,17 @@ def recorded(attempt: AttemptLayout, processes: int | None) -> Situation:
     )
 
 
-def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation:
-    """That of an attempt that is about to start.
+def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> TrainingInputs:
+    """Return the inputs of an attempt that is about to start.
 
     Args:
-        plan: What is going to be started.
-        provenance: The state of its code and environment.
-        redactor: Knows the secrets, which no record has.
+        plan: The plan of the attempt.
+        provenance: Its code and environment.
+        redactor: Removes secrets, as in the record.
     """
     request, code, environment = plan.request, provenance.code, provenance.environment
     digest = _sha256(provenance.patch) if provenance.patch else ""
-    return Situation(
+    return TrainingInputs(
         config=None if plan.script_config is None else plan.script_config.document.plain(),
         code=CodeVersion(code.commit, digest) if code.error is None else None,
         python=environment.python,
@@ -68,18 +68,18 @@ def present(plan: Plan, provenance: Provenance, redactor: Redactor) -> Situation
     )
 
 
-def recorded_config(layout: RunLayout) -> Situation:
-    """The config of a run's first attempt, with what ``--set`` had asked for; else its original."""
-    return Situation(config=_config(layout.attempt(0).config) or _config(layout.config))
+def recorded_config(layout: RunLayout) -> TrainingInputs:
+    """Return the config of a run's first attempt, with its ``--set`` changes; else the original config."""
+    return TrainingInputs(config=_config(layout.attempt(0).config) or _config(layout.config))
 
 
-def config_only(document: Document) -> Situation:
-    """A config and nothing else."""
-    return Situation(config=document.plain())
+def config_only(document: Document) -> TrainingInputs:
+    """Return inputs with only a config."""
+    return TrainingInputs(config=document.plain())
 
 
 def _kept(folder: Path) -> dict[str, str]:
-    """Digests of the files that an attempt kept, by their paths in the folder."""
+    """Return the digests of the files that an attempt kept, by their paths in the folder."""
     paths = [Path(top, name) for top, _, names in os.walk(folder) for name in names]
     return {str(path.relative_to(folder)): _digest(path) for path in paths}
 

@@ -1,4 +1,4 @@
-"""How the script learns which checkpoint to resume from: by a config key, an argument, its environment."""
+"""Pass the checkpoint of a resume to the script: by a config key, an argument or its environment."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tsdia_run.text import shown
 
 
 def tells_checkpoint(request: Request, templates: Sequence[str], *, reads_config: bool) -> bool:
-    """Whether the script receives the checkpoint on a resume, or is known to look for it.
+    """Return whether the script receives the checkpoint on a resume, or is known to find it itself.
 
     Args:
         request: The attempt.
-        templates: The script's arguments before the placeholders are filled in.
-        reads_config: Whether the config reaches the script.
+        templates: The script's arguments with placeholders.
+        reads_config: Whether the script receives the config.
     """
     document = request.document if reads_config else None
     return (
@@ -34,10 +34,10 @@ def tells_checkpoint(request: Request, templates: Sequence[str], *, reads_config
     )
 
 
-def untold(request: Request, checkpoint: Path) -> CheckpointNotPassed:
-    """The error for a resume whose script would not learn of the checkpoint."""
+def not_passed(request: Request, checkpoint: Path) -> CheckpointNotPassed:
+    """Return the error for a resume whose script would not receive the checkpoint."""
     return CheckpointNotPassed(
-        f"nothing tells the script which checkpoint to resume from ({shown(checkpoint)})",
+        f"the script does not receive the checkpoint to resume from ({shown(checkpoint)})",
         request.run_dir,
         _script(request),
         has_config=request.document is not None,
@@ -45,7 +45,7 @@ def untold(request: Request, checkpoint: Path) -> CheckpointNotPassed:
 
 
 def config_edits(request: Request, document: Document, *, reads_config: bool) -> list[config.Set | config.Remove]:
-    """What a resume changes in the config."""
+    """Return the changes of a resume to the config."""
     if request.checkpoint is None:
         return []
     others = [config.Set(name, value) for name, value in request.settings.resume_set.items()]
@@ -57,10 +57,10 @@ def config_edits(request: Request, document: Document, *, reads_config: bool) ->
 
 
 def restore_notes(request: Request, edited: Edited | None) -> tuple[str, ...]:
-    """What was set so that a run which resumes itself restores all of its state."""
+    """Return notes about keys that were set so that a resume of the same run restores its complete state."""
     changed = {change.key for change in edited.changes} if edited else set()
     names = [f"`{name}`" for name in _restored(request) if name in changed]
-    return (f"the run resumes itself: set {', '.join(names)} to true in the script's config",) if names else ()
+    return (f"resuming the same run: set {', '.join(names)} to true in the script's config",) if names else ()
 
 
 def _script(request: Request) -> Path:
@@ -68,7 +68,7 @@ def _script(request: Request) -> Path:
 
 
 def _restored(request: Request) -> list[str]:
-    """What TS-DIA's Trainer is not to restore, though the run resumes itself, so that nothing may be lost."""
+    """Return the restore keys of TS-DIA's Trainer that are false although the run resumes its own checkpoint."""
     document, checkpoint = request.document, request.checkpoint
     if document is None or checkpoint is None or request.run_dir not in checkpoint.parents:
         return []
@@ -80,6 +80,6 @@ def _restored(request: Request) -> list[str]:
 
 
 def _resume_key(request: Request, document: Document) -> str | None:
-    """The key of the config; one with TS-DIA's ``checkpoint`` section takes it there, though it has none yet."""
+    """Return the config key of the checkpoint; with TS-DIA's ``checkpoint`` section, the key need not exist yet."""
     key = keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS)
     return key or next((key for key in keys.RESUME_KEYS if document.find(key.rpartition(".")[0]) is not None), None)

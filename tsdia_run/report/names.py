@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, UsageError
-from tsdia_run.errors.lookups import FolderIsNoRun, NoSuchRun
+from tsdia_run.errors.lookups import FolderIsNotRun, NoSuchRun
 from tsdia_run.report import wandb
 from tsdia_run.report.places import Places, is_run, places, run_dirs
 from tsdia_run.rundir import record_file
@@ -42,7 +42,7 @@ def find_run(word: str, places: Places) -> Path:
     if os.sep in word:
         exists = os.path.isdir(os.path.expanduser(word))
         if exists:
-            raise FolderIsNoRun(word)
+            raise FolderIsNotRun(word)
         raise _not_found(f"{word} does not exist", places)
     by_name = [path for path in found if os.path.basename(path) == word]
     by_id = [] if by_name else [path for path in found if word in _ids(path)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from tsdia_run.errors.lookups import NotAMoment
+from tsdia_run.errors.lookups import InvalidTime
 
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PART = r"(\d+(?:\.\d+)?) *(min|[smhdw])"
@@ -20,7 +20,7 @@ def parse_since(text: str, now: datetime) -> datetime:
         now: The current time, with its time zone.
 
     Raises:
-        NotAMoment: The text is neither.
+        InvalidTime: The text is neither.
     """
     text = text.strip()
     try:
@@ -29,5 +29,5 @@ def parse_since(text: str, now: datetime) -> datetime:
             return now - sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
         at = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise NotAMoment(text) from None
+        raise InvalidTime(text) from None
     return at if at.tzinfo else at.replace(tzinfo=now.tzinfo)

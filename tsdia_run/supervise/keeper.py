@@ -73,7 +73,7 @@ class RecordKeeper:
                     stacks.unlink()
 
     def _write(self) -> None:
-        if not self._is_taken and not self._claim.is_standing():
+        if not self._is_taken and not self._claim.is_in_place():
             self._check_claim()  # never write into another run; this writes if the claim is renewed
             return
         if self._is_taken:
@@ -87,7 +87,7 @@ class RecordKeeper:
                 self.warnings.append(f"could not write the record: {error.strerror} ({self._layout.record})")
 
     def _check_claim(self) -> None:
-        if self._is_taken or self._claim.is_standing():
+        if self._is_taken or self._claim.is_in_place():
             return
         try:
             self._refuse_other_run()

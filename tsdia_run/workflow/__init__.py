@@ -1,1 +1,1 @@
-"""What `new`, `resume`, `ensure` and `stop` do: a typed request in, a typed result out, and a reporter that is told."""
+"""What `new`, `resume`, `ensure` and `stop` do: a typed request in, a typed result out, and a reporter for messages."""

@@ -1,4 +1,4 @@
-"""From a plan and a claimed directory to the end of one attempt: what every start has in common."""
+"""Run one attempt, from a plan and a claimed directory to its ending; shared by all starts."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart, Reporter
 
 @dataclass(frozen=True)
 class Prepared:
-    """An attempt that only waits for its start.
+    """An attempt that is ready to start.
 
     Attributes:
-        plan: What to start.
-        claim: The right to the run directory.
-        run: The record so far, without the new attempt.
-        provenance: Where the attempt comes from; None to find it out beside the training.
-        superseded: The checkpoints that the attempt goes back behind.
-        delay_s: How long to wait before the start.
+        plan: The plan of the attempt.
+        claim: The claim on the run directory.
+        run: The record, without the new attempt.
+        provenance: The code and environment of the attempt; None to capture them while the training runs.
+        superseded: The checkpoints that this attempt supersedes.
+        delay_s: The delay before the start, in seconds.
     """
 
     plan: Plan
@@ -51,22 +51,22 @@ class Prepared:
 
 
 def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> JobResult:
-    """Record the attempt, start it, and stay until it has ended.
+    """Record the attempt, start it, and wait until it has ended.
 
     Args:
         prepared: The attempt.
-        reporter: Told what happens.
+        reporter: Receives the messages.
         on_started: Called once the training runs.
     """
     plan, request = prepared.plan, prepared.plan.request
     attempt = _attempt(plan, prepared.superseded)
     run = replace(prepared.run.with_attempt(attempt), entrypoint=entrypoint_name(request.settings))
-    ours = run_variables(plan, run)
-    redactor = Redactor.from_environment({**request.environ, **ours})
-    original = _write(plan, run, ours, redactor)
+    variables = run_variables(plan, run)
+    redactor = Redactor.from_environment({**request.environ, **variables})
+    original = _write(plan, run, variables, redactor)
     reporter.opening(_start_of(plan, attempt))
     _warn(prepared, reporter)
-    ended = Supervisor(_job(prepared, run, ours, redactor, on_started, original)).supervise()
+    ended = Supervisor(_job(prepared, run, variables, redactor, on_started, original)).supervise()
     reporter.closing(
         AttemptEnd(
             run_dir=request.run_dir,
@@ -79,20 +79,20 @@ def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], N
     return ended
 
 
-def _write(plan: Plan, run: Run, ours: dict[str, str], redactor: Redactor) -> bytes | None:
-    """Write down what is going to start; returns the user's config as it is in the run."""
+def _write(plan: Plan, run: Run, variables: dict[str, str], redactor: Redactor) -> bytes | None:
+    """Record the attempt before its start; return the user's config as stored in the run."""
     request = plan.request
     if request.number == 0 and request.document is not None:
         write_bytes(plan.layout.config_named(request.document.name), request.document.data)
-    prepare.write_attempt(plan, redactor, ours)
+    prepare.write_attempt(plan, redactor, variables)
     original = _original(plan.layout.config)
-    # Last, so that whatever dies before leaves no attempt that a resume could not read.
+    # Written last: a kill before this point leaves no attempt that a resume can't read.
     record_file.write(plan.layout.record, run)
     return original
 
 
 def _original(path: Path) -> bytes | None:
-    """The user's config as it is in the run; None where there is none, or something else in its place."""
+    """Return the user's config as stored in the run; None if it does not exist or can't be read."""
     try:
         return read_bounded(path, MAX_CONFIG_BYTES)
     except (OSError, ValueError):
@@ -122,7 +122,7 @@ def _warn(prepared: Prepared, reporter: Reporter) -> None:
 def _job(
     prepared: Prepared,
     run: Run,
-    ours: dict[str, str],
+    variables: dict[str, str],
     redactor: Redactor,
     on_started: Callable[[], None],
     original: bytes | None,
@@ -140,7 +140,7 @@ def _job(
         run=run,
         argv=plan.command.argv,
         cwd=request.cwd,
-        environment={**users_environment(plan), **ours},
+        environment={**users_environment(plan), **variables},
         is_delegated=plan.command.is_delegated,
         grace_s=request.settings.stop_grace_s,
         shown_command=shell(redactor.argv(plan.command.argv)),

@@ -1,4 +1,4 @@
-"""Letting a run go on in a process of its own, without a terminal: what people do with nohup."""
+"""Run in the background without a terminal, as with nohup."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from tsdia_run.workflow.results import Detached, NotDetached
 
 
 def stay() -> None:
-    """What there is to do at the start for a run that keeps its terminal."""
+    """Do nothing once the training has started: the run keeps its terminal."""
 
 
 def leave_terminal(claim: Claim, reporter: Reporter) -> Detached | NotDetached | Callable[[], None]:
-    """Fork: the new process goes on without a terminal, and the old one waits until the training has started.
+    """Fork: the child process continues without a terminal, and the parent waits until the training has started.
 
-    The new process tells the user what happens until then. The caller has flushed what it wrote.
+    The child reports to the user until then. The caller has flushed its output.
 
     Args:
-        claim: The right to the run directory; it goes over to the new process.
-        reporter: Told in the new process that its streams close.
+        claim: The claim on the run directory; the child becomes its owner.
+        reporter: Prepared in the child for the closing of its streams.
 
     Returns:
-        In the old process what became of the new one; in the new process what it calls once the training runs.
+        In the parent, the result of the child; in the child, a function to call once the training runs.
     """
     started_read, started_write = os.pipe()
-    pid = os.fork()  # there is no other thread yet
+    pid = os.fork()  # no other thread exists yet
     if pid:
         os.close(started_write)
         return _wait(pid, started_read, claim)

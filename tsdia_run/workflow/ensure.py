@@ -1,4 +1,4 @@
-"""Whatever is missing of a run: all of it, the rest of it, or nothing."""
+"""Start, resume or skip a run, as needed."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ from tsdia_run.workflow.resume import Found, expected_changes, preview_found, re
 
 
 def start(request: NewRequest, reporter: Reporter) -> Result:
-    """Start the run if it is not there, resume it if it is unfinished, do nothing if it has completed.
+    """Start the run if it does not exist, resume it if it is unfinished, do nothing if it has completed.
 
     Raises:
-        TsdiaRunError: It can't be started; nothing was changed.
+        TsdiaRunError: The run can't be started; nothing was changed.
     """
-    missing = _missing(request)
-    if isinstance(missing, AlreadyCompleted):
-        _record_ending(RunLayout(missing.run_dir))
-        return missing
-    return new.begin(missing, reporter) if isinstance(missing, Beginning) else resume(missing, reporter)
+    needed = _needed(request)
+    if isinstance(needed, AlreadyCompleted):
+        _record_ending(RunLayout(needed.run_dir))
+        return needed
+    return new.begin(needed, reporter) if isinstance(needed, Beginning) else resume(needed, reporter)
 
 
 def preview(request: NewRequest) -> Preview | AlreadyCompleted:
-    """What ``start`` would start. Nothing is changed.
+    """Return what ``start`` would start, without changing anything.
 
     Raises:
-        TsdiaRunError: It can't be started.
+        TsdiaRunError: The run can't be started.
     """
-    missing = _missing(request)
-    if isinstance(missing, AlreadyCompleted):
-        return missing
-    return new.preview_beginning(missing) if isinstance(missing, Beginning) else preview_found(missing)
+    needed = _needed(request)
+    if isinstance(needed, AlreadyCompleted):
+        return needed
+    return new.preview_beginning(needed) if isinstance(needed, Beginning) else preview_found(needed)
 
 
-def _missing(request: NewRequest) -> Beginning | Found | AlreadyCompleted:
-    """What is to be started, resumed, or is there already."""
+def _needed(request: NewRequest) -> Beginning | Found | AlreadyCompleted:
+    """Return the run to start, the run to resume, or the completed run."""
     beginning = new.describe(request)
     layout = RunLayout(beginning.directory)
     state = _examine(beginning) if layout.record.is_file() else None
@@ -65,29 +65,29 @@ def _missing(request: NewRequest) -> Beginning | Found | AlreadyCompleted:
     has_saved = _has_saved(layout, beginning.settings)
     if not has_saved:
         refuse_silent_start(layout, beginning.settings.checkpoints.pattern or None)
-    asked = ResumeRequest(request.start, str(layout.root), from_scratch=not has_saved)
-    return Found(asked, find_source(asked.target), None, beginning.section, replaces_args=True)
+    resumed = ResumeRequest(request.start, str(layout.root), from_scratch=not has_saved)
+    return Found(resumed, find_source(resumed.target), None, beginning.section, replaces_args=True)
 
 
 def _examine(beginning: Beginning) -> State | None:
-    """Where a run stands that somebody wants to be there, made of this config.
+    """Return the state of an existing run that was started with this config.
 
     Returns:
-        The state of the run; None where it never began and its config has changed: it is to be started anew.
+        The state; None if the run never began and its config has changed: then it must be started again.
 
     Raises:
-        RunAliveError: It lives.
+        RunAliveError: The run is running.
         DamagedRunError: Its record can't be read.
-        RunDirectoryError: It was made of another config.
+        RunDirectoryError: It was started with a different config.
     """
     layout = RunLayout(beginning.directory)
-    guard.refuse_living(layout.root)
+    guard.refuse_running(layout.root)
     run = settled(record_file.read(layout.record), layout, layout.last_seen())
     changed = _config_changes(new.plan_first(beginning), layout)
     if changed and occupancy.never_began(layout.root):
         return None
     if changed:
-        raise _of_another_config(beginning, run.state, changed)
+        raise _different_config(beginning, run.state, changed)
     return run.state
 
 
@@ -103,12 +103,12 @@ def _config_changes(planned: Plan, layout: RunLayout) -> tuple[Change, ...]:
     )
 
 
-def _of_another_config(beginning: Beginning, state: State, changed: Sequence[Change]) -> OtherConfig:
+def _different_config(beginning: Beginning, state: State, changed: Sequence[Change]) -> OtherConfig:
     layout, document = RunLayout(beginning.directory), beginning.document
-    told = "".join(f"\n  {change.text}" for change in changed)
+    differences = "".join(f"\n  {change.text}" for change in changed)
     has_saved = _has_saved(layout, beginning.settings)
     return OtherConfig(
-        f"{shown(layout.root)} was made of another config:{told}",
+        f"{shown(layout.root)} was started with a different config:{differences}",
         layout.root,
         resumable_with=document.source if has_saved and document is not None else None,
         is_completed=state is State.COMPLETED,
@@ -116,13 +116,13 @@ def _of_another_config(beginning: Beginning, state: State, changed: Sequence[Cha
 
 
 def _has_saved(layout: RunLayout, settings: Settings) -> bool:
-    """Whether the run has any checkpoint, complete or not."""
+    """Return whether the run has any checkpoint, complete or not."""
     return bool(checkpoints.find(layout.root, settings.checkpoints.pattern or None))
 
 
 def _record_ending(layout: RunLayout) -> None:
-    """Write down the ending of a run that does not live, if its supervisor was killed before it could."""
-    with suppress(OSError, TsdiaRunError):  # the run has ended whether that can be written down or not
+    """Record the ending of a run that is not running, if its supervisor was killed before it could do so."""
+    with suppress(OSError, TsdiaRunError):  # the run has ended, even if that can't be recorded
         if record_file.read(layout.record).state in LIVE:
             last_seen = layout.last_seen()
             with guard.claim_existing(layout.root):

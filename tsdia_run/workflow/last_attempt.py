@@ -1,4 +1,4 @@
-"""What a run was until now: its last attempt, as a resume needs it."""
+"""The last attempt of a run, as a resume needs it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tsdia_run.settings.from_files import project_layer, section_layer
 
 @dataclass(frozen=True)
 class LastAttempt:
-    """What the run was until now.
+    """The last attempt of a run.
 
     Attributes:
-        run: Its record, with the ending that a dead supervisor could not write; None for one left by others.
-        recorded: What its last attempt was started with.
-        document: The config of its last attempt.
+        run: The record, with the ending that a killed supervisor did not write; None if not created by tsdia-run.
+        recorded: The recorded inputs of the last attempt.
+        document: The config of the last attempt.
     """
 
     run: Run | None
@@ -36,21 +36,21 @@ class LastAttempt:
     document: Document | None
 
     def settings(self, cwd: Path) -> tuple[Layer, ...]:
-        """Its settings; of a run left by others, those of its config and of the project file found from ``cwd``."""
+        """Return its settings; if not created by tsdia-run, those of its config and of the project file of ``cwd``."""
         if self.recorded:
             return (self.recorded.settings,)
         return section_layer(self.document), project_layer(cwd)
 
 
 def last_attempt(source: Source, instead: Document | None) -> LastAttempt:
-    """What a run was until now.
+    """Return the last attempt of a run.
 
     Args:
         source: The run.
-        instead: Another config than the last attempt's.
+        instead: A config that replaces the last attempt's.
 
     Raises:
-        DamagedRunError: What its last attempt was started with can't be read.
+        DamagedRunError: The recorded inputs of the last attempt can't be read.
     """
     layout = source.layout
     if source.run is None:
@@ -64,7 +64,7 @@ def last_attempt(source: Source, instead: Document | None) -> LastAttempt:
 
 
 def without_resume(document: Document, layout: RunLayout, settings: Settings) -> Document:
-    """The config of the last attempt with what a resume had set in it as it was at first."""
+    """Return the config of the last attempt, with the keys that a resume sets restored to their first values."""
     first = layout.attempt(0).config
     original = config.read(first) if first.is_file() else None
     key = keys.key_in(document, settings.resume_key, keys.RESUME_KEYS)
@@ -77,15 +77,15 @@ def without_resume(document: Document, layout: RunLayout, settings: Settings) ->
 
 
 def claimed_run(source: Source, run: Run | None, last_seen: datetime | None) -> Run:
-    """The record as it is now that nobody else can write it.
+    """Return the current record of a claimed run, which no other process can write.
 
     Args:
-        source: The run, whose claim the caller holds.
-        run: Its record before it was claimed; None for a run left by others.
-        last_seen: When its supervisor last gave a sign of life.
+        source: The run; the caller owns its claim.
+        run: Its record before the claim; None for a run not created by tsdia-run.
+        last_seen: The last heartbeat of its supervisor.
 
     Raises:
-        RunAliveError: Another process has resumed it meanwhile.
+        RunAliveError: Another process has resumed it in the meantime.
     """
     layout = source.layout
     if run is None:
@@ -97,7 +97,7 @@ def claimed_run(source: Source, run: Run | None, last_seen: datetime | None) -> 
 
 
 def _adopted(layout: RunLayout) -> Run:
-    """A record for what a training without tsdia-run left; its attempt is all that came before."""
+    """Return a record for a directory not created by tsdia-run; its attempt stands for all earlier training."""
     began = datetime.fromtimestamp(layout.root.stat().st_mtime, tz=timezone.utc)
     logs = sorted(layout.logs.glob("*.log")) if layout.logs.is_dir() else []
     attempt = Attempt(
@@ -107,7 +107,7 @@ def _adopted(layout: RunLayout) -> Run:
         log=os.path.relpath(logs[-1], layout.root) if logs else "",
         host="",
         ended_at=began,
-        outcome=Outcome(State.LOST, "it was started without tsdia-run"),
+        outcome=Outcome(State.LOST, "started without tsdia-run"),
     )
     source = str(layout.config) if layout.config.is_file() else None
     return Run(os.urandom(6).hex(), layout.root.name, began, source_config=source, attempts=(attempt,))

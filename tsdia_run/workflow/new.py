@@ -1,4 +1,4 @@
-"""A new run in a directory of its own."""
+"""Start a new run."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from tsdia_run.workflow.results import Result
 
 @dataclass(frozen=True)
 class Beginning:
-    """A run as it is asked for, with its config read.
+    """A requested run, with its config read.
 
     Attributes:
-        request: What is asked for.
-        document: The config; None for a script that takes none.
-        section: What the config's own section and the project file say.
-        settings: Every setting.
+        request: The request.
+        document: The config; None for a script without a config.
+        section: The settings of the config's `tsdia_run` section and of the project file.
+        settings: All settings.
         directory: The run directory.
     """
 
@@ -48,28 +48,28 @@ class Beginning:
 
 
 def start(request: NewRequest, reporter: Reporter) -> Result:
-    """Claim the directory, launch, and stay until the training has ended.
+    """Claim the directory, launch the training, and wait until it has ended.
 
     Raises:
-        TsdiaRunError: It can't be started; nothing was changed.
+        TsdiaRunError: The run can't be started; nothing was changed.
     """
     return begin(describe(request), reporter)
 
 
 def preview(request: NewRequest) -> Preview:
-    """What ``start`` would start. Nothing is changed.
+    """Return what ``start`` would start, without changing anything.
 
     Raises:
-        TsdiaRunError: It can't be started.
+        TsdiaRunError: The run can't be started.
     """
     return preview_beginning(describe(request))
 
 
 def describe(request: NewRequest) -> Beginning:
-    """Read the config, and find out where the run goes.
+    """Read the config, and choose the run directory.
 
     Raises:
-        TsdiaRunError: The config or a setting can't be used, or nothing says where the run goes.
+        TsdiaRunError: The config or a setting can't be used, or the run has no config and no name.
     """
     common = request.start
     document = None if request.config_file is None else config.read(Path(request.config_file))
@@ -78,15 +78,15 @@ def describe(request: NewRequest) -> Beginning:
     section = (section_layer(document), project_layer(common.cwd))
     settings = resolve([common.settings, *section])
     key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
-    wanted = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ)
-    return Beginning(request, document, section, settings, place.run_directory(wanted, document, key))
+    requested = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ)
+    return Beginning(request, document, section, settings, place.run_directory(requested, document, key))
 
 
 def plan_first(beginning: Beginning) -> Plan:
-    """What the first attempt would be.
+    """Return the plan of the first attempt.
 
     Raises:
-        TsdiaRunError: It can't be started.
+        TsdiaRunError: The run can't be started.
     """
     common = beginning.request.start
     return plan.make(
@@ -105,26 +105,26 @@ def plan_first(beginning: Beginning) -> Plan:
 
 
 def preview_beginning(beginning: Beginning) -> Preview:
-    """What ``begin`` would start.
+    """Return what ``begin`` would start.
 
     Raises:
-        TsdiaRunError: It can't be started.
+        TsdiaRunError: The run can't be started.
     """
     planned = _checked(beginning)
-    return preview_of(planned, moves_aside=acquire.examine(_way_in(beginning)) is not None)
+    return preview_of(planned, moves_aside=acquire.examine(_entry(beginning)) is not None)
 
 
 def begin(beginning: Beginning, reporter: Reporter) -> Result:
-    """Start a run that ``describe`` has read.
+    """Start the run that ``describe`` returned.
 
     Raises:
-        TsdiaRunError: It can't be started; nothing was changed.
+        TsdiaRunError: The run can't be started; nothing was changed.
     """
     planned, directory = _checked(beginning), beginning.directory
     reporter.warn(*planned.warnings)
-    claim, moved = acquire.enter(_way_in(beginning))
+    claim, moved = acquire.enter(_entry(beginning))
     if moved:
-        reporter.note(f"moved what was in {shown(directory)} to {shown(moved)}")
+        reporter.note(f"moved the existing contents of {shown(directory)} to {shown(moved)}")
     common = beginning.request.start
     catalog.note(directory, common.environ)
     reporter.warn(*claim.warnings)
@@ -138,12 +138,12 @@ def _checked(beginning: Beginning) -> Plan:
     return planned
 
 
-def _way_in(beginning: Beginning) -> acquire.Entry:
+def _entry(beginning: Beginning) -> acquire.Entry:
     return acquire.Entry(beginning.directory, beginning.request.move_aside)
 
 
 def _fresh(planned: Plan) -> Run:
-    """The record of a run that has no attempt yet."""
+    """Return the record of a run without attempts."""
     request, run_id = planned.request, os.urandom(6).hex()
     name, source = request.run_dir.name, request.document.source if request.document else None
     return Run(

@@ -1,4 +1,4 @@
-"""What an attempt would be, for those who ask before they start it."""
+"""What an attempt would do, for `--dry-run`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tsdia_run.settings import Settings
 
 @dataclass(frozen=True)
 class Preview:
-    """What an attempt would be.
+    """What an attempt would do.
 
     Attributes:
         run_dir: The run directory.
         number: The attempt's number.
         argv: The command line.
         cwd: Its working directory.
-        python: The interpreter, and how it was found.
-        launcher: How the ranks are started, in words.
+        python: The interpreter, and why it was chosen.
+        launcher: How the ranks are started, as text for users.
         environment: The variables that tsdia-run sets.
-        checkpoint: What it resumes from.
-        config_edits: What is changed in the config for the script: key, old and new value; None without a config.
-        moves_aside: Whether something in the run directory would be moved aside first.
-        warnings: What the user should know.
-        settings: Every setting.
+        checkpoint: The checkpoint that it resumes from.
+        config_edits: The changes in the script's config: key, old and new value; None without a config.
+        moves_aside: Whether existing contents of the run directory would be moved to .tsdia-trash first.
+        warnings: Warnings for the user.
+        settings: All settings.
         skipped: Newer checkpoints that can't be used: path and reason.
         changes: What changed since the checkpoint was written: kind, text, and whether it needs consent.
     """
@@ -53,11 +53,11 @@ class Preview:
 def preview_of(
     plan: Plan, *, moves_aside: bool = False, skipped: Sequence[Verdict] = (), changes: Sequence[Change] = ()
 ) -> Preview:
-    """The preview of a plan.
+    """Return the preview of a plan.
 
     Args:
-        plan: What would be started.
-        moves_aside: Whether something would be moved aside first.
+        plan: The attempt to start.
+        moves_aside: Whether existing contents would be moved to .tsdia-trash first.
         skipped: Newer checkpoints that can't be used.
         changes: What changed since the checkpoint was written.
     """

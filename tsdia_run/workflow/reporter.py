@@ -1,4 +1,4 @@
-"""Who is told what happens around a training. cli/console.py tells it to a terminal; other programs do as they like."""
+"""The interface for messages about a run; cli/console.py implements it for a terminal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class AttemptStart:
     Attributes:
         run_dir: The run directory.
         attempt: Its entry in the record.
-        python: The interpreter, and how it was found.
-        launcher: How the ranks are started, in words.
+        python: The interpreter, and why it was chosen.
+        launcher: How the ranks are started, as text for users.
         argv: The command line.
         environment: The variables that tsdia-run sets.
     """
@@ -39,9 +39,9 @@ class AttemptEnd:
     Attributes:
         run_dir: The run directory.
         run: The record, with the outcome.
-        error: The exception of the first rank that failed, in one line; None where there was none.
+        error: The exception of the first rank that failed, in one line; None if there was none.
         wandb_dir: The user's own WANDB_DIR.
-        warnings: What went wrong around the training.
+        warnings: Problems outside the script.
     """
 
     run_dir: Path
@@ -52,22 +52,22 @@ class AttemptEnd:
 
 
 class Reporter(Protocol):
-    """What a workflow tells while it works."""
+    """Receives the messages of a workflow."""
 
     def note(self, text: str) -> None:
-        """Something was done or decided."""
+        """Report something that tsdia-run did or decided."""
 
     def warn(self, *warnings: str | KeyAdded) -> None:
-        """The user should know this."""
+        """Report warnings."""
 
     def opening(self, start: AttemptStart) -> None:
-        """An attempt is about to start."""
+        """Report that an attempt is about to start."""
 
     def closing(self, end: AttemptEnd) -> None:
-        """An attempt has ended."""
+        """Report that an attempt has ended."""
 
     def keep_own_stream(self) -> None:
-        """The standard streams of this process are about to be closed; what follows must still reach the user."""
+        """Prepare for the closing of this process's standard streams; later messages must still reach the user."""
 
     def release(self) -> None:
-        """The user listens no longer."""
+        """Stop writing to the user's terminal."""

@@ -1,4 +1,4 @@
-"""What is asked of a start, a resume or an `ensure`."""
+"""The requests of `new`, `resume` and `ensure`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tsdia_run.settings import Layer
 
 @dataclass(frozen=True)
 class StartRequest:
-    """What every start of a training has in common.
+    """The part of a request that every start has.
 
     Attributes:
-        settings: The settings that were given for this start; they win over those of every file.
+        settings: The settings given for this start; they override the settings of all files.
         overrides: ``KEY=VALUE`` assignments for the config, in order.
-        extra_args: Further arguments of the script.
-        cwd: The working directory of the script, and the folder that relative paths are relative to.
+        extra_args: More arguments for the script.
+        cwd: The working directory of the script, and the base of relative paths.
         environ: The user's environment.
-        typed: The command that asks for it, which the record keeps; None where no command was typed.
-        is_detached: Whether the run continues in a process of its own, without a terminal.
+        typed: The typed command, which the record keeps; None without a command.
+        is_detached: Whether to run in the background, without a terminal.
     """
 
     settings: Layer
@@ -36,14 +36,14 @@ class StartRequest:
 
 @dataclass(frozen=True)
 class NewRequest:
-    """A run that is to be started, by `new` or by `ensure`.
+    """A run to start, by `new` or by `ensure`.
 
     Attributes:
-        start: What it has in common with every start.
-        config_file: The config; None for a script that takes none.
-        run_dir: The run directory; None where the config names it.
+        start: The part that every start has.
+        config_file: The config; None for a script without a config.
+        run_dir: The run directory; None to take it from the config or the name.
         name: Replaces the last part of the run directory.
-        move_aside: Whether what is in the run directory may be moved to the trash beside it.
+        move_aside: Whether existing contents of the run directory may be moved to .tsdia-trash.
     """
 
     start: StartRequest
@@ -58,13 +58,13 @@ class ResumeRequest:
     """A new attempt of a run.
 
     Attributes:
-        start: What it has in common with every start.
+        start: The part that every start has.
         target: The run, by path or name; or one of its checkpoints.
         checkpoint: ``latest``, ``best``, a checkpoint's name, or a step; None for the newest complete one.
-        from_scratch: Whether to start from the beginning where no checkpoint is named.
+        from_scratch: Whether to start from the beginning if no checkpoint is named.
         again: Whether to resume a run that completed.
-        allow: Changes that are meant.
-        config_file: Another config than the last attempt's.
+        allow: The kinds of changes that the user allows.
+        config_file: A config that replaces the last attempt's; None to keep it.
     """
 
     start: StartRequest

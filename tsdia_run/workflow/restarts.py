@@ -1,4 +1,4 @@
-"""An attempt, and those that follow it automatically after a failure."""
+"""Run an attempt, and restart it after a failure."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from tsdia_run.workflow.results import Ended, Result
 
 
 def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) -> Result:
-    """Carry an attempt out; while it fails and the settings allow it, resume from the newest complete checkpoint.
+    """Run an attempt; while it fails and the settings allow it, restart from the newest complete checkpoint.
 
     Args:
         prepared: The first attempt.
-        reporter: Told what happens.
-        is_detached: Whether the run goes on in a process of its own.
+        reporter: Receives the messages.
+        is_detached: Whether to run in the background.
 
     Returns:
-        The ending of the last attempt; what became of the other process, where there is one.
+        The ending of the last attempt; in the foreground process of a background run, the result of the fork.
     """
     on_started = leave_terminal(prepared.claim, reporter) if is_detached else stay
     if not callable(on_started):
         return on_started
-    ended = _until_decided(prepared, reporter, on_started)
+    ended = _run_with_restarts(prepared, reporter, on_started)
     outcome = ended.run.last.outcome
-    is_asked = ended.stop is not None and not ended.stop.is_hang
+    is_requested = ended.stop is not None and not ended.stop.is_hang
     return Ended(
         run_dir=prepared.plan.request.run_dir,
         run=ended.run,
         exit_code=exit_status(outcome) if outcome else os.EX_SOFTWARE,
-        stopped_by=ended.stop.signal if ended.stop and is_asked else None,
+        stopped_by=ended.stop.signal if ended.stop and is_requested else None,
     )
 
 
-def _until_decided(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> job.JobResult:
+def _run_with_restarts(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> job.JobResult:
     restarts = prepared.plan.request.settings.restarts
     ended = carry_out(prepared, reporter, on_started)
     if restarts.max == 0:
@@ -77,20 +77,20 @@ def _until_decided(prepared: Prepared, reporter: Reporter, on_started: Callable[
 
 def _tried(plan: Plan, ended: job.JobResult) -> Tried:
     last, words = ended.run.last, ended.words
-    assert last.outcome is not None  # it has ended
+    assert last.outcome is not None  # the attempt has ended
     own = [one for one in checkpoints.find(plan.request.run_dir) if _is_of(one.path, last)]
     has_progressed = checkpoints.newest_complete(own).chosen is not None
     return Tried(last.outcome, words.error, words.kind, words.step, has_progressed, words.refusal is not None)
 
 
 def _is_of(checkpoint: Path, attempt: Attempt) -> bool:
-    """Whether the attempt wrote it."""
+    """Return whether the attempt wrote the checkpoint."""
     saved_at = files.saved_at(checkpoint)
     return saved_at is not None and saved_at >= attempt.started_at
 
 
 def _again(plan: Plan, run: Run) -> Plan:
-    """The next attempt, from the newest complete checkpoint; from the beginning where none was saved."""
+    """Return the next attempt, from the newest complete checkpoint, or from the beginning if the script saved none."""
     run_dir = plan.request.run_dir
     choice = resumption.choose(Source(plan.layout, run, None), None, superseded_now(run, plan.layout))
     if choice.chosen is None and choice.skipped:
@@ -102,14 +102,14 @@ def _again(plan: Plan, run: Run) -> Plan:
 
 
 def _beginning(run_dir: Path) -> str:
-    return "the beginning" if checkpoints.find(run_dir) else "the beginning: nothing was saved"
+    return "the beginning" if checkpoints.find(run_dir) else "the beginning, since no checkpoint was saved"
 
 
 def _announce(reporter: Reporter, plan: Plan, decision: Restart) -> None:
     most = plan.request.settings.restarts.max
-    which = f"restart {decision.number} of {most}" if decision.number else "restart, since it had got on"
+    which = f" (restart {decision.number} of {most})" if decision.number else " (it made progress)"
     start = plan.request.checkpoint
     where = shown(start) if start else _beginning(plan.request.run_dir)
-    reporter.note(f"{which} in {duration(decision.delay_s)}, from {where}")
+    reporter.note(f"restarting in {duration(decision.delay_s)} from {where}{which}")
     for note in plan.notes:
         reporter.note(note)

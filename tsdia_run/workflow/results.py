@@ -1,4 +1,4 @@
-"""What became of a request."""
+"""The results of a request."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tsdia_run.rundir.record import Run
 
 @dataclass(frozen=True)
 class Ended:
-    """The training ran, and has ended.
+    """The training ran and has ended.
 
     Attributes:
         run_dir: The run directory.
         run: Its record.
-        exit_code: What a command should end with.
-        stopped_by: The signal of a request to stop; a command should die of it. None where there was none.
+        exit_code: The exit code for the command.
+        stopped_by: The signal of a stop request, which should end the command too; None without a stop request.
     """
 
     run_dir: Path
@@ -28,11 +28,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class Detached:
-    """The training runs in a process of its own.
+    """The training runs in the background.
 
     Attributes:
         run_dir: The run directory.
-        pid: The process that supervises it.
+        pid: The process id of its supervisor.
     """
 
     run_dir: Path
@@ -41,7 +41,7 @@ class Detached:
 
 @dataclass(frozen=True)
 class NotDetached:
-    """The process that was to run the training ended before it had started it; it has told the user why.
+    """The background process exited before the training started; it has told the user why.
 
     Attributes:
         exit_code: Its exit code; 128+n for signal n.
@@ -52,7 +52,7 @@ class NotDetached:
 
 @dataclass(frozen=True)
 class AlreadyCompleted:
-    """There is nothing to do.
+    """The run has completed, so there is nothing to do.
 
     Attributes:
         run_dir: The run directory.

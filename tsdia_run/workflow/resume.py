@@ -1,4 +1,4 @@
-"""A new attempt of a run."""
+"""Resume a run: start a new attempt of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tsdia_run.checkpoints.superseded import beyond, superseded_now
 from tsdia_run.checkpoints.verdict import is_sharded, world_size
 from tsdia_run.claim import guard
 from tsdia_run.config import Document, keys
-from tsdia_run.errors.resuming import RunCompleted, UnknownChange, UnmeantChanges
+from tsdia_run.errors.resuming import ChangesNotAllowed, RunCompleted, UnknownChange
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
 from tsdia_run.launch.attempt_request import Request
@@ -37,14 +37,14 @@ from tsdia_run.workflow.results import Result
 
 @dataclass(frozen=True)
 class Found:
-    """A run that is to be resumed.
+    """A run to resume.
 
     Attributes:
-        request: What is asked for.
+        request: The request.
         source: The run.
-        config: Another config than the last attempt's.
-        section: Settings of a config that the user named now; they win over those of the last attempt.
-        replaces_args: Whether the script's arguments that are given now replace the recorded ones.
+        config: A config that replaces the last attempt's; None to keep it.
+        section: The settings of a config given for this resume; they override those of the last attempt.
+        replaces_args: Whether script arguments given for this resume replace the recorded ones.
     """
 
     request: ResumeRequest
@@ -56,13 +56,13 @@ class Found:
 
 @dataclass(frozen=True)
 class _Ready:
-    """An attempt that could be started.
+    """An attempt that can be started.
 
     Attributes:
-        plan: The attempt.
-        last: What the run was until now.
-        choice: The checkpoint.
-        provenance: Where the attempt comes from.
+        plan: The plan of the attempt.
+        last: The last attempt of the run.
+        choice: The chosen checkpoint.
+        provenance: The code and environment of the attempt.
         changes: What changed since the checkpoint was written.
     """
 
@@ -74,34 +74,34 @@ class _Ready:
 
 
 def allowed(words: Sequence[str]) -> frozenset[ChangeKind]:
-    """The changes that words name.
+    """Return the kinds of changes for the values of ``--allow``.
 
     Raises:
-        UsageError: A word names none.
+        UsageError: A value is not a kind of change.
     """
     known = {kind.value: kind for kind in ChangeKind}
     unknown = next((word for word in words if word not in known), None)
     if unknown is not None:
         near = nearest(unknown, known)
         meant = f"Did you mean {near}? " if near else ""
-        raise UnknownChange(unknown, hint=f"{meant}There are: {', '.join(known)}.")
+        raise UnknownChange(unknown, hint=f"{meant}Kinds: {', '.join(known)}.")
     return frozenset(known[word] for word in words)
 
 
 def start(request: ResumeRequest, reporter: Reporter) -> Result:
-    """Choose a checkpoint, compare, launch, and stay until the training has ended.
+    """Choose a checkpoint, compare inputs, launch the training, and wait until it has ended.
 
     Raises:
-        TsdiaRunError: It can't be started; nothing was changed.
+        TsdiaRunError: The run can't be resumed; nothing was changed.
     """
     return resume(_find(request), reporter)
 
 
 def preview(request: ResumeRequest) -> Preview:
-    """What ``start`` would start. Nothing is changed.
+    """Return what ``start`` would start, without changing anything.
 
     Raises:
-        TsdiaRunError: It can't be started.
+        TsdiaRunError: The run can't be resumed.
     """
     return preview_found(_find(request))
 
@@ -113,42 +113,42 @@ def _find(request: ResumeRequest) -> Found:
 
 
 def preview_found(found: Found) -> Preview:
-    """What ``resume`` would start.
+    """Return what ``resume`` would start.
 
     Raises:
-        TsdiaRunError: It can't be started.
+        TsdiaRunError: The run can't be resumed.
     """
     ready = _ready(found)
     return preview_of(ready.plan, skipped=ready.choice.skipped, changes=ready.changes)
 
 
 def resume(found: Found, reporter: Reporter) -> Result:
-    """Resume a run that was found.
+    """Resume a run.
 
     Raises:
-        TsdiaRunError: It can't be started; nothing was changed.
+        TsdiaRunError: The run can't be resumed; nothing was changed.
     """
     ready, layout, common = _ready(found), found.source.layout, found.request.start
-    _refuse_unmeant(layout.root, ready.changes, found.request.allow)
-    _tell(ready, common.environ, reporter)
+    _refuse_changes(layout.root, ready.changes, found.request.allow)
+    _report(ready, common.environ, reporter)
     last_seen = layout.last_seen()
     with guard.claim_existing(layout.root) as claim:
         reporter.warn(*claim.warnings)
         run = claimed_run(found.source, ready.last.run, last_seen)
         if found.source.run and found.source.run.state in LIVE and run.last.outcome:
-            # Its supervisor was killed, so nobody has told it yet.
+            # Its supervisor was killed, so the user has not seen this ending yet.
             reporter.note(f"attempt {run.last.number}: {run.state.value}: {run.last.outcome.reason}")
         patterns = ready.plan.request.settings.checkpoints.pattern
         superseded = beyond(layout, ready.plan.request.checkpoint, patterns)
         if superseded:
-            reporter.note(f"kept, but no longer counted: {', '.join(superseded)}")
+            reporter.note(f"superseded (kept, but no longer used): {', '.join(superseded)}")
         prepared = Prepared(ready.plan, claim, run, ready.provenance, superseded)
         return carry_through(prepared, reporter, is_detached=common.is_detached)
 
 
 def _ready(found: Found) -> _Ready:
     request, layout = found.request, found.source.layout
-    guard.refuse_living(layout.root)
+    guard.refuse_running(layout.root)
     last = last_attempt(found.source, found.config)
     _refuse_completed(request, last.run, layout)
     settings = resolve([request.start.settings, *found.section, *last.settings(request.start.cwd)])
@@ -160,7 +160,7 @@ def _ready(found: Found) -> _Ready:
     return _Ready(planned, last, choice, provenance, changed)
 
 
-def _tell(ready: _Ready, environ: Mapping[str, str], reporter: Reporter) -> None:
+def _report(ready: _Ready, environ: Mapping[str, str], reporter: Reporter) -> None:
     recorded = ready.last.recorded
     reporter.warn(*(f"skipped {shown(one.path)}: {one.reason}" for one in ready.choice.skipped))
     for note in ready.plan.notes:
@@ -237,20 +237,20 @@ def _changes(
 
 
 def expected_changes(planned: Plan) -> list[str]:
-    """The config keys that a start or a resume sets itself."""
+    """Return the config keys that tsdia-run sets at a start or a resume."""
     document, settings = planned.request.document, planned.request.settings
     if document is None:
         return []
     return keys.keys_set_at_start(document, settings.run_dir_key, settings.resume_key, settings.resume_set)
 
 
-def _refuse_unmeant(run_dir: Path, found: Sequence[Change], allowed: frozenset[ChangeKind]) -> None:
-    unmeant = [change for change in found if change.needs_consent and change.kind not in allowed]
-    if not unmeant:
+def _refuse_changes(run_dir: Path, found: Sequence[Change], allowed: frozenset[ChangeKind]) -> None:
+    refused = [change for change in found if change.needs_consent and change.kind not in allowed]
+    if not refused:
         return
-    told = "".join(f"\n  {change.kind.value}: {change.text}" for change in unmeant)
-    raise UnmeantChanges(
-        f"the checkpoint was written under something else:{told}",
+    lines = "".join(f"\n  {change.kind.value}: {change.text}" for change in refused)
+    raise ChangesNotAllowed(
+        f"the run's inputs changed since the checkpoint was written:{lines}",
         run_dir,
-        tuple(sorted({change.kind.value for change in unmeant})),
+        tuple(sorted({change.kind.value for change in refused})),
     )

@@ -1,4 +1,4 @@
-"""Stopping a run from outside: leave the request, and stay until the run has ended."""
+"""Stop a running run from another process: write the request, and wait until the run has ended."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ from tsdia_run.text import age, shown
 from tsdia_run.workflow.reporter import Reporter
 
 _LOOK_S = 0.2
-# A supervisor beats every five seconds.
+# A supervisor updates the heartbeat every five seconds.
 _SILENT_S = 30.0
 
 
 def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
-    """Ask a run to stop, wait until it has, and tell its ending.
+    """Request a run to stop, wait until it has stopped, and report its ending.
 
     Args:
         target: The run, by path or name.
-        reporter: Told what happens.
-        is_now: Whether the training is killed, and gets no time to save.
+        reporter: Receives the messages.
+        is_now: Whether to kill the training, without time to save.
 
     Returns:
         The record of the run, which has ended.
 
     Raises:
-        NotFoundError: A training without tsdia-run made the directory.
-        RunAliveError: It can't be ended from here.
+        NotFoundError: The directory was not created by tsdia-run.
+        RunAliveError: The run can't be stopped from this machine.
     """
     source = find_source(run_path(target))
     layout, run = source.layout, source.run
     if run is None:
         raise NotFoundError(
-            f"{layout.root} was made by a training without tsdia-run, which nobody here can stop",
-            hint="Stop it where it was started.",
+            f"{layout.root} was not created by tsdia-run: `tsdia-run stop` can't stop its training",
+            hint="Stop the training in the terminal or job that started it.",
         )
     alive = living(layout)
     if alive is Living.NOTHING:
         run = settled(run, layout, layout.last_seen())
-        reporter.note(f"{shown(layout.root)} does not run: {_ending(run)}")
+        reporter.note(f"{shown(layout.root)} is not running ({_ending(run)})")
         return run
     host = socket.gethostname()
     request = StopRequest(Stop(SIGTERM, f"stopped by `tsdia-run stop` on {host}"), is_now)
@@ -71,30 +71,30 @@ def _ending(run: Run) -> str:
 
 
 def _wait(layout: RunLayout, run: Run, request: StopRequest, reporter: Reporter) -> Run:
-    """Until its supervisor has recorded the end, or is gone."""
-    asked = owner.last(layout) or "its supervisor"
-    reporter.note(f"asked {asked}; waiting for the end of the training (Ctrl-C ends the waiting only)")
-    was_told = False
+    """Wait until the supervisor has recorded the ending, or has exited."""
+    supervisor = owner.last(layout) or "its supervisor"
+    reporter.note(f"stop requested ({supervisor}); waiting for the training to end (Ctrl-C only ends the waiting)")
+    has_warned = False
     while True:
         now = record_file.read(layout.record)
         if now.state not in LIVE:
             return now
-        if now.last.number != run.last.number:  # a restart was faster than the request
+        if now.last.number != run.last.number:  # the run restarted before it read the request
             run = now
             stop_request.write(layout.attempt(run.last.number), request)
         seen = layout.last_seen()
         silent = datetime.now(timezone.utc) - seen if seen else None
         if living(layout) is Living.NOTHING:
             return settled(record_file.read(layout.record), layout, seen)
-        if not was_told and silent is not None and silent.total_seconds() > _SILENT_S:
-            was_told = True
-            reporter.warn(f"no sign of life for {age(silent)}; it ends when its supervisor sees the request")
+        if not has_warned and silent is not None and silent.total_seconds() > _SILENT_S:
+            has_warned = True
+            reporter.warn(f"no heartbeat for {age(silent)}; the run stops when its supervisor reads the request")
         time.sleep(_LOOK_S)
 
 
 def _end(layout: RunLayout, run: Run, reporter: Reporter, is_now: bool) -> Run:
-    """Do what its supervisor would have done, had it not been killed."""
-    reporter.note("its supervisor is gone; ending the training itself")
+    """Stop the training in place of its supervisor, which was killed."""
+    reporter.note("the supervisor has exited; stopping the training directly")
     try:
         grace_s = resolve([read_attempt(layout.attempt(run.last.number)).settings]).stop_grace_s
     except TsdiaRunError:
@@ -102,8 +102,8 @@ def _end(layout: RunLayout, run: Run, reporter: Reporter, is_now: bool) -> Run:
     last_seen = layout.last_seen()
     if not end_orphans(run.run_id, 0.0 if is_now else grace_s, lambda: False) or living(layout) is not Living.NOTHING:
         raise RunAliveError(
-            f"the training in {layout.root} can't be ended from here: it runs on {run.last.host} or as another user",
-            hint="Run the same command there.",
+            f"can't stop the training in {layout.root} from here: it runs on {run.last.host} or as another user",
+            hint="Run the same command on that machine, as that user.",
         )
     with guard.claim_existing(layout.root):
         return settle(record_file.read(layout.record), layout, last_seen)
