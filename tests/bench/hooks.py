@@ -60,14 +60,14 @@ def measure(folder: Path) -> list[Result]:
     cost_us = logs.ours - (logs.theirs or 0.0)
     ratio = cost_us / LOG_LIMIT_US
     steps = alternate(
-        "a step of 5 ms with a log, all hooks",
+        "a step of 5 ms with one log call, all hooks",
         lambda: _result(folder, _ours("step.py")),
         "accelerate launch",
         lambda: _result(folder, [ACCELERATE, "launch", "--num_processes", "1", "step.py"]),
         runs=RUNS,
         limit=float("inf"),
     )
-    what = "what the hook adds to Accelerator.log"
+    what = "overhead of the hook in Accelerator.log"
     return [logs, Result(what, cost_us, "limit", LOG_LIMIT_US, "us", ratio, ratio, ratio, 1.0), steps]
 
 

@@ -68,9 +68,9 @@ def measure(folder: Path, sizes: Sizes = Sizes()) -> list[Result]:
     return [
         *_lists(folder, sizes),
         _against(f"info of a run with {large_run}", told, lambda cost: cost.wall_s, 0.6, "s"),
-        _against("the same, peak memory", told, lambda cost: cost.memory_mb, 60, "MB"),
+        _against("peak memory of the same info", told, lambda cost: cost.memory_mb, 60, "MB"),
         _against(f"compare of {COMPARED} such runs", compared, lambda cost: cost.wall_s, 2.0, "s"),
-        _against("logs --since 5m of it", since, lambda cost: cost.wall_s, 0.5, "s"),
+        _against("logs --since 5m of such a run", since, lambda cost: cost.wall_s, 0.5, "s"),
     ]
 
 
@@ -108,5 +108,5 @@ def _cost(folder: Path, *words: str) -> Cost:
 def _against(work: str, costs: list[Cost], figure: Callable[[Cost], float], limit: float, unit: str) -> Result:
     found = [figure(cost) for cost in costs]
     ours = statistics.median(found)
-    peer = f"the limit of {limit:g} {unit}"
+    peer = f"limit of {limit:g} {unit}"
     return Result(work, ours, peer, None, unit, ours / limit, min(found) / limit, max(found) / limit, 1.0)

@@ -75,7 +75,7 @@ def measure(folder: Path) -> list[Result]:
 
     results = both("500 MB of plain lines, with rotation", plain, 1.2, 1.5)
     results.append(_packing(folder, plain))
-    results += both("3 million drawings of a bar, from a file", bars, 1.5, 10.0)[:1]
+    results += both("3 million redraws of a progress bar, from a file", bars, 1.5, 10.0)[:1]
     results.append(
         alternate(
             "30,000 updates of a live tqdm",
@@ -98,7 +98,7 @@ def measure(folder: Path) -> list[Result]:
             )
         )
     else:
-        print("not measured: timestamps against s6-log, which is not here (Debian: apt install s6)")  # noqa: T201
+        print("not measured: timestamps against s6-log, which is not installed (Debian: apt install s6)")  # noqa: T201
     results.append(
         alternate(
             "100 MB on a terminal",
@@ -110,7 +110,7 @@ def measure(folder: Path) -> list[Result]:
         )
     )
     log, copy = relay(bars).log_bytes, tee(bars).log_bytes
-    results.append(_single("log of 3 million drawings", log / 1000, "tee's log", copy / 1000, "kB", 0.001))
+    results.append(_single("log of 3 million redraws", log / 1000, "tee's log", copy / 1000, "kB", 0.001))
     memory = max(cost.memory_mib for cost in seen)
     results.append(_single("relay's memory", memory, "limit", MEMORY_LIMIT_MIB, "MiB", 1.0))
     return results
@@ -222,7 +222,7 @@ def _packing(folder: Path, source: Path) -> Result:
             gzip.stdin.write(block)
         gzip.communicate()
     theirs = time.perf_counter() - start
-    return _single("packing of its parts, once", ours, "gzip", theirs, "s", math.inf)
+    return _single("compression of its parts, once", ours, "gzip", theirs, "s", math.inf)
 
 
 def _relay(folder: Path, source: list[str], *, timestamps: bool = False) -> Cost:

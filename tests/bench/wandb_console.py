@@ -36,7 +36,7 @@ def measure(folder: Path) -> list[Result]:
     )
     return [
         alternate(
-            f"{LINES:,} printed lines, W&B offline, `console: off` under us",
+            f"{LINES:,} printed lines, W&B offline, `console: off` under tsdia-run",
             lambda: _seconds(folder, [COMMAND, "new", "printing.yml"]),
             "python with W&B's own capture",
             lambda: _seconds(folder, [sys.executable, "printing.py"]),
