@@ -1,4 +1,4 @@
-"""What the hooks cost a training: a call of ``Accelerator.log``, and a step of a small model."""
+"""Measure the cost of the hooks: a call of ``Accelerator.log``, and a step of a small model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ open("result.txt", "w").write(str((time.perf_counter() - began) / 1_000))
 
 
 def measure(folder: Path) -> list[Result]:
-    """The figures of this file; both are taken inside the training, so that the start is not in them."""
+    """Return the results of this file; both are measured inside the training, so they do not include the start."""
     (folder / "log.py").write_text(LOGGING)
     (folder / "step.py").write_text(TRAINING)
     logs = alternate(

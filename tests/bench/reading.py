@@ -1,4 +1,4 @@
-"""What it takes to look at runs: whole processes, beside a bare loop over the same records and against fixed limits."""
+"""Measure commands that look at runs: whole processes, against a plain loop over the same records and fixed limits."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ COMPARED = 20
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much there is to read.
+    """The amount of data to read.
 
     Attributes:
-        runs: In the list.
-        lines: Of metrics, in the large run.
-        log_bytes: Of its logs.
+        runs: The number of runs in the list.
+        lines: The number of metric lines in the large run.
+        log_bytes: The size of its logs.
     """
 
     runs: int = 10_000
@@ -43,7 +43,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took.
+    """The resources that a process used.
 
     Attributes:
         wall_s: From its start to its end.
@@ -55,7 +55,7 @@ class Cost:
 
 
 def measure(folder: Path, sizes: Sizes = Sizes()) -> list[Result]:
-    """Everything; needs 1.5 GB in the folder."""
+    """Return all results; needs 1.5 GB in the folder."""
     many(folder / "many", sizes.runs)
     large(folder / "large" / "exp-0", sizes.lines, sizes.log_bytes)
     for number in range(1, COMPARED):
@@ -89,7 +89,7 @@ def _lists(folder: Path, sizes: Sizes) -> list[Result]:
     ]
 
 
-# A process of its own that is small: the memory of who starts a process counts as that of the process.
+# A small intermediate process: a child's peak memory includes that of the process that started it.
 MEASURED = """\
 import resource, subprocess, sys, time
 began = time.perf_counter()

@@ -1,7 +1,8 @@
-"""The relay beside tee, script and s6-log, as whole processes.
+"""Compare the relay with tee, script and s6-log, as whole processes.
 
-The time that a relay takes ends when it has said that everything is on the console and in the log; so the packing of
-old parts, which goes on at the lowest priority, is not in it. It is ended then, and measured once by itself.
+The time of a relay ends when it reports that everything is on the console and in the log. It does not include the
+compression of old parts, which continues at the lowest priority. The compression is stopped then, and measured
+separately.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ MEMORY_LIMIT_MIB = 20
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run took.
+    """The resources that a run used.
 
     Attributes:
         wall_s: From the start to the last byte.
@@ -50,7 +51,7 @@ class Cost:
 
 
 def measure(folder: Path) -> list[Result]:
-    """Everything; needs 1.5 GB in the folder, and ``script``."""
+    """Return all results; needs 1.5 GB in the folder, and ``script``."""
     plain = _plain(folder / "plain", 500_000_000)
     short = _plain(folder / "short", 100_000_000)
     bars = _bars(folder / "bars", 3_000_000)
@@ -117,7 +118,7 @@ def measure(folder: Path) -> list[Result]:
 
 
 class _Figures:
-    """Two figures of the same runs, since each run is long."""
+    """Two results from the same runs, since each run takes long."""
 
     def __init__(self, run: Callable[[], Cost]) -> None:
         self._run = run
@@ -198,13 +199,13 @@ def _finish_relay(process: subprocess.Popen[bytes], control: int, events: int, s
 
 def _end_packing(logs: Path) -> None:
     for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # it has exited
             if b"relay\0{" in (words := cmdline.read_bytes()) and os.fsencode(logs) in words:
                 os.kill(int(cmdline.parent.name), signal.SIGKILL)
 
 
 def _packing(folder: Path, source: Path) -> Result:
-    """The packing of a log in parts beside gzip's of the same text."""
+    """Compare the compression of a log in parts with gzip's of the same text."""
     logs = _empty(folder / "logs")
     parts = RotatedParts(str(logs / "training_x.log"))
     with source.open("rb") as text:
@@ -265,7 +266,7 @@ def _filter(folder: Path, argv: list[str], source: Path | list[str]) -> Cost:
 
 
 def _on_terminal(folder: Path, source: Path, run: Callable[[Path, Path, int], float]) -> float:
-    """Run with a terminal that somebody reads as fast as it goes."""
+    """Run with a terminal that a reader reads as fast as possible."""
     master, slave = os.openpty()
     reader = subprocess.Popen(["cat"], stdin=master, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(master)

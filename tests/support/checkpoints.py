@@ -1,4 +1,4 @@
-"""Checkpoints as save_state leaves them, made without torch, and the ways in which files get damaged."""
+"""Checkpoints as save_state writes them, made without torch, and the ways in which files are damaged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def torch_file(path: Path, data: bytes = bytes(range(256)) * 16) -> None:
 
 
 def state(path: Path, ranks: int = 1) -> Path:
-    """What Accelerate writes for ``ranks`` ranks."""
+    """Make the files that Accelerate writes for ``ranks`` ranks."""
     path.mkdir(parents=True, exist_ok=True)
     safetensors(path / "model.safetensors")
     names = ["optimizer.bin", "scheduler.bin", *(f"random_states_{rank}.pkl" for rank in range(ranks))]
@@ -52,7 +52,7 @@ def mark(rank: int = 0, **changes: object) -> Mark:
 
 
 def seal(path: Path, *more: Mark, manifest_id: str = "m") -> manifest.Manifest:
-    """Seal what is in a directory as the only save of rank 0, and of those of ``more``."""
+    """Seal the contents of a directory as the only save of rank 0, and of the ranks in ``more``."""
     names = tuple(files.stamps(path))
     there = (mark(files=names), *more)
     for one in there:
@@ -68,7 +68,7 @@ def _zero_tail(path: Path) -> None:
 
 
 def _flip(path: Path) -> None:
-    """64 bytes in the middle, which is a tensor's data in every file of ours."""
+    """Flip 64 bytes in the middle: the data of a tensor in every file that the tests make."""
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 64] = bytes(byte ^ 0xFF for byte in data[middle : middle + 64])

@@ -1,4 +1,4 @@
-"""What the command line says below an error."""
+"""The hint lines that the command line prints below an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts under the bootstrap with the hook on checkpoints, on one rank and on two."""
+"""Scripts under the bootstrap with the checkpoint hook, on one rank and on two."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LIMIT_S = 240
 
 @dataclass(frozen=True)
 class Saver:
-    """A run directory, and what saves into it.
+    """A run directory, and the script that saves into it.
 
     Attributes:
         root: The run directory.
-        trainings: Starts trainings of one rank without the time that their imports take; None to have them cold.
+        trainings: Starts trainings of one rank without the time of their imports; None for cold starts.
     """
 
     root: Path
@@ -51,7 +51,7 @@ class Saver:
         return [sys.executable, *launcher, str(BOOTSTRAP), script, str(self.root), *words]
 
     def run(self, *words: str, ranks: int = 1, **more: str) -> subprocess.CompletedProcess[str]:
-        """Start a training that does what ``words`` say."""
+        """Start a training that executes ``words``."""
         attempt = int(more.get("TSDIA_RUN_ATTEMPT", "0"))
         RunLayout(self.root).attempt(attempt).root.mkdir(parents=True, exist_ok=True)
         if ranks == 1 and self.trainings:

@@ -1,8 +1,8 @@
-"""A program that starts, resumes and stops the run `exp` of train.py through workflow/ alone.
+"""Start, resume and stop the run `exp` of train.py with only the workflow package.
 
     python workflow_alone.py new|detach|preview|resume|ensure|stop
 
-It prints one JSON object: the result, and everything that its reporter was told.
+The program prints one JSON object: the result, and everything that its reporter received.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SETTINGS = {"launcher": "python", "entrypoint": "train.py", "args": [], "resume
 
 
 class Recorder:
-    """Keeps what it is told."""
+    """Keep everything that the reporter receives."""
 
     def __init__(self) -> None:
         self.told: list[list[Any]] = []
