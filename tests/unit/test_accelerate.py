@@ -1,5 +1,6 @@
-"""One process in place or Accelerate's launcher, and what contradicts itself. Compared with the real one in
-tests/integration/test_accelerate_environment.py."""
+"""The choice between one process in place and Accelerate's launcher, and contradictory settings. Compared with the real
+launcher in tests/integration/test_accelerate_environment.py.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def delegated(*args: object, **kwargs: object) -> Delegated:
     return decision
 
 
-def test_without_a_word_and_without_an_accelerator_one_process_runs_in_place() -> None:
+def test_by_default_without_an_accelerator_one_process_runs_in_place() -> None:
     assert in_place() == {
         "ACCELERATE_USE_CPU": "False",
         "ACCELERATE_MIXED_PRECISION": "no",
@@ -100,7 +101,7 @@ def test_one_process_runs_in_place(
         (NOTHING, None, 0, None, "not known"),
     ],
 )
-def test_what_is_not_understood_exactly_is_delegated(
+def test_a_config_that_is_not_fully_understood_is_delegated(
     settings: AccelerateSettings,
     file: Mapping[str, object] | None,
     devices: int,
@@ -125,7 +126,7 @@ def test_processes_with_accelerators_use_them() -> None:
 
 
 @pytest.mark.parametrize("file", [{"distributed_type": "MULTI_CPU", "num_processes": 4}, {**ONE, "use_cpu": True}])
-def test_a_file_that_asks_for_the_cpu_gets_ranks_there_beside_accelerators(file: Mapping[str, object]) -> None:
+def test_a_file_that_requests_the_cpu_gets_cpu_ranks_despite_accelerators(file: Mapping[str, object]) -> None:
     decision = delegated(replace(NOTHING, num_processes=4), file, devices=8)
     assert "--multi_gpu" in decision.flags
     assert decision.environment == {"ACCELERATE_USE_CPU": "true"}
@@ -140,7 +141,7 @@ def test_a_file_that_asks_for_the_cpu_gets_ranks_there_beside_accelerators(file:
         (replace(NOTHING, num_processes=2, flags=("--use_fsdp",)), None),
     ],
 )
-def test_a_kind_that_is_said_is_not_overruled(settings: AccelerateSettings, file: Mapping[str, object] | None) -> None:
+def test_an_explicit_kind_is_not_overruled(settings: AccelerateSettings, file: Mapping[str, object] | None) -> None:
     decision = delegated(settings, file)
     assert "--multi_gpu" not in decision.flags
     assert decision.environment == {}
@@ -162,7 +163,7 @@ def test_the_choices_and_the_extra_flags_are_passed_on_in_this_order() -> None:
         ((), {**SEVERAL, "main_process_port": 29501}),
     ],
 )
-def test_the_users_port_stays(flags: tuple[str, ...], file: Mapping[str, object]) -> None:
+def test_the_users_port_is_kept(flags: tuple[str, ...], file: Mapping[str, object]) -> None:
     assert "0" not in delegated(replace(NOTHING, flags=flags), file).flags
 
 
@@ -202,7 +203,7 @@ def test_flags_that_contradict_the_settings_are_refused(settings: AccelerateSett
         (replace(NOTHING, num_processes=3, flags=("--gpu_ids", "0,1")), None, "names only 0,1"),
     ],
 )
-def test_what_can_not_be_started_here_is_an_error(
+def test_a_config_that_cannot_be_started_here_is_an_error(
     settings: AccelerateSettings, file: Mapping[str, object] | None, message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -233,7 +234,7 @@ def test_threads_are_counted_as_accelerate_does(environ: Mapping[str, str], use_
     assert in_place(NOTHING, {**ONE, "use_cpu": use_cpu}, environ)["OMP_NUM_THREADS"] == threads
 
 
-def test_a_number_of_threads_that_accelerate_can_not_read_is_an_error() -> None:
+def test_a_number_of_threads_that_accelerate_cannot_read_is_an_error() -> None:
     with pytest.raises(ConfigError, match="OMP_NUM_THREADS is '4,2'"):
         decided(environ={"OMP_NUM_THREADS": "4,2"})
 
@@ -252,7 +253,7 @@ def test_the_default_config_is_where_accelerate_looks(environ: Mapping[str, str]
     assert config_path(NOTHING, environ, HOME) == Path(path)
 
 
-def test_a_named_config_comes_first_and_the_cpu_flag_wants_no_default() -> None:
+def test_a_named_config_comes_first_and_the_cpu_flag_ignores_the_default() -> None:
     assert config_path(replace(NOTHING, config_file="acc.yaml", flags=("--cpu",)), {}, HOME) == Path("acc.yaml")
     assert config_path(replace(NOTHING, flags=("--cpu",)), {}, HOME) is None
 
@@ -263,7 +264,7 @@ KEYS = st.sampled_from([*ONE, "gpu_ids", "use_cpu", "debug", "dynamo_config", "m
 
 
 @given(st.dictionaries(KEYS, VALUES), st.lists(st.text(max_size=5) | st.just("--cpu"), max_size=3))
-def test_any_file_and_any_flags_are_decided_or_refused_with_a_hint(file: dict[str, object], flags: list[str]) -> None:
+def test_any_file_and_flags_are_accepted_or_refused_with_a_hint(file: dict[str, object], flags: list[str]) -> None:
     try:
         decision = decided(replace(NOTHING, flags=tuple(flags)), {"distributed_type": "NO", **file})
     except TsdiaRunError as error:

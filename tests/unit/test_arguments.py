@@ -1,4 +1,4 @@
-"""Arguments compared flag by flag."""
+"""Compare arguments flag by flag."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = st.lists(
         ("--seed 1 --seed 2", "--seed=1 --seed=2"),
     ],
 )
-def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
+def test_the_same_value_written_differently_is_no_change(one: str, other: str) -> None:
     assert changed(one.split(), other.split()) == {}
 
 
@@ -50,12 +50,12 @@ def test_the_same_in_another_way_is_no_change(one: str, other: str) -> None:
         ("", "--lr 1", {"--lr": ("(not there)", "1")}),
     ],
 )
-def test_only_what_changed_is_named(before: str, now: str, expected: dict[str, tuple[str, str]]) -> None:
+def test_only_changes_are_named(before: str, now: str, expected: dict[str, tuple[str, str]]) -> None:
     assert changed(before.split(), now.split()) == expected
 
 
 @given(WORDS)
-def test_every_word_is_somewhere(words: list[str]) -> None:
+def test_every_argument_appears_in_the_result(words: list[str]) -> None:
     told = "\n".join([*by_flag(words), *by_flag(words).values()])
     assert all(part in told for word in words if word != "--" for part in word.split("=", 1))
     assert changed(words, words) == {}

@@ -1,4 +1,4 @@
-"""What public training scripts leave is found, whatever its layout; weights alone and unknown files are told apart."""
+"""Checkpoints of public training scripts are found in any layout, and told apart from exports and unknown files."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def test_numbers_in_names(name: str, step: int | None, epoch: int | None, iterat
 @pytest.mark.parametrize(
     "name", ["version_0", "exp1", "seed_3", "last.ckpt", "best-0.91.pt", "tmp-checkpoint-5", "run-7"]
 )
-def test_names_that_announce_no_number(name: str) -> None:
+def test_names_without_a_number(name: str) -> None:
     assert read_name(Path(name)) is None
 
 
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40))
-def test_no_name_is_a_traceback(name: str) -> None:
+def test_no_name_raises(name: str) -> None:
     read_name(Path(name))
     recognition.of_file(name)
 
@@ -88,7 +88,7 @@ def test_the_seal_one_folder_below_counts_for_the_numbered_folder(tmp_path: Path
     assert chosen.manifest is not None
 
 
-def test_names_without_a_number_that_were_saved_last_are_the_newest(tmp_path: Path) -> None:
+def test_names_without_a_number_are_the_newest_if_saved_last(tmp_path: Path) -> None:
     for at, name in enumerate(("checkpoint-900", "checkpoint-1000", "interrupted")):
         for path in made.state(tmp_path / name).iterdir():
             os.utime(path, (100 + at, 100 + at))
@@ -110,7 +110,7 @@ def test_manifests_come_before_times(tmp_path: Path) -> None:
     assert [one.path.name for one in checkpoints.find(tmp_path)] == ["checkpoint_2", "last"]
 
 
-def test_patterns_name_what_no_rule_knows(tmp_path: Path) -> None:
+def test_patterns_match_names_that_no_rule_matches(tmp_path: Path) -> None:
     text(*(tmp_path / "weights" / f"ck-{step}.msgpack" for step in (9, 10)), tmp_path / "a" / "e3-s7" / "x.dat")
     patterns = ["weights/ck-{step}.msgpack", "*/e{epoch}-s{step}"]
     found = checkpoints.survey(tmp_path, patterns)
@@ -131,7 +131,7 @@ def test_timm_links_one_file_under_several_names(tmp_path: Path) -> None:
     assert [one.path.name for one in checkpoints.find(tmp_path)] == ["checkpoint-3.pth.tar"]
 
 
-def test_another_run_inside_is_not_looked_into(tmp_path: Path) -> None:
+def test_another_run_inside_is_not_searched(tmp_path: Path) -> None:
     (tmp_path / "inner" / ".tsdia").mkdir(parents=True)
     sharded(tmp_path / "inner" / "step_3")
     text(tmp_path / "inner" / "w.h5")
@@ -147,5 +147,5 @@ def test_another_run_inside_is_not_looked_into(tmp_path: Path) -> None:
         ("frank1_ckpt_3.pt", EntryKind.CHECKPOINT),
     ],
 )
-def test_the_first_ranks_file_stands_for_the_save(name: str, kind: EntryKind) -> None:
+def test_the_file_of_the_first_rank_represents_the_save(name: str, kind: EntryKind) -> None:
     assert recognition.of_file(name) is kind

@@ -1,4 +1,4 @@
-"""Links to checkpoints are followed; each real directory counts once, and is shown with its path within the run."""
+"""Symlinks to checkpoints are followed; each real directory counts once, and is shown with its path within the run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def names(run: Path) -> list[str]:
     return [one.path.relative_to(run).as_posix() for one in find(run)]
 
 
-def test_the_folder_of_checkpoints_on_a_scratch_disk(run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_folder_on_a_scratch_disk(run: Path, tmp_path: Path) -> None:
     for number in (9, 10):
         made.state(tmp_path / "scratch" / f"checkpoint_{number}")
     (run / "checkpoints").symlink_to(tmp_path / "scratch")
     assert names(run) == ["checkpoints/checkpoint_9", "checkpoints/checkpoint_10"]
 
 
-def test_one_that_was_moved_away_and_linked_back(run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_that_was_moved_away_and_linked_back(run: Path, tmp_path: Path) -> None:
     made.state(run / "checkpoint-800")
     made.state(tmp_path / "scratch" / "x")
     (run / "checkpoint-900").symlink_to(tmp_path / "scratch" / "x")
@@ -42,7 +42,7 @@ def test_one_that_was_moved_away_and_linked_back(run: Path, tmp_path: Path) -> N
     assert names(run) == ["checkpoint-800", "checkpoint-900"]
 
 
-def test_links_to_siblings_are_no_checkpoints_of_their_own(run: Path) -> None:
+def test_links_to_siblings_are_not_separate_checkpoints(run: Path) -> None:
     made.state(run / "checkpoints" / "step-9")
     made.state(run / "checkpoints" / "step-10")
     torch(run / "epoch=3-step=99.ckpt")
@@ -56,7 +56,7 @@ def test_links_to_siblings_are_no_checkpoints_of_their_own(run: Path) -> None:
     assert sorted(names(run)) == ["checkpoints/step-10", "checkpoints/step-9", "epoch=3-step=99.ckpt"]
 
 
-def test_a_file_on_another_disk(run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_file_on_another_disk(run: Path, tmp_path: Path) -> None:
     torch(tmp_path / "scratch" / "step_9.pt")
     (run / "last.pt").symlink_to(tmp_path / "scratch" / "step_9.pt")
     (found,) = find(run)
@@ -85,7 +85,7 @@ def test_loops_and_dangling_links_are_harmless(run: Path, tmp_path: Path) -> Non
     assert names(run) == ["a/step_3", "out/step_9"]
 
 
-def test_what_belongs_to_another_run_does_not_belong_to_this_one(run: Path) -> None:
+def test_a_checkpoint_of_another_run_does_not_belong_to_this_one(run: Path) -> None:
     other = run.parent / "b"
     made.state(other / "checkpoint-500")
     text(other / "run.json")
@@ -94,7 +94,7 @@ def test_what_belongs_to_another_run_does_not_belong_to_this_one(run: Path) -> N
     assert names(run) == []
 
 
-def test_unknown_files_behind_a_link_are_told(run: Path, tmp_path: Path) -> None:
+def test_unknown_files_behind_a_link_are_reported(run: Path, tmp_path: Path) -> None:
     text(tmp_path / "scratch" / "ck-9.msgpack")
     (run / "weights").symlink_to(tmp_path / "scratch")
     assert survey(run).unrecognised == (run / "weights" / "ck-9.msgpack",)

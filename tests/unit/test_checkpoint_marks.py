@@ -1,4 +1,4 @@
-"""Who is missing, at every order in which ranks begin and seal."""
+"""Which ranks are missing, for every order in which ranks begin and seal."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ mark = made.mark
         # Overwritten by the same attempt.
         ((mark(count=2), mark(1)), "rank 1 has not saved its part again"),
         ((mark(), mark(1, count=2)), "rank 0 has not saved its part again"),
-        # What an earlier attempt, or another run, left in the directory.
+        # Left in the directory by an earlier attempt, or by another run.
         ((mark(attempt=1), mark(1, phase=SAVING)), None),
         ((mark(run_id="other"), mark(1, count=7)), None),
         ((mark(attempt=1, needs_all=True), mark(1)), "rank 1 has not saved its part"),
     ],
 )
-def test_who_is_missing(there: tuple[Mark, ...], why: str | None) -> None:
+def test_missing_ranks(there: tuple[Mark, ...], why: str | None) -> None:
     assert missing(there) == why
     assert missing(there[::-1]) == why
 
@@ -69,7 +69,7 @@ def test_which_ranks_may_load_while_others_still_save(there: tuple[Mark, ...], r
 
 
 class Ranks:
-    """Ranks that save into one directory, each beginning and sealing at its own time."""
+    """Ranks that save into one directory; each begins and seals at its own time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -78,7 +78,7 @@ class Ranks:
         self._counts: Counter[int] = Counter()
 
     def act(self, rank: int) -> None:
-        """Begin, or seal what has begun."""
+        """Begin a save, or seal the one that has begun."""
         save = self._saves.pop(rank, None)
         if save:
             seal(save)
@@ -89,12 +89,12 @@ class Ranks:
         self._saves[rank] = begin(self.path, begun)
 
     def are_all_done(self) -> bool:
-        """Whether nobody has begun and not sealed, and rank 0 has sealed."""
+        """Whether every rank that began has sealed, and rank 0 has sealed."""
         return not self._saves and self._counts[0] > 0
 
 
 @pytest.mark.parametrize("order", sorted(set(itertools.permutations((0, 0, 1, 1, 2, 2)))))
-def test_no_order_of_three_ranks_counts_as_whole_while_one_that_began_has_not_sealed(
+def test_no_order_of_three_ranks_is_complete_before_every_started_rank_has_sealed(
     tmp_path: Path, order: tuple[int, ...]
 ) -> None:
     ranks = Ranks(tmp_path)
@@ -104,7 +104,7 @@ def test_no_order_of_three_ranks_counts_as_whole_while_one_that_began_has_not_se
 
 
 @pytest.mark.parametrize(("order", "again"), list(itertools.product(TWO_RANKS, repeat=2)))
-def test_an_overwritten_checkpoint_is_whole_again_only_when_all_its_ranks_have_sealed_again(
+def test_an_overwritten_checkpoint_is_complete_once_all_its_ranks_have_sealed_again(
     tmp_path: Path, order: tuple[int, ...], again: tuple[int, ...]
 ) -> None:
     ranks = Ranks(tmp_path)
@@ -116,7 +116,7 @@ def test_an_overwritten_checkpoint_is_whole_again_only_when_all_its_ranks_have_s
         assert (judge(tmp_path).state is Soundness.WHOLE) == (position == 3)
 
 
-def test_a_save_that_was_not_finished_is_made_good_by_the_next_attempt(tmp_path: Path) -> None:
+def test_the_next_attempt_completes_an_unfinished_save(tmp_path: Path) -> None:
     path = made.state(tmp_path / "c", ranks=2)
     begin(path, mark(1, phase=SAVING))
     begin(path, mark(phase=SAVING))
@@ -142,7 +142,7 @@ def test_killed_between_the_last_seal_and_the_manifest(tmp_path: Path) -> None:
     assert judge(tmp_path / "c").reason == "its last save was not finished: its manifest was not written"
 
 
-def test_marks_and_manifest_come_back_as_they_were_written(tmp_path: Path) -> None:
+def test_markers_and_manifest_are_read_back_as_written(tmp_path: Path) -> None:
     one = mark(3, step=5, epoch=1, metrics={"val_loss": 0.25}, files=("a", "sub/\udcff"), phase=SAVING, needs_all=True)
     marks.write(tmp_path, one)
     assert marks.read(tmp_path) == (one,)
@@ -181,7 +181,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, content: bytes) -> None:
     assert "tsdia-checkpoint.json can't be used" in verdict.reason
 
 
-def test_a_huge_manifest_and_a_pipe_in_its_place_are_not_read(tmp_path: Path) -> None:
+def test_a_huge_manifest_or_a_pipe_in_its_place_is_not_read(tmp_path: Path) -> None:
     path = made.state(tmp_path / "c")
     with CheckpointLayout(path).manifest.open("wb") as file:
         file.truncate(manifest.MAX_BYTES + 1)

@@ -1,4 +1,4 @@
-"""Numbers order a family of names; families are ordered by the steps of manifests, else by times, else by steps."""
+"""Numbers order a family of names; the steps in manifests order families, or else times, or else steps."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def test_steps_of_different_families_are_compared() -> None:
     ]
 
 
-def test_numbers_order_a_family_whatever_step_was_logged() -> None:
-    # A script that logs the batch of the epoch as its step.
+def test_numbers_order_a_family_whatever_steps_were_logged() -> None:
+    # A script that logs the batch within the epoch as its step.
     assert ordered(found("epoch_10", 10), found("epoch_9", 90), found("epoch_2")) == ["epoch_2", "epoch_9", "epoch_10"]
 
 
-def test_a_family_without_steps_stands_where_its_manifests_say() -> None:
+def test_manifests_give_the_position_of_a_family_without_steps() -> None:
     members = (found("checkpoints/checkpoint_0", 100), found("checkpoints/checkpoint_1", 200), found("step_150"))
     assert ordered(*members) == ["checkpoints/checkpoint_0", "step_150", "checkpoints/checkpoint_1"]
 
@@ -74,13 +74,13 @@ def test_free_names_are_ordered_by_their_manifests() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.none() | st.integers(0, 99)), unique_by=lambda pair: pair[0]))
-def test_no_manifest_ever_puts_a_lower_number_after_a_higher_one(pairs: list[tuple[int, int | None]]) -> None:
+def test_no_manifest_puts_a_lower_number_after_a_higher_one(pairs: list[tuple[int, int | None]]) -> None:
     checkpoints = in_order([found(f"checkpoints/checkpoint_{number}", step) for number, step in pairs])
     numbers = [checkpoint.iteration or 0 for checkpoint in checkpoints]
     assert numbers == sorted(numbers)
 
 
-def test_what_is_found_in_a_run(tmp_path: Path) -> None:
+def test_checkpoints_found_in_a_run(tmp_path: Path) -> None:
     saved = made.state(tmp_path / "checkpoints" / "checkpoint_0")
     manifest.write(saved, replace(made.seal(saved), step=30, epoch=1))
     old = made.state(tmp_path / "anything")
@@ -111,9 +111,7 @@ many = st.lists(saved, max_size=12, unique_by=lambda one: one.named.path)
 
 
 @given(many, st.randoms())
-def test_the_order_does_not_depend_on_how_the_checkpoints_were_met(
-    members: list[FoundCheckpoint], random: Random
-) -> None:
+def test_the_order_does_not_depend_on_the_order_of_discovery(members: list[FoundCheckpoint], random: Random) -> None:
     shuffled = list(members)
     random.shuffle(shuffled)
     assert in_order(shuffled) == in_order(members)
@@ -131,7 +129,7 @@ def test_numbers_are_compared_as_numbers_within_every_family(members: list[Found
 
 
 @given(many, NAMES)
-def test_what_was_saved_last_and_is_ahead_is_the_newest(members: list[FoundCheckpoint], name: str) -> None:
+def test_a_checkpoint_that_was_saved_last_and_is_ahead_is_the_newest(members: list[FoundCheckpoint], name: str) -> None:
     path = RUN / "z" / name.format(1)
     newest = FoundCheckpoint(Checkpoint(path), 500, saved_s=51.0)
     assert in_order([newest, *members])[-1].path == path
@@ -146,12 +144,12 @@ def test_without_manifests_families_are_compared_by_time(members: list[FoundChec
     assert in_order([first, *timed])[0].path == last.named.path
 
 
-def test_steps_that_begin_anew_with_each_epoch() -> None:
+def test_steps_that_restart_with_each_epoch() -> None:
     names = ("epoch_1_step_900", "epoch_2_step_100", "epoch_10_step_5")
     assert [one.path.name for one in in_order([FoundCheckpoint(announced(RUN / name)) for name in names])] == [*names]
 
 
-def test_metrics_in_names_order_nothing() -> None:
+def test_metrics_in_names_do_not_affect_the_order() -> None:
     members = [
         FoundCheckpoint(Checkpoint(RUN / "best-0.9.pt"), saved_s=1.0),
         FoundCheckpoint(Checkpoint(RUN / "best-0.12.pt"), saved_s=2.0),

@@ -17,7 +17,7 @@ FIVE = tuple(Checkpoint(Path(f"checkpoint_{number}"), iteration=number) for numb
     ("limit", "keep", "gone"),
     [(5, (), []), (9, (), []), (2, (), [0, 1, 2]), (1, (), [0, 1, 2, 3]), (0, (), [0, 1, 2, 3]), (2, (1,), [0, 2])],
 )
-def test_the_oldest_go_and_what_is_to_be_kept_stays(limit: int, keep: tuple[int, ...], gone: list[int]) -> None:
+def test_the_oldest_are_removed_and_protected_ones_stay(limit: int, keep: tuple[int, ...], gone: list[int]) -> None:
     kept = {FIVE[number].path for number in keep}
     assert [checkpoint.iteration for checkpoint in to_remove(FIVE, limit, kept)] == gone
 
@@ -48,7 +48,7 @@ def test_the_link_is_relative_and_replaced(tmp_path: Path) -> None:
     assert best.target(link) == tmp_path / "checkpoint-epoch1-step2"
 
 
-def test_a_link_that_leads_nowhere_is_no_best_one_unless_it_is_meant_for_checkpoints(tmp_path: Path) -> None:
+def test_a_dangling_link_is_replaced_only_if_it_points_to_checkpoints(tmp_path: Path) -> None:
     link = tmp_path / "best_checkpoint"
     assert best.target(link) is None
     link.symlink_to("checkpoint_3")

@@ -1,4 +1,4 @@
-"""Whole, torn, unverified: five damages on four files, and directories that others left."""
+"""Complete, incomplete, damaged, unverified: five damages on four files, and directories not created by tsdia-run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add_hashes(path: Path) -> None:
     hashes.write(path, written, {name: hashes.digest(path / name) for name in written.files})
 
 
-def test_a_sealed_checkpoint_is_whole(sealed: Path) -> None:
+def test_a_sealed_checkpoint_is_complete(sealed: Path) -> None:
     verdict = judge(sealed)
     assert (verdict.state, verdict.is_hashed) == (Soundness.WHOLE, False)
     assert verdict.reason.startswith("sealed by 1 rank: 4 files, 16.8 KiB")
@@ -48,7 +48,7 @@ def test_every_damage_is_found_once_there_are_hashes(sealed: Path, name: str, da
 
 @pytest.mark.parametrize("damage", [damage for damage in made.DAMAGES if damage not in TAIL_OR_FLIPPED])
 @pytest.mark.parametrize("name", FILES)
-def test_what_changes_a_size_is_found_without_them(sealed: Path, name: str, damage: str) -> None:
+def test_a_changed_size_is_found_without_hashes(sealed: Path, name: str, damage: str) -> None:
     made.DAMAGES[damage](sealed / name)
     verdict = judge(sealed)
     assert verdict.state is Soundness.TORN
@@ -57,12 +57,12 @@ def test_what_changes_a_size_is_found_without_them(sealed: Path, name: str, dama
 
 @pytest.mark.parametrize("damage", [damage for damage in made.DAMAGES if damage not in TAIL_OR_FLIPPED])
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.bin", "random_states_0.pkl"])
-def test_and_without_a_manifest_by_structure(tmp_path: Path, name: str, damage: str) -> None:
+def test_damage_without_a_manifest_is_found_by_structure(tmp_path: Path, name: str, damage: str) -> None:
     path = made.state(tmp_path / "checkpoint-5")
     assert judge(path).state is Soundness.UNVERIFIED
     made.DAMAGES[damage](path / name)
     if (name, damage) in (("model.safetensors", "missing"), ("optimizer.bin", "missing")):
-        return  # a state without a model, or without an optimizer, may have been meant
+        return  # a state without a model, or without an optimizer, may be intended
     verdict = judge(path)
     assert verdict.state is Soundness.TORN
     assert name in verdict.reason
@@ -73,7 +73,7 @@ def test_a_zeroed_tail_of_a_torch_file_is_found_without_hashes(sealed: Path) -> 
     assert judge(sealed).reason == "optimizer.bin: the directory at its end is cut off or damaged"
 
 
-def test_hashes_of_another_save_and_damaged_ones_are_no_hashes(sealed: Path) -> None:
+def test_hashes_of_another_save_and_damaged_hashes_are_ignored(sealed: Path) -> None:
     add_hashes(sealed)
     made.torch_file(sealed / "optimizer.bin", b"other" * 100)
     made.seal(sealed, manifest_id="next")
@@ -91,13 +91,13 @@ def test_the_progress_of_hashing_ends_at_all_bytes(sealed: Path) -> None:
     assert heard[-1] == (written.size_bytes, written.size_bytes)
 
 
-def test_files_beside_the_sealed_ones_do_not_matter(sealed: Path) -> None:
+def test_files_next_to_the_sealed_ones_do_not_matter(sealed: Path) -> None:
     (sealed / "notes.txt").write_text("mine")
     assert judge(sealed).state is Soundness.WHOLE
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "", "."])
-def test_a_manifest_that_names_files_elsewhere_is_not_followed(sealed: Path, name: str) -> None:
+def test_paths_in_a_manifest_that_leave_the_checkpoint_are_not_followed(sealed: Path, name: str) -> None:
     path = CheckpointLayout(sealed).manifest
     path.write_text(path.read_text().replace('"model.safetensors"', f'"{name}"'))
     assert "is not a file of the checkpoint" in judge(sealed).reason
@@ -132,7 +132,7 @@ def test_sets_of_files(paths: list[str], why: str | None) -> None:
         ("extra.pkl", b"\x80\x04."),
     ],
 )
-def test_formats_that_cannot_be_judged_pass(tmp_path: Path, name: str, content: bytes) -> None:
+def test_formats_that_cannot_be_checked_pass(tmp_path: Path, name: str, content: bytes) -> None:
     path = made.state(tmp_path / "c")
     (path / name).write_bytes(content)
     assert judge(path).state is Soundness.UNVERIFIED
@@ -148,7 +148,7 @@ def test_formats_that_cannot_be_judged_pass(tmp_path: Path, name: str, content: 
         ("model.safetensors.index.json", b'{"weight_map": {"w": "model-2.safetensors"}}'),
     ],
 )
-def test_formats_that_are_known_and_damaged(tmp_path: Path, name: str, content: bytes) -> None:
+def test_damage_in_known_formats(tmp_path: Path, name: str, content: bytes) -> None:
     path = made.state(tmp_path / "c")
     (path / name).write_bytes(content)
     assert name in judge(path).reason
@@ -159,7 +159,7 @@ def test_a_missing_directory_is_a_verdict(tmp_path: Path) -> None:
     assert judge(tmp_path / "none").reason.endswith("none can't be read: No such file or directory")
 
 
-def test_the_newest_that_is_not_torn_is_chosen_and_the_others_are_told(tmp_path: Path) -> None:
+def test_the_newest_usable_checkpoint_is_chosen_and_the_skipped_ones_are_reported(tmp_path: Path) -> None:
     for step in (1, 2, 3):
         made.seal(made.state(tmp_path / f"checkpoint-{step}"))
     made.DAMAGES["missing"](tmp_path / "checkpoint-3" / "optimizer.bin")
@@ -172,7 +172,7 @@ def test_the_newest_that_is_not_torn_is_chosen_and_the_others_are_told(tmp_path:
     assert newest_whole(()).chosen is None
 
 
-def test_hostile_file_names_survive_the_hashes(tmp_path: Path) -> None:
+def test_hostile_file_names_can_be_hashed(tmp_path: Path) -> None:
     path = made.state(tmp_path / "c")
     for name in ("a\nb", "back\\slash", "\\n", "two  spaces", "\udcff"):
         (path / name).write_text(name, errors="surrogateescape")
@@ -186,7 +186,7 @@ def test_hostile_file_names_survive_the_hashes(tmp_path: Path) -> None:
     "name", ["ckpt.pt", "last.pth.tar", "epoch=3-step=99.ckpt", "model_9.pth", "state_9.pkl", "c.npz"]
 )
 @pytest.mark.parametrize("damage", ["cut in half", "empty"])
-def test_a_single_file_is_judged_by_its_structure(tmp_path: Path, name: str, damage: str) -> None:
+def test_a_single_file_is_checked_by_its_structure(tmp_path: Path, name: str, damage: str) -> None:
     path = tmp_path / name
     made.torch_file(path)
     assert judge(path).state is Soundness.UNVERIFIED
@@ -215,7 +215,7 @@ def test_formats_of_single_files(tmp_path: Path, name: str, content: bytes, stat
     assert judge(tmp_path / name).state is state
 
 
-def test_an_optimizer_alone_is_any_scripts(tmp_path: Path) -> None:
+def test_an_optimizer_without_a_model_may_belong_to_any_script(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-3").mkdir()
     made.torch_file(tmp_path / "checkpoint-3" / "optimizer.pt")
     assert judge(tmp_path / "checkpoint-3").state is Soundness.UNVERIFIED

@@ -29,7 +29,7 @@ def test_a_value_with_braces_is_not_filled_in_again() -> None:
     assert command.filled(["{run_name}"], replace(TARGET, run_name="{config}")) == ("{config}",)
 
 
-def test_the_checkpoint_is_there_on_a_resume_only() -> None:
+def test_the_checkpoint_is_set_only_on_a_resume() -> None:
     with pytest.raises(UsageError, match="nothing is resumed") as caught:
         command.filled(["{checkpoint}"], TARGET)
     assert "resume_args" in hint_of(caught.value)
@@ -56,12 +56,12 @@ def test_a_relative_script_stays_relative(tmp_path: Path) -> None:
     assert built.argv == ("/usr/bin/python3", str(BOOTSTRAP), "train.py", "--x")
 
 
-def test_a_module_is_run_as_python_does(tmp_path: Path) -> None:
+def test_a_module_is_run_as_python_runs_it(tmp_path: Path) -> None:
     built = command.build(replace(SETTINGS, module="lab.train"), "py", tmp_path, [], None)
     assert built.argv == ("py", str(BOOTSTRAP), "-m", "lab.train")
 
 
-def test_a_missing_script_names_those_that_are_there(tmp_path: Path) -> None:
+def test_a_missing_script_lists_the_existing_ones(tmp_path: Path) -> None:
     (tmp_path / "main.py").touch()
     with pytest.raises(NotFoundError, match=r"train\.py does not exist") as caught:
         command.build(SETTINGS, "py", tmp_path, [], None)

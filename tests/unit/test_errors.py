@@ -1,4 +1,4 @@
-"""The tree of errors, and what the command line shows below each."""
+"""The tree of errors, and the hint that the command line shows below each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tsdia_run.cli import hints
 from tsdia_run.cli.remedies import ALWAYS
 from tsdia_run.errors import TsdiaRunError, base, launching, lookups, placing, resuming
 
-# What to do about these concerns a variable, or is a list of what there is.
+# The hint of these errors is about a variable, or lists existing items.
 PLAIN = {placing.UnsetVariable, launching.TwoEntrypoints, resuming.UnknownChange, lookups.UnknownState}
 
 
@@ -28,7 +28,7 @@ def below(kind: type[TsdiaRunError]) -> Iterator[type[TsdiaRunError]]:
 KINDS: list[type[TsdiaRunError]] = [TsdiaRunError, *below(TsdiaRunError)]
 
 
-def test_the_tree_is_what_is_drawn() -> None:
+def test_the_tree_matches_the_drawing() -> None:
     drawn: dict[str, tuple[str, int]] = {}
     above: list[tuple[int, str, int]] = []
     for line in (errors.__doc__ or "").splitlines():
@@ -49,7 +49,7 @@ def test_an_error_with_facts_has_a_remedy(kind: type[TsdiaRunError]) -> None:
     assert is_rendered or kind in ALWAYS or kind in PLAIN
 
 
-def test_errors_need_nothing_of_the_package() -> None:
+def test_errors_import_nothing_from_the_package() -> None:
     for path in Path(errors.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tsdia_run"):

@@ -22,11 +22,11 @@ from tsdia_run.rundir.metrics_summary import Point, Series
         ("", None),
     ],
 )
-def test_what_a_name_says(name: str, what: Better | None) -> None:
+def test_words_in_a_name(name: str, what: Better | None) -> None:
     assert better(name) is what
 
 
-def test_validation_is_told_by_whole_words() -> None:
+def test_validation_is_recognised_by_whole_words() -> None:
     names = ("val_loss", "eval/loss", "loss/dev", "validation.loss", "value", "evaluate_time", "train/loss")
     assert [is_validation(name) for name in names] == [True, True, True, True, False, False, False]
 
@@ -35,7 +35,7 @@ def series(low: float, high: float) -> Series:
     return Series(count=2, low=Point(1, low, 0, 0.0), high=Point(2, high, 0, 0.0))
 
 
-def test_the_best_value_lies_where_the_name_says() -> None:
+def test_the_name_decides_whether_the_best_value_is_low_or_high() -> None:
     assert best("val_loss", series(1, 2)) == Point(1, 1, 0, 0.0)
     assert best("val_acc", series(1, 2)) == Point(2, 2, 0, 0.0)
     assert best("grad_norm", series(1, 2)) is None
@@ -54,6 +54,6 @@ def test_the_best_value_lies_where_the_name_says() -> None:
         ([], None),
     ],
 )
-def test_which_metric_stands_for_a_run(names: list[str], first: str | None) -> None:
+def test_which_metric_represents_a_run(names: list[str], first: str | None) -> None:
     found = headline({name: series(1, 2) for name in names})
     assert (found.name if found else None) == first

@@ -1,4 +1,4 @@
-"""A Hydra app is told from its text."""
+"""A Hydra app is recognised by its source code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_hydra(folder: Path, text: str, **values: str) -> bool:
         "import nemo.core.config as c  # made for hydra\n@c.hydra_runner()\n",
     ],
 )
-def test_every_way_to_write_it(tmp_path: Path, head: str) -> None:
+def test_every_way_to_write_a_hydra_app(tmp_path: Path, head: str) -> None:
     assert is_hydra(tmp_path, head + BODY)
 
 
@@ -62,7 +62,7 @@ def test_the_script_is_never_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_modules_and_what_does_not_exist(tmp_path: Path) -> None:
+def test_modules_and_missing_scripts(tmp_path: Path) -> None:
     (tmp_path / "lab" / "app").mkdir(parents=True)
     (tmp_path / "lab" / "train.py").write_text(f"import hydra\n@hydra.main()\n{BODY}")
     (tmp_path / "lab" / "app" / "__main__.py").write_text(f"import hydra\n@hydra.main()\n{BODY}")

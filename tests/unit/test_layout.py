@@ -1,4 +1,4 @@
-"""Where the config of an attempt lies, in runs of this version and of earlier ones."""
+"""The path of an attempt's config, in runs of this version and of earlier ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_copy_has_the_name_of_the_users_file(tmp_path: Path, name: str) -> N
     assert [path.name for path in attempt.config.parent.iterdir()] == [name]
 
 
-def test_what_a_killed_start_left_is_not_the_config(tmp_path: Path) -> None:
+def test_a_leftover_of_a_killed_start_is_not_the_config(tmp_path: Path) -> None:
     attempt = AttemptLayout(tmp_path)
     attempt.config_named("exp.yml").parent.mkdir()
     attempt.config_named(".exp.yml.4711").write_text("x:")

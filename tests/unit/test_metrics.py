@@ -1,4 +1,4 @@
-"""The summary is what the lines say, however it came about."""
+"""The summary matches the lines, however it was computed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def line(step: int | None, attempt: int = 0, **values: object) -> bytes:
 
 
 def summary_of(path: Path, *, limit_bytes: int | None = None, between: Path | None = None) -> Summary:
-    """Read to the end in pieces; through a file after each, if one is named."""
+    """Read to the end in pieces; if a file is named, save and load the summary after each piece."""
     summary = Summary()
     while summary_file.catch_up(summary, path, limit_bytes):
         if between is not None:
@@ -57,7 +57,7 @@ def test_the_summary_does_not_depend_on_how_the_file_was_read(
     assert repr(summary_of(path, limit_bytes=limit_bytes, between=folder / "s.json")) == repr(whole)
 
 
-def test_a_resume_from_an_older_step_supersedes_what_was_beyond(tmp_path: Path) -> None:
+def test_a_resume_from_an_earlier_step_supersedes_later_lines(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(
         b"".join(line(step, 0, loss=100 - step) for step in range(0, 50, 10))
@@ -71,7 +71,7 @@ def test_a_resume_from_an_older_step_supersedes_what_was_beyond(tmp_path: Path) 
     assert (series.last.step, series.last.attempt) == (30, 1)
 
 
-def test_nan_is_known_from_where_it_began_and_forgotten_when_it_ends(tmp_path: Path) -> None:
+def test_the_start_of_nan_is_known_and_forgotten_when_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(
         line(1, loss=2.0) + line(2, loss="NaN") + line(3, loss=1.0) + line(4, loss="NaN") + line(5, loss="NaN")
@@ -101,25 +101,25 @@ def test_points_stay_few_and_cover_the_run(tmp_path: Path) -> None:
     "torn",
     [b'{"step": 3, "ti', b"\0" * 50, b"\xff\xfe\n", b"[]\n", b'{"step": "x", "time": 1, "attempt": 0}\n', b"\n"],
 )
-def test_a_damaged_line_costs_itself_alone(tmp_path: Path, torn: bytes) -> None:
+def test_a_damaged_line_affects_no_other_line(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(line(1, a=1) + torn.rstrip(b"\n") + b"\n" + line(2, a=2) + b'{"step": 3, "time": 1')
     assert summary_of(path).series["a"].points == [(1, 1), (2, 2)]
 
 
 @given(st.binary(max_size=300))
-def test_no_line_is_a_traceback(data: bytes) -> None:
+def test_no_line_raises(data: bytes) -> None:
     assert metrics.parse(data) is None or isinstance(metrics.parse(data), Line)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b'{"schema": 1}', b'{"schema": 9}', b"1e999"])
-def test_a_damaged_summary_is_made_again(data: bytes, tmp_path: Path) -> None:
+def test_a_damaged_summary_is_computed_again(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_bytes(data)
     assert summary_file.load(path) is None
 
 
-def test_a_reader_makes_up_for_what_the_supervisor_did_not_write(tmp_path: Path) -> None:
+def test_a_reader_adds_lines_that_the_supervisor_did_not_summarise(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path)
     layout.own.mkdir()
     assert summary_file.read_summary(layout) is None
@@ -133,14 +133,14 @@ def test_a_reader_makes_up_for_what_the_supervisor_did_not_write(tmp_path: Path)
     assert found.series["a"].count == 2
     assert layout.metrics_summary.read_bytes() == before
     summary_file.save(found, layout.metrics_summary)
-    layout.metrics.write_bytes(line(7, b=1))  # shorter than what the summary knows: another file
+    layout.metrics.write_bytes(line(7, b=1))  # shorter than the summary recorded: another file
     replaced = summary_file.read_summary(layout)
     assert replaced is not None
     assert list(replaced.series) == ["b"]
 
 
 def of_two_axes(attempt: int, first: int, last: int) -> bytes:
-    """A loss every step, and a validation loss with its epoch, of 10 steps, as its step."""
+    """Make a loss for every step, and a validation loss with its epoch, of 10 steps, as its step."""
     lines = []
     for step in range(first, last):
         lines.append(line(step, attempt, loss=attempt))

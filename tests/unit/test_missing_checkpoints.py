@@ -1,4 +1,4 @@
-"""Which values are plainly paths of checkpoints that do not exist."""
+"""Which values are certainly paths of missing checkpoints."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def test_a_path_that_does_not_exist(folder: Path, value: str) -> None:
         "s3://bucket/a/b", "hf://a/b/c", "$SCRATCH/x/y", "${oc.env:X}/a/b", "{checkpoint}", "entity/project:v3", "\0",
     ],
 )  # fmt: skip
-def test_what_exists_and_what_may_be_something_else(folder: Path, value: str) -> None:
+def test_existing_paths_and_ambiguous_values(folder: Path, value: str) -> None:
     assert not is_missing(value, [folder])
 
 
-def test_any_of_the_folders_will_do(folder: Path) -> None:
+def test_any_of_the_folders_may_contain_the_checkpoint(folder: Path) -> None:
     assert not is_missing("old/checkpoint-5", [folder, folder / "runs"])
 
 

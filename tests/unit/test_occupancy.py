@@ -32,25 +32,25 @@ def survey(run_dir: Path) -> Contents:
     return found
 
 
-def test_nothing_and_an_empty_directory_hold_nothing(tmp_path: Path) -> None:
+def test_a_missing_and_an_empty_directory_are_free(tmp_path: Path) -> None:
     assert occupancy.survey(tmp_path / "absent") is None
     assert occupancy.survey(tmp_path) is None
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.LOST, State.RUNNING])
-def test_a_start_that_left_nothing_may_be_moved(tmp_path: Path, state: State) -> None:
+def test_a_start_that_left_no_files_may_be_moved(tmp_path: Path, state: State) -> None:
     found = survey(make_run(tmp_path / "exp", state))
     assert not found.from_script
     assert judge(found, wants_move_aside=False) is Occupancy.MOVE_ASIDE
 
 
 @pytest.mark.parametrize("state", [State.COMPLETED, State.STOPPED])
-def test_a_completed_or_stopped_run_never_moves_by_itself(tmp_path: Path, state: State) -> None:
+def test_a_completed_or_stopped_run_is_never_moved_automatically(tmp_path: Path, state: State) -> None:
     assert judge(survey(make_run(tmp_path / "exp", state)), wants_move_aside=False) is Occupancy.REFUSE
 
 
 @pytest.mark.parametrize("name", ["model.bin", "checkpoint-epoch0-step1/model.safetensors", "tb/events"])
-def test_a_file_of_the_script_keeps_a_failed_start(tmp_path: Path, name: str) -> None:
+def test_a_file_of_the_script_protects_a_failed_start(tmp_path: Path, name: str) -> None:
     run_dir = make_run(tmp_path / "exp", State.FAILED)
     (run_dir / name).parent.mkdir(exist_ok=True)
     (run_dir / name).write_text("x")
@@ -58,32 +58,32 @@ def test_a_file_of_the_script_keeps_a_failed_start(tmp_path: Path, name: str) ->
     assert judge(survey(run_dir), wants_move_aside=True) is Occupancy.MOVE_ASIDE
 
 
-def test_a_link_of_the_script_keeps_a_failed_start(tmp_path: Path) -> None:
+def test_a_link_of_the_script_protects_a_failed_start(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "exp", State.FAILED)
     (run_dir / "data").symlink_to(tmp_path)
     assert survey(run_dir).from_script
 
 
-def test_empty_folders_of_the_script_hold_nothing(tmp_path: Path) -> None:
+def test_empty_folders_of_the_script_do_not_count(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "exp", State.FAILED)
     (run_dir / "checkpoints").mkdir()
     assert not survey(run_dir).from_script
 
 
-def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+def test_a_directory_not_created_by_tsdia_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
     found = survey(tmp_path)
     assert found.state is None
     assert judge(found, wants_move_aside=False) is Occupancy.REFUSE
 
 
-def test_a_broken_record_is_never_moved_by_itself(tmp_path: Path) -> None:
+def test_a_broken_record_is_never_moved_automatically(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "exp", State.FAILED)
     (run_dir / "run.json").write_text("{")
     assert judge(survey(run_dir), wants_move_aside=False) is Occupancy.REFUSE
 
 
-def test_the_refusal_says_what_is_there_and_what_to_type(tmp_path: Path) -> None:
+def test_the_refusal_lists_existing_contents_and_commands(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "exp", State.STOPPED)
     (run_dir / "checkpoint-epoch1-step20").mkdir()
     (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x" * 2048)
@@ -99,7 +99,7 @@ def test_the_refusal_says_what_is_there_and_what_to_type(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("state", "flag"), [(State.STOPPED, ""), (State.COMPLETED, " --again")])
-def test_the_offered_resume_is_one_that_is_not_refused(tmp_path: Path, state: State, flag: str) -> None:
+def test_the_suggested_resume_is_not_refused(tmp_path: Path, state: State, flag: str) -> None:
     run_dir = make_run(tmp_path / "exp", state)
     (run_dir / "checkpoint-epoch1-step20").mkdir()
     (run_dir / "checkpoint-epoch1-step20" / "model.safetensors").write_bytes(b"x")
@@ -107,7 +107,7 @@ def test_the_offered_resume_is_one_that_is_not_refused(tmp_path: Path, state: St
     assert told.splitlines()[0] == f"Go on with it:        tsdia-run resume {run_dir}{flag}"
 
 
-def test_without_checkpoints_no_resume_is_offered(tmp_path: Path) -> None:
+def test_without_checkpoints_no_resume_is_suggested(tmp_path: Path) -> None:
     found = survey(make_run(tmp_path / "exp", State.STOPPED))
     assert "resume" not in hint(occupancy.refusal(found, now=NOW), TYPED)
 
@@ -141,7 +141,7 @@ def test_names_of_checkpoints(name: str, step: int | None, epoch: int | None, it
 @pytest.mark.parametrize(
     "name", ["checkpoint-epoch3", "checkpoint-", "xcheckpoint-1", "checkpoint-1.tmp", "step_", "best"]
 )
-def test_other_names_are_no_checkpoints(name: str) -> None:
+def test_other_names_are_not_checkpoints(name: str) -> None:
     assert checkpoints.parse_name(Path(name)) is None
 
 

@@ -48,35 +48,35 @@ def directory(text: str | None, run_dir: str | None = None, name: str | None = N
         (None, "out/bare", None, "/project/out/bare"),
     ],
 )
-def test_where_a_run_goes(text: str | None, run_dir: str | None, name: str | None, expected: str) -> None:
+def test_the_run_directory(text: str | None, run_dir: str | None, name: str | None, expected: str) -> None:
     assert directory(text, run_dir, name) == expected
 
 
-def test_without_config_and_name_it_is_asked_for() -> None:
+def test_without_config_and_name_a_name_is_required() -> None:
     with pytest.raises(UsageError, match="nothing says") as caught:
         directory(None)
     assert "--name" in hint_of(caught.value)
 
 
-def test_a_variable_that_is_not_set_names_its_line() -> None:
+def test_an_unset_variable_is_reported_with_its_line() -> None:
     with pytest.raises(ConfigError, match=r"configs/base\.yml:1:.* needs the environment variable NOPE"):
         directory("training: {checkpoint: {save_dir: '${NOPE}/exp'}}")
 
 
 @pytest.mark.parametrize("value", ["3", "[a]", "''", "true"])
-def test_a_value_that_is_no_path_is_refused(value: str) -> None:
+def test_a_value_that_is_not_a_path_is_refused(value: str) -> None:
     with pytest.raises(ConfigError, match="must be the path of a directory"):
         directory(f"training: {{checkpoint: {{save_dir: {value}}}}}")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/"])
-def test_names_that_are_none(name: str) -> None:
+def test_invalid_names(name: str) -> None:
     with pytest.raises(UsageError):
         directory("lr: 1", name=name)
 
 
 @pytest.mark.parametrize("run_dir", ["a\nb", "a\0b", "\x7f", "x" * 201, "y/" * 2000, "ü" * 101])
-def test_places_that_can_not_be(run_dir: str) -> None:
+def test_impossible_run_directories(run_dir: str) -> None:
     with pytest.raises(RunDirectoryError):
         directory("lr: 1", run_dir=run_dir)
 
@@ -106,7 +106,7 @@ def test_any_name_is_the_last_part_or_a_clear_refusal(name: str) -> None:
         ("???", "???"),
     ],
 )
-def test_what_only_the_script_can_resolve_is_named(value: str, named: str) -> None:
+def test_an_interpolation_that_only_the_script_can_resolve_is_named(value: str, named: str) -> None:
     with pytest.raises(ConfigError, match="only the script can resolve") as caught:
         directory(f"name: exp\nmodel: {{name: x}}\ncheckpoint: {{save_dir: '{value}'}}\n")
     assert f"contains {named}," in caught.value.message
@@ -133,5 +133,5 @@ def test_a_url_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["a:b/c", "s3:/x", "x//y", "://x"])
-def test_a_path_that_only_looks_like_one_is_not(path: str) -> None:
+def test_a_path_that_only_looks_like_a_url_is_accepted(path: str) -> None:
     assert directory(f"checkpoint: {{save_dir: '{path}'}}") == str(Path("/project", path))

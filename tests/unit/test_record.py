@@ -21,7 +21,7 @@ SECOND = Attempt(1, State.RUNNING, AT, "logs/training_resume_1_20261123_054127.l
 RUN = Run("a1b2c3", "exp", AT, "/project/config.yml", wandb_id="w", wandb_name="n", attempts=(FIRST, SECOND))
 
 
-def test_reads_back_what_was_written(tmp_path: Path) -> None:
+def test_a_record_is_read_back_as_written(tmp_path: Path) -> None:
     record_file.write(tmp_path / "run.json", RUN)
     assert record_file.read(tmp_path / "run.json") == RUN
     assert list(tmp_path.iterdir()) == [tmp_path / "run.json"]
@@ -37,7 +37,7 @@ def test_with_attempt_replaces_the_one_of_its_number() -> None:
     assert RUN.with_attempt(ended).attempts == (FIRST, ended)
 
 
-def test_the_file_says_its_schema_and_state_at_the_top(tmp_path: Path) -> None:
+def test_the_file_starts_with_its_schema_and_state(tmp_path: Path) -> None:
     record_file.write(tmp_path / "run.json", RUN)
     assert list(json.loads((tmp_path / "run.json").read_text()))[:2] == ["schema", "state"]
 
@@ -47,7 +47,7 @@ def test_a_missing_record_is_a_clear_error(tmp_path: Path) -> None:
         record_file.read(tmp_path / "run.json")
 
 
-def test_a_newer_schema_asks_for_an_update(tmp_path: Path) -> None:
+def test_a_newer_schema_requires_an_update(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     record_file.write(path, RUN)
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
@@ -135,7 +135,7 @@ def test_a_field_that_decisions_need_makes_it_unusable(
 
 
 @given(reason=st.text(st.characters(), max_size=30), host=st.text(st.characters(), max_size=10))
-def test_any_text_of_others_is_read_back_clean(
+def test_any_untrusted_text_is_read_back_clean(
     tmp_path_factory: pytest.TempPathFactory, reason: str, host: str
 ) -> None:
     path = tmp_path_factory.mktemp("record") / "run.json"
@@ -147,7 +147,7 @@ def test_any_text_of_others_is_read_back_clean(
     assert (read.last.outcome.reason, read.last.host) == (visible(reason), visible(host))
 
 
-def test_a_path_that_is_no_utf_8_is_read_back_exactly(tmp_path: Path) -> None:
+def test_a_path_that_is_not_utf_8_is_read_back_exactly(tmp_path: Path) -> None:
     run = replace(RUN, source_config="/caf\udce9.yml", attempts=(replace(FIRST, checkpoint="ck-\udce9"),))
     record_file.write(tmp_path / "run.json", run)
     assert record_file.read(tmp_path / "run.json") == run

@@ -1,4 +1,4 @@
-"""What a config names is found next to it, from wherever the script's copy lies."""
+"""Files that a config names are found next to it, wherever the script's copy is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tsdia_run.launch.named_files import Named, kept_as, resolve
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A project with configs that name each other."""
+    """Make a project with configs that name each other."""
     for name, text in {
         "configs/base/a.yml": "_base_: [deeper/b.yml, ../base/c.json]\n",
         "configs/base/deeper/b.yml": "_base_: ../a.yml\nx: !include ../leaf\n",
@@ -62,7 +62,7 @@ def resolved(text: str, folder: Path, name: str = "exp.yml") -> Named:
         ("defaults: [base/a.yml]\n", "exp.yml", "defaults: [{}/base/a.yml]\n"),
         ('{\n\t"_base_": "base/a.yml",\n\t"x": 1\n}', "exp.json", '{\n\t"_base_": "{}/base/a.yml",\n\t"x": 1\n}'),
         ("_base_ = ['base/a.yml']  # why\n", "exp.toml", '_base_ = ["{}/base/a.yml"]  # why\n'),
-        # What is no reference to a file next to the config stays.
+        # These values are not references to a file next to the config and stay unchanged.
         ("_base_: /abs/a.yml\n", "exp.yml", "_base_: /abs/a.yml\n"),
         ("_base_: ~/a.yml\n", "exp.yml", "_base_: ~/a.yml\n"),
         ("_base_: mmdet::base/a.yml\n", "exp.yml", "_base_: mmdet::base/a.yml\n"),
@@ -81,7 +81,7 @@ def test_relative_references_become_absolute(folder: Path, text: str, name: str,
     assert len(named.edited.changes) == after.count("{}/")
 
 
-def test_what_they_name_in_turn_is_kept_once_and_lies_as_it_lay(folder: Path) -> None:
+def test_nested_references_are_kept_once_with_their_relative_paths(folder: Path) -> None:
     named = resolved("_base_: base/a.yml\nx: !include parts/*.yml\n", folder)
     names = {path: kept.as_posix() for path, kept in kept_as(list(named.files)).items()}
     assert set(names.values()) == {
@@ -100,13 +100,13 @@ def test_files_of_the_same_name_do_not_collide(tmp_path: Path) -> None:
     assert all(not path.is_absolute() and ".." not in path.parts for path in kept.values())
 
 
-def test_a_reference_that_leads_nowhere_is_warned_about(folder: Path) -> None:
+def test_a_reference_to_a_missing_file_is_warned_about(folder: Path) -> None:
     (warning,) = resolved("_base_: ../base/a.yml\n", folder).warnings
     assert "`_base_` names ../base/a.yml" in warning
     assert str(folder) in warning
 
 
-def test_hydras_defaults_are_kept_and_warned_about(folder: Path) -> None:
+def test_hydra_defaults_are_kept_and_warned_about(folder: Path) -> None:
     text = "defaults:\n- _self_\n- model: small\n- optional base/missing: x\n- override /model@pkg: base\nx: 1\n"
     named = resolved(text, folder)
     assert named.edited.text == text
@@ -121,12 +121,12 @@ def test_hydras_defaults_are_kept_and_warned_about(folder: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["defaults: [1, 2]\n", "defaults: {lr: 1}\n", "defaults: fast\n", "defaults: [adam]\n"]
 )
-def test_other_defaults_are_the_scripts_own(folder: Path, text: str) -> None:
+def test_other_defaults_belong_to_the_script(folder: Path, text: str) -> None:
     named = resolved(text, folder)
     assert (named.edited.text, named.warnings, dict(named.files)) == (text, (), {})
 
 
-def test_number_and_size_are_bounded(tmp_path: Path) -> None:
+def test_number_and_size_are_limited(tmp_path: Path) -> None:
     for number in range(150):
         (tmp_path / f"{number}.yml").write_text("x: 1\n")
     named = resolved(yaml.safe_dump({"_base_": [f"{number}.yml" for number in range(150)]}), tmp_path)

@@ -1,4 +1,4 @@
-"""What differs between runs."""
+"""The differences between runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def row(table: ComparisonTable, name: str) -> Sequence[str]:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
-    """Two runs that differ in a bit of everything."""
+    """Make two runs that differ in a bit of everything."""
     first, second = (full_run(tmp_path / name).layout for name in ("a", "b"))
     attempt = second.attempt(1)
     attempt.config.write_text("training: {lr: 0.2, epochs: 3, warmup: 5, checkpoint: {save_dir: runs/exp}}\n")
@@ -63,12 +63,12 @@ def test_environment(pair: tuple[Path, Path]) -> None:
     assert row(environment, "numpy") == ("2.1", "-")
 
 
-def test_the_same_is_not_told(tmp_path: Path) -> None:
+def test_equal_values_are_not_shown(tmp_path: Path) -> None:
     found = tables(*(full_run(tmp_path / name).layout.root for name in ("a", "b")))
     assert list(found) == ["runs", "metrics", "val/loss over steps 0 to 5"]
 
 
-def test_paths_inside_of_the_runs_are_the_same(tmp_path: Path) -> None:
+def test_paths_inside_the_runs_are_equal(tmp_path: Path) -> None:
     made = [full_run(tmp_path / name).layout for name in ("a", "b")]
     for layout in made:
         layout.attempt(1).config.write_text(
@@ -111,20 +111,20 @@ def test_which_metric(tmp_path: Path) -> None:
         tables(tmp_path / "a", tmp_path / "b", metric="val/los")
 
 
-def test_runs_without_anything(tmp_path: Path) -> None:
+def test_empty_runs(tmp_path: Path) -> None:
     for name in ("a", "b"):
         make_run(tmp_path / name)
     assert list(tables(tmp_path / "a", tmp_path / "b")) == ["runs"]
 
 
-def test_a_text_is_not_a_number(tmp_path: Path) -> None:
+def test_a_string_is_not_a_number(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text('seed: "5"\nlr: 1e-4\nname: für\n')
     (tmp_path / "b.yml").write_text("seed: 5\nlr: 1.0e-4\nname: für\n")
     found = differing([values(tmp_path / "a.yml"), values(tmp_path / "b.yml")])
     assert found == {"seed": ['"5"', "5"], "lr": ['"1e-4"', "0.0001"]}
 
 
-def test_long_texts_that_differ_at_their_ends_look_different(tmp_path: Path) -> None:
+def test_long_strings_that_differ_at_their_ends_look_different(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text(f"path: /{'x' * 200}/a\n")
     (tmp_path / "b.yml").write_text(f"path: /{'x' * 200}/b\n")
     (texts,) = differing([values(tmp_path / "a.yml"), values(tmp_path / "b.yml")]).values()
@@ -134,7 +134,7 @@ def test_long_texts_that_differ_at_their_ends_look_different(tmp_path: Path) -> 
     assert shortened(["y" * 99]) == ["y" * 59 + "…"]
 
 
-def test_the_same_name_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_runs_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     paths = [make_run(tmp_path / place / "exp").layout.root for place in ("one", "two")]
     assert tables(*paths)["runs"].columns == ("", "one/exp", "two/exp")

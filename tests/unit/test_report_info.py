@@ -1,4 +1,4 @@
-"""What is told of one run."""
+"""The output of `info` for one run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def info_of(made: Made) -> Info:
 
 
 def sections(made: Made) -> dict[str, str]:
-    """Title and text of each section."""
+    """Return title and text of each section."""
     return {section.title: "\n".join(section.lines) for section in page(info_of(made), NOW)}
 
 
@@ -62,7 +62,7 @@ def test_the_head(full: Made) -> None:
     assert "metrics.jsonl" in told["disk"]
 
 
-def test_files_that_the_patch_lacks_are_counted(full: Made) -> None:
+def test_files_missing_from_the_patch_are_counted(full: Made) -> None:
     git = full.layout.attempt(1).git
     git.write_text(json.dumps({**json.loads(git.read_text()), "left_out_count": 2}))
     head = sections(full)["✗ exp: failed"]
@@ -76,7 +76,7 @@ def test_attempts_are_a_timeline(full: Made) -> None:
     assert "from step_2         steps 3 to 5  failed: ValueError: boom" in second
 
 
-def test_metrics_without_what_was_superseded(full: Made) -> None:
+def test_superseded_metrics_are_left_out(full: Made) -> None:
     by_name = {one.name: one for one in info_of(full).metrics}
     loss = by_name["val/loss"]
     assert loss.series.count == 3 + 3
@@ -89,7 +89,7 @@ def test_metrics_without_what_was_superseded(full: Made) -> None:
     assert lines[0].startswith("val/loss  last 0.3333 @5  best 0.3333 @2  ")
 
 
-def test_a_nan_says_since_when(tmp_path: Path) -> None:
+def test_a_nan_is_shown_with_its_first_step(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp")
     log_metrics(made.layout, 0, range(9), lambda step: math.nan if step > 5 else 1.0)
     assert sections(made)["metrics"].splitlines()[0].endswith("NaN since step 6")
@@ -111,14 +111,14 @@ def test_checkpoints_best_latest_and_superseded(full: Made) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut in half", "empty"])
-def test_a_torn_checkpoint_says_why(full: Made, damage: str) -> None:
+def test_an_incomplete_checkpoint_is_shown_with_the_reason(full: Made, damage: str) -> None:
     DAMAGES[damage](full.layout.root / "step_2" / "model.safetensors")
     torn = info_of(full).checkpoints[-1]
     assert torn.soundness is Soundness.TORN
     assert "torn: model.safetensors" in sections(full)["checkpoints"]
 
 
-def test_without_verify_no_checkpoint_is_read_through(full: Made) -> None:
+def test_without_verify_no_checkpoint_is_read_completely(full: Made) -> None:
     DAMAGES["64 flipped bytes"](full.layout.root / "step_2" / "model.safetensors")
     assert info_of(full).checkpoints[-1].soundness is Soundness.WHOLE
 
@@ -131,17 +131,17 @@ def test_a_checkpoint_without_a_manifest(tmp_path: Path) -> None:
     assert only.size_bytes == sum(path.stat().st_size for path in (made.layout.root / "step_1").iterdir())
 
 
-def test_the_last_lines_of_what_failed(full: Made) -> None:
+def test_the_last_lines_of_a_failed_run(full: Made) -> None:
     assert sections(full)["last lines of the log"] == "attempt 1\nValueError: boom"
 
 
-def test_the_log_of_what_completed_is_not_shown(tmp_path: Path) -> None:
+def test_the_log_of_a_completed_run_is_not_shown(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp")
     (made.layout.root / made.run.last.log).write_text("all went well\n")
     assert "last lines of the log" not in sections(made)
 
 
-def test_what_can_be_done_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suggested_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     failed = make_run(tmp_path / "failed", State.FAILED)
     assert "tsdia-run resume failed --from-scratch" in next_commands(failed)
@@ -158,7 +158,7 @@ def test_what_can_be_done_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert next_commands(running).startswith("tsdia-run resume running --from-scratch")
 
 
-def test_a_live_run_tells_its_progress(tmp_path: Path) -> None:
+def test_a_live_run_shows_its_progress(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.RUNNING)
     layout = made.layout
     bar = {"description": "epoch 1", "percent": 23, "n": 174, "total": 750, "rate": "23.56it/s", "eta": "00:24"}
@@ -172,14 +172,14 @@ def test_a_live_run_tells_its_progress(tmp_path: Path) -> None:
     assert "alive     pid 42 on node7 since 2026-11-20T08:00:00+00:00" in head
 
 
-def test_a_live_run_whose_holder_left_no_word(tmp_path: Path) -> None:
+def test_a_live_run_whose_owner_left_no_record(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.RUNNING)
     with made.layout.claim.open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
         assert "its holder is not known" in sections(made)["▶ exp: running"]
 
 
-def test_tsdias_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_tsdia(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     own = tmp_path / "ami"
     (own / "logs").mkdir(parents=True)

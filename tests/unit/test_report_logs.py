@@ -1,4 +1,4 @@
-"""Reading logs through their parts. Compressed members are made by the code that writes them."""
+"""Read logs through their parts. The code that writes logs makes the compressed members."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def text(first: int, count: int) -> bytes:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
-    """Lines 0 to 599: two compressed parts (one of two members), a plain one, and the live file."""
+    """Make lines 0 to 599: two compressed parts (one of two members), a plain one, and the live file."""
     live = tmp_path / "training_x.log"
     parts = LogParts(live)
     parts.rotated(1).write_bytes(member(text(0, 100)) + member(text(100, 100)))
@@ -51,7 +51,7 @@ def test_any_place_of_a_compressed_part_is_found(live: Path, line: int) -> None:
     assert everything(live, Position(1, offset)) == text(line, 600 - line)
 
 
-def test_a_reader_goes_on_where_it_was_through_rotation_and_compression(live: Path) -> None:
+def test_a_reader_continues_through_rotation_and_compression(live: Path) -> None:
     reader, parts = Reader(live), LogParts(live)
     assert b"".join(reader.read()) == text(0, 600)
     assert b"".join(reader.read()) == b""
@@ -74,14 +74,14 @@ def test_a_log_that_was_deleted_is_read_from_its_new_beginning(live: Path) -> No
     assert b"".join(reader.read()) == b"[tsdia-run: the log file was deleted]\n"
 
 
-def test_parts_that_were_left_out_are_told_in_their_place(live: Path) -> None:
+def test_deleted_parts_are_reported_at_their_position(live: Path) -> None:
     parts = LogParts(live)
     parts.rotated(2).unlink()
     parts.cut.write_bytes(b"[tsdia-run: left out]\n")
     assert everything(live) == text(0, 200) + b"[tsdia-run: left out]\n" + text(300, 300)
 
 
-def test_damage_costs_the_damaged_member_alone(live: Path) -> None:
+def test_damage_affects_only_the_damaged_member(live: Path) -> None:
     first, second = member(text(0, 100)), member(text(100, 100))
     broken = first[:60] + bytes([first[60] ^ 0xFF]) + first[61:]
     LogParts(live).rotated(1).write_bytes(broken + second)
@@ -90,7 +90,7 @@ def test_damage_costs_the_damaged_member_alone(live: Path) -> None:
     assert read.endswith(text(100, 500))
 
 
-def test_a_part_that_was_cut_off_or_packed_by_another_tool_says_so(live: Path) -> None:
+def test_a_part_that_was_cut_off_or_compressed_by_another_tool_is_reported(live: Path) -> None:
     for data in (member(text(0, 100)) + b"\x1f\x8b\x08", gzip.compress(text(0, 100))):
         LogParts(live).rotated(1).write_bytes(data)
         assert b"the rest of training_x.000001.log.gz can't be read" in everything(live)
@@ -111,7 +111,7 @@ def test_the_last_lines(tmp_path_factory: pytest.TempPathFactory, wanted: int) -
     assert found.lines == min(wanted, 601)
 
 
-def test_the_last_lines_of_a_log_that_is_gone(tmp_path: Path) -> None:
+def test_the_last_lines_of_a_deleted_log(tmp_path: Path) -> None:
     assert seek.at_tail(tmp_path / "training_x.log", 5).lines == 0
 
 
@@ -124,25 +124,25 @@ def test_a_time_is_found_by_the_index(live: Path) -> None:
     assert seek.at_time(live, 3005) is None
 
 
-def test_a_clock_that_was_set_back_hides_nothing(live: Path) -> None:
+def test_a_clock_that_was_set_back_hides_no_line(live: Path) -> None:
     LogParts(live).times.write_bytes(b"1000.000 1 0\n9000.000 1 100\n1020.000 2 0\n1030.000 3 0\n")
     assert seek.at_time(live, 1010) == Position(1, 100)
 
 
-def test_a_log_without_an_index_is_all_or_nothing(live: Path) -> None:
+def test_a_log_without_an_index_is_shown_completely_or_not_at_all(live: Path) -> None:
     assert seek.at_time(live, 0) == Position()
     assert seek.at_time(live, 1e12) is None
 
 
 @given(st.lists(st.binary(max_size=12), max_size=8))
-def test_lines_are_the_same_however_the_chunks_fall(chunks: list[bytes]) -> None:
+def test_lines_do_not_depend_on_the_chunks(chunks: list[bytes]) -> None:
     found = [piece.data for piece in stream.lines(Piece(0, chunk) for chunk in chunks)]
     assert b"".join(found) == b"".join(chunks)
     assert all(line.endswith(b"\n") for line in found[:-1])
     assert all(b"\n" not in line[:-1] for line in found)
 
 
-def test_a_line_is_not_glued_to_the_next_attempts(tmp_path: Path) -> None:
+def test_a_line_is_not_joined_to_the_next_attempts_first_line(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.LOST, State.COMPLETED)
     first, second = stream.attempt_logs(look(tmp_path / "exp"))
     first.live.write_bytes(b"torn")
@@ -153,7 +153,7 @@ def test_a_line_is_not_glued_to_the_next_attempts(tmp_path: Path) -> None:
     assert made.run.attempts[1].log.startswith("logs/training_resume_1_")
 
 
-def test_the_last_lines_reach_back_into_earlier_attempts(tmp_path: Path) -> None:
+def test_the_last_lines_may_come_from_earlier_attempts(tmp_path: Path) -> None:
     make_run(tmp_path / "exp", State.LOST, State.COMPLETED)
     first, second = stream.attempt_logs(look(tmp_path / "exp"))
     first.live.write_bytes(text(0, 10))
@@ -162,12 +162,12 @@ def test_the_last_lines_reach_back_into_earlier_attempts(tmp_path: Path) -> None
     assert b"".join(piece.data for piece in pieces) == text(7, 5)
 
 
-def test_a_pattern_is_found_in_text_and_beside_bytes_that_are_none() -> None:
+def test_a_pattern_is_found_in_text_and_next_to_invalid_bytes() -> None:
     pieces = [Piece(0, "Verlust für Epoche 1\n".encode()), Piece(0, b"\xff loss nan\r\n"), Piece(0, b"loss 1.0\n")]
     assert list(stream.matching(pieces, re.compile(r"f\wr|nan$"))) == pieces[:2]
 
 
-def test_tsdias_own_logs_are_known_by_their_names(tmp_path: Path) -> None:
+def test_logs_of_tsdia_are_recognised_by_their_names(tmp_path: Path) -> None:
     folder = tmp_path / "ami" / "logs"
     folder.mkdir(parents=True)
     (tmp_path / "ami" / "config.yml").touch()

@@ -17,7 +17,7 @@ from tsdia_run.rundir import catalog
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
-    """runs/{exp-1,exp-2,other}, runs/group/inner, and one elsewhere that is on the user's list."""
+    """Make runs/{exp-1,exp-2,other}, runs/group/inner, and one elsewhere that is in the user's list."""
     monkeypatch.chdir(tmp_path)
     for hours, name in enumerate(["exp-2", "exp-1", "group/inner", "other"]):
         made = make_run(tmp_path / "runs" / name, began=BEGAN + timedelta(hours=hours), run_id=f"id-{hours}")
@@ -42,11 +42,11 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
         ("latest", "runs/other"),
     ],
 )
-def test_words_for_a_run(places: Places, tmp_path: Path, word: str, found: str) -> None:
+def test_names_of_a_run(places: Places, tmp_path: Path, word: str, found: str) -> None:
     assert find_run(word, places) == tmp_path / found
 
 
-def test_a_run_is_known_by_where_one_stands_in_it(
+def test_a_run_is_found_from_the_working_directory(
     places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path / "runs" / "exp-1" / "logs")
@@ -58,18 +58,18 @@ def test_latest_is_the_last_started_and_not_the_last_changed(places: Places, tmp
     assert find_run("latest", places) == tmp_path / "runs" / "other"
 
 
-def test_what_names_several_runs_lists_them(places: Places) -> None:
+def test_an_ambiguous_name_lists_the_runs(places: Places) -> None:
     with pytest.raises(UsageError, match="'exp' names 2 runs") as caught:
         find_run("exp", places)
     assert hint_of(caught.value).split() == ["Name", "one", "of", "them:", "runs/exp-1", "runs/exp-2"]
 
 
-def test_a_whole_name_wins_over_the_beginning_of_another(places: Places, tmp_path: Path) -> None:
+def test_a_complete_name_wins_over_a_prefix_of_another(places: Places, tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "exp")
     assert find_run("exp", places) == tmp_path / "runs" / "exp"
 
 
-def test_same_names_in_two_roots_are_told_apart_by_their_paths(places: Places, tmp_path: Path) -> None:
+def test_equal_names_in_two_roots_are_distinguished_by_their_paths(places: Places, tmp_path: Path) -> None:
     make_run(tmp_path / "more" / "exp-1")
     with pytest.raises(UsageError, match="names 2 runs") as caught:
         find_run("exp-1", Places((*places.roots, tmp_path / "more")))
@@ -85,19 +85,19 @@ def test_same_names_in_two_roots_are_told_apart_by_their_paths(places: Places, t
         ("./runs", "./runs is no run"),
     ],
 )
-def test_what_is_no_run(places: Places, word: str, said: str) -> None:
+def test_a_name_that_is_not_a_run(places: Places, word: str, said: str) -> None:
     with pytest.raises(NotFoundError) as caught:
         find_run(word, places)
     assert caught.value.message == said
     assert "tsdia-run list" in hint_of(caught.value)
 
 
-def test_without_any_run_latest_says_so(tmp_path: Path) -> None:
+def test_latest_without_any_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="there is no run yet"):
         find_run("latest", Places((tmp_path / "runs",)))
 
 
-def test_trash_and_links_to_neighbours_are_no_runs_but_links_to_other_places_are(tmp_path: Path) -> None:
+def test_trash_and_links_to_neighbours_are_not_runs_but_links_to_other_places_are(tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "exp")
     make_run(tmp_path / "runs" / ".tsdia-trash" / "exp-20261120")
     make_run(tmp_path / "big-disk" / "exp-9")
@@ -108,7 +108,7 @@ def test_trash_and_links_to_neighbours_are_no_runs_but_links_to_other_places_are
     assert found == {str(tmp_path / "runs" / "exp"), str(tmp_path / "big-disk" / "exp-9")}
 
 
-def test_runs_of_tsdias_own_scripts_are_runs(tmp_path: Path) -> None:
+def test_runs_of_tsdia_scripts_are_runs(tmp_path: Path) -> None:
     own = tmp_path / "runs" / "ami"
     (own / "logs").mkdir(parents=True)
     (own / "config.yml").write_text("model: {}\n")
@@ -129,7 +129,7 @@ def test_the_users_list(tmp_path: Path) -> None:
     assert catalog.path({"HOME": "/home/u", "XDG_STATE_HOME": "relative"}) == catalog.path({"HOME": "/home/u"})
 
 
-def test_a_list_that_cant_be_written_is_no_error(tmp_path: Path) -> None:
+def test_a_list_that_cannot_be_written_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     catalog.note(Path("/runs/a"), {"XDG_STATE_HOME": str(tmp_path / "state")})
     assert catalog.listed({"XDG_STATE_HOME": str(tmp_path / "state")}) == ()

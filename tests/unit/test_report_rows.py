@@ -1,4 +1,4 @@
-"""Rows of the list: from the record alone, or looked at closely."""
+"""Rows of the list: from the record only, or from the run's files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def found(root: Path) -> Mapping[str, RunRow]:
     return {row.name: row for row in rows(Places((root,)))}
 
 
-def test_the_row_of_a_run_that_ended_is_read_from_its_record_alone(tmp_path: Path) -> None:
+def test_the_row_of_an_ended_run_is_read_only_from_its_record(tmp_path: Path) -> None:
     made = renamed(make_run(tmp_path / "exp", State.FAILED, State.COMPLETED), digest=DIGEST)
     seal(state(made.layout.root / "checkpoints" / "checkpoint_0"))
     os.utime(made.layout.root, (os.stat(made.layout.record).st_mtime,) * 2)
@@ -60,7 +60,7 @@ def test_a_record_without_a_digest_is_measured(tmp_path: Path) -> None:
     assert (row.state, row.digest.step, row.digest.checkpoints) == (State.STOPPED, 6, 1)
 
 
-def test_what_was_superseded_does_not_count(tmp_path: Path) -> None:
+def test_superseded_values_do_not_count(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.FAILED, State.FAILED)
     log_metrics(made.layout, 0, range(10), lambda step: 1 / (1 + step))
     log_metrics(made.layout, 1, range(4, 6), lambda _: 5.0)
@@ -68,7 +68,7 @@ def test_what_was_superseded_does_not_count(tmp_path: Path) -> None:
     assert (digest.step, digest.best, digest.best_step) == (5, 0.25, 3)
 
 
-def test_a_run_that_says_running_and_is_held_by_nobody_is_lost(tmp_path: Path) -> None:
+def test_a_running_record_without_an_owner_is_a_lost_run(tmp_path: Path) -> None:
     made = make_run(tmp_path / "exp", State.RUNNING)
     assert found(tmp_path)["exp"].state is State.LOST
     with made.layout.claim.open("w") as claim:
@@ -99,7 +99,7 @@ def test_ranks_that_outlive_their_supervisor_are_a_running_run(tmp_path: Path) -
         ("", "Expecting value"),
     ],
 )
-def test_a_damaged_record_is_a_row_that_says_so(tmp_path: Path, text: str, why: str) -> None:
+def test_a_damaged_record_is_a_row_with_the_reason(tmp_path: Path, text: str, why: str) -> None:
     make_run(tmp_path / "broken").layout.record.write_text(text)
     make_run(tmp_path / "sound")
     by_name = found(tmp_path)
@@ -109,7 +109,7 @@ def test_a_damaged_record_is_a_row_that_says_so(tmp_path: Path, text: str, why: 
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder"])
-def test_something_else_in_the_place_of_a_file(tmp_path: Path, kind: str) -> None:
+def test_a_file_replaced_by_something_else(tmp_path: Path, kind: str) -> None:
     made = full_run(tmp_path / "exp")
     layout = made.layout
     for path in (layout.metrics, layout.metrics_summary, layout.record):
@@ -119,7 +119,7 @@ def test_something_else_in_the_place_of_a_file(tmp_path: Path, kind: str) -> Non
     assert row.state is NoState.DAMAGED
 
 
-def test_tsdias_own_run(tmp_path: Path) -> None:
+def test_a_run_of_tsdia(tmp_path: Path) -> None:
     own = tmp_path / "ami"
     (own / "logs").mkdir(parents=True)
     (own / "config.yml").write_text("model: {}\n")
@@ -129,7 +129,7 @@ def test_tsdias_own_run(tmp_path: Path) -> None:
     assert "made without tsdia-run" in row.reason
 
 
-def test_a_run_that_is_being_made_at_this_moment(tmp_path: Path) -> None:
+def test_a_run_that_is_just_being_created(tmp_path: Path) -> None:
     (tmp_path / "exp" / ".tsdia").mkdir(parents=True)
     with (tmp_path / "exp" / ".tsdia" / "claim").open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)

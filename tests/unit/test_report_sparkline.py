@@ -27,12 +27,12 @@ def test_two_curves_share_their_steps_and_heights() -> None:
     assert short == "████"
 
 
-def test_a_curve_that_begins_later_begins_further_right() -> None:
+def test_a_curve_that_begins_later_starts_further_right() -> None:
     early, late = sparklines([curve(0, 0, 0, 0), [(2, 1.0), (3, 1.0)]], 4)
     assert (early, late) == ("▁▁▁▁", "  ██")
 
 
-def test_what_is_not_finite_is_marked_and_stretches_nothing() -> None:
+def test_non_finite_values_are_marked_and_do_not_change_the_scale() -> None:
     assert sparklines([curve(0, math.nan, 7, math.inf)], 4) == [f"▁{NOT_FINITE}█{NOT_FINITE}"]
     assert sparklines([curve(math.nan)], 4) == [NOT_FINITE]
 
@@ -41,12 +41,12 @@ def test_a_column_is_the_mean_of_its_steps() -> None:
     assert sparklines([curve(0, 2, 6, 8)], 2) == ["▁█"]
 
 
-def test_without_steps_the_order_counts() -> None:
+def test_without_steps_the_order_of_the_values_is_used() -> None:
     assert sparklines([[(None, 0.0), (None, 7.0)]], 9) == ["▁█"]
 
 
 @pytest.mark.parametrize("curves", [[], [[]], [[], curve(1)]])
-def test_nothing_to_show(curves: list[list[tuple[int | None, float]]]) -> None:
+def test_empty_curves(curves: list[list[tuple[int | None, float]]]) -> None:
     assert len(sparklines(curves, 10)) == len(curves)
 
 

@@ -37,12 +37,12 @@ def test_how_long_ago(text: str, ago: timedelta) -> None:
         ("2026-11-22 10:30:00+00:00", datetime(2026, 11, 22, 10, 30, tzinfo=timezone.utc)),
     ],
 )
-def test_a_date_is_local_unless_it_says_otherwise(text: str, at: datetime) -> None:
+def test_a_date_is_local_unless_it_has_a_time_zone(text: str, at: datetime) -> None:
     assert parse_since(text, NOW) == at
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "10", "-5m", "5 parsecs", "2026-13-01", "9" * 30 + "d"])
-def test_anything_else_is_an_error_with_examples(text: str) -> None:
+def test_any_other_text_is_an_error_with_examples(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_since(text, NOW)
     assert message_of(caught.value) == f"--since takes how long ago, or a date, not {text!r}"

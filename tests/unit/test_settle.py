@@ -34,13 +34,13 @@ def begin(root: Path, rank: int) -> None:
     attempt.stacks(rank).touch()
 
 
-def test_a_rank_that_went_on_to_its_end_tells_how_and_when(tmp_path: Path) -> None:
+def test_the_exit_record_of_a_finished_rank_gives_the_ending_and_its_time(tmp_path: Path) -> None:
     leave(tmp_path, 0, exit_code=0)
     last = settled(run_in(), RunLayout(tmp_path), SEEN).last
     assert (last.state, last.ended_at) == (State.COMPLETED, ENDED)
 
 
-def test_the_rank_that_failed_counts(tmp_path: Path) -> None:
+def test_the_rank_that_failed_decides(tmp_path: Path) -> None:
     leave(tmp_path, 0, exit_code=0)
     leave(tmp_path, 1, exit_code=3)
     outcome = settled(run_in(), RunLayout(tmp_path), SEEN).last.outcome
@@ -48,7 +48,7 @@ def test_the_rank_that_failed_counts(tmp_path: Path) -> None:
     assert (outcome.state, outcome.exit_code, outcome.rank) == (State.FAILED, 3, 1)
 
 
-def test_a_rank_that_began_and_left_no_word_was_killed(tmp_path: Path) -> None:
+def test_a_rank_that_began_and_left_no_exit_record_was_killed(tmp_path: Path) -> None:
     leave(tmp_path, 0, exit_code=0)
     begin(tmp_path, 1)
     last = settled(run_in(), RunLayout(tmp_path), SEEN).last
@@ -66,7 +66,7 @@ def test_a_rank_that_began_and_left_no_word_was_killed(tmp_path: Path) -> None:
         (State.PREPARING, False, "killed before the training had started"),
     ],
 )
-def test_without_a_word_it_is_lost(tmp_path: Path, state: State, has_begun: bool, words: str) -> None:
+def test_without_any_record_the_attempt_is_lost(tmp_path: Path, state: State, has_begun: bool, words: str) -> None:
     if has_begun:
         begin(tmp_path, 0)
     last = settled(run_in(state), RunLayout(tmp_path), SEEN).last
@@ -76,12 +76,12 @@ def test_without_a_word_it_is_lost(tmp_path: Path, state: State, has_begun: bool
     assert last.ended_at == SEEN
 
 
-def test_it_never_ended_before_it_began(tmp_path: Path) -> None:
+def test_the_end_is_never_before_the_start(tmp_path: Path) -> None:
     assert settled(run_in(), RunLayout(tmp_path), BEGAN - timedelta(seconds=1)).last.ended_at == BEGAN
     assert settled(run_in(), RunLayout(tmp_path), None).last.ended_at == BEGAN
 
 
-def test_a_run_that_has_its_ending_is_left_alone(tmp_path: Path) -> None:
+def test_a_run_with_a_recorded_ending_is_not_changed(tmp_path: Path) -> None:
     done = settled(run_in(), RunLayout(tmp_path), SEEN)
     assert settled(done, RunLayout(tmp_path), SEEN) is done
 
@@ -90,7 +90,7 @@ def test_a_run_that_has_its_ending_is_left_alone(tmp_path: Path) -> None:
     code=st.sampled_from([True, False, -1, 256, 10**400, 3.0, "3", None, [], {}]),
     ended_at=st.sampled_from(["", "yesterday", 5, None, [], "2026-11-23T05:41:27"]),
 )
-def test_what_is_written_down_can_be_read_whatever_stood_there(
+def test_any_recorded_ending_can_be_read_back(
     tmp_path_factory: pytest.TempPathFactory, code: object, ended_at: object
 ) -> None:
     root = tmp_path_factory.mktemp("run")
@@ -100,7 +100,7 @@ def test_what_is_written_down_can_be_read_whatever_stood_there(
     assert record_file.read(root / "run.json") == written
 
 
-def test_the_launcher_tells_of_ranks_that_could_not_themselves(tmp_path: Path) -> None:
+def test_the_launcher_reports_ranks_that_left_no_record(tmp_path: Path) -> None:
     leave(tmp_path, 0, exit_code=0)
     begin(tmp_path, 1)
     said = {"ranks": {"0": {"exit_code": 0}, "1": {"signal": 9}}, "first": 1, "signal": None, "error": None}

@@ -16,7 +16,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size
 
 
 @given(st.lists(NAMES.filter(lambda name: name not in (".", "..")), min_size=1, max_size=3).map("/".join))
-def test_a_pattern_names_the_file_that_it_was_made_for(path: str) -> None:
+def test_a_suggested_pattern_matches_its_file(path: str) -> None:
     found = compiled(pattern_for(path))
     assert found is not None
     assert found.fullmatch(path)
@@ -39,26 +39,26 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 
 @given(st.lists(WORDS, max_size=3), st.lists(st.tuples(st.just("--set"), WORDS), max_size=3))
-def test_a_command_line_is_what_was_typed(args: list[str], options: list[tuple[str, str]]) -> None:
+def test_a_command_line_repeats_the_typed_words(args: list[str], options: list[tuple[str, str]]) -> None:
     typed = TypedCommand("new", ("c.yml",), tuple(options), tuple(args), os.getcwd())
     flat = [word for option in options for word in option]
     if all(word.isprintable() for word in (*args, *flat)):
         assert shlex.split(line(typed)) == ["tsdia-run", "new", "c.yml", *flat, *(["--", *args] if args else [])]
 
 
-def test_an_option_takes_the_place_of_the_same_one() -> None:
+def test_an_option_replaces_the_same_option() -> None:
     typed = TypedCommand("new", (), (("--name", "a"), ("--set", "x=1"), ("--set", "y=2")), (), os.getcwd())
     assert line(typed.having("--name", "b")) == "tsdia-run new --set x=1 --set y=2 --name b"
     assert line(typed.adding("--set", "y=2", "z=3")) == "tsdia-run new --name a --set x=1 --set y=2 --set z=3"
 
 
-def test_a_path_is_never_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_is_never_read_as_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert (shown(tmp_path / "-rf"), shown(tmp_path / "a")) == ("./-rf", "a")
     assert line(TypedCommand("resume", ("-rf",), (), (), str(tmp_path))) == "tsdia-run resume ./-rf"
 
 
-def test_a_free_name_is_not_taken(tmp_path: Path) -> None:
+def test_a_suggested_name_is_free(tmp_path: Path) -> None:
     (tmp_path / "exp-2").symlink_to("nowhere")
     assert free_name(tmp_path / "exp") == "exp-3"
 

@@ -1,4 +1,4 @@
-"""What a resume went back behind stays superseded until it is saved again, or a resume starts from it all the same."""
+"""Superseded checkpoints stay superseded until they are saved again, or a resume starts from them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_files_are_superseded_in_the_order_of_their_numbers(tmp_path: Path) -> N
     assert superseded_now(run, layout) == {tmp_path / "model_100.pt"}
 
 
-def test_one_that_a_later_resume_starts_from_counts_again(tmp_path: Path) -> None:
+def test_a_superseded_checkpoint_that_a_later_resume_starts_from_counts_again(tmp_path: Path) -> None:
     saved(tmp_path, "model_10.pt", 50)
     saved(tmp_path, "model_100.pt", 50)
     run = Run(

@@ -13,7 +13,7 @@ INT = Stop(signal.SIGINT, "stopped by Ctrl-C (SIGINT)")
 TERM = Stop(signal.SIGTERM, "stopped by SIGTERM")
 
 
-def test_the_first_request_is_passed_on_and_the_grace_runs() -> None:
+def test_the_first_request_is_passed_on_and_the_grace_period_starts() -> None:
     ladder = START.asked(INT, 100.0)
     assert (ladder.rung, ladder.stop, ladder.deadline_s) == (Rung.PASS_ON, INT, 160.0)
 
@@ -25,15 +25,15 @@ def test_a_second_request_terminates_and_a_third_kills() -> None:
     assert (third.rung, third.deadline_s) == (Rung.KILL, None)
 
 
-def test_after_a_first_sigterm_the_next_rung_is_the_kill() -> None:
+def test_after_a_first_sigterm_the_next_step_is_the_kill() -> None:
     assert START.asked(TERM, 0.0).asked(TERM, 1.0).rung is Rung.KILL
 
 
-def test_a_later_signal_does_not_change_who_asked() -> None:
+def test_a_later_signal_does_not_change_the_source_of_the_request() -> None:
     assert START.asked(INT, 0.0).asked(TERM, 1.0).stop is INT
 
 
-def test_time_climbs_only_at_the_deadline() -> None:
+def test_the_stop_sequence_advances_only_at_the_deadline() -> None:
     asked = START.asked(INT, 0.0)
     assert asked.waited(59.9) == asked
     terminated = asked.waited(60.0)
@@ -41,11 +41,11 @@ def test_time_climbs_only_at_the_deadline() -> None:
     assert terminated.waited(60.0 + TERM_GRACE_S).rung is Rung.KILL
 
 
-def test_without_a_request_time_does_nothing() -> None:
+def test_without_a_request_time_has_no_effect() -> None:
     assert START.waited(1e9) == START
 
 
-def test_exit_code_zero_alone_completes() -> None:
+def test_only_exit_code_zero_means_completed() -> None:
     assert judge(Evidence(RankEnd(exit_code=0))).state is State.COMPLETED
 
 
@@ -57,25 +57,25 @@ def test_a_failure_carries_the_scripts_own_code(code: int) -> None:
 
 
 @pytest.mark.parametrize("number", [6, 9, 11, 15])
-def test_a_signal_is_told_by_its_name(number: int) -> None:
+def test_a_signal_is_reported_by_its_name(number: int) -> None:
     outcome = judge(Evidence(RankEnd.of(-number)))
     assert (outcome.signal, exit_status(outcome)) == (number, 128 + number)
     assert signal.Signals(number).name in outcome.reason
 
 
-def test_several_ranks_are_told_by_the_first_that_failed() -> None:
+def test_several_ranks_report_the_first_that_failed() -> None:
     ranks = {0: RankEnd(signal=15), 1: RankEnd(exit_code=3)}
     outcome = judge(Evidence(RankEnd(exit_code=1), is_delegated=True, ranks=ranks, first_rank=1))
     assert (outcome.exit_code, outcome.rank) == (3, 1)
     assert outcome.reason == "rank 1 exited with code 3"
 
 
-def test_the_exception_is_the_reason_where_it_is_known() -> None:
+def test_a_known_exception_is_the_reason() -> None:
     outcome = judge(Evidence(RankEnd(exit_code=1), error="ValueError: bad lr (train.py:12)"))
     assert outcome.reason.startswith("ValueError: bad lr (train.py:12)")
 
 
-def test_who_was_asked_to_stop_is_stopped_whatever_the_exit_code() -> None:
+def test_after_a_stop_request_the_state_is_stopped_whatever_the_exit_code() -> None:
     outcome = judge(Evidence(RankEnd(exit_code=0), stop=TERM))
     assert outcome.state is State.STOPPED
     assert "SIGTERM" in outcome.reason
@@ -91,7 +91,7 @@ def test_a_real_time_signal_has_a_number() -> None:
 
 @pytest.mark.parametrize("end", [RankEnd(exit_code=0), RankEnd(exit_code=1), RankEnd(signal=15)])
 @pytest.mark.parametrize("stop", [None, TERM])
-def test_a_refused_save_is_a_failure_whatever_the_script_did_then(end: RankEnd, stop: Stop | None) -> None:
+def test_a_refused_save_is_a_failure_whatever_the_script_does_afterwards(end: RankEnd, stop: Stop | None) -> None:
     why = "the script did not read step_2, which it was told to resume from, and would have overwritten it"
     outcome = judge(Evidence(end, error="ValueError: x", stop=stop, refusal=why))
     assert outcome.state is State.FAILED

@@ -1,4 +1,4 @@
-"""The sentences in which the command line names a flag."""
+"""The messages in which the command line names a flag."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from tsdia_run.errors.placing import PlaceFault
         ),
     ],
 )
-def test_a_message_has_the_flag_that_it_is_about(error: TsdiaRunError, message: str) -> None:
+def test_a_message_names_its_flag(error: TsdiaRunError, message: str) -> None:
     assert message_of(error) == message
 
 
 @pytest.mark.parametrize(("near", "meant"), [(None, ""), ("lr", "; did you mean `lr`?")])
-def test_a_warning_has_the_flag_that_it_is_about(near: str | None, meant: str) -> None:
+def test_a_warning_names_its_flag(near: str | None, meant: str) -> None:
     assert in_words(KeyAdded("ls", near)) == f"--set ls: the config has no such key, so it is added{meant}"
