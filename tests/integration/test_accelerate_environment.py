@@ -1,4 +1,4 @@
-"""The script sees what it would see under the real ``accelerate launch``: environment and arguments."""
+"""The script gets the same environment and arguments as under the real ``accelerate launch``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DUMP = str(SCRIPTS / "dump_environment.py")
 ACCELERATE = str(Path(sys.executable).with_name("accelerate"))
 VERSION = tuple(int(part) for part in version("accelerate").split(".")[:3])
 LIMIT_S = 60
-# tsdia-run starts one process without Accelerate's launcher only for these versions (tsdia_run/launch/accelerate.py).
+# For these versions only, tsdia-run starts one process without Accelerate's launcher (tsdia_run/launch/accelerate.py).
 in_place_only = pytest.mark.skipif(not (1, 14) <= VERSION < (1, 16), reason="this Accelerate has its own launcher")
 
 ONE = {"compute_environment": "LOCAL_MACHINE", "distributed_type": "NO", "mixed_precision": "no", "num_processes": 1}
@@ -59,11 +59,11 @@ class Case:
     """A start of one process.
 
     Attributes:
-        name: For the reader.
+        name: A name for the output of the test.
         num_processes: As on the command line.
         mixed_precision: As on the command line.
-        file: The content of the config file; None without one.
-        environ: What the user has set.
+        file: The contents of the config file; None for no file.
+        environ: The variables that the user has set.
     """
 
     name: str
@@ -101,7 +101,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No accelerator, no default config."""
+    """Set up no accelerator and no default config."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, "HF_HOME": str(tmp_path_factory.mktemp("hf_home")), "CUDA_VISIBLE_DEVICES": ""}
 
@@ -134,7 +134,7 @@ def run_in_place(decision: InProcess | Delegated, environ: Mapping[str, str], ta
 
 @pytest.fixture(scope="module")
 def real(base: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which accelerate launch has left what its script saw, for each case."""
+    """Return the folder in which accelerate launch stored the environment of its script, for each case."""
     folder = tmp_path_factory.mktemp("real")
     cases = [
         {
@@ -151,7 +151,7 @@ def real(base: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @in_place_only
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_one_process_sees_what_accelerate_launch_gives(
+def test_one_process_gets_the_environment_of_accelerate_launch(
     case: Case, base: dict[str, str], real: Path, tmp_path: Path
 ) -> None:
     settings = case.settings(tmp_path)
@@ -161,7 +161,7 @@ def test_one_process_sees_what_accelerate_launch_gives(
 
 
 @in_place_only
-def test_the_default_config_is_taken_as_accelerate_launch_takes_it(base: dict[str, str], tmp_path: Path) -> None:
+def test_the_default_config_is_used_as_accelerate_launch_uses_it(base: dict[str, str], tmp_path: Path) -> None:
     nothing = AccelerateSettings(None, None, None, ())
     environ = {name: value for name, value in base.items() if name != "HF_HOME"} | {"XDG_CACHE_HOME": str(tmp_path)}
     path = config_path(nothing, environ, Path.home())
@@ -176,7 +176,7 @@ def test_the_default_config_is_taken_as_accelerate_launch_takes_it(base: dict[st
     assert ours == dumped(tmp_path / "real")
 
 
-def test_two_ranks_see_what_accelerate_launch_gives(base: dict[str, str], tmp_path: Path) -> None:
+def test_two_ranks_get_the_environment_of_accelerate_launch(base: dict[str, str], tmp_path: Path) -> None:
     arguments = ["--mixed_precision", "bf16", DUMP]
     real_command = [
         ACCELERATE,
@@ -189,7 +189,7 @@ def test_two_ranks_see_what_accelerate_launch_gives(base: dict[str, str], tmp_pa
         "x",
     ]
     environ = {**base, "ACCELERATE_USE_CPU": "true"}
-    # Any port, since others test here too.
+    # Any free port, since other tests run at the same time.
     real_command[2:2] = ["--main_process_port", "0"]
     subprocess.run(real_command, env=environ, check=True, timeout=LIMIT_S, capture_output=True)
 

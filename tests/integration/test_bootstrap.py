@@ -26,7 +26,7 @@ def facts(command: list[str], cwd: Path, environ: Mapping[str, str]) -> dict[str
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's folder: a script, a link to it, a package, a folder with a hostile name."""
+    """Make a user's folder: a script, a link to it, a package, a folder with a hostile name."""
     root = tmp_path_factory.mktemp("project").resolve()
     shutil.copy(SCRIPTS / "introspect.py", root / "train.py")
     (root / "links").mkdir()
@@ -43,7 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-# What every start loads of tsdia-run; each module costs start time.
+# The modules of tsdia-run that every start loads; each module costs start time.
 BOOT = "tsdia_run.training.boot"
 BOOT_MODULES = {
     "", ".attempt_files", ".exit_record", ".import_hooks", ".repeated_names", ".rank", ".rank_state", ".reexec",
@@ -73,7 +73,7 @@ def test_a_script_sees_itself_as_under_plain_python(name: str, project: Path) ->
     environ = {key: value.replace("{root}", str(project)) for key, value in environ.items()}
     expected = facts([*PYTHON, *words], project, environ)
     seen = facts([*OURS, *words], project, environ)
-    # Each import before the script costs start time, and may hide a module of the user's.
+    # Each import before the script costs start time, and may hide a module of the user.
     more = set(seen.pop("modules")) - set(expected.pop("modules"))
     assert {one for one in more if not one.startswith(BOOT)} <= {"fcntl", "__future__"}
     assert {one.removeprefix(BOOT) for one in more if one.startswith(BOOT)} == BOOT_MODULES
@@ -119,7 +119,7 @@ def test_a_missing_script_or_module_ends_as_under_plain_python(tmp_path: Path) -
         assert seen == expected
 
 
-def test_a_signal_that_the_starter_ignores_reaches_the_script(tmp_path: Path) -> None:
+def test_a_signal_that_the_starting_process_ignores_reaches_the_script(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("import signal; print(signal.getsignal(signal.SIGINT).__name__)")
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -1,4 +1,4 @@
-"""Hashes are added by a process beside, and never make anything worse."""
+"""A separate process adds the hashes, and never damages a checkpoint."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def children() -> str:
     return Path(f"/proc/self/task/{os.getpid()}/children").read_text()
 
 
-def test_all_that_is_sealed_gets_hashes_and_only_that(run_dir: Path) -> None:
+def test_only_sealed_checkpoints_get_hashes(run_dir: Path) -> None:
     made.state(run_dir / "checkpoint-3")
     (made.state(run_dir / "checkpoint-4") / "tsdia-checkpoint.json").write_text("{")
     (run_dir / "checkpoint-2" / "optimizer.bin").unlink()
@@ -49,7 +49,7 @@ def test_all_that_is_sealed_gets_hashes_and_only_that(run_dir: Path) -> None:
     assert judge(run_dir / "checkpoint-1", hashed=True).is_hashed
 
 
-def test_what_is_sealed_later_gets_hashes_at_the_end(run_dir: Path) -> None:
+def test_checkpoints_sealed_later_get_hashes_at_the_end(run_dir: Path) -> None:
     hashing = Hashing(run_dir, is_on=True)
     hashing.look(0.0)
     made.seal(made.state(run_dir / "checkpoint-3"), manifest_id="m3")
@@ -57,16 +57,16 @@ def test_what_is_sealed_later_gets_hashes_at_the_end(run_dir: Path) -> None:
     assert has_hashes(run_dir / "checkpoint-3")
 
 
-def test_switched_off_it_does_nothing(run_dir: Path) -> None:
+def test_if_switched_off_no_hashes_are_added(run_dir: Path) -> None:
     hashing = Hashing(run_dir, is_on=False)
     hashing.look(0.0)
     hashing.finish(lambda: False)
     assert not list(run_dir.glob("*/*.sha256"))
 
 
-def test_somebody_in_a_hurry_ends_it(run_dir: Path) -> None:
+def test_hashing_ends_early_when_requested(run_dir: Path) -> None:
     with (run_dir / "checkpoint-2" / "data.pt").open("wb") as file:
-        file.truncate(2**40)  # sparse: takes for ever to read
+        file.truncate(2**40)  # sparse: reading it takes too long
     made.seal(run_dir / "checkpoint-2", manifest_id="huge")
     hashing = Hashing(run_dir, is_on=True)
     hashing.finish(lambda: True)
@@ -74,7 +74,7 @@ def test_somebody_in_a_hurry_ends_it(run_dir: Path) -> None:
     assert not has_hashes(run_dir / "checkpoint-2")
 
 
-def test_killed_while_it_hashes_the_checkpoint_stays_whole(tmp_path: Path) -> None:
+def test_a_checkpoint_stays_complete_if_the_hasher_is_killed(tmp_path: Path) -> None:
     checkpoint = made.state(tmp_path / "checkpoint-1")
     with (checkpoint / "data.pt").open("wb") as file:
         file.truncate(2**40)
@@ -98,7 +98,9 @@ def open_files(pid: int) -> list[str]:
     return [os.readlink(path) for path in folder.iterdir() if path.is_symlink()]
 
 
-def test_what_is_written_over_while_it_hashes_gets_no_hashes(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_that_is_overwritten_during_hashing_gets_no_hashes(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     checkpoint, digest = run_dir / "checkpoint-1", hashes.digest
 
     def slow_digest(path: Path, *, leaves_cache: bool) -> str:
@@ -110,7 +112,7 @@ def test_what_is_written_over_while_it_hashes_gets_no_hashes(run_dir: Path, monk
     assert not CheckpointLayout(checkpoint).hashes.exists()
 
 
-def test_the_page_cache_gets_back_what_was_read(run_dir: Path) -> None:
+def test_the_page_cache_is_released_after_reading(run_dir: Path) -> None:
     fincore = shutil.which("fincore")
     if fincore is None:
         pytest.skip("no fincore to look into the page cache")

@@ -26,7 +26,7 @@ def saver(tmp_path: Path, trainings: Zygote) -> Saver:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory, trainings: Zygote) -> Path:
-    """A run with a checkpoint that has hashes; copy it before it is damaged."""
+    """Make a run with a checkpoint that has hashes; copy it before you damage it."""
     root = tmp_path_factory.mktemp("saved") / "exp"
     done = Saver(root, trainings).run("log=25", "save=step_30")
     assert done.returncode == 0, done.stderr
@@ -45,7 +45,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_save_is_sealed_with_what_is_known(saved: Path) -> None:
+def test_the_manifest_of_a_save_has_all_known_fields(saved: Path) -> None:
     sealed = whole(saved / "step_30")
     assert sorted(sealed.files) == sorted(FILES)
     assert (sealed.step, sealed.epoch, sealed.metrics) == (30, 2, {"loss": 0.04, "epoch": 2.0})
@@ -54,7 +54,7 @@ def test_a_save_is_sealed_with_what_is_known(saved: Path) -> None:
     assert checked.returncode == 0
 
 
-def test_the_step_of_a_save_is_of_the_training_and_not_of_its_validation(saver: Saver) -> None:
+def test_the_step_of_a_save_is_that_of_the_training_and_not_of_its_validation(saver: Saver) -> None:
     saver.run("log=25", "val=2", "save=epoch_2", "log=26", "save=anything", "save=step_40/state")
     assert (whole(saver.root / "epoch_2").step, whole(saver.root / "epoch_2").epoch) == (25, 2)
     assert whole(saver.root / "anything").step == 26
@@ -63,7 +63,7 @@ def test_the_step_of_a_save_is_of_the_training_and_not_of_its_validation(saver: 
     assert [one.path.name for one in find(saver.root)] == ["epoch_2", "anything", "step_40"]
 
 
-def test_two_ranks_seal_together_one_alone_and_one_late(saver: Saver) -> None:
+def test_two_ranks_seal_together_separately_and_late(saver: Saver) -> None:
     done = saver.run("save=both", "save=both", "main=alone", "late=late", ranks=2)
     assert done.returncode == 0, done.stderr
     assert "tsdia-run" not in done.stderr
@@ -81,7 +81,7 @@ def test_a_rank_that_loads_what_it_has_just_saved_waits_until_the_others_have_se
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_automatic_naming_keeps_its_limit_and_goes_on_after_the_last_number(saver: Saver, ranks: int) -> None:
+def test_automatic_naming_keeps_its_limit_and_continues_after_the_last_number(saver: Saver, ranks: int) -> None:
     first = saver.run("auto=2", "save", "save", "save", ranks=ranks)
     assert first.returncode == 0, first.stderr
     assert names(saver.root / "checkpoints") == ["checkpoint_1", "checkpoint_2"]
@@ -96,7 +96,7 @@ def test_automatic_naming_keeps_its_limit_and_goes_on_after_the_last_number(save
     assert whole(saver.root / "checkpoints" / "checkpoint_3").attempt == 1
 
 
-def test_a_resume_loads_what_the_user_resumes_from_and_not_the_newest(saver: Saver) -> None:
+def test_a_resume_loads_the_checkpoint_that_the_user_names_and_not_the_newest(saver: Saver) -> None:
     assert saver.run("auto=", "save", "train", "save").returncode == 0
     older = saver.root / "checkpoints" / "checkpoint_0"
     expected = saver.run("auto=", "load=checkpoints/checkpoint_0").stdout
@@ -106,7 +106,7 @@ def test_a_resume_loads_what_the_user_resumes_from_and_not_the_newest(saver: Sav
     assert expected != newest
 
 
-def test_pruning_spares_the_best_ones_and_what_is_not_a_checkpoint(saver: Saver, tmp_path: Path) -> None:
+def test_pruning_keeps_the_best_ones_and_other_files(saver: Saver, tmp_path: Path) -> None:
     (tmp_path / "config.yml").write_text("training: {checkpoint: {metric_for_best_model: loss}}")
     words = [f"log={step}" if kind == "log" else kind for step in (10, 90, 20, 30) for kind in ("log", "save")]
     best = saver.root / "checkpoints" / "checkpoint_0"
@@ -137,17 +137,17 @@ def test_a_damaged_checkpoint_is_named_and_not_loaded(saver: Saver, saved: Path,
         assert line.endswith("model unchanged")
 
 
-def test_what_a_save_that_failed_left_is_not_loaded_by_the_same_process(saver: Saver) -> None:
+def test_a_failed_save_is_not_loaded_by_the_same_process(saver: Saver) -> None:
     done = saver.run("save=latest", "half=latest", "try=latest")
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert first == "rank 0 saved latest"
     assert second.startswith("TornCheckpointError")
     assert second.endswith("model unchanged")
-    assert judge(saver.root / "latest", by_structure=True).is_usable  # so that nothing else could have told
+    assert judge(saver.root / "latest", by_structure=True).is_usable  # so that no file can reveal it
 
 
-def test_the_traceback_of_a_script_that_does_not_catch_it_ends_with_the_reason(saver: Saver, saved: Path) -> None:
+def test_an_uncaught_load_error_ends_the_traceback_with_the_reason(saver: Saver, saved: Path) -> None:
     shutil.copytree(saved / "step_30", saver.root / "step_30")
     shutil.copytree(saved / "step_30", saver.root / "step_20")
     (saver.root / "step_30" / "optimizer.bin").unlink()
@@ -169,10 +169,10 @@ def test_a_checkpoint_without_a_manifest_is_loaded_unless_its_structure_is_damag
     assert "cut is torn: model.safetensors" in done.stdout
 
 
-def test_random_states_that_were_not_restored_are_told(saver: Saver, saved: Path) -> None:
+def test_random_states_that_were_not_restored_are_reported(saver: Saver, saved: Path) -> None:
     shutil.copytree(saved / "step_30", saver.root / "step_30")
     assert "warning" not in saver.run("load=step_30").stderr
-    # Two ranks resume what one has saved.
+    # Two ranks resume from a checkpoint that one rank saved.
     done = saver.run("load=step_30", ranks=2)
     assert done.returncode == 0, done.stderr
     missing = saver.root / "step_30" / "random_states_1.pkl"
@@ -183,20 +183,20 @@ def test_random_states_that_were_not_restored_are_told(saver: Saver, saved: Path
     assert "of rank 0" not in done.stderr
 
 
-def test_a_script_without_the_hook_leaves_nothing_of_ours(saver: Saver) -> None:
+def test_a_script_without_the_hook_has_no_files_of_tsdia_run(saver: Saver) -> None:
     assert saver.run("save=step_1", TSDIA_RUN_HOOKS="metrics").returncode == 0
     assert judge(saver.root / "step_1").state is Soundness.UNVERIFIED
 
 
 def test_what_the_script_puts_into_the_directory_itself_may_change(saver: Saver) -> None:
-    """Written before the save, and written again after it: no part of what was sealed."""
+    """The script writes the file before the save, and again after it: the file is not part of the seal."""
     done = saver.run("touch=latest", "save=latest", "touch=latest", "touch=latest", "save=latest", "touch=latest")
     assert done.returncode == 0, done.stderr
     assert "extra.txt" not in whole(saver.root / "latest").files
 
 
 @pytest.mark.root
-def test_a_disk_that_is_full_during_the_save_leaves_a_torn_checkpoint(tmp_path: Path, trainings: Zygote) -> None:
+def test_a_disk_that_is_full_during_the_save_leaves_an_incomplete_checkpoint(tmp_path: Path, trainings: Zygote) -> None:
     if os.geteuid():
         pytest.skip("needs root to mount a small file system")
     disk = tmp_path / "disk"
@@ -214,7 +214,7 @@ def test_a_disk_that_is_full_during_the_save_leaves_a_torn_checkpoint(tmp_path: 
 
 
 @pytest.mark.root
-def test_a_full_disk_does_not_leave_the_old_manifest_to_a_checkpoint_that_is_written_over(
+def test_a_full_disk_does_not_leave_the_old_manifest_in_an_overwritten_checkpoint(
     tmp_path: Path, trainings: Zygote
 ) -> None:
     if os.geteuid():

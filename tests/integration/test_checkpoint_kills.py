@@ -1,4 +1,4 @@
-"""A save of 200 MB, killed from 1 to 99 %: there is always a whole checkpoint, and it is the newest that was sealed."""
+"""Kill a save of 200 MB at 1 to 99 %: a complete checkpoint always exists, and it is the newest that was sealed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Saves:
         self.root = root
 
     def save(self, number: int, after_s: float) -> float | None:
-        """Save checkpoint ``number``; the seconds that took, None if it was killed on its way."""
+        """Save checkpoint ``number``; return the seconds of the save, or None if it was killed during it."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{number} {after_s}\n")
@@ -42,7 +42,7 @@ class Saves:
         return float(answer[1]) if answer[-1] == "sealed" else None
 
     def newest(self) -> int:
-        """The number of the newest whole checkpoint, after a look at what is in it."""
+        """Return the number of the newest complete checkpoint, after a check of its contents."""
         chosen = newest_whole(find(self.root)).chosen
         assert chosen, "no whole checkpoint is left"
         assert chosen.manifest
@@ -72,7 +72,7 @@ def saves(root: Path, limit: str) -> Iterator[Saves]:
 
 
 def test_a_save_that_is_killed_at_any_moment_costs_no_checkpoint(tmp_path: Path) -> None:
-    """Under total_limit=1, where Accelerate alone would have removed the only other one before it saved."""
+    """With total_limit=1, where plain Accelerate would have removed the only other checkpoint before the save."""
     with saves(tmp_path / "exp", "1") as script:
         took_s = [script.save(number, FOREVER_S) or FOREVER_S for number in range(UNDISTURBED)]
         save_s, sealed, killed = statistics.median(took_s), UNDISTURBED - 1, 0
@@ -83,11 +83,11 @@ def test_a_save_that_is_killed_at_any_moment_costs_no_checkpoint(tmp_path: Path)
             fraction = 0.01 + 0.98 * moment / (MOMENTS - 1)
             was_sealed = script.save(number, fraction * save_s) is not None
             killed += not was_sealed
-            # Killed after the manifest and before the answer, it is whole too.
+            # Killed after the manifest and before the answer, it is complete too.
             newest = script.newest()
             assert newest in ({number} if was_sealed else {sealed, number})
             sealed = newest
-        # A machine may be faster than it was, but not so much.
+        # A machine may be faster than before, but not by this much.
         assert killed > MOMENTS / 2
         script.save(999, FOREVER_S)
         assert script.newest() == 999

@@ -1,4 +1,4 @@
-"""A rank holds the lock of its run while it lives, and leaves its exit record."""
+"""A rank holds the lock of its run while it is running, and leaves its exit record."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def prepared(tmp_path: Path) -> Run:
 
 @contextmanager
 def living(code: str, run: Run, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A script that has said that it is ready."""
+    """Run a script that has printed that it is ready."""
     (tmp_path / "train.py").write_text(f"import sys, time\n{code}\nprint('ready', flush=True)\ntime.sleep(60)\n")
     environ = {**BASE, **run.environ()}
     process = subprocess.Popen(
@@ -71,11 +71,11 @@ def living(code: str, run: Run, tmp_path: Path) -> Iterator[subprocess.Popen[str
         process.stdout.close()
 
 
-def test_the_directory_is_that_of_the_layout(prepared: Run) -> None:
+def test_the_directory_matches_the_layout(prepared: Run) -> None:
     assert attempt_files.attempt_directory(prepared.environ()) == str(prepared.layout.attempt(3).root)
 
 
-def test_the_lock_is_held_for_the_life_of_the_process(prepared: Run, tmp_path: Path) -> None:
+def test_the_lock_is_held_until_the_process_ends(prepared: Run, tmp_path: Path) -> None:
     assert not prepared.is_alive()
     with living("import gc; gc.collect()", prepared, tmp_path) as process:
         assert prepared.is_alive()
@@ -95,7 +95,7 @@ def test_programs_that_the_script_starts_do_not_hold_the_lock(prepared: Run, tmp
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
-def test_the_lock_is_taken_though_somebody_asks_at_this_moment_whether_the_run_lives(prepared: Run) -> None:
+def test_the_lock_is_taken_although_a_reader_checks_it_at_the_same_moment(prepared: Run) -> None:
     with prepared.layout.alive.open("r+") as asking:
         fcntl.flock(asking, fcntl.LOCK_EX)
         threading.Timer(0.02, fcntl.flock, (asking, fcntl.LOCK_UN)).start()
@@ -105,14 +105,14 @@ def test_the_lock_is_taken_though_somebody_asks_at_this_moment_whether_the_run_l
     os.close(fd)
 
 
-def test_a_lock_that_is_not_to_be_had_is_done_without(prepared: Run) -> None:
+def test_an_unavailable_lock_is_skipped(prepared: Run) -> None:
     with prepared.layout.alive.open("r+") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert attempt_files.hold_alive(prepared.environ()) is None
 
 
 @pytest.mark.parametrize("environ", [{}, {"TSDIA_RUN_DIR": ""}, {"TSDIA_RUN_DIR": "/nonexistent/run"}])
-def test_no_run_no_lock_and_no_word_about_it(environ: dict[str, str], tmp_path: Path) -> None:
+def test_without_a_run_there_is_no_lock_and_no_message(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("print('trained')")
     done = run([*OURS, "train.py"], tmp_path, environ)
     assert (done.returncode, done.stdout, done.stderr) == (0, "trained\n", "")
@@ -138,7 +138,7 @@ EXITS: dict[str, dict[str, Any] | None] = {
 
 
 @pytest.mark.parametrize("name", EXITS)
-def test_the_exit_record_says_how_the_script_ended(name: str, prepared: Run, tmp_path: Path) -> None:
+def test_the_exit_record_describes_the_ending(name: str, prepared: Run, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(ENDINGS[name] + "\n")
     run([*OURS, "train.py"], tmp_path, prepared.environ(RANK="2"))
     record, expected = prepared.record(2), EXITS[name]
@@ -154,7 +154,7 @@ def test_the_exit_record_says_how_the_script_ended(name: str, prepared: Run, tmp
     assert {key: seen[key] for key in expected} == expected
 
 
-def test_the_record_names_the_users_own_frame_and_the_innermost_ones(prepared: Run, tmp_path: Path) -> None:
+def test_the_record_names_the_last_frame_of_the_user_and_the_innermost_ones(prepared: Run, tmp_path: Path) -> None:
     library = tmp_path / "lib" / "site-packages"
     library.mkdir(parents=True)
     (library / "deep.py").write_text(
@@ -187,7 +187,7 @@ def test_a_fork_of_the_script_leaves_no_record(code: str, prepared: Run, tmp_pat
     assert prepared.record() is None
 
 
-def test_what_the_script_does_to_its_environment_does_not_move_the_record(prepared: Run, tmp_path: Path) -> None:
+def test_changes_of_the_environment_by_the_script_do_not_move_the_record(prepared: Run, tmp_path: Path) -> None:
     code = "import os\nos.environ.clear()\nos.chdir('/')\n1/0"
     (tmp_path / "train.py").write_text(code)
     run([*OURS, "train.py"], tmp_path, prepared.environ())
@@ -204,7 +204,7 @@ UNWRITABLE = {
 
 
 @pytest.mark.parametrize("name", UNWRITABLE)
-def test_a_record_that_can_not_be_written_costs_one_line(name: str, prepared: Run, tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_is_reported_in_one_line(name: str, prepared: Run, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(UNWRITABLE[name])
     done = run([*OURS, "train.py"], tmp_path, prepared.environ())
     assert done.returncode == 6
@@ -212,7 +212,7 @@ def test_a_record_that_can_not_be_written_costs_one_line(name: str, prepared: Ru
     assert done.stderr.startswith("tsdia-run: could not ")
 
 
-def test_an_exception_that_can_not_be_looked_at_still_ends_the_script(prepared: Run, tmp_path: Path) -> None:
+def test_an_exception_that_cannot_be_inspected_still_ends_the_script(prepared: Run, tmp_path: Path) -> None:
     code = "class E(Exception):\n    def __str__(self):\n        raise RuntimeError\nraise E"
     (tmp_path / "train.py").write_text(code)
     expected, seen = both(["train.py"], tmp_path, prepared.environ())
@@ -222,7 +222,7 @@ def test_an_exception_that_can_not_be_looked_at_still_ends_the_script(prepared: 
     assert "__str__ failed" in record["exception"]["message"]
 
 
-def test_a_rank_tells_where_it_stands_when_it_is_asked_and_leaves_no_empty_file(tmp_path: Path) -> None:
+def test_a_rank_writes_its_stacks_on_request_and_leaves_no_empty_file(tmp_path: Path) -> None:
     attempt = tmp_path / "run" / "attempts" / "0"
     attempt.mkdir(parents=True)
     environ = {"TSDIA_RUN_DIR": str(tmp_path / "run"), "TSDIA_RUN_ATTEMPT": "0"}
@@ -243,7 +243,7 @@ def test_a_rank_tells_where_it_stands_when_it_is_asked_and_leaves_no_empty_file(
     assert not (attempt / "stacks-rank0.txt").exists()
 
 
-def test_a_crash_says_where_python_was(tmp_path: Path) -> None:
+def test_a_crash_writes_the_python_stack(tmp_path: Path) -> None:
     (tmp_path / "run" / "attempts" / "0").mkdir(parents=True)
     environ = {"TSDIA_RUN_DIR": str(tmp_path / "run"), "TSDIA_RUN_ATTEMPT": "0"}
     (tmp_path / "crash.py").write_text("import ctypes\ndef into_nothing(): ctypes.string_at(0)\ninto_nothing()\n")

@@ -1,4 +1,4 @@
-"""Ranks that the script forks itself: notebook_launcher, debug_launcher. The main one logs, and each call once."""
+"""Ranks that the script forks itself: notebook_launcher, debug_launcher. Only the main rank logs, each call once."""
 
 from __future__ import annotations
 

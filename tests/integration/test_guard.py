@@ -54,7 +54,7 @@ def test_the_claim_ends_with_the_process_and_needs_no_unlock(tmp_path: Path) -> 
     assert moved.parent == tmp_path / ".tsdia-trash"
 
 
-def test_a_living_rank_holds_the_run_after_its_supervisor_is_gone(tmp_path: Path) -> None:
+def test_a_running_rank_keeps_the_run_after_its_supervisor_is_gone(tmp_path: Path) -> None:
     claim = guard.claim_new(tmp_path / "exp")
     rank = claim.open_alive()
     claim.close()
@@ -64,7 +64,7 @@ def test_a_living_rank_holds_the_run_after_its_supervisor_is_gone(tmp_path: Path
     guard.claim_existing(tmp_path / "exp").close()
 
 
-def test_moving_aside_deletes_nothing(tmp_path: Path) -> None:
+def test_move_aside_deletes_nothing(tmp_path: Path) -> None:
     run_dir = tmp_path / "exp"
     run_dir.mkdir()
     (run_dir / "thesis.tex").write_text("years of work")
@@ -78,7 +78,7 @@ def test_moving_aside_deletes_nothing(tmp_path: Path) -> None:
     assert os.listdir(run_dir) == [".tsdia"]
 
 
-def test_a_directory_that_fills_up_at_the_moment_of_the_claim_is_given_back(tmp_path: Path) -> None:
+def test_a_directory_that_fills_up_at_the_moment_of_the_claim_is_released(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("x")
     with pytest.raises(Overtaken):
         guard.claim_new(tmp_path)
@@ -107,7 +107,7 @@ def test_nothing_is_created_through_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_linked_parent_is_fine(tmp_path: Path) -> None:
+def test_a_linked_parent_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "runs").symlink_to("disk")
     claim, _ = enter(entry(tmp_path / "runs" / "exp"))
@@ -115,7 +115,7 @@ def test_a_linked_parent_is_fine(tmp_path: Path) -> None:
     assert (tmp_path / "disk" / "exp" / ".tsdia" / "claim").exists()
 
 
-def test_a_file_is_no_run_directory(tmp_path: Path) -> None:
+def test_a_file_is_not_a_run_directory(tmp_path: Path) -> None:
     (tmp_path / "exp").write_text("x")
     with pytest.raises(RunDirectoryError, match="is a file"):
         enter(entry(tmp_path / "exp"))
@@ -136,7 +136,7 @@ def test_a_trash_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a read-only tmpfs")
-def test_a_read_only_place_is_refused(tmp_path: Path) -> None:
+def test_a_read_only_directory_is_refused(tmp_path: Path) -> None:
     place = tmp_path / "mount"
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(place)], check=True)

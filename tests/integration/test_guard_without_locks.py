@@ -1,4 +1,4 @@
-"""The claim on a file system without locks; tests/support/faulty_locks.py says how that is had here."""
+"""The claim on a file system without locks, which tests/support/faulty_locks.py simulates."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def won(run_dir: Path) -> subprocess.Popen[str]:
 
 
 def leave_claim(run_dir: Path, left_by: Holder) -> None:
-    """What one leaves that ended without giving its claim back."""
+    """Leave the claim of a process that ended without releasing it."""
     folder = run_dir / ".tsdia/held-0"
     folder.mkdir(parents=True)
     (run_dir / ".tsdia/claim").touch()
@@ -67,7 +67,7 @@ def test_of_many_simultaneous_starts_exactly_one_wins(tmp_path: Path, flags: tup
     assert sorted(answers) == ["75"] * 11 + ["won"]
 
 
-def test_it_warns_and_gives_the_claim_back(tmp_path: Path) -> None:
+def test_it_warns_and_releases_the_claim(tmp_path: Path) -> None:
     claim, _ = enter(Entry(tmp_path / "exp", False))
     assert "no locks" in claim.warnings[0]
     for ask in (guard.claim_existing, guard.refuse_living):
@@ -80,7 +80,7 @@ def test_it_warns_and_gives_the_claim_back(tmp_path: Path) -> None:
     assert len(list((tmp_path / "exp/.tsdia").glob("*held-*"))) == 1
 
 
-def test_a_holder_that_was_killed_is_taken_over(tmp_path: Path) -> None:
+def test_the_claim_of_a_killed_owner_is_taken_over(tmp_path: Path) -> None:
     starter = won(tmp_path / "exp")
     with pytest.raises(RunAliveError, match=f"pid {starter.pid} on"):
         guard.claim_existing(tmp_path / "exp")
@@ -92,13 +92,13 @@ def test_a_holder_that_was_killed_is_taken_over(tmp_path: Path) -> None:
 def test_a_zombie_is_dead(tmp_path: Path) -> None:
     starter = won(tmp_path / "exp")
     starter.kill()
-    # Not reaped yet: the pid is still there, and kill(pid, 0) would call it alive.
+    # Not reaped yet: the pid still exists, and kill(pid, 0) would report it as running.
     os.waitid(os.P_PID, starter.pid, os.WEXITED | os.WNOWAIT)
     guard.claim_existing(tmp_path / "exp").close()
     starter.communicate()
 
 
-def test_a_reused_pid_is_dead_and_its_new_owner_is_left_alone(tmp_path: Path) -> None:
+def test_a_reused_pid_is_dead_and_its_new_process_gets_no_signal(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
         ticks = owner.start_ticks(bystander.pid)
         assert ticks
@@ -107,7 +107,7 @@ def test_a_reused_pid_is_dead_and_its_new_owner_is_left_alone(tmp_path: Path) ->
         assert bystander.poll() is None
 
 
-def test_another_machines_claim_is_never_taken_and_says_what_to_do(tmp_path: Path) -> None:
+def test_another_machines_claim_is_never_taken_and_the_error_has_a_command(tmp_path: Path) -> None:
     leave_claim(tmp_path / "exp", replace(owner.ourselves(), host="node2", boot_id="its boot"))
     with pytest.raises(RunAliveError, match=f"pid {os.getpid()} on node2") as refused:
         guard.claim_existing(tmp_path / "exp")
@@ -116,7 +116,7 @@ def test_another_machines_claim_is_never_taken_and_says_what_to_do(tmp_path: Pat
     guard.claim_existing(tmp_path / "exp").close()
 
 
-def test_a_claim_without_a_lock_counts_also_where_there_are_locks(
+def test_a_claim_without_a_lock_also_counts_on_a_file_system_with_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave_claim(tmp_path / "exp", replace(owner.ourselves(), host="node2"))
@@ -125,7 +125,7 @@ def test_a_claim_without_a_lock_counts_also_where_there_are_locks(
         guard.claim_existing(tmp_path / "exp")
 
 
-def test_a_run_that_is_moved_aside_meanwhile_is_not_mistaken_for_the_one_in_its_place(
+def test_a_run_that_is_moved_meanwhile_is_not_mistaken_for_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_dir = tmp_path / "exp"
@@ -145,14 +145,14 @@ def test_a_run_that_is_moved_aside_meanwhile_is_not_mistaken_for_the_one_in_its_
     starters[0].communicate()
 
 
-def test_a_claim_that_somebody_edited_is_not_taken_for_dead(tmp_path: Path) -> None:
+def test_an_edited_claim_is_not_considered_dead(tmp_path: Path) -> None:
     leave_claim(tmp_path / "exp", owner.ourselves())
     (tmp_path / "exp/.tsdia/held-0/holder.json").write_text('{"pid": "me"}')
     with pytest.raises(RunAliveError, match="does not tell who"):
         guard.claim_existing(tmp_path / "exp")
 
 
-def test_moving_aside_gives_the_claim_back_where_it_is_then(tmp_path: Path) -> None:
+def test_move_aside_releases_the_claim_at_its_new_path(tmp_path: Path) -> None:
     run_dir = tmp_path / "exp"
     enter(Entry(run_dir, False))[0].close()
     (run_dir / "thesis.tex").write_text("years of work")
@@ -171,7 +171,7 @@ while not pathlib.Path("go").exists():
 CONFIG = "training: {checkpoint: {save_dir: runs/exp}}\ntsdia_run: {launcher: python}\n"
 
 
-def test_the_command_warns_and_knows_a_training_without_supervisor_by_its_tag(tmp_path: Path) -> None:
+def test_the_command_warns_and_recognises_a_training_without_supervisor_by_its_tag(tmp_path: Path) -> None:
     (tmp_path / "config.yml").write_text(CONFIG)
     (tmp_path / "train.py").write_text(SCRIPT)
     running = faulty("tsdia_run", "new", "config.yml", cwd=tmp_path)
@@ -189,14 +189,14 @@ def test_the_command_warns_and_knows_a_training_without_supervisor_by_its_tag(tm
     assert refused.returncode == 75
     assert f"pid {training} python" in told
     (tmp_path / "go").touch()
-    running.communicate(timeout=60)  # until its relay has ended too
+    running.communicate(timeout=60)  # until its relay has exited too
     again = faulty("tsdia_run", "new", "config.yml", "--move-aside", cwd=tmp_path)
     told = again.communicate(timeout=60)[0]
     assert again.returncode == 0, told
 
 
 def is_of(environ: Path, project: Path) -> bool:
-    """Whether a process is a training in a project."""
+    """Return whether a process is a training in a project."""
     try:
         return f"TSDIA_RUN_DIR={project}".encode() in environ.read_bytes()
     except OSError:

@@ -62,7 +62,7 @@ def kept(run_dir: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_saves_keep_the_best_and_the_newest_and_a_resume_goes_on(project: Path, ranks: int) -> None:
+def test_saves_keep_the_best_and_the_newest_and_a_resume_continues(project: Path, ranks: int) -> None:
     words = ["--num-processes", str(ranks)]
     whole = tsdia_run("new", "config.yml", *words, "--run-dir", "runs/whole", "--", "5", cwd=project, limit_s=120)
     assert whole.returncode == 0, whole.stderr
@@ -91,7 +91,7 @@ def test_saves_keep_the_best_and_the_newest_and_a_resume_goes_on(project: Path, 
     assert weights(resumed.stdout) == weights(whole.stdout)
 
 
-def test_without_tsdia_run_it_does_the_same(project: Path) -> None:
+def test_without_tsdia_run_the_script_behaves_the_same(project: Path) -> None:
     def alone(steps: int) -> str:
         return subprocess.run(
             [sys.executable, "train.py", str(steps)],
@@ -111,7 +111,7 @@ def test_without_tsdia_run_it_does_the_same(project: Path) -> None:
     assert "from Resumed(epoch=0, step=3)" in alone(4)
 
 
-def test_a_torn_checkpoint_is_not_loaded(project: Path) -> None:
+def test_an_incomplete_checkpoint_is_not_loaded(project: Path) -> None:
     assert tsdia_run("new", "config.yml", "--", "2", cwd=project, limit_s=120).returncode == 0
     checkpoint = project / "runs/exp/checkpoint-epoch0-step2"
     (checkpoint / "model.safetensors").write_bytes(b"")
@@ -132,7 +132,7 @@ tsdia_run: {env: {ACCELERATE_USE_CPU: "true"}}
 """
 
 
-def test_a_config_without_a_resume_key_is_enough_for_a_script_that_asks(project: Path) -> None:
+def test_a_config_without_a_resume_key_is_enough_for_a_script_with_the_helper(project: Path) -> None:
     (project / "config.yml").write_text(NO_KEYS)
     (project / "train.py").write_text(SCRIPT.replace('["training"]["checkpoint"]', '["other"]'))
     done = tsdia_run("new", "config.yml", "--run-dir", "runs/exp", "--", "2", cwd=project, limit_s=120)
@@ -161,7 +161,7 @@ accelerator.wait_for_everyone()
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_a_script_that_asks_ends_by_itself(project: Path, ranks: int) -> None:
+def test_a_script_that_checks_for_stop_requests_exits_gracefully(project: Path, ranks: int) -> None:
     (project / "train.py").write_text(STOPPING)
     with subprocess.Popen(
         [COMMAND, "new", "config.yml", "--num-processes", str(ranks)],

@@ -1,4 +1,4 @@
-"""Several ranks: who failed first and how, told apart from those that the launcher ended; real gloo ranks."""
+"""Several ranks: the rank that failed first is told apart from those that the launcher ended; with real gloo ranks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tsdia_run.training.boot.rank_ends import OwnRecord, RankEnds
 SCRIPTS = Path(__file__).resolve().parents[1] / "support" / "scripts"
 TWO_RANKS = str(SCRIPTS / "two_ranks.py")
 MULTI = ("--multi_gpu", "--num_processes", "2", "--main_process_port", "0")
-# Far below torch's own 30 s of patience and the ranks' 60 s of sleep.
+# Far below torch's timeout of 30 s and the ranks' sleep of 60 s.
 LIMIT_S = 25
 
 CODES = st.dictionaries(st.integers(0, 3), st.integers(-15, 3), max_size=4)
@@ -44,20 +44,20 @@ def test_of_two_exceptions_the_earlier_one_was_first() -> None:
     assert RankEnds(early={0: 1, 1: 4}, final={0: 1, 1: 4}, said=said).first() == 1
 
 
-def test_a_rank_that_the_launchers_signal_met_on_its_way_out_is_told_by_its_own_words() -> None:
-    # Rank 1 failed, and was still closing its trackers when rank 0, which missed it, was already gone.
+def test_a_rank_that_got_the_launchers_signal_on_its_way_out_is_described_by_its_exit_record() -> None:
+    # Rank 1 failed, and was still closing its trackers when rank 0, which waited for it, had already exited.
     said = {0: OwnRecord(1, "2026-01-01T00:00:00.2"), 1: OwnRecord(3, "2026-01-01T00:00:00.1")}
     ends = RankEnds(early={0: 1}, final={0: 1, 1: -15}, said=said)
     assert (ends.codes(), ends.first(), ends.exit_code()) == ({0: 1, 1: 3}, 1, 3)
 
 
-def test_ranks_that_end_as_they_were_asked_to_did_not_fail_first() -> None:
+def test_ranks_that_stop_on_request_did_not_fail_first() -> None:
     ends = RankEnds(early={}, final={0: 0, 1: 1}, said={1: OwnRecord(1, "2026")}, stopped_by=15)
     assert (ends.first(), ends.exit_code()) == (None, 128 + 15)
 
 
 @given(early=CODES, others=CODES, times=st.dictionaries(st.integers(0, 3), st.sampled_from("abc")))
-def test_a_failure_is_never_told_as_success(
+def test_a_failure_is_never_reported_as_success(
     early: dict[int, int], others: dict[int, int], times: dict[int, str]
 ) -> None:
     final = {**others, **early}
@@ -122,8 +122,8 @@ def test_two_ranks_work_together(prepared: Attempt) -> None:
 @pytest.mark.parametrize(
     ("how", "end", "code"), [("exit", {"exit_code": 3}, 3), ("kill", {"signal": 9}, 137), ("segv", {"signal": 11}, 139)]
 )
-def test_the_end_of_the_rank_that_failed_is_told(how: str, end: dict[str, int], code: int, prepared: Attempt) -> None:
-    # With debug, Accelerate itself would swallow the failure and exit with 0.
+def test_the_ending_of_the_failed_rank_is_reported(how: str, end: dict[str, int], code: int, prepared: Attempt) -> None:
+    # With debug, Accelerate itself would hide the failure and exit with 0.
     done = prepared.launch(*MULTI, "--debug", str(BOOTSTRAP), TWO_RANKS, how, ACCELERATE_USE_CPU="true")
     assert done.returncode == code, done.stderr
     record = prepared.ranks()
@@ -135,7 +135,7 @@ def test_the_end_of_the_rank_that_failed_is_told(how: str, end: dict[str, int], 
     assert exit_record.exists() is (how == "exit")
 
 
-def test_a_stop_reaches_the_ranks_and_is_told(prepared: Attempt, tmp_path: Path) -> None:
+def test_a_stop_reaches_the_ranks_and_is_reported(prepared: Attempt, tmp_path: Path) -> None:
     command = [sys.executable, str(RANKS_LAUNCHER), *MULTI, str(BOOTSTRAP), TWO_RANKS, "stop", str(tmp_path)]
     environ = prepared.environ(ACCELERATE_USE_CPU="true")
     with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as launcher:

@@ -1,4 +1,4 @@
-"""metrics.jsonl of a real Accelerator, one and two ranks, whatever ends it."""
+"""metrics.jsonl of a real Accelerator, with one and two ranks, however the training ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ accelerator = Accelerator(cpu=True, log_with={trackers}, project_dir={folder!r})
 
 
 class Run:
-    """A run directory with attempts that only have what the hook looks at."""
+    """A run directory with attempts that only have the files that the hook reads."""
 
     def __init__(self, folder: Path, trainings: Zygote) -> None:
         self.folder = folder
@@ -66,7 +66,7 @@ def run(tmp_path: Path, trainings: Zygote) -> Run:
     return Run(tmp_path, trainings)
 
 
-def test_every_scalar_is_a_number_and_what_is_none_is_named_once(run: Run) -> None:
+def test_every_scalar_is_a_number_and_other_values_are_named_once(run: Run) -> None:
     ended = run.attempt(
         "values = {'a': 1, 'b': 2.5, 't': torch.tensor(0.5), 'n': np.float32(0.25), 'one': torch.ones(1), 'ok': True,\n"
         "  'nan': float('nan'), 'inf': -torch.tensor(float('inf')), 'step': 9,\n"
@@ -77,7 +77,7 @@ def test_every_scalar_is_a_number_and_what_is_none_is_named_once(run: Run) -> No
         "accelerator.log({'val_loss': 1.0})\n"
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == ""  # no tracker has the validation metrics
+    assert ended.stdout == ""  # no tracker received the validation metrics
     first, second, third = run.lines()
     assert {name: value for name, value in first.items() if name != "time"} == {
         "step": 5, "attempt": 0, "a": 1, "b": 2.5, "t": 0.5, "n": 0.25, "one": 1.0, "ok": True, "nan": "NaN",
@@ -98,7 +98,7 @@ def test_every_finished_call_is_in_the_file(run: Run, end: str) -> None:
     assert [line["step"] for line in run.lines()] == list(range(500))
 
 
-def test_a_torn_end_is_not_glued_to_the_next_attempt(run: Run) -> None:
+def test_an_incomplete_last_line_is_not_joined_to_the_next_attempt(run: Run) -> None:
     run.attempt("accelerator.log({'loss': 1.0}, step=1)\n")
     with run.file.open("a") as file:
         file.write('{"step": 2, "ti')
@@ -118,7 +118,7 @@ def test_only_the_main_rank_writes_and_forks_write_nothing(run: Run) -> None:
     assert [(line["step"], line["rank"]) for line in run.lines()] == [(step, 0) for step in range(50)]
 
 
-def test_validation_metrics_are_confirmed_when_the_trackers_have_them(run: Run) -> None:
+def test_validation_metrics_are_confirmed_once_the_trackers_received_them(run: Run) -> None:
     body = (
         "from accelerate.tracking import GeneralTracker\n"
         "class Tracker(GeneralTracker):\n"
@@ -146,7 +146,7 @@ def test_a_full_disk_is_one_warning(run: Run) -> None:
     assert "No space left" in ended.stderr
 
 
-def test_ascii_output_is_no_obstacle(run: Run) -> None:
+def test_ascii_output_works(run: Run) -> None:
     ended = run.attempt(
         "sys.stdout.reconfigure(encoding='ascii')\n"
         "class Tracker:\n    name = 'x'\n    def log(self, *a, **k): pass\n"

@@ -1,4 +1,4 @@
-"""A resumed script that did not read its checkpoint may not overwrite it; one that did may do what it likes."""
+"""A resumed script that did not read its checkpoint may not overwrite it; a script that read it may save anything."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tsdia_run.supervise.inotify import is_local
 from tsdia_run.supervise.reads import ReadWatch
 
 CHECKPOINTS = ("checkpoint-100", "checkpoint-200", "checkpoint-300")
-# Each begins a save into FOLDER, or of FILE.
+# Each starts a save into FOLDER, or of FILE.
 WRITES = {
     "open": 'open(FILE, "wb").write(b"new")',
     "append": 'open(FILE, "ab").write(b"new")',
@@ -61,7 +61,7 @@ READS = {
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
-    """A run with numbered checkpoints, of which the second is resumed from."""
+    """Make a run with numbered checkpoints; the resume starts from the second."""
     root = tmp_path / "exp"
     for name in CHECKPOINTS:
         (root / name).mkdir(parents=True)
@@ -72,7 +72,7 @@ def folders(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A run with a checkpoint that is a single file."""
+    """Make a run with a checkpoint that is a single file."""
     root = tmp_path / "exp"
     root.mkdir()
     (root / "ckpt.pt").write_bytes(b"old")
@@ -80,7 +80,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """The files of the checkpoints."""
+    """Return the files of the checkpoints."""
     return {str(path.relative_to(root)): path.read_bytes() for path in root.glob("checkpoint-*/*")}
 
 
@@ -99,7 +99,7 @@ def assert_refused(done: Done, resumed: str, lost: str) -> None:
 
 @pytest.mark.parametrize("way", WRITES)
 @pytest.mark.parametrize("name", ["checkpoint-100/state.bin", "checkpoint-200/state.bin"])
-def test_what_was_not_read_is_not_overwritten(folders: Path, way: str, name: str) -> None:
+def test_an_unread_checkpoint_is_not_overwritten(folders: Path, way: str, name: str) -> None:
     before = contents(folders)
     done = resume(folders, "checkpoint-200", names(name) + WRITES[way])
     lost = "checkpoint-200" if "of all" in way else name.partition("/")[0]
@@ -127,7 +127,7 @@ def test_a_checkpoint_may_be_moved_before_it_is_read(file: Path) -> None:
     assert (done.code, done.answer, (file / "prev.pt").read_bytes()) == (0, "read", b"old"), done.err
 
 
-def test_a_moved_checkpoint_that_was_not_read_is_not_overwritten_under_its_new_name(file: Path) -> None:
+def test_a_moved_unread_checkpoint_is_not_overwritten_under_its_new_name(file: Path) -> None:
     moves = f"{names('ckpt.pt')}os.rename(FILE, OUT + '/prev.pt')\nopen(FILE, 'wb').write(b'new')\n"
     done = resume(file, "ckpt.pt", moves + "os.rename(FILE, OUT + '/prev.pt')")
     assert done.code == 1
@@ -136,7 +136,7 @@ def test_a_moved_checkpoint_that_was_not_read_is_not_overwritten_under_its_new_n
 
 @pytest.mark.parametrize("words", [["mv", "{tmp}", "{file}"], ["rm", "{file}"], ["cp", "{tmp}", "{file}"]])
 def test_what_a_child_program_overwrote_unread_is_warned_about(file: Path, words: list[str]) -> None:
-    """Nothing can stop it, but the record does not stay silent."""
+    """Nothing can prevent it, but the record has a warning."""
     script = (
         f"import subprocess\ntmp = OUT + '/tmp'\nopen(tmp, 'w').write('new, and longer')\n"
         f"subprocess.run([one.format(tmp=tmp, file=OUT + '/ckpt.pt') for one in {words!r}], check=True)\n"
@@ -155,7 +155,7 @@ def test_what_a_child_program_overwrote_unread_is_warned_about(file: Path, words
 
 @pytest.mark.parametrize("way", READS)
 @pytest.mark.parametrize("name", ["checkpoint-200/state.bin", "ckpt.pt"])
-def test_a_script_that_read_its_checkpoint_may_do_what_it_likes(folders: Path, way: str, name: str) -> None:
+def test_a_script_that_read_its_checkpoint_may_save_anything(folders: Path, way: str, name: str) -> None:
     (folders / "ckpt.pt").write_bytes(b"old")
     script = f"{names(name)}{READS[way]}\nopen(FILE, 'wb').write(b'new')\nos.remove(OUT + '/checkpoint-100/state.bin')"
     done = resume(folders, name.partition("/")[0], script)
@@ -166,7 +166,7 @@ def test_a_script_that_read_its_checkpoint_may_do_what_it_likes(folders: Path, w
 @pytest.mark.parametrize(
     "script",
     [
-        "open(OUT + '/checkpoint-300/state.bin', 'wb').write(b'new')",  # superseded by this very resume
+        "open(OUT + '/checkpoint-300/state.bin', 'wb').write(b'new')",  # superseded by this resume
         "import shutil; shutil.rmtree(OUT + '/checkpoint-300')",
         "os.makedirs(OUT + '/checkpoint-400'); open(OUT + '/checkpoint-400/state.bin', 'wb').write(b'new')",
         "os.makedirs(CKPT, exist_ok=True)",
@@ -176,7 +176,7 @@ def test_a_script_that_read_its_checkpoint_may_do_what_it_likes(folders: Path, w
         "open(CKPT + '/state.bin.lock', 'w')",
     ],
 )
-def test_nothing_else_is_stopped(folders: Path, script: str) -> None:
+def test_no_other_write_is_stopped(folders: Path, script: str) -> None:
     done = resume(folders, "checkpoint-200", script)
     assert (done.code, done.answer, done.refusal, done.err) == (0, "not read", None, "")
 
@@ -192,7 +192,7 @@ def test_logs_in_a_folder_that_is_also_a_checkpoint_are_not_a_save(tmp_path: Pat
     assert_refused(resume(root, "out", logs + "open(CKPT + '/model.safetensors', 'wb')"), "out", "out")
 
 
-def test_reading_what_is_said_about_a_state_is_not_reading_the_state(folders: Path) -> None:
+def test_reading_metadata_of_a_state_is_not_reading_the_state(folders: Path) -> None:
     look = "open(CKPT + '/config.json').read(); os.listdir(CKPT); os.stat(CKPT + '/state.bin')\n"
     done = resume(folders, "checkpoint-200", look + "open(CKPT + '/state.bin', 'wb')")
     assert_refused(done, "checkpoint-200", "checkpoint-200")
@@ -206,7 +206,7 @@ def test_a_state_that_is_only_json_counts_as_a_state(tmp_path: Path) -> None:
     assert (done.code, done.answer) == (0, "read"), done.err
 
 
-def test_a_state_behind_links_is_watched_where_it_lies(tmp_path: Path) -> None:
+def test_a_state_behind_links_is_watched_at_its_real_path(tmp_path: Path) -> None:
     blobs, root = tmp_path / "blobs", tmp_path / "exp"
     (root / "step_1").mkdir(parents=True)
     blobs.mkdir()
@@ -234,7 +234,7 @@ open(CKPT + "/state.bin", "wb").write(b"new")
     assert (folders / "checkpoint-200" / "state.bin").read_bytes() == b"new"
 
 
-def test_the_error_names_the_checkpoint_and_the_ways_out(folders: Path) -> None:
+def test_the_error_names_the_checkpoint_and_the_solutions(folders: Path) -> None:
     done = resume(folders, "checkpoint-200", "open(CKPT + '/state.bin', 'wb')")
     for words in (
         f"{folders / 'checkpoint-200'} was not overwritten: the script did not read checkpoint-200",
@@ -246,7 +246,7 @@ def test_the_error_names_the_checkpoint_and_the_ways_out(folders: Path) -> None:
         assert words in done.err
 
 
-def test_another_checkpoint_that_was_read_is_warned_about_and_saves_go_on(folders: Path) -> None:
+def test_reading_another_checkpoint_is_warned_about_and_saves_continue(folders: Path) -> None:
     script = "open(OUT + '/checkpoint-300/state.bin', 'rb').read(); open(CKPT + '/state.bin', 'wb').write(b'new')"
     done = resume(folders, "checkpoint-200", script)
     text = "the script read checkpoint-300 instead of checkpoint-200, which it was told to resume from"
@@ -254,7 +254,7 @@ def test_another_checkpoint_that_was_read_is_warned_about_and_saves_go_on(folder
     assert f"tsdia-run: warning: {text}\n" in done.err
 
 
-def test_what_tsdia_run_reads_meanwhile_is_not_read_by_the_script(folders: Path) -> None:
+def test_reads_by_tsdia_run_do_not_count_as_the_scripts(folders: Path) -> None:
     (folders / "checkpoint-200" / "extra.safetensors").write_bytes(b"old")
 
     def look(_: object) -> None:
@@ -327,7 +327,7 @@ def test_a_file_system_that_other_machines_may_read_is_not_local(tmp_path: Path)
 
 
 def test_a_read_that_only_the_rank_can_see_is_told(folders: Path) -> None:
-    """The script stands in for a watch that failed: it takes the answer away."""
+    """The script simulates a watch that failed: it removes the answer."""
     script = "os.remove(OUT + '/.tsdia/reads/answer'); open(CKPT + '/state.bin', 'rb').read()"
     done = resume(folders, "checkpoint-200", script)
     assert (done.code, done.answer, (folders / ".tsdia/reads/noticed").exists()) == (0, "read", True), done.err

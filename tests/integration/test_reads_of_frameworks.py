@@ -1,4 +1,4 @@
-"""What torch, safetensors and Accelerate read and write is seen, on one rank and on two."""
+"""Reads and writes by torch, safetensors and Accelerate are detected, on one rank and on two."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ model = accelerator.prepare(torch.nn.Linear(4, 4))
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
-    """A run with two checkpoints of a Trainer, and one that is a file."""
+    """Make a run with two checkpoints of a Trainer, and one that is a file."""
     root = tmp_path / "exp"
     for step in (100, 200):
         folder = root / f"checkpoint-{step}"
@@ -50,7 +50,7 @@ def trained(tmp_path: Path) -> Path:
 
 
 def saved(root: Path) -> dict[str, bytes]:
-    """The contents of all checkpoints."""
+    """Return the contents of all checkpoints."""
     paths = [*root.glob("checkpoint-*/*"), *root.glob("*.pt")]
     return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 
@@ -106,7 +106,7 @@ def test_a_trainer_that_starts_from_zero_is_stopped_at_its_first_save(trained: P
         ),
     ],
 )
-def test_what_frameworks_read_is_seen(trained: Path, checkpoint: str, read: str) -> None:
+def test_reads_by_frameworks_are_detected(trained: Path, checkpoint: str, read: str) -> None:
     save_again = "save_checkpoint(100); save_checkpoint(200); torch.save({}, OUT + '/ckpt.pt')"
     done = resume(trained, checkpoint, f"{TRAINER}\n{read}\n{save_again}")
     assert (done.code, done.answer, done.refusal) == (0, "read", None), done.err
@@ -144,7 +144,7 @@ accelerator.save_state(OUT + "/step_2")
     assert (done.code, done.answer, done.refusal) == (0, "read", None), done.err
 
 
-def test_load_state_reads_and_automatic_naming_is_refused_by_our_words(tmp_path: Path) -> None:
+def test_load_state_counts_as_a_read_and_automatic_naming_is_refused_with_a_clear_error(tmp_path: Path) -> None:
     root = tmp_path / "exp"
     root.mkdir()
     automatic = ACCELERATE.replace(
@@ -154,7 +154,7 @@ def test_load_state_reads_and_automatic_naming_is_refused_by_our_words(tmp_path:
     assert first.code == 0, first.err
     done = resume(root, "checkpoints/checkpoint_0", automatic + "accelerator.save_state()")
     assert (done.refusal or "").endswith("would have overwritten it"), done.err
-    # A limit that would remove it keeps it, as long as it was not read.
+    # A limit that would remove the checkpoint keeps it until it is read.
     kept = "accelerator.project_configuration.iteration = 1; accelerator.save_state()"
     done = resume(root, "checkpoints/checkpoint_0", automatic + kept)
     assert (done.code, "is kept: the script has not read" in done.err) == (0, True), done.err

@@ -1,4 +1,4 @@
-"""A script that replaces itself keeps its hooks, its lock and its exit record, or a warning says that it lost them."""
+"""A script that replaces itself keeps its hooks, lock and exit record, or a warning reports that they are lost."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_exit_record_is_that_of_the_new_process(tmp_path: Path, way: str) ->
     )
 
 
-def test_a_module_too(tmp_path: Path) -> None:
+def test_modules_keep_them_too(tmp_path: Path) -> None:
     layout = prepare(tmp_path)
     (tmp_path / "tool").mkdir()
     way = "os.execv(sys.executable, [sys.executable, '-m', 'tool.train', *sys.argv[1:]])"
@@ -80,7 +80,7 @@ def test_a_module_too(tmp_path: Path) -> None:
     assert json.loads(layout.attempt(0).exit_record(0).read_bytes())["exit_code"] == 3
 
 
-def test_the_lock_is_held_all_the_time_and_not_left_to_the_scripts_programs(tmp_path: Path) -> None:
+def test_the_lock_is_held_throughout_and_not_inherited_by_the_scripts_programs(tmp_path: Path) -> None:
     layout = prepare(tmp_path)
     (tmp_path / "train.py").write_text(
         "import os, subprocess, sys\n"
@@ -121,7 +121,7 @@ def test_the_lock_is_held_all_the_time_and_not_left_to_the_scripts_programs(tmp_
         "os.execlp('sh', 'sh', '-c', 'exit 3')",
     ],
 )
-def test_a_program_that_can_have_no_hooks_is_one_warning(tmp_path: Path, way: str) -> None:
+def test_a_program_without_hooks_is_one_warning(tmp_path: Path, way: str) -> None:
     layout = prepare(tmp_path)
     (tmp_path / "train.py").write_text(f"import os, sys\n{way}\n")
     done = subprocess.run(
@@ -144,11 +144,11 @@ PLAIN = {
 
 
 @pytest.mark.parametrize("way", PLAIN)
-def test_all_else_is_as_under_plain_python(tmp_path: Path, way: str) -> None:
+def test_everything_else_is_as_under_plain_python(tmp_path: Path, way: str) -> None:
     (tmp_path / "train.py").write_text(f"import os, sys\n{PLAIN[way]}\n")
     layout = prepare(tmp_path)
     plain, our = both(["train.py"], tmp_path, environ(layout))
-    # The frames of our own are not hidden where the script goes on in an `except`.
+    # The frames of tsdia-run are not hidden if the script continues in an `except`.
     assert plain[:2] == our[:2]
     assert plain[2].splitlines()[-1:] == our[2].splitlines()[-1:]
 
@@ -173,7 +173,7 @@ def test_all_else_is_as_under_plain_python(tmp_path: Path, way: str) -> None:
         (["missing.py"], None),
     ],
 )
-def test_where_the_bootstrap_goes(
+def test_the_position_of_the_bootstrap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: list[str] | None
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -49,7 +49,7 @@ def test_many_equal_layers_are_one_line() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules")
-def test_no_weights_are_needed() -> None:
+def test_the_weights_are_not_needed() -> None:
     with torch.device("meta"):
         model = nn.Linear(100_000, 100_000)
     assert "10,000,100,000 parameters" in summary(model)
@@ -132,7 +132,7 @@ def test_a_script_that_writes_neither_gets_both(run: Any, tmp_path: Path) -> Non
     assert json.loads((run_dir / "attempts/1/hyperparameters.json").read_text())["lr"] == 0.2
 
 
-def test_what_the_script_wrote_itself_stays(run: Any) -> None:
+def test_files_that_the_script_wrote_are_kept(run: Any) -> None:
     run_dir = run(0, "hyperparameters.json", "model_summary.txt")
     assert (run_dir / "hyperparameters.json").read_text() == "the script's own"
     assert (run_dir / "model_summary.txt").read_text() == "the script's own"

@@ -1,4 +1,4 @@
-"""What real trackers hold of a config under the hooks."""
+"""The values that real trackers receive from a config under the hooks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEAD = "import os, sys\nfrom accelerate import Accelerator\n"
 
 
 class Run:
-    """An attempt that has only what the hooks look at."""
+    """An attempt that has only the files that the hooks read."""
 
     def __init__(self, folder: Path) -> None:
         self.run_dir = folder / "run"
@@ -88,7 +88,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def events(folder: Path) -> list[Any]:
-    """Every event of a TensorBoard folder, file by file."""
+    """Return every event of a TensorBoard folder, file by file."""
     from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
     files = sorted(folder.rglob("events.out.*"), key=lambda path: path.stat().st_mtime)
@@ -96,7 +96,7 @@ def events(folder: Path) -> list[Any]:
 
 
 def offline_configs(run_dir: Path) -> list[tuple[str, str, dict[str, Any]]]:
-    """Id, name and config of each run in W&B's own files, in the order of their start."""
+    """Return id, name and config of each run in W&B's own files, in the order of their start."""
     found = []
     for path in sorted(run_dir.glob("wandb/offline-run-*/*.wandb"), key=lambda path: path.stat().st_ctime):
         told: dict[str, Any] = {}
@@ -111,7 +111,7 @@ def offline_configs(run_dir: Path) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def hyperparameters(folder: Path) -> dict[str, Any]:
-    """What TensorBoard's HParams page shows."""
+    """Return the values of TensorBoard's HParams page."""
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
     found: dict[str, Any] = {}
@@ -150,7 +150,7 @@ def test_tensorboard_has_the_whole_config_flat(run: Run, ranks: int) -> None:
     assert "0123456789abcdef" not in str(events(run.run_dir / "tb"))
 
 
-def test_tensorboard_forgets_what_lies_beyond_the_step_of_the_manifest(run: Run) -> None:
+def test_tensorboard_purges_values_after_the_step_of_the_manifest(run: Run) -> None:
     body = """
 import time
 from accelerate import Accelerator
@@ -169,12 +169,12 @@ accelerator.end_training()
     assert starts == [6]
 
 
-def test_tensorboard_keeps_the_text_of_a_config_without_secrets(run: Run) -> None:
+def test_tensorboard_gets_the_text_of_a_config_without_secrets(run: Run) -> None:
     run.attempt(TENSORBOARD, config="model: {size: 3}  # as it was written\n")
     assert "# as it was written" in str(events(run.run_dir / "tb"))
 
 
-def test_no_step_shows_twice_after_a_resume(run: Run) -> None:
+def test_no_step_is_shown_twice_after_a_resume(run: Run) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run.attempt(TENSORBOARD)
@@ -213,7 +213,7 @@ FILE = {"model": {"size": 3, "layers": [1, 2], "name": None}, "training": {"lr":
 
 
 def config_records(run_dir: Path) -> list[Any]:
-    """Every record of W&B's own files that gives the config file."""
+    """Return every record of W&B's own files that contains the config file."""
     found = []
     for path in sorted(run_dir.glob("wandb/offline-run-*/*.wandb")):
         for record in wandb_file.read(path):
@@ -235,7 +235,7 @@ def config_records(run_dir: Path) -> list[Any]:
         "a = Accelerator(cpu=True, log_with='wandb')\na.init_trackers('p')\none = a.trackers[0].run",
     ],
 )
-def test_wandb_has_the_whole_config_once_whoever_starts_it(run: Run, body: str) -> None:
+def test_wandb_has_the_whole_config_once_whichever_code_starts_it(run: Run, body: str) -> None:
     done = run.attempt(f"import wandb\n{body}\none.finish()\n", env=OFFLINE)
     assert "hook failed" not in done.stderr
     assert config_records(run.run_dir) == [FILE]
@@ -257,7 +257,7 @@ def test_a_key_of_the_scripts_own_wins(run: Run, body: str) -> None:
     assert config["config_file"] == "mine"
 
 
-def test_a_trainer_of_transformers_gives_wandb_the_whole_config_too(run: Run) -> None:
+def test_a_trainer_of_transformers_passes_the_whole_config_to_wandb_too(run: Run) -> None:
     pytest.importorskip("transformers")
     run.attempt(
         "import torch, transformers\n"
@@ -302,20 +302,20 @@ def test_attempts_are_one_run_and_further_inits_are_others(run: Run) -> None:
     ("arguments", "env"),
     [("id='own', name=None", {}), ("settings=wandb.Settings(run_id='own')", {}), ("", {"WANDB_RUN_ID": "own"})],
 )
-def test_an_id_of_the_scripts_or_the_users_own_is_respected(run: Run, arguments: str, env: dict[str, str]) -> None:
+def test_an_id_set_by_the_script_or_the_user_is_kept(run: Run, arguments: str, env: dict[str, str]) -> None:
     run.attempt(f"import wandb\nwandb.init(project='p', {arguments}).finish()\n", env={**OFFLINE, **env})
     assert [identity for identity, _, _ in offline_configs(run.run_dir)] == ["own"]
     assert run.wandb_info()["run_id"] == "own"
 
 
-def test_none_means_that_the_script_has_no_wish(run: Run) -> None:
+def test_none_counts_as_not_set(run: Run) -> None:
     body = "import wandb\none = wandb.init(project='p', id=None, name=None, resume=None, reinit=True)\n"
     run.attempt(body + "assert one.settings.resume == 'allow'\none.finish()\n", env=OFFLINE)
     ((identity, name, _),) = offline_configs(run.run_dir)
     assert (identity, name) == ("run1", "exp")
 
 
-def test_the_info_is_written_at_once_and_again_at_the_end(run: Run) -> None:
+def test_the_info_is_written_immediately_and_again_at_the_end(run: Run) -> None:
     body = (
         "import json, wandb\none = wandb.init(project='p')\n"
         "assert json.load(open('wandb_info.json'))['run_name'] == 'exp'\n"
@@ -326,15 +326,15 @@ def test_the_info_is_written_at_once_and_again_at_the_end(run: Run) -> None:
 
 
 @pytest.mark.parametrize("mode", ["disabled", "online"])
-def test_without_wandb_the_training_goes_on_and_nothing_asks(run: Run, mode: str) -> None:
+def test_with_wandb_disabled_or_without_an_api_key_the_training_continues_without_a_prompt(run: Run, mode: str) -> None:
     done = run.attempt(WANDB + "print('done')\n", env={"WANDB_MODE": mode})
     assert done.stdout.endswith("done\n")
     assert not (run.run_dir / "wandb_info.json").exists()
     assert ("no API key" in done.stderr) == (mode == "online")
 
 
-def test_where_wandb_is_not_installed_the_training_goes_on(run: Run) -> None:
-    # None is what Python takes for a module that can't be found.
+def test_if_wandb_is_not_installed_the_training_continues(run: Run) -> None:
+    # For Python, None marks a module that can't be found.
     done = run.attempt(
         "a = Accelerator(log_with='all', project_dir='logs')\n"
         "a.init_trackers('p', config={'lr': 1})\n"
@@ -346,7 +346,7 @@ def test_where_wandb_is_not_installed_the_training_goes_on(run: Run) -> None:
     assert not (run.run_dir / "wandb").exists()
 
 
-def test_other_ranks_take_no_id(run: Run) -> None:
+def test_other_ranks_do_not_use_the_id(run: Run) -> None:
     body = "import wandb\nwandb.init(project='p').finish()\n"
     run.attempt(body, env={**OFFLINE, "RANK": "1"})
     ((identity, _, _),) = offline_configs(run.run_dir)
@@ -374,7 +374,7 @@ def test_mlflow_has_the_whole_config_flat(run: Run) -> None:
     assert params["lr"] == "0.5"
 
 
-def test_a_tracker_of_the_scripts_own_is_left_alone(run: Run) -> None:
+def test_a_tracker_class_of_the_script_is_not_changed(run: Run) -> None:
     body = (
         "from accelerate.tracking import GeneralTracker\n"
         "class Tracker(GeneralTracker):\n"

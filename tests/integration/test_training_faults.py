@@ -1,4 +1,4 @@
-"""Each call with which the hooks change a file fails once, or the training dies there: it loses nothing by us."""
+"""Each call with which the hooks change a file fails once, or kills the training: tsdia-run causes no loss."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_call_of_a_hook_may_fail(trainings: Zygote, tmp_path: Path, way: s
         if kind == "dies":
             assert ended.code == -signal.SIGKILL, told
         elif ended.failed.startswith("mkdir checkpoints"):
-            continue  # of Accelerate's, without us too
+            continue  # Accelerate's own files, without tsdia-run too
         else:
             assert (ended.code, ended.out) == (0, undisturbed.out), told
             said = ended.err.removeprefix(undisturbed.err).splitlines()
@@ -49,7 +49,7 @@ def test_every_call_of_a_hook_may_fail(trainings: Zygote, tmp_path: Path, way: s
 
 
 def train(trainings: Zygote, root: Path, way: str, fault: Fault | None = None) -> Ended:
-    """The training in a run directory of its own."""
+    """Run the training in its own run directory."""
     shutil.rmtree(root, ignore_errors=True)
     RunLayout(root).attempt(0).root.mkdir(parents=True)
     env = Saver(root).environ(TSDIA_RUN_HOOKS="trackers,metrics,checkpoints,summaries")
@@ -57,7 +57,7 @@ def train(trainings: Zygote, root: Path, way: str, fault: Fault | None = None) -
 
 
 def check(root: Path, ended: Ended, told: str) -> None:
-    """What must be true of the files, whatever failed."""
+    """Check what must be true of the files, whatever failed."""
     for path in root.rglob("[!.]*.json"):
         assert json.loads(path.read_bytes()), f"{path} {told}"
     records = [line for line in metrics(root) if line is not None]
@@ -66,14 +66,14 @@ def check(root: Path, ended: Ended, told: str) -> None:
         assert len(records) == 2 - ("metrics.jsonl" in ended.failed), told
     saved = ended.out.count("saved checkpoint")
     if saved:
-        # Where it died later than at a save, nothing had come between that one and its seal.
+        # If it died later than at a save, nothing came between that save and its seal.
         oldest = saved - 1 if ended.code else 0
         found = [one for one in find(root) if (one.iteration or 0) >= oldest]
         assert any(judge(one.path).state is Soundness.WHOLE for one in found), told
 
 
 def metrics(root: Path) -> list[dict[str, object] | None]:
-    """The lines of metrics.jsonl; None for a torn one."""
+    """Return the lines of metrics.jsonl; None for an incomplete one."""
     path = root / "metrics.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     return [json.loads(line) if line.endswith("}") else None for line in lines]
