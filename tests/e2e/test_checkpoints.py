@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_training_leaves_whole_checkpoints_and_damage_stops_the_next_one(project: Path) -> None:
+def test_a_training_saves_complete_checkpoints_and_a_damaged_one_stops_the_next_attempt(project: Path) -> None:
     done = tsdia_run("new", "config.yml", cwd=project, limit_s=180)
     assert done.returncode == 0, done.stderr
     found = find(project / "runs" / "exp")

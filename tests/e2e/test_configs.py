@@ -1,4 +1,4 @@
-"""The script gets its config under its name, in its format, with references that lead somewhere."""
+"""The script gets its config with its name, in its format, with references that resolve."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command import record_of, tsdia_run
 
-# Reads its config by its suffix, saves into its directory, and says what it got.
+# Reads its config by its suffix, saves into its directory, and prints what it received.
 SCRIPT = """\
 import json, os, sys
 path = sys.argv[sys.argv.index("--config") + 1]
@@ -68,7 +68,7 @@ def said(done: Any) -> dict[str, Any]:
         ("exp.toml", TOML, "config.toml"),
     ],
 )
-def test_from_new_to_compare_under_its_own_name(tmp_path: Path, name: str, text: str, kept_as: str) -> None:
+def test_a_config_keeps_its_name_from_new_to_compare(tmp_path: Path, name: str, text: str, kept_as: str) -> None:
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / name).write_text(text)
     (tmp_path / "train.py").write_text(SCRIPT)
@@ -94,7 +94,7 @@ def test_from_new_to_compare_under_its_own_name(tmp_path: Path, name: str, text:
     assert "lr" in tsdia_run("compare", "exp", "exp-2", cwd=tmp_path).stdout
 
 
-def test_a_run_of_an_earlier_version_goes_on_under_the_name_that_it_had(tmp_path: Path) -> None:
+def test_a_run_of_an_earlier_version_resumes_with_its_old_config_name(tmp_path: Path) -> None:
     (tmp_path / "exp.yml").write_text(YAML)
     (tmp_path / "train.py").write_text(SCRIPT)
     env = {"OUT": "runs"}
@@ -111,7 +111,7 @@ def test_a_run_of_an_earlier_version_goes_on_under_the_name_that_it_had(tmp_path
     assert "lr" in tsdia_run("compare", "exp", "b", cwd=tmp_path).stdout
 
 
-def test_another_config_on_a_resume_brings_its_own_name(tmp_path: Path) -> None:
+def test_another_config_on_a_resume_keeps_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "exp.yml").write_text(YAML)
     (tmp_path / "lower.toml").write_text(TOML)
     (tmp_path / "train.py").write_text(SCRIPT)
@@ -123,7 +123,7 @@ def test_another_config_on_a_resume_brings_its_own_name(tmp_path: Path) -> None:
     assert (run_dir / "config.yml").read_text() == YAML
 
 
-def test_a_toml_config_is_put_back_and_its_mistakes_have_a_place(tmp_path: Path) -> None:
+def test_a_toml_config_is_restored_and_its_errors_have_a_position(tmp_path: Path) -> None:
     config = tmp_path / "exp.toml"
     config.write_text(TOML)
     (tmp_path / "train.py").write_text(SCRIPT + "open(checkpoint['save_dir'] + '/config.toml', 'w').write('x = 1')\n")
@@ -144,7 +144,7 @@ def test_references_work_from_the_copy_and_are_kept(tmp_path: Path) -> None:
     (tmp_path / "configs" / "base" / "b.yml").write_text("_base_: c.yml\nx: 1\n")
     (tmp_path / "configs" / "base" / "c.yml").write_text("y: 1\n")
     (tmp_path / "configs" / "exp.yml").write_text(f"_base_: base/b.yml\n{YAML}")
-    # As mmengine does: relative to the config that it was given.
+    # As mmengine does: relative to the config that the script received.
     (tmp_path / "train.py").write_text(
         SCRIPT.replace("checkpoint =", "open(os.path.join(os.path.dirname(path), config['_base_']))\ncheckpoint =", 1)
     )
@@ -167,7 +167,7 @@ def test_references_work_from_the_copy_and_are_kept(tmp_path: Path) -> None:
     assert "`_base_` names nowhere.yml" in lost.stdout
 
 
-def test_a_place_that_can_not_be_used_changes_nothing(tmp_path: Path) -> None:
+def test_an_unusable_run_directory_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
     (tmp_path / "exp.yml").write_text(YAML.replace("$OUT", "${model.name}"))
     refused = tsdia_run("new", "exp.yml", cwd=tmp_path)
@@ -258,7 +258,7 @@ def test_an_automatic_restart_restores_everything_too(tmp_path: Path) -> None:
     assert "resumes itself" in done.stderr
 
 
-def test_what_a_resume_added_is_gone_from_scratch(tmp_path: Path) -> None:
+def test_from_scratch_removes_what_a_resume_added(tmp_path: Path) -> None:
     for name, text in (("a.yml", YAML), ("b.json", JSON), ("c.toml", TOML)):
         (tmp_path / name).write_text(text)
         (tmp_path / "train.py").write_text(SCRIPT)

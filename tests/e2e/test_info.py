@@ -40,7 +40,7 @@ print("ready", flush=True)
 
 
 def script(end: str) -> str:
-    """Four steps from the beginning, or from step 2 on a resume, and how it ends."""
+    """Return a script of four steps, or from step 2 on a resume, with the given ending."""
     return SCRIPT.format(root=str(ROOT), end=end)
 
 
@@ -59,14 +59,14 @@ def told(folder: Path, *words: str) -> dict[str, Any]:
     return data
 
 
-def test_without_a_name_the_run_that_was_started_last(full: Path) -> None:
+def test_without_a_name_the_last_started_run_is_shown(full: Path) -> None:
     make_run(full / "runs" / "old", began=make_run(full / "far").run.created_at.replace(year=2025))
     assert told(full)["name"] == "exp"
     assert told(full, "old")["name"] == "old"
     assert told(full, "wb42")["name"] == "exp"
 
 
-def test_the_page_is_plain_where_there_is_no_terminal(full: Path) -> None:
+def test_the_page_is_plain_without_a_terminal(full: Path) -> None:
     done = tsdia_run("info", "exp", cwd=full)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
@@ -75,14 +75,14 @@ def test_the_page_is_plain_where_there_is_no_terminal(full: Path) -> None:
     assert done.stdout.splitlines()[-2].split("  ")[1].strip() == "tsdia-run resume runs/exp"
 
 
-def test_on_a_terminal_titles_stand_out_and_long_lines_stay_whole(full: Path) -> None:
+def test_on_a_terminal_titles_are_highlighted_and_long_lines_are_not_cut(full: Path) -> None:
     page = shown("info", "exp", cwd=full, size=(40, 60))
     assert "\x1b[31m\x1b[1m✗ exp: failed\x1b[0m" in page
     assert re.search(r"git checkout \w{40} && git apply \S+git\.patch\r\n", page)
     assert "\x1b" not in shown("info", "exp", cwd=full, env={"NO_COLOR": "1"})
 
 
-def test_a_real_run_its_resume_and_what_was_superseded(project: Path) -> None:
+def test_a_real_run_its_resume_and_its_superseded_values(project: Path) -> None:
     (project / "train.py").write_text(script("sys.exit(3 if not attempt else 0)"))
     assert tsdia_run("new", "config.yml", "-q", cwd=project).returncode == 3
     first = told(project)
@@ -125,7 +125,7 @@ def test_watch_follows_a_run_to_its_end(project: Path, start: Starter) -> None:
     assert running.wait(60) == 0
 
 
-def test_watch_ends_with_ctrl_c_and_gives_the_cursor_back(project: Path, start: Starter) -> None:
+def test_watch_ends_with_ctrl_c_and_restores_the_cursor(project: Path, start: Starter) -> None:
     (project / "train.py").write_text(script("time.sleep(600)"))
     running = start("new", "config.yml", cwd=project)
     wait_for(running, "ready")
@@ -139,7 +139,7 @@ def test_watch_ends_with_ctrl_c_and_gives_the_cursor_back(project: Path, start: 
     assert told(project)["state"] == "running"
 
 
-def test_watch_without_a_terminal_shows_the_page_once_it_is_over(full: Path) -> None:
+def test_watch_without_a_terminal_shows_the_page_once_the_run_has_ended(full: Path) -> None:
     done = tsdia_run("info", "exp", "--watch", cwd=full)
     assert done.returncode == 0
     assert "✗ exp: failed" in done.stdout
@@ -160,7 +160,7 @@ def test_a_run_whose_supervisor_was_killed(project: Path, start: Starter) -> Non
     assert lost["living"] == "nothing"
 
 
-def test_verify_reads_what_sizes_cant_tell(tmp_path: Path) -> None:
+def test_verify_finds_damage_that_does_not_change_sizes(tmp_path: Path) -> None:
     made = make_run(tmp_path / "runs" / "exp", State.FAILED)
     for step in (1, 2):
         path = state(made.layout.root / f"step_{step}")
@@ -206,7 +206,7 @@ def test_a_moved_run(full: Path) -> None:
         (["exp", "--wach"], 2, "--watch"),
     ],
 )
-def test_wrong_words(full: Path, words: list[str], code: int, said: str) -> None:
+def test_invalid_arguments(full: Path, words: list[str], code: int, said: str) -> None:
     done = tsdia_run("info", *words, cwd=full)
     assert done.returncode == code
     assert said in done.stderr

@@ -30,7 +30,7 @@ tsdia_run: {launcher: python, args: [%s]}
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """A folder with runs/{good,bad,ami}: one that completed, one that failed, one of TS-DIA's own."""
+    """Make a folder with runs/{good,bad,ami}: one that completed, one that failed, one of TS-DIA."""
     good = make_run(tmp_path / "runs" / "good", began=BEGAN + timedelta(hours=1))
     renamed(good, digest=Digest(9, "val_loss", 0.5, 7, checkpoints=3, size_bytes=2048, wandb_id="wb42"))
     make_run(tmp_path / "runs" / "bad", State.FAILED)
@@ -83,14 +83,14 @@ def test_options(runs: Path) -> None:
         (["nowhere"], 66, "there is no folder"),
     ],
 )
-def test_wrong_words(runs: Path, words: list[str], code: int, said: str) -> None:
+def test_invalid_arguments(runs: Path, words: list[str], code: int, said: str) -> None:
     done = tsdia_run("list", *words, cwd=runs)
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_yet(tmp_path: Path) -> None:
+def test_no_runs_yet(tmp_path: Path) -> None:
     done = tsdia_run("list", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
     assert "tsdia-run new" in done.stderr
@@ -119,7 +119,7 @@ def test_runs_started_elsewhere_are_found_by_the_users_list(tmp_path: Path) -> N
     assert told(tmp_path / "here") == []
 
 
-def test_a_run_while_it_lives_and_after_it_was_killed(tmp_path: Path, start: Starter) -> None:
+def test_a_run_while_it_is_running_and_after_it_was_killed(tmp_path: Path, start: Starter) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
     (tmp_path / "config.yml").write_text(CONFIG % '"600"')
     running = start("new", "config.yml", cwd=tmp_path)
@@ -136,7 +136,7 @@ def test_a_run_while_it_lives_and_after_it_was_killed(tmp_path: Path, start: Sta
     assert ended["state"] not in ("running", "completed")
 
 
-def test_what_ended_is_in_the_record(tmp_path: Path) -> None:
+def test_the_row_of_an_ended_run_comes_from_its_record(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("import os\nos.mkdir(os.environ['TSDIA_RUN_DIR'] + '/step_7')\n")
     (tmp_path / "config.yml").write_text(CONFIG % '"0"')
     assert tsdia_run("new", "config.yml", "-q", cwd=tmp_path).returncode == 0
@@ -154,7 +154,7 @@ def locked(run_dir: Path) -> Path:
 
 @pytest.fixture
 def unreadable(runs: Path) -> Iterator[Path]:
-    """runs/secret may not be entered, runs/half has a record that may not be read."""
+    """Make runs/secret, which may not be entered, and runs/half, whose record may not be read."""
     locked(make_run(runs / "runs" / "secret").layout.root)
     half = full_run(runs / "runs" / "half").layout
     for path in (half.record, half.attempts, half.root / "step_1", half.logs):
@@ -177,7 +177,7 @@ def obedient(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_what_may_not_be_read_is_a_row_among_the_others(unreadable: Path) -> None:
+def test_an_unreadable_run_is_a_row_among_the_others(unreadable: Path) -> None:
     done = obedient("list", "--sort", "run", cwd=unreadable)
     assert done.returncode == 0, done.stderr
     assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [
@@ -198,7 +198,7 @@ def test_what_may_not_be_read_is_a_row_among_the_others(unreadable: Path) -> Non
     assert compared.returncode == 0, compared.stderr
 
 
-def test_damage_is_told_below_the_table_and_not_without_end(runs: Path) -> None:
+def test_damage_is_reported_below_the_table_with_a_limit(runs: Path) -> None:
     for number in range(8):
         make_run(runs / "runs" / f"broken-{number}").layout.record.write_text("{")
     done = tsdia_run("list", cwd=runs)
@@ -208,7 +208,7 @@ def test_damage_is_told_below_the_table_and_not_without_end(runs: Path) -> None:
     assert "good" in done.stdout
 
 
-def test_names_that_no_terminal_should_see(runs: Path) -> None:
+def test_names_that_are_unsafe_on_a_terminal(runs: Path) -> None:
     make_run(runs / "runs" / "a\nb\x1b[31m")
     odd = make_run(runs / "runs" / "plain").layout.root
     odd.rename(os.fsdecode(os.fsencode(odd.parent) + b"/\xff"))
@@ -243,7 +243,7 @@ def test_a_narrow_terminal_has_fewer_columns_and_no_broken_lines(runs: Path) -> 
     assert str(runs / "runs" / "good") in asked
 
 
-def test_runs_of_the_same_name_are_told_by_their_paths(runs: Path) -> None:
+def test_runs_of_the_same_name_are_distinguished_by_their_paths(runs: Path) -> None:
     make_run(runs / "more" / "good")
     done = tsdia_run("list", "runs", "more", "--columns", "run", cwd=runs)
     assert set(done.stdout.split()) == {"run", "ami", "bad", str(runs / "runs" / "good"), str(runs / "more" / "good")}
