@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.bench.large_runs import large, linked, many
 from tests.bench.measure import Result, alternate
-from tests.bench.start import whole
+from tests.bench.start import seconds_of
 from tests.support.command import COMMAND, environment
 
 BARE_LOOP = """\
@@ -79,9 +79,9 @@ def _lists(folder: Path, sizes: Sizes) -> list[Result]:
     return [
         alternate(
             f"{words} of {sizes.runs:,} runs",
-            lambda words=words: whole([COMMAND, *words.split(), root], folder),  # type: ignore[misc]
+            lambda words=words: seconds_of([COMMAND, *words.split(), root], folder),  # type: ignore[misc]
             "scandir, open, json.loads",
-            lambda: whole([sys.executable, "-c", BARE_LOOP, root], folder),
+            lambda: seconds_of([sys.executable, "-c", BARE_LOOP, root], folder),
             runs=RUNS,
             limit=2.0,
         )

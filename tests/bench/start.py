@@ -37,17 +37,17 @@ def measure(folder: Path) -> list[Result]:
         ),
         alternate(
             "tsdia-run --help",
-            lambda: whole([COMMAND, "--help"], folder),
+            lambda: seconds_of([COMMAND, "--help"], folder),
             "python -c 'import typer, rich.console'",
-            lambda: whole([sys.executable, "-c", "import typer, rich.console"], folder),
+            lambda: seconds_of([sys.executable, "-c", "import typer, rich.console"], folder),
             runs=3 * RUNS,
             limit=1.5,
         ),
         alternate(
             "one completion",
-            lambda: whole([COMMAND, "completion", "--words", "2", "tsdia-run", "info", "e"], folder),
+            lambda: seconds_of([COMMAND, "completion", "--words", "2", "tsdia-run", "info", "e"], folder),
             "python -c 'import typer'",
-            lambda: whole([sys.executable, "-c", "import typer"], folder),
+            lambda: seconds_of([sys.executable, "-c", "import typer"], folder),
             runs=3 * RUNS,
             limit=1.5,
         ),
@@ -75,7 +75,7 @@ def first_line(argv: Sequence[str], folder: Path) -> float:
     return elapsed
 
 
-def whole(argv: Sequence[str], folder: Path) -> float:
+def seconds_of(argv: Sequence[str], folder: Path) -> float:
     """Return the seconds of a whole process."""
     began = time.perf_counter()
     subprocess.run(argv, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, check=True)

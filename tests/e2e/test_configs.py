@@ -55,7 +55,7 @@ save_dir = "$OUT/exp"
 """
 
 
-def said(done: Any) -> dict[str, Any]:
+def received(done: Any) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
@@ -78,14 +78,14 @@ def test_a_config_keeps_its_name_from_new_to_compare(tmp_path: Path, name: str, 
     copy = run_dir / "attempts" / "0" / "config" / name
     model = {"name": False if kept_as == "config.yml" and text is YAML else "off"}
     expected = {"lr": 5e-6, "on": "yes", "checkpoint": {"save_dir": str(run_dir)}, "model": model}
-    assert said(new) == {"path": str(copy), "told": str(copy), "config": expected}
+    assert received(new) == {"path": str(copy), "told": str(copy), "config": expected}
     assert "YAML" not in new.stderr
     assert (run_dir / kept_as).read_bytes() == text.encode()
     resumed = tsdia_run("resume", "exp", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     newest = str(run_dir / "checkpoint-epoch0-step5")
-    assert said(resumed)["path"] == str(run_dir / "attempts" / "1" / "config" / name)
-    assert said(resumed)["config"] == {**expected, "checkpoint": {"save_dir": str(run_dir), "resume": newest}}
+    assert received(resumed)["path"] == str(run_dir / "attempts" / "1" / "config" / name)
+    assert received(resumed)["config"] == {**expected, "checkpoint": {"save_dir": str(run_dir), "resume": newest}}
     again = tsdia_run("ensure", f"configs/{name}", "--set", "lr=5e-6", "--set", "model.name=off", cwd=tmp_path, env=env)
     assert again.returncode == 0, again.stderr
     assert "lr=5e-06" in tsdia_run("info", "exp", cwd=tmp_path).stdout
@@ -105,7 +105,7 @@ def test_a_run_of_an_earlier_version_resumes_with_its_old_config_name(tmp_path: 
     assert "lr=1e-05" in tsdia_run("info", "exp", cwd=tmp_path).stdout
     resumed = tsdia_run("resume", "exp", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
-    assert said(resumed)["path"] == str(tmp_path / "runs" / "exp" / "attempts" / "1" / "config" / "config.yml")
+    assert received(resumed)["path"] == str(tmp_path / "runs" / "exp" / "attempts" / "1" / "config" / "config.yml")
     assert tsdia_run("ensure", "exp.yml", cwd=tmp_path, env=env).returncode == 0
     assert tsdia_run("new", "exp.yml", "--name", "b", "--set", "lr=1", cwd=tmp_path, env=env).returncode == 3
     assert "lr" in tsdia_run("compare", "exp", "b", cwd=tmp_path).stdout
@@ -118,7 +118,7 @@ def test_another_config_on_a_resume_keeps_its_own_name(tmp_path: Path) -> None:
     assert tsdia_run("new", "exp.yml", cwd=tmp_path, env={"OUT": "runs"}).returncode == 3
     resumed = tsdia_run("resume", "exp", "--config", "lower.toml", cwd=tmp_path)
     run_dir = tmp_path / "runs" / "exp"
-    assert said(resumed)["path"] == str(run_dir / "attempts" / "1" / "config" / "lower.toml")
+    assert received(resumed)["path"] == str(run_dir / "attempts" / "1" / "config" / "lower.toml")
     assert sorted(path.name for path in run_dir.glob("config*")) == ["config.yml"]
     assert (run_dir / "config.yml").read_text() == YAML
 
@@ -151,7 +151,7 @@ def test_references_work_from_the_copy_and_are_kept(tmp_path: Path) -> None:
     env = {"OUT": "runs"}
     done = tsdia_run("new", "configs/exp.yml", cwd=tmp_path, env=env)
     assert done.returncode == 3, done.stderr
-    assert said(done)["config"]["_base_"] == str(tmp_path / "configs" / "base" / "b.yml")
+    assert received(done)["config"]["_base_"] == str(tmp_path / "configs" / "base" / "b.yml")
     kept = tmp_path / "runs" / "exp" / "attempts" / "0" / "references"
     assert (kept / "b.yml").read_text() == "_base_: c.yml\nx: 1\n"
     assert (kept / "c.yml").read_text() == "y: 1\n"
@@ -174,7 +174,7 @@ def test_an_unusable_run_directory_changes_nothing(tmp_path: Path) -> None:
     assert refused.returncode == 78
     assert "${model.name}, which only the script can resolve" in refused.stderr
     named = tsdia_run("new", "exp.yml", "--run-dir", "runs/here", cwd=tmp_path)
-    assert said(named)["config"]["checkpoint"]["save_dir"] == str(tmp_path / "runs" / "here")
+    assert received(named)["config"]["checkpoint"]["save_dir"] == str(tmp_path / "runs" / "here")
     (tmp_path / "exp.yml").write_text(YAML.replace("$OUT", "s3://bucket"))
     assert tsdia_run("new", "exp.yml", cwd=tmp_path).returncode == 78
     assert tsdia_run("new", "exp.yml", "--run-dir", "s3://bucket/x", cwd=tmp_path).returncode == 73
@@ -221,10 +221,10 @@ def test_a_fine_tuning_run_that_resumes_itself_restores_everything(tmp_path: Pat
     (tmp_path / "exp.yml").write_text(FINE_TUNING % (other, "true"))
     new = tsdia_run("new", "exp.yml", cwd=tmp_path)
     names = ["resume_restore_optimizer", "resume_restore_scheduler", "resume_restore_trainer_state"]
-    restored = [said(new)["config"]["checkpoint"][name] for name in names]
+    restored = [received(new)["config"]["checkpoint"][name] for name in names]
     assert (restored, "resumes itself" in new.stderr) == ([False, False, True], False)
     resumed = tsdia_run("resume", "exp", cwd=tmp_path)
-    assert [said(resumed)["config"]["checkpoint"][name] for name in names] == [True, True, True]
+    assert [received(resumed)["config"]["checkpoint"][name] for name in names] == [True, True, True]
     (note,) = [line for line in resumed.stderr.splitlines() if "resumes itself" in line]
     assert "resume_restore_optimizer" in note
     assert "resume_restore_scheduler" in note
@@ -235,10 +235,10 @@ def test_a_fine_tuning_run_that_resumes_itself_restores_everything(tmp_path: Pat
     assert tsdia_run("resume", "exp", cwd=tmp_path).stderr.count("resumes itself") == 0
     key = "checkpoint.resume_restore_optimizer"
     meant = tsdia_run("resume", "exp", "--set", f"{key}=false", cwd=tmp_path)
-    assert said(meant)["config"]["checkpoint"]["resume_restore_optimizer"] is False
+    assert received(meant)["config"]["checkpoint"]["resume_restore_optimizer"] is False
     anew = tsdia_run("resume", "exp", "--from-scratch", cwd=tmp_path)
-    assert said(anew)["config"]["checkpoint"]["resume"] == str(other)
-    assert [said(anew)["config"]["checkpoint"][name] for name in names] == [False, False, True]
+    assert received(anew)["config"]["checkpoint"]["resume"] == str(other)
+    assert [received(anew)["config"]["checkpoint"][name] for name in names] == [False, False, True]
 
 
 def test_an_automatic_restart_restores_everything_too(tmp_path: Path) -> None:
@@ -263,10 +263,10 @@ def test_from_scratch_removes_what_a_resume_added(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         (tmp_path / "train.py").write_text(SCRIPT)
         assert tsdia_run("new", name, cwd=tmp_path, env={"OUT": "runs"}).returncode == 3
-        assert "resume" in said(tsdia_run("resume", "exp", cwd=tmp_path))["config"]["checkpoint"]
+        assert "resume" in received(tsdia_run("resume", "exp", cwd=tmp_path))["config"]["checkpoint"]
         anew = tsdia_run("resume", "exp", "--again", "--from-scratch", cwd=tmp_path)
         assert anew.returncode == 3, anew.stderr
-        assert said(anew)["config"]["checkpoint"].get("resume") is None
+        assert received(anew)["config"]["checkpoint"].get("resume") is None
         shutil.rmtree(tmp_path / "runs")
 
 

@@ -50,7 +50,7 @@ def full(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(folder: Path, *words: str) -> dict[str, Any]:
+def info_json(folder: Path, *words: str) -> dict[str, Any]:
     done = tsdia_run("info", "--json", *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
@@ -61,9 +61,9 @@ def told(folder: Path, *words: str) -> dict[str, Any]:
 
 def test_without_a_name_the_last_started_run_is_shown(full: Path) -> None:
     make_run(full / "runs" / "old", began=make_run(full / "far").run.created_at.replace(year=2025))
-    assert told(full)["name"] == "exp"
-    assert told(full, "old")["name"] == "old"
-    assert told(full, "wb42")["name"] == "exp"
+    assert info_json(full)["name"] == "exp"
+    assert info_json(full, "old")["name"] == "old"
+    assert info_json(full, "wb42")["name"] == "exp"
 
 
 def test_the_page_is_plain_without_a_terminal(full: Path) -> None:
@@ -85,12 +85,12 @@ def test_on_a_terminal_titles_are_highlighted_and_long_lines_are_not_cut(full: P
 def test_a_real_run_its_resume_and_its_superseded_values(project: Path) -> None:
     (project / "train.py").write_text(script("sys.exit(3 if not attempt else 0)"))
     assert tsdia_run("new", "config.yml", "-q", cwd=project).returncode == 3
-    first = told(project)
+    first = info_json(project)
     assert (first["state"], first["metrics"]["val_loss"]["count"]) == ("failed", 4)
     assert first["last_lines"] == ["ready"]
     resumed = tsdia_run("resume", "runs/exp", "--from", "1", "-q", cwd=project)
     assert resumed.returncode == 0, resumed.stderr
-    second = told(project)
+    second = info_json(project)
     assert (second["state"], second["reason"]) == ("completed", "the script exited with code 0")
     assert [tuple(one[key] for key in ("checkpoint", "first_step", "last_step")) for one in second["attempts"]] == [
         (None, 0, 3),
@@ -136,7 +136,7 @@ def test_watch_ends_with_ctrl_c_and_restores_the_cursor(project: Path, start: St
     watching.expect(pexpect.EOF)
     watching.close()
     assert watching.signalstatus == signal.SIGINT
-    assert told(project)["state"] == "running"
+    assert info_json(project)["state"] == "running"
 
 
 def test_watch_without_a_terminal_shows_the_page_once_the_run_has_ended(full: Path) -> None:
@@ -151,11 +151,11 @@ def test_a_run_whose_supervisor_was_killed(project: Path, start: Starter) -> Non
     wait_for(running, "ready")
     running.kill()
     running.wait()
-    alone = told(project)
+    alone = info_json(project)
     assert (alone["state"], alone["living"]) == ("running", "ranks only")
     assert "its supervisor was killed" in alone["reason"]
     assert tsdia_run("stop", "runs/exp", "--now", cwd=project).returncode == 0
-    lost = told(project)
+    lost = info_json(project)
     assert lost["state"] in ("lost", "stopped")
     assert lost["living"] == "nothing"
 
@@ -191,7 +191,7 @@ def test_it_needs_no_torch(full: Path) -> None:
 
 def test_a_moved_run(full: Path) -> None:
     (full / "runs" / "exp").rename(full / "elsewhere")
-    data = told(full, "elsewhere")
+    data = info_json(full, "elsewhere")
     assert (data["name"], data["path"]) == ("elsewhere", str(full / "elsewhere"))
     assert [one["soundness"] for one in data["checkpoints"]] == ["whole", "whole"]
     assert record_of(full / "elsewhere")["name"] == "exp"

@@ -39,7 +39,7 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+def rows_json(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     done = tsdia_run("list", "--json", *words, cwd=folder, env=env)
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
@@ -50,7 +50,7 @@ def told(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> lis
 
 
 def names(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> set[str]:
-    return {run["name"] for run in told(folder, *words, env=env)}
+    return {run["name"] for run in rows_json(folder, *words, env=env)}
 
 
 def test_every_run_has_a_row(runs: Path) -> None:
@@ -66,7 +66,7 @@ def test_every_run_has_a_row(runs: Path) -> None:
 def test_options(runs: Path) -> None:
     assert names(runs, "--state", "failed", "--state", "completed") == {"good", "bad"}
     assert names(runs, "--since", "2026-11-20T08:30:00+00:00") == {"good", "ami"}
-    assert [run["name"] for run in told(runs, "--sort", "-run", "--limit", "2")] == ["good", "bad"]
+    assert [run["name"] for run in rows_json(runs, "--sort", "-run", "--limit", "2")] == ["good", "bad"]
     done = tsdia_run(
         "list", "--csv", "--columns", "run,best,duration", "--sort", "run", "--state", "completed", cwd=runs
     )
@@ -94,7 +94,7 @@ def test_no_runs_yet(tmp_path: Path) -> None:
     done = tsdia_run("list", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
     assert "tsdia-run new" in done.stderr
-    assert told(tmp_path) == []
+    assert rows_json(tmp_path) == []
 
 
 def test_roots_of_the_project_file_and_named_ones(runs: Path) -> None:
@@ -113,10 +113,10 @@ def test_runs_started_elsewhere_are_found_by_the_users_list(tmp_path: Path) -> N
     (tmp_path / "here").mkdir()
     env = {"XDG_STATE_HOME": str(tmp_path / "state")}
     assert tsdia_run("new", "config.yml", "-q", cwd=tmp_path / "elsewhere", env=env).returncode == 0
-    (only,) = told(tmp_path / "here", env=env)
+    (only,) = rows_json(tmp_path / "here", env=env)
     assert (only["name"], only["state"]) == ("exp", "completed")
     assert tsdia_run("info", "exp", cwd=tmp_path / "here", env=env).returncode == 0
-    assert told(tmp_path / "here") == []
+    assert rows_json(tmp_path / "here") == []
 
 
 def test_a_run_while_it_is_running_and_after_it_was_killed(tmp_path: Path, start: Starter) -> None:
@@ -124,15 +124,15 @@ def test_a_run_while_it_is_running_and_after_it_was_killed(tmp_path: Path, start
     (tmp_path / "config.yml").write_text(CONFIG % '"600"')
     running = start("new", "config.yml", cwd=tmp_path)
     wait_for(running, "ready")
-    (live,) = told(tmp_path)
+    (live,) = rows_json(tmp_path)
     assert (live["state"], live["ended_at"]) == ("running", None)
     running.kill()
     running.wait()
-    (orphaned,) = told(tmp_path)
+    (orphaned,) = rows_json(tmp_path)
     assert orphaned["state"] == "running"
     assert "its supervisor was killed; the ranks go on" in orphaned["reason"]
     assert tsdia_run("stop", "runs/exp", "--now", cwd=tmp_path).returncode == 0
-    (ended,) = told(tmp_path)
+    (ended,) = rows_json(tmp_path)
     assert ended["state"] not in ("running", "completed")
 
 
@@ -143,7 +143,7 @@ def test_the_row_of_an_ended_run_comes_from_its_record(tmp_path: Path) -> None:
     digest = json.loads((tmp_path / "runs" / "exp" / "run.json").read_text())["digest"]
     assert (digest["step"], digest["checkpoints"], digest["wandb_id"]) == (7, 1, None)
     assert digest["size_bytes"] > 1000
-    (row,) = told(tmp_path)
+    (row,) = rows_json(tmp_path)
     assert {name: row[name] for name in digest} == digest
 
 
@@ -216,7 +216,7 @@ def test_names_that_are_unsafe_on_a_terminal(runs: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 6
     assert "\x1b" not in done.stdout
-    assert len(told(runs)) == 5
+    assert len(rows_json(runs)) == 5
     assert tsdia_run("list", "--csv", cwd=runs).returncode == 0
 
 

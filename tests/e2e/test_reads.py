@@ -111,7 +111,7 @@ def test_a_script_that_reads_its_checkpoint_may_save_anything_and_is_warned_abou
     assert text in tsdia_run("info", "runs/exp", cwd=killed).stdout
 
 
-def test_what_the_user_looks_at_meanwhile_is_no_read(killed: Path, start: Starter) -> None:
+def test_reads_by_the_user_do_not_count(killed: Path, start: Starter) -> None:
     """Sealed without hashes, so that the hasher reads it too."""
     for step in (1, 2, 3):
         checkpoints.seal(killed / f"runs/exp/checkpoint-{step}", manifest_id=f"m{step}")

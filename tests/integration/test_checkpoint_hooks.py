@@ -34,7 +34,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, trainings: Zygote) -> Path:
     return root
 
 
-def whole(checkpoint: Path) -> Manifest:
+def manifest_of(checkpoint: Path) -> Manifest:
     verdict = judge(checkpoint, hashed=True)
     assert verdict.state is Soundness.WHOLE, verdict.reason
     assert verdict.manifest
@@ -46,7 +46,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_the_manifest_of_a_save_has_all_known_fields(saved: Path) -> None:
-    sealed = whole(saved / "step_30")
+    sealed = manifest_of(saved / "step_30")
     assert sorted(sealed.files) == sorted(FILES)
     assert (sealed.step, sealed.epoch, sealed.metrics) == (30, 2, {"loss": 0.04, "epoch": 2.0})
     assert (sealed.run_id, sealed.attempt, sealed.world_size, sealed.ranks) == ("the-run", 0, 1, (0,))
@@ -56,10 +56,10 @@ def test_the_manifest_of_a_save_has_all_known_fields(saved: Path) -> None:
 
 def test_the_step_of_a_save_is_that_of_the_training_and_not_of_its_validation(saver: Saver) -> None:
     saver.run("log=25", "val=2", "save=epoch_2", "log=26", "save=anything", "save=step_40/state")
-    assert (whole(saver.root / "epoch_2").step, whole(saver.root / "epoch_2").epoch) == (25, 2)
-    assert whole(saver.root / "anything").step == 26
-    assert whole(saver.root / "step_40" / "state").step == 40
-    assert whole(saver.root / "step_40").step == 40
+    assert (manifest_of(saver.root / "epoch_2").step, manifest_of(saver.root / "epoch_2").epoch) == (25, 2)
+    assert manifest_of(saver.root / "anything").step == 26
+    assert manifest_of(saver.root / "step_40" / "state").step == 40
+    assert manifest_of(saver.root / "step_40").step == 40
     assert [one.path.name for one in find(saver.root)] == ["epoch_2", "anything", "step_40"]
 
 
@@ -67,11 +67,11 @@ def test_two_ranks_seal_together_separately_and_late(saver: Saver) -> None:
     done = saver.run("save=both", "save=both", "main=alone", "late=late", ranks=2)
     assert done.returncode == 0, done.stderr
     assert "tsdia-run" not in done.stderr
-    assert whole(saver.root / "both").ranks == (0, 1)
-    assert "random_states_1.pkl" in whole(saver.root / "both").files
-    assert whole(saver.root / "alone").ranks == (0,)
-    assert whole(saver.root / "late").ranks == (0, 1)
-    assert "random_states_1.pkl" in whole(saver.root / "late").files
+    assert manifest_of(saver.root / "both").ranks == (0, 1)
+    assert "random_states_1.pkl" in manifest_of(saver.root / "both").files
+    assert manifest_of(saver.root / "alone").ranks == (0,)
+    assert manifest_of(saver.root / "late").ranks == (0, 1)
+    assert "random_states_1.pkl" in manifest_of(saver.root / "late").files
 
 
 def test_a_rank_that_loads_what_it_has_just_saved_waits_until_the_others_have_sealed(saver: Saver) -> None:
@@ -86,14 +86,14 @@ def test_automatic_naming_keeps_its_limit_and_continues_after_the_last_number(sa
     assert first.returncode == 0, first.stderr
     assert names(saver.root / "checkpoints") == ["checkpoint_1", "checkpoint_2"]
     newest = saver.root / "checkpoints" / "checkpoint_2"
-    assert whole(newest).ranks == tuple(range(ranks))
+    assert manifest_of(newest).ranks == tuple(range(ranks))
 
     more = {"TSDIA_RUN_ATTEMPT": "1"}
     second = saver.run("auto=2", "load", "save", ranks=ranks, **more)
     assert second.returncode == 0, second.stderr
     assert "tsdia-run" not in second.stderr
     assert names(saver.root / "checkpoints") == ["checkpoint_2", "checkpoint_3"]
-    assert whole(saver.root / "checkpoints" / "checkpoint_3").attempt == 1
+    assert manifest_of(saver.root / "checkpoints" / "checkpoint_3").attempt == 1
 
 
 def test_a_resume_loads_the_checkpoint_that_the_user_names_and_not_the_newest(saver: Saver) -> None:
@@ -188,11 +188,11 @@ def test_a_script_without_the_hook_has_no_files_of_tsdia_run(saver: Saver) -> No
     assert judge(saver.root / "step_1").state is Soundness.UNVERIFIED
 
 
-def test_what_the_script_puts_into_the_directory_itself_may_change(saver: Saver) -> None:
+def test_files_that_the_script_adds_to_the_directory_may_change(saver: Saver) -> None:
     """The script writes the file before the save, and again after it: the file is not part of the seal."""
     done = saver.run("touch=latest", "save=latest", "touch=latest", "touch=latest", "save=latest", "touch=latest")
     assert done.returncode == 0, done.stderr
-    assert "extra.txt" not in whole(saver.root / "latest").files
+    assert "extra.txt" not in manifest_of(saver.root / "latest").files
 
 
 @pytest.mark.root

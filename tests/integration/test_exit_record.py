@@ -53,7 +53,7 @@ def prepared(tmp_path: Path) -> Run:
 
 
 @contextmanager
-def living(code: str, run: Run, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def running(code: str, run: Run, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Run a script that has printed that it is ready."""
     (tmp_path / "train.py").write_text(f"import sys, time\n{code}\nprint('ready', flush=True)\ntime.sleep(60)\n")
     environ = {**BASE, **run.environ()}
@@ -77,7 +77,7 @@ def test_the_directory_matches_the_layout(prepared: Run) -> None:
 
 def test_the_lock_is_held_until_the_process_ends(prepared: Run, tmp_path: Path) -> None:
     assert not prepared.is_alive()
-    with living("import gc; gc.collect()", prepared, tmp_path) as process:
+    with running("import gc; gc.collect()", prepared, tmp_path) as process:
         assert prepared.is_alive()
         process.kill()
         process.wait()
@@ -88,7 +88,7 @@ def test_programs_that_the_script_starts_do_not_hold_the_lock(prepared: Run, tmp
     code = (
         "import subprocess\np = subprocess.Popen(['sleep', '60'], close_fds=False)\nopen('pid', 'w').write(str(p.pid))"
     )
-    with living(code, prepared, tmp_path) as process:
+    with running(code, prepared, tmp_path) as process:
         process.kill()
         process.wait()
         assert not prepared.is_alive()

@@ -135,7 +135,7 @@ def test_a_moved_unread_checkpoint_is_not_overwritten_under_its_new_name(file: P
 
 
 @pytest.mark.parametrize("words", [["mv", "{tmp}", "{file}"], ["rm", "{file}"], ["cp", "{tmp}", "{file}"]])
-def test_what_a_child_program_overwrote_unread_is_warned_about(file: Path, words: list[str]) -> None:
+def test_an_unread_checkpoint_that_a_child_program_overwrites_is_warned_about(file: Path, words: list[str]) -> None:
     """Nothing can prevent it, but the record has a warning."""
     script = (
         f"import subprocess\ntmp = OUT + '/tmp'\nopen(tmp, 'w').write('new, and longer')\n"
@@ -326,7 +326,7 @@ def test_a_file_system_that_other_machines_may_read_is_not_local(tmp_path: Path)
     assert not is_local(tmp_path / "missing")
 
 
-def test_a_read_that_only_the_rank_can_see_is_told(folders: Path) -> None:
+def test_a_read_that_only_the_rank_can_see_is_reported(folders: Path) -> None:
     """The script simulates a watch that failed: it removes the answer."""
     script = "os.remove(OUT + '/.tsdia/reads/answer'); open(CKPT + '/state.bin', 'rb').read()"
     done = resume(folders, "checkpoint-200", script)

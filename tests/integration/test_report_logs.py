@@ -62,7 +62,7 @@ def test_the_last_lines_of_a_real_log(tmp_path: Path) -> None:
     assert b"".join(Reader(relay.log, found.start).read()) == numbered(501, 2_499) + b"footer\n"
 
 
-def holds(path: Path, kind: int) -> subprocess.Popen[str]:
+def lock_holder(path: Path, kind: int) -> subprocess.Popen[str]:
     """Start a process that holds a lock until its standard input ends."""
     code = (
         f"import fcntl, sys; file = open({str(path)!r}, 'a'); fcntl.flock(file, {kind});"
@@ -78,9 +78,9 @@ def test_running_processes_are_recognised_by_their_locks(tmp_path: Path) -> None
     layout = make_run(tmp_path / "exp", State.RUNNING).layout
     layout.claim.touch()
     assert living(layout) is Living.NOTHING
-    with holds(layout.claim, fcntl.LOCK_EX):
+    with lock_holder(layout.claim, fcntl.LOCK_EX):
         assert living(layout) is Living.SUPERVISED
-    with holds(layout.alive, fcntl.LOCK_SH):
+    with lock_holder(layout.alive, fcntl.LOCK_SH):
         assert living(layout) is Living.RANKS_ONLY
         assert look(layout.root).state is State.RUNNING
     assert living(layout) is Living.NOTHING
