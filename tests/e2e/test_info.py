@@ -202,7 +202,7 @@ def test_a_moved_run(full: Path) -> None:
     [
         (["nothing"], 66, "there is no run 'nothing'"),
         (["runs/none"], 66, "runs/none does not exist"),
-        (["exp", "--watch", "--json"], 2, "--watch goes without --json"),
+        (["exp", "--watch", "--json"], 2, "--watch cannot be combined with --json"),
         (["exp", "--wach"], 2, "--watch"),
     ],
 )

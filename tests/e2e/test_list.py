@@ -238,7 +238,7 @@ def test_a_narrow_terminal_has_fewer_columns_and_no_broken_lines(runs: Path) -> 
     narrow = shown("list", cwd=runs, size=(40, 60), env={"NO_COLOR": "1"}).splitlines()
     assert narrow[0].split() == ["run", "state", "age", "duration", "step", "best"]
     assert all(len(line) <= 60 for line in narrow[:4])
-    assert "no room for checkpoints, size, wandb" in narrow[4]
+    assert "columns hidden for lack of space: checkpoints, size, wandb; choose with --columns" in narrow[4]
     asked = shown("list", "--columns", "run,reason,path", cwd=runs, size=(40, 60), env={"NO_COLOR": "1"})
     assert str(runs / "runs" / "good") in asked
 
