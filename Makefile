@@ -1,15 +1,15 @@
-# make demo         a real training under `tsdia-run new`
-# make test         lint, types and tests: the whole check
-# make coverage     which lines of the package the tests run, subprocesses included, as a table
-# make test-oldest  the tests on the oldest versions of the dependencies that the package allows
-# make bench        the speed of tsdia-run against its peers, written to docs/benchmarks.md
-# make wild         scripts of many public styles through new, SIGKILL, resume, info and compare; not part of the check
-# make docs         the parts of docs/ and configs/all-settings.yml that follow from the code
-# make pictures     the pictures of the README, from real output
-# make format       the formatter and the fixes that the linter can make
+# make demo         run a real training with `tsdia-run new`
+# make test         run the complete check: lint, types and tests
+# make coverage     show which lines of the package the tests run, subprocesses included
+# make test-oldest  run the tests with the oldest supported version of each dependency
+# make bench        measure the speed of tsdia-run and its peers; writes docs/benchmarks.md
+# make wild         run scripts of many public styles through new, SIGKILL, resume, info and compare; not part of the check
+# make docs         write the generated parts of docs/, and configs/all-settings.yml
+# make pictures     make the README's pictures from real output
+# make format       format the code and apply the linter's fixes
 #
-# Variables: PROCESSES=4 runs four tests at a time; TESTS='tests/unit' runs a part of the tests; ACCELERATE='==0.26.0'
-# installs that version for `make test`.
+# Variables: PROCESSES=4 runs four tests at a time. TESTS='tests/unit' selects tests. ACCELERATE='==0.26.0' installs that
+# version for `make test`.
 
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -20,16 +20,16 @@ WILD_VENV := .venv-wild
 WILD_STAMP := $(WILD_VENV)/.installed
 OLDEST_VENV := .venv-oldest
 OLDEST_STAMP := $(OLDEST_VENV)/.installed
-# The lowest version in `requires-python`. pyenv has it where the command `python3.10` cannot find it.
+# The lowest version in `requires-python`. pyenv may have it where the command `python3.10` does not find it.
 OLDEST_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3) python3.10)
 
-# Many tests wait for a process, so more of them run at a time than there are cores.
+# Many tests wait for a process, so more tests than cores run at a time.
 PROCESSES ?= 3
 PYTEST_FLAGS := -n $(PROCESSES) --dist worksteal
 TESTS ?=
 ACCELERATE ?=
 
-# An installed package is compiled. Where the environment forbids it here, each start would compile all of it anew.
+# An installed package has bytecode files. If the environment forbids them here, each start compiles the whole package again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test coverage test-oldest bench wild docs pictures format clean
@@ -43,8 +43,8 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/pytest $(PYTEST_FLAGS) $(TESTS)
 
-# About 15 minutes. The table is printed even if a test fails; `make coverage` fails then.
-# Coverage imports its plugin in every process, so PYTHONPATH names this directory.
+# About 15 minutes. If a test fails, the table is printed and `make coverage` fails.
+# Coverage imports its plugin in every process, so PYTHONPATH contains this directory.
 coverage: $(STAMP)
 	$(BIN)/coverage erase
 	PYTHONPATH="$(CURDIR)" $(BIN)/coverage run --source="$(CURDIR)/tsdia_run" -m pytest $(PYTEST_FLAGS) -m "not lean" $(TESTS); \
@@ -56,8 +56,8 @@ test-oldest: $(OLDEST_STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
 
-# About ten minutes; `make wild STYLES='trainer timm/2'` runs those alone (tests/wild/styles.py has the table). It exits
-# with 1 if a row fails. Its libraries have an environment of their own, so that the check never depends on them.
+# About ten minutes. `make wild STYLES='trainer timm/2'` runs only those styles (tests/wild/styles.py has the table). It exits
+# with 1 if a row fails. Its libraries have their own environment, so that the check never depends on them.
 wild: $(WILD_STAMP)
 	$(WILD_VENV)/bin/python -m tests.wild $(STYLES)
 
@@ -73,7 +73,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The stamp is made last, so that an interrupted installation is done again.
+# The stamp is created last, so that an interrupted installation is repeated.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \

@@ -1,1 +1,1 @@
-"""Speed against named peers: whole processes, alternating runs, medians of the ratios' parts."""
+"""Measure speed against named peers: whole processes, alternating runs, ratios of medians."""

@@ -15,7 +15,7 @@ from tests.bench import checkpoints, hooks, reading, relay, start, wandb_console
 from tests.bench.measure import Result, machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-HEAD = ("work", "ours", "peer", "peer's", "ratio", "spread", "at most")
+HEAD = ("work", "tsdia-run", "peer", "peer's result", "ratio", "spread", "limit")
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def row(result: Result) -> tuple[str, ...]:
-    """A result as text."""
+    """Return a result as the cells of a table row."""
     return (
         result.work,
         f"{result.ours:.3g} {result.unit}",
@@ -45,13 +45,14 @@ def row(result: Result) -> tuple[str, ...]:
 
 
 def page(results: list[Result]) -> str:
-    """docs/benchmarks.md."""
+    """Return the text of docs/benchmarks.md."""
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. Whole processes, alternating runs (ours, peer, ours, peer, …) after one that is not",
-        "counted; medians, and the ratio of the medians with the lowest and highest ratio of neighbouring runs.",
-        "The seal of a checkpoint is measured inside of the training, on its thread.",
+        "Written by `make bench`. Each benchmark times whole processes in alternating runs (tsdia-run, peer,",
+        "tsdia-run, peer, …), after a warm-up run that does not count. The table shows medians, and the ratio of the",
+        "medians with the lowest and highest ratio of neighbouring runs. The seal of a checkpoint is measured inside",
+        "the training, on its thread.",
         "",
         f"Measured on {datetime.now(timezone.utc):%Y-%m-%d}: {machine()}.",
         "",

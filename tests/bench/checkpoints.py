@@ -1,4 +1,4 @@
-"""What the seal of a checkpoint costs the training thread, beside the save itself and the fsync of what it wrote."""
+"""Measure the time that sealing a checkpoint adds to the training thread, next to the save itself and its fsync."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAVES = 9
 
 
 def measure(folder: Path) -> list[Result]:
-    """The figures of this file."""
+    """Return the results of this file."""
     saver = Saver(folder / "saves")
     RunLayout(saver.root).attempt(0).root.mkdir(parents=True)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the hooks cost a training: a call of ``Accelerator.log``, and a step of a small model."""
+"""Measure the cost of the hooks: a call of ``Accelerator.log``, and a step of a small model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ open("result.txt", "w").write(str((time.perf_counter() - began) / 1_000))
 
 
 def measure(folder: Path) -> list[Result]:
-    """The figures of this file; both are taken inside the training, so that the start is not in them."""
+    """Return the results of this file; both are measured inside the training, so they do not include the start."""
     (folder / "log.py").write_text(LOGGING)
     (folder / "step.py").write_text(TRAINING)
     logs = alternate(
@@ -60,14 +60,14 @@ def measure(folder: Path) -> list[Result]:
     cost_us = logs.ours - (logs.theirs or 0.0)
     ratio = cost_us / LOG_LIMIT_US
     steps = alternate(
-        "a step of 5 ms with a log, all hooks",
+        "a step of 5 ms with one log call, all hooks",
         lambda: _result(folder, _ours("step.py")),
         "accelerate launch",
         lambda: _result(folder, [ACCELERATE, "launch", "--num_processes", "1", "step.py"]),
         runs=RUNS,
         limit=float("inf"),
     )
-    what = "what the hook adds to Accelerator.log"
+    what = "overhead of the hook in Accelerator.log"
     return [logs, Result(what, cost_us, "limit", LOG_LIMIT_US, "us", ratio, ratio, ratio, 1.0), steps]
 
 

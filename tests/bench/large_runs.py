@@ -1,4 +1,4 @@
-"""Runs as `tests.bench.reading` needs them: thousands of small ones, and one with many metric lines and large logs."""
+"""Make the runs for `tests.bench.reading`: thousands of small ones, and one with many metric lines and large logs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PACKAGES = 300
 
 
 def many(root: Path, number: int) -> None:
-    """Runs that ended, of one attempt or two, each with its digest; their records are what the supervisor writes."""
+    """Make ended runs of one or two attempts, each with its digest; their records are as the supervisor writes them."""
     chance = random.Random(1)
     templates: list[str] = []
     for states in ((State.COMPLETED,), (State.FAILED, State.COMPLETED), (State.STOPPED,)):
@@ -42,7 +42,7 @@ def many(root: Path, number: int) -> None:
 
 
 def large(run_dir: Path, lines: int, log_bytes: int) -> RunLayout:
-    """A run that failed, with everything that a run can have."""
+    """Make a failed run with a file of each kind."""
     began = datetime.now(timezone.utc) - timedelta(days=2)
     made = make_run(run_dir, State.LOST, State.FAILED, began=began)
     layout = made.layout
@@ -57,7 +57,7 @@ def large(run_dir: Path, lines: int, log_bytes: int) -> RunLayout:
 
 
 def linked(source: Path, target: Path) -> None:
-    """The same run at another place; its files are shared."""
+    """Make the same run at another path; the two share their files."""
     shutil.copytree(source, target, copy_function=os.link)
 
 
@@ -86,7 +86,7 @@ def _attempt(layout: RunLayout, number: int) -> None:
 
 
 def _log(live: Path, size_bytes: int) -> None:
-    """Parts of 64 MiB, all but the last one compressed, with the index of the times; it was written over two days."""
+    """Write parts of 64 MiB, all but the last one compressed, with the index of times; the log covers two days."""
     began_s = time.time() - 2 * 86_400
     text = "".join(_LINE.format(at=began_s, step=step, loss=1 / (1 + step)) for step in range(10_000)).encode()
     piece = (text * (_MEMBER_BYTES // len(text) + 1))[:_MEMBER_BYTES]

@@ -1,4 +1,4 @@
-"""Pairs of commands, timed in turn."""
+"""Time pairs of commands, alternating."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from os import cpu_count
 
 @dataclass(frozen=True)
 class Result:
-    """A figure of ours beside a peer's.
+    """A result of tsdia-run next to a peer's.
 
     Attributes:
-        work: What was done.
-        ours: Our median, in ``unit``.
-        peer: What it is compared with.
-        theirs: The peer's median; None where the comparison is with a fixed limit.
-        unit: The unit of both.
-        ratio: Ours by theirs.
+        work: The measured task.
+        ours: The median of tsdia-run, in ``unit``.
+        peer: The name of the peer.
+        theirs: The peer's median; None for a comparison with a fixed limit.
+        unit: The unit of both medians.
+        ratio: ``ours`` divided by ``theirs``.
         low: The lowest ratio of two neighbouring runs.
-        high: The highest one.
-        limit: What the ratio may be.
+        high: The highest ratio of two neighbouring runs.
+        limit: The highest allowed ratio.
     """
 
     work: str
@@ -38,7 +38,7 @@ class Result:
 
     @property
     def is_within(self) -> bool:
-        """Whether the limit is kept."""
+        """Whether the ratio is within the limit."""
         return self.ratio <= self.limit
 
 
@@ -52,18 +52,18 @@ def alternate(
     limit: float,
     unit: str = "s",
 ) -> Result:
-    """Measure two things in turn, so that a drifting machine slows both.
+    """Measure two commands in alternation, so that changes of the machine's speed affect both.
 
     Args:
-        work: What is done.
-        ours: Does it our way once and gives the figure.
-        peer: The other way's name.
-        theirs: Does it the other way once.
-        runs: How many runs of each are counted.
-        limit: What the ratio may be.
-        unit: The unit of the figures.
+        work: The measured task.
+        ours: Does the task once with tsdia-run and returns the result.
+        peer: The name of the peer.
+        theirs: Does the task once with the peer.
+        runs: The number of counted runs of each.
+        limit: The highest allowed ratio.
+        unit: The unit of the results.
     """
-    ours(), theirs()  # not counted: cold caches
+    ours(), theirs()  # a warm-up run, not counted: cold caches
     pairs = [(ours(), theirs()) for _ in range(runs)]
     our_median = statistics.median(pair[0] for pair in pairs)
     their_median = statistics.median(pair[1] for pair in pairs)
@@ -74,7 +74,7 @@ def alternate(
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """Return a description of the machine."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("accelerate", "torch", "typer", "rich"))
     return (
         f"{cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {packages}"

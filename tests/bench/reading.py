@@ -1,4 +1,4 @@
-"""What it takes to look at runs: whole processes, beside a bare loop over the same records and against fixed limits."""
+"""Measure commands that look at runs: whole processes, against a plain loop over the same records and fixed limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.bench.large_runs import large, linked, many
 from tests.bench.measure import Result, alternate
-from tests.bench.start import whole
+from tests.bench.start import seconds_of
 from tests.support.command import COMMAND, environment
 
 BARE_LOOP = """\
@@ -28,12 +28,12 @@ COMPARED = 20
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much there is to read.
+    """The amount of data to read.
 
     Attributes:
-        runs: In the list.
-        lines: Of metrics, in the large run.
-        log_bytes: Of its logs.
+        runs: The number of runs in the list.
+        lines: The number of metric lines in the large run.
+        log_bytes: The size of its logs.
     """
 
     runs: int = 10_000
@@ -43,7 +43,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took.
+    """The resources that a process used.
 
     Attributes:
         wall_s: From its start to its end.
@@ -55,7 +55,7 @@ class Cost:
 
 
 def measure(folder: Path, sizes: Sizes = Sizes()) -> list[Result]:
-    """Everything; needs 1.5 GB in the folder."""
+    """Return all results; needs 1.5 GB in the folder."""
     many(folder / "many", sizes.runs)
     large(folder / "large" / "exp-0", sizes.lines, sizes.log_bytes)
     for number in range(1, COMPARED):
@@ -68,9 +68,9 @@ def measure(folder: Path, sizes: Sizes = Sizes()) -> list[Result]:
     return [
         *_lists(folder, sizes),
         _against(f"info of a run with {large_run}", told, lambda cost: cost.wall_s, 0.6, "s"),
-        _against("the same, peak memory", told, lambda cost: cost.memory_mb, 60, "MB"),
+        _against("peak memory of the same info", told, lambda cost: cost.memory_mb, 60, "MB"),
         _against(f"compare of {COMPARED} such runs", compared, lambda cost: cost.wall_s, 2.0, "s"),
-        _against("logs --since 5m of it", since, lambda cost: cost.wall_s, 0.5, "s"),
+        _against("logs --since 5m of such a run", since, lambda cost: cost.wall_s, 0.5, "s"),
     ]
 
 
@@ -79,9 +79,9 @@ def _lists(folder: Path, sizes: Sizes) -> list[Result]:
     return [
         alternate(
             f"{words} of {sizes.runs:,} runs",
-            lambda words=words: whole([COMMAND, *words.split(), root], folder),  # type: ignore[misc]
+            lambda words=words: seconds_of([COMMAND, *words.split(), root], folder),  # type: ignore[misc]
             "scandir, open, json.loads",
-            lambda: whole([sys.executable, "-c", BARE_LOOP, root], folder),
+            lambda: seconds_of([sys.executable, "-c", BARE_LOOP, root], folder),
             runs=RUNS,
             limit=2.0,
         )
@@ -89,7 +89,7 @@ def _lists(folder: Path, sizes: Sizes) -> list[Result]:
     ]
 
 
-# A process of its own that is small: the memory of who starts a process counts as that of the process.
+# A small intermediate process: a child's peak memory includes that of the process that started it.
 MEASURED = """\
 import resource, subprocess, sys, time
 began = time.perf_counter()
@@ -108,5 +108,5 @@ def _cost(folder: Path, *words: str) -> Cost:
 def _against(work: str, costs: list[Cost], figure: Callable[[Cost], float], limit: float, unit: str) -> Result:
     found = [figure(cost) for cost in costs]
     ours = statistics.median(found)
-    peer = f"the limit of {limit:g} {unit}"
+    peer = f"limit of {limit:g} {unit}"
     return Result(work, ours, peer, None, unit, ours / limit, min(found) / limit, max(found) / limit, 1.0)

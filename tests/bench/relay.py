@@ -1,7 +1,8 @@
-"""The relay beside tee, script and s6-log, as whole processes.
+"""Compare the relay with tee, script and s6-log, as whole processes.
 
-The time that a relay takes ends when it has said that everything is on the console and in the log; so the packing of
-old parts, which goes on at the lowest priority, is not in it. It is ended then, and measured once by itself.
+The time of a relay ends when it reports that everything is on the console and in the log. It does not include the
+compression of old parts, which continues at the lowest priority. The compression is stopped then, and measured
+separately.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ MEMORY_LIMIT_MIB = 20
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run took.
+    """The resources that a run used.
 
     Attributes:
         wall_s: From the start to the last byte.
@@ -50,7 +51,7 @@ class Cost:
 
 
 def measure(folder: Path) -> list[Result]:
-    """Everything; needs 1.5 GB in the folder, and ``script``."""
+    """Return all results; needs 1.5 GB in the folder, and ``script``."""
     plain = _plain(folder / "plain", 500_000_000)
     short = _plain(folder / "short", 100_000_000)
     bars = _bars(folder / "bars", 3_000_000)
@@ -75,7 +76,7 @@ def measure(folder: Path) -> list[Result]:
 
     results = both("500 MB of plain lines, with rotation", plain, 1.2, 1.5)
     results.append(_packing(folder, plain))
-    results += both("3 million drawings of a bar, from a file", bars, 1.5, 10.0)[:1]
+    results += both("3 million redraws of a progress bar, from a file", bars, 1.5, 10.0)[:1]
     results.append(
         alternate(
             "30,000 updates of a live tqdm",
@@ -98,7 +99,7 @@ def measure(folder: Path) -> list[Result]:
             )
         )
     else:
-        print("not measured: timestamps against s6-log, which is not here (Debian: apt install s6)")  # noqa: T201
+        print("not measured: timestamps against s6-log, which is not installed (Debian: apt install s6)")  # noqa: T201
     results.append(
         alternate(
             "100 MB on a terminal",
@@ -110,14 +111,14 @@ def measure(folder: Path) -> list[Result]:
         )
     )
     log, copy = relay(bars).log_bytes, tee(bars).log_bytes
-    results.append(_single("log of 3 million drawings", log / 1000, "tee's log", copy / 1000, "kB", 0.001))
+    results.append(_single("log of 3 million redraws", log / 1000, "tee's log", copy / 1000, "kB", 0.001))
     memory = max(cost.memory_mib for cost in seen)
     results.append(_single("relay's memory", memory, "limit", MEMORY_LIMIT_MIB, "MiB", 1.0))
     return results
 
 
 class _Figures:
-    """Two figures of the same runs, since each run is long."""
+    """Two results from the same runs, since each run takes long."""
 
     def __init__(self, run: Callable[[], Cost]) -> None:
         self._run = run
@@ -198,13 +199,13 @@ def _finish_relay(process: subprocess.Popen[bytes], control: int, events: int, s
 
 def _end_packing(logs: Path) -> None:
     for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # it has exited
             if b"relay\0{" in (words := cmdline.read_bytes()) and os.fsencode(logs) in words:
                 os.kill(int(cmdline.parent.name), signal.SIGKILL)
 
 
 def _packing(folder: Path, source: Path) -> Result:
-    """The packing of a log in parts beside gzip's of the same text."""
+    """Compare the compression of a log in parts with gzip's of the same text."""
     logs = _empty(folder / "logs")
     parts = RotatedParts(str(logs / "training_x.log"))
     with source.open("rb") as text:
@@ -222,7 +223,7 @@ def _packing(folder: Path, source: Path) -> Result:
             gzip.stdin.write(block)
         gzip.communicate()
     theirs = time.perf_counter() - start
-    return _single("packing of its parts, once", ours, "gzip", theirs, "s", math.inf)
+    return _single("compression of its parts, once", ours, "gzip", theirs, "s", math.inf)
 
 
 def _relay(folder: Path, source: list[str], *, timestamps: bool = False) -> Cost:
@@ -265,7 +266,7 @@ def _filter(folder: Path, argv: list[str], source: Path | list[str]) -> Cost:
 
 
 def _on_terminal(folder: Path, source: Path, run: Callable[[Path, Path, int], float]) -> float:
-    """Run with a terminal that somebody reads as fast as it goes."""
+    """Run with a terminal that a reader reads as fast as possible."""
     master, slave = os.openpty()
     reader = subprocess.Popen(["cat"], stdin=master, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(master)

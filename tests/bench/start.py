@@ -1,4 +1,4 @@
-"""How long until the script's first line, and what the command itself costs."""
+"""Measure the time until the script's first line, and the cost of the command itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RUNS = 9
 
 
 def measure(folder: Path) -> list[Result]:
-    """The figures of this file."""
+    """Return the results of this file."""
     (folder / "train.py").write_text(SCRIPT)
     (folder / "config.yml").write_text("training: {checkpoint: {save_dir: runs/exp}}\n")
     python = [sys.executable, "train.py"]
@@ -37,17 +37,17 @@ def measure(folder: Path) -> list[Result]:
         ),
         alternate(
             "tsdia-run --help",
-            lambda: whole([COMMAND, "--help"], folder),
+            lambda: seconds_of([COMMAND, "--help"], folder),
             "python -c 'import typer, rich.console'",
-            lambda: whole([sys.executable, "-c", "import typer, rich.console"], folder),
+            lambda: seconds_of([sys.executable, "-c", "import typer, rich.console"], folder),
             runs=3 * RUNS,
             limit=1.5,
         ),
         alternate(
             "one completion",
-            lambda: whole([COMMAND, "completion", "--words", "2", "tsdia-run", "info", "e"], folder),
+            lambda: seconds_of([COMMAND, "completion", "--words", "2", "tsdia-run", "info", "e"], folder),
             "python -c 'import typer'",
-            lambda: whole([sys.executable, "-c", "import typer"], folder),
+            lambda: seconds_of([sys.executable, "-c", "import typer"], folder),
             runs=3 * RUNS,
             limit=1.5,
         ),
@@ -56,13 +56,13 @@ def measure(folder: Path) -> list[Result]:
 
 
 def ours(folder: Path) -> float:
-    """Seconds to the first line under `tsdia-run new`, in a fresh run directory."""
+    """Return the seconds to the first line under `tsdia-run new`, in a new run directory."""
     shutil.rmtree(folder / "runs", ignore_errors=True)
     return first_line([COMMAND, "new", "config.yml", "--num-processes", "1"], folder)
 
 
 def first_line(argv: Sequence[str], folder: Path) -> float:
-    """Seconds until the script's first line is on our side of the pipe."""
+    """Return the seconds until the benchmark reads the script's first line from the pipe."""
     began = time.perf_counter()
     with subprocess.Popen(
         argv, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -75,15 +75,15 @@ def first_line(argv: Sequence[str], folder: Path) -> float:
     return elapsed
 
 
-def whole(argv: Sequence[str], folder: Path) -> float:
-    """Seconds for a whole process."""
+def seconds_of(argv: Sequence[str], folder: Path) -> float:
+    """Return the seconds of a whole process."""
     began = time.perf_counter()
     subprocess.run(argv, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - began
 
 
 def supervisor_memory(folder: Path) -> Result:
-    """Peak resident memory of the supervisor while a training runs, in MB, against the fixed limit."""
+    """Compare the supervisor's peak memory while a training runs, in MB, with the fixed limit."""
     (folder / "wait.py").write_text("print('first line', flush=True); input()\n")
     shutil.rmtree(folder / "runs", ignore_errors=True)
     with subprocess.Popen(
@@ -105,5 +105,5 @@ def supervisor_memory(folder: Path) -> Result:
     limit_mb = 45.0
     ratio = ours_mb / limit_mb
     return Result(
-        "supervisor's peak memory", ours_mb, f"the limit of {limit_mb:.0f} MB", None, "MB", ratio, ratio, ratio, 1.0
+        "supervisor's peak memory", ours_mb, f"limit of {limit_mb:.0f} MB", None, "MB", ratio, ratio, ratio, 1.0
     )

@@ -1,4 +1,4 @@
-"""What W&B's own capture of the console costs, and what a line costs under us without it."""
+"""Measure W&B's own capture of the console, and the cost of a line under tsdia-run without that capture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.bench.measure import Result, alternate
 from tests.support.command import COMMAND, environment
 
 LINES = 100_000
-RUNS = 1  # each of the peer's takes a minute
+RUNS = 1  # each run of the peer takes a minute
 SCRIPT = f"""\
 import sys, time
 import wandb
@@ -28,7 +28,7 @@ with open("seconds.txt", "w") as file:
 
 
 def measure(folder: Path) -> list[Result]:
-    """The seconds of the printing loop alone: start and end of W&B are the same on both sides."""
+    """Return the seconds of only the printing loop: start and end of W&B are the same for both."""
     (folder / "printing.py").write_text(SCRIPT)
     (folder / "printing.yml").write_text(
         "training: {checkpoint: {save_dir: runs/printing}}\n"
@@ -36,7 +36,7 @@ def measure(folder: Path) -> list[Result]:
     )
     return [
         alternate(
-            f"{LINES:,} printed lines, W&B offline, `console: off` under us",
+            f"{LINES:,} printed lines, W&B offline, `console: off` under tsdia-run",
             lambda: _seconds(folder, [COMMAND, "new", "printing.yml"]),
             "python with W&B's own capture",
             lambda: _seconds(folder, [sys.executable, "printing.py"]),
@@ -47,7 +47,7 @@ def measure(folder: Path) -> list[Result]:
 
 
 def _seconds(folder: Path, argv: list[str]) -> float:
-    """Of a run whose output is read as fast as it comes."""
+    """Return the seconds of a run whose output is read as fast as it is written."""
     for left in ("runs", "wandb"):
         shutil.rmtree(folder / left, ignore_errors=True)
     subprocess.run(argv, cwd=folder, env=environment(), capture_output=True, check=True)

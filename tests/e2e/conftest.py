@@ -31,7 +31,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start() -> Iterator[Starter]:
-    """Starts the command and comes back."""
+    """Start the command without waiting for it."""
     starter = Starter()
     yield starter
     starter.close()
@@ -39,7 +39,7 @@ def start() -> Iterator[Starter]:
 
 @pytest.fixture(scope="module")
 def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    """Starts the command without the time that its imports take."""
+    """Start the command without the time of its imports."""
     zygote = Zygote(tmp_path_factory.mktemp("zygote"))
     yield zygote
     zygote.close()

@@ -1,4 +1,4 @@
-"""The command line itself: what it shows alone, for wrong words, and at the TAB key."""
+"""The command line itself: its output without arguments, for typos, and for the TAB key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ folder.mkdir(exist_ok=True)
 """
 
 
-def test_alone_it_shows_how_to_begin(tmp_path: Path) -> None:
+def test_without_arguments_it_shows_how_to_start(tmp_path: Path) -> None:
     shown = tsdia_run(cwd=tmp_path)
     assert shown.returncode == 2  # a script that forgot the command should notice
     assert len(shown.stdout.splitlines()) <= 15
@@ -39,7 +39,7 @@ def test_each_help_has_its_examples_before_its_options(tmp_path: Path, command: 
     )
 
 
-def test_a_wrong_word_gets_the_right_one(tmp_path: Path) -> None:
+def test_a_typo_suggests_the_right_word(tmp_path: Path) -> None:
     command = tsdia_run("resmue", "runs/exp", cwd=tmp_path)
     assert (command.returncode, "Did you mean 'resume'?" in command.stderr) == (2, True)
     option = tsdia_run("new", "--mvoe-aside", cwd=tmp_path)
@@ -48,7 +48,7 @@ def test_a_wrong_word_gets_the_right_one(tmp_path: Path) -> None:
     assert (shell.returncode, "tsdia-run completion bash" in shell.stderr) == (2, True)
 
 
-def test_resume_takes_a_runs_name(project: Path) -> None:
+def test_resume_accepts_the_name_of_a_run(project: Path) -> None:
     (project / "train.py").write_text(SAVES)
     assert tsdia_run("new", "config.yml", cwd=project).returncode == 0
     resumed = tsdia_run("resume", "exp", "--again", cwd=project)
@@ -73,7 +73,7 @@ def test_bash_completes_commands_flags_runs_and_checkpoints(project: Path) -> No
         ("tsdia-run info ex", "tsdia-run info exp "),
         ("tsdia-run resume runs/exp/check", "tsdia-run resume runs/exp/checkpoint-epoch0-step5 "),
         ("tsdia-run resume exp --from che", "tsdia-run resume exp --from checkpoint-epoch0-step5 "),
-        ("tsdia-run new conf", "tsdia-run new config.yml "),  # files, where there is nothing of ours
+        ("tsdia-run new conf", "tsdia-run new config.yml "),  # files, where tsdia-run has no completions
     ):
         shell.send(f"{typed}\t")
         shell.expect_exact(completed)

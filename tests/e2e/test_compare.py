@@ -26,7 +26,7 @@ for step in range(4):
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Path:
-    """Two runs that differ in one key."""
+    """Make two runs that differ in one key."""
     for name, rate in (("a", "0.1"), ("b", "0.2")):
         layout = full_run(tmp_path / "runs" / name).layout
         layout.attempt(1).config.write_text(f"training: {{lr: {rate}, note: 'x | y'}}\n")
@@ -67,13 +67,13 @@ def test_markdown_keeps_its_columns(pair: Path) -> None:
     assert note == "| training.note | x \\| y | x \\| y\\nz |"
 
 
-def test_colours_only_where_they_are_wanted(pair: Path) -> None:
+def test_colours_only_on_request(pair: Path) -> None:
     assert "\x1b[1mconfig" in shown("compare", "a", "b", cwd=pair)
     assert "\x1b" not in shown("compare", "a", "b", cwd=pair, env={"NO_COLOR": "1"})
     assert "\x1b" not in tsdia_run("compare", "a", "b", cwd=pair).stdout
 
 
-def test_a_damaged_run_is_compared_as_far_as_it_can_be_read(pair: Path) -> None:
+def test_the_readable_part_of_a_damaged_run_is_compared(pair: Path) -> None:
     (pair / "runs" / "b" / "run.json").write_text("{")
     done = tsdia_run("compare", "a", "runs/b", cwd=pair)
     assert done.returncode == 0, done.stderr
@@ -95,7 +95,7 @@ def test_metric(pair: Path) -> None:
         (["a", "b", "--metric", "val/los"], 2, "did you mean val/loss"),
     ],
 )
-def test_wrong_words(pair: Path, words: list[str], code: int, said: str) -> None:
+def test_invalid_arguments(pair: Path, words: list[str], code: int, said: str) -> None:
     done = tsdia_run("compare", *words, cwd=pair)
     assert done.returncode == code
     assert said in done.stderr

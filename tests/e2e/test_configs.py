@@ -1,4 +1,4 @@
-"""The script gets its config under its name, in its format, with references that lead somewhere."""
+"""The script gets its config with its name, in its format, with references that resolve."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command import record_of, tsdia_run
 
-# Reads its config by its suffix, saves into its directory, and says what it got.
+# Reads its config by its suffix, saves into its directory, and prints what it received.
 SCRIPT = """\
 import json, os, sys
 path = sys.argv[sys.argv.index("--config") + 1]
@@ -55,7 +55,7 @@ save_dir = "$OUT/exp"
 """
 
 
-def said(done: Any) -> dict[str, Any]:
+def received(done: Any) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
@@ -68,7 +68,7 @@ def said(done: Any) -> dict[str, Any]:
         ("exp.toml", TOML, "config.toml"),
     ],
 )
-def test_from_new_to_compare_under_its_own_name(tmp_path: Path, name: str, text: str, kept_as: str) -> None:
+def test_a_config_keeps_its_name_from_new_to_compare(tmp_path: Path, name: str, text: str, kept_as: str) -> None:
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / name).write_text(text)
     (tmp_path / "train.py").write_text(SCRIPT)
@@ -78,14 +78,14 @@ def test_from_new_to_compare_under_its_own_name(tmp_path: Path, name: str, text:
     copy = run_dir / "attempts" / "0" / "config" / name
     model = {"name": False if kept_as == "config.yml" and text is YAML else "off"}
     expected = {"lr": 5e-6, "on": "yes", "checkpoint": {"save_dir": str(run_dir)}, "model": model}
-    assert said(new) == {"path": str(copy), "told": str(copy), "config": expected}
+    assert received(new) == {"path": str(copy), "told": str(copy), "config": expected}
     assert "YAML" not in new.stderr
     assert (run_dir / kept_as).read_bytes() == text.encode()
     resumed = tsdia_run("resume", "exp", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     newest = str(run_dir / "checkpoint-epoch0-step5")
-    assert said(resumed)["path"] == str(run_dir / "attempts" / "1" / "config" / name)
-    assert said(resumed)["config"] == {**expected, "checkpoint": {"save_dir": str(run_dir), "resume": newest}}
+    assert received(resumed)["path"] == str(run_dir / "attempts" / "1" / "config" / name)
+    assert received(resumed)["config"] == {**expected, "checkpoint": {"save_dir": str(run_dir), "resume": newest}}
     again = tsdia_run("ensure", f"configs/{name}", "--set", "lr=5e-6", "--set", "model.name=off", cwd=tmp_path, env=env)
     assert again.returncode == 0, again.stderr
     assert "lr=5e-06" in tsdia_run("info", "exp", cwd=tmp_path).stdout
@@ -94,7 +94,7 @@ def test_from_new_to_compare_under_its_own_name(tmp_path: Path, name: str, text:
     assert "lr" in tsdia_run("compare", "exp", "exp-2", cwd=tmp_path).stdout
 
 
-def test_a_run_of_an_earlier_version_goes_on_under_the_name_that_it_had(tmp_path: Path) -> None:
+def test_a_run_of_an_earlier_version_resumes_with_its_old_config_name(tmp_path: Path) -> None:
     (tmp_path / "exp.yml").write_text(YAML)
     (tmp_path / "train.py").write_text(SCRIPT)
     env = {"OUT": "runs"}
@@ -105,25 +105,25 @@ def test_a_run_of_an_earlier_version_goes_on_under_the_name_that_it_had(tmp_path
     assert "lr=1e-05" in tsdia_run("info", "exp", cwd=tmp_path).stdout
     resumed = tsdia_run("resume", "exp", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
-    assert said(resumed)["path"] == str(tmp_path / "runs" / "exp" / "attempts" / "1" / "config" / "config.yml")
+    assert received(resumed)["path"] == str(tmp_path / "runs" / "exp" / "attempts" / "1" / "config" / "config.yml")
     assert tsdia_run("ensure", "exp.yml", cwd=tmp_path, env=env).returncode == 0
     assert tsdia_run("new", "exp.yml", "--name", "b", "--set", "lr=1", cwd=tmp_path, env=env).returncode == 3
     assert "lr" in tsdia_run("compare", "exp", "b", cwd=tmp_path).stdout
 
 
-def test_another_config_on_a_resume_brings_its_own_name(tmp_path: Path) -> None:
+def test_another_config_on_a_resume_keeps_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "exp.yml").write_text(YAML)
     (tmp_path / "lower.toml").write_text(TOML)
     (tmp_path / "train.py").write_text(SCRIPT)
     assert tsdia_run("new", "exp.yml", cwd=tmp_path, env={"OUT": "runs"}).returncode == 3
     resumed = tsdia_run("resume", "exp", "--config", "lower.toml", cwd=tmp_path)
     run_dir = tmp_path / "runs" / "exp"
-    assert said(resumed)["path"] == str(run_dir / "attempts" / "1" / "config" / "lower.toml")
+    assert received(resumed)["path"] == str(run_dir / "attempts" / "1" / "config" / "lower.toml")
     assert sorted(path.name for path in run_dir.glob("config*")) == ["config.yml"]
     assert (run_dir / "config.yml").read_text() == YAML
 
 
-def test_a_toml_config_is_put_back_and_its_mistakes_have_a_place(tmp_path: Path) -> None:
+def test_a_toml_config_is_restored_and_its_errors_have_a_position(tmp_path: Path) -> None:
     config = tmp_path / "exp.toml"
     config.write_text(TOML)
     (tmp_path / "train.py").write_text(SCRIPT + "open(checkpoint['save_dir'] + '/config.toml', 'w').write('x = 1')\n")
@@ -144,14 +144,14 @@ def test_references_work_from_the_copy_and_are_kept(tmp_path: Path) -> None:
     (tmp_path / "configs" / "base" / "b.yml").write_text("_base_: c.yml\nx: 1\n")
     (tmp_path / "configs" / "base" / "c.yml").write_text("y: 1\n")
     (tmp_path / "configs" / "exp.yml").write_text(f"_base_: base/b.yml\n{YAML}")
-    # As mmengine does: relative to the config that it was given.
+    # As mmengine does: relative to the config that the script received.
     (tmp_path / "train.py").write_text(
         SCRIPT.replace("checkpoint =", "open(os.path.join(os.path.dirname(path), config['_base_']))\ncheckpoint =", 1)
     )
     env = {"OUT": "runs"}
     done = tsdia_run("new", "configs/exp.yml", cwd=tmp_path, env=env)
     assert done.returncode == 3, done.stderr
-    assert said(done)["config"]["_base_"] == str(tmp_path / "configs" / "base" / "b.yml")
+    assert received(done)["config"]["_base_"] == str(tmp_path / "configs" / "base" / "b.yml")
     kept = tmp_path / "runs" / "exp" / "attempts" / "0" / "references"
     assert (kept / "b.yml").read_text() == "_base_: c.yml\nx: 1\n"
     assert (kept / "c.yml").read_text() == "y: 1\n"
@@ -167,14 +167,14 @@ def test_references_work_from_the_copy_and_are_kept(tmp_path: Path) -> None:
     assert "`_base_`: nowhere.yml does not exist" in lost.stdout
 
 
-def test_a_place_that_can_not_be_used_changes_nothing(tmp_path: Path) -> None:
+def test_an_unusable_run_directory_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
     (tmp_path / "exp.yml").write_text(YAML.replace("$OUT", "${model.name}"))
     refused = tsdia_run("new", "exp.yml", cwd=tmp_path)
     assert refused.returncode == 78
     assert "${model.name}, which only the script can resolve" in refused.stderr
     named = tsdia_run("new", "exp.yml", "--run-dir", "runs/here", cwd=tmp_path)
-    assert said(named)["config"]["checkpoint"]["save_dir"] == str(tmp_path / "runs" / "here")
+    assert received(named)["config"]["checkpoint"]["save_dir"] == str(tmp_path / "runs" / "here")
     (tmp_path / "exp.yml").write_text(YAML.replace("$OUT", "s3://bucket"))
     assert tsdia_run("new", "exp.yml", cwd=tmp_path).returncode == 78
     assert tsdia_run("new", "exp.yml", "--run-dir", "s3://bucket/x", cwd=tmp_path).returncode == 73
@@ -235,10 +235,10 @@ def test_a_fine_tuning_run_that_resumes_itself_restores_everything(tmp_path: Pat
     assert tsdia_run("resume", "exp", cwd=tmp_path).stderr.count("resuming the same run: set") == 0
     key = "checkpoint.resume_restore_optimizer"
     meant = tsdia_run("resume", "exp", "--set", f"{key}=false", cwd=tmp_path)
-    assert said(meant)["config"]["checkpoint"]["resume_restore_optimizer"] is False
+    assert received(meant)["config"]["checkpoint"]["resume_restore_optimizer"] is False
     anew = tsdia_run("resume", "exp", "--from-scratch", cwd=tmp_path)
-    assert said(anew)["config"]["checkpoint"]["resume"] == str(other)
-    assert [said(anew)["config"]["checkpoint"][name] for name in names] == [False, False, True]
+    assert received(anew)["config"]["checkpoint"]["resume"] == str(other)
+    assert [received(anew)["config"]["checkpoint"][name] for name in names] == [False, False, True]
 
 
 def test_an_automatic_restart_restores_everything_too(tmp_path: Path) -> None:
@@ -258,15 +258,15 @@ def test_an_automatic_restart_restores_everything_too(tmp_path: Path) -> None:
     assert "resuming the same run: set" in done.stderr
 
 
-def test_what_a_resume_added_is_gone_from_scratch(tmp_path: Path) -> None:
+def test_from_scratch_removes_what_a_resume_added(tmp_path: Path) -> None:
     for name, text in (("a.yml", YAML), ("b.json", JSON), ("c.toml", TOML)):
         (tmp_path / name).write_text(text)
         (tmp_path / "train.py").write_text(SCRIPT)
         assert tsdia_run("new", name, cwd=tmp_path, env={"OUT": "runs"}).returncode == 3
-        assert "resume" in said(tsdia_run("resume", "exp", cwd=tmp_path))["config"]["checkpoint"]
+        assert "resume" in received(tsdia_run("resume", "exp", cwd=tmp_path))["config"]["checkpoint"]
         anew = tsdia_run("resume", "exp", "--again", "--from-scratch", cwd=tmp_path)
         assert anew.returncode == 3, anew.stderr
-        assert said(anew)["config"]["checkpoint"].get("resume") is None
+        assert received(anew)["config"]["checkpoint"].get("resume") is None
         shutil.rmtree(tmp_path / "runs")
 
 

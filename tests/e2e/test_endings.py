@@ -1,4 +1,4 @@
-"""How a run ends: as its script does, told as in the tables of docs/endings.md; and what is left of it."""
+"""A run ends as its script does, and as the tables of docs/endings.md describe; leftover processes are ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.support.command import TWO_RANKS, Starter, log_of, record_of, tsdia_run, wait_for
 from tests.support.tables import rows
 
-# Rank 1 (or the only one) ends in the given way; the others wait for it, as in a collective.
+# Rank 1 (or the only rank) ends in the given way; the others wait for it, as in a collective.
 SCRIPT = """\
 import os, signal, sys, time
 way, value = sys.argv[-1].split("=")
@@ -29,7 +29,7 @@ while value != "0":
 
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize(("how", "state", "exit_code"), rows("endings.md", "the script", "state", "exit code"))
-def test_the_ending_is_the_scripts_own(project: Path, how: str, state: str, exit_code: str, ranks: int) -> None:
+def test_the_run_ends_as_its_script_does(project: Path, how: str, state: str, exit_code: str, ranks: int) -> None:
     (project / "train.py").write_text(SCRIPT)
     match = re.fullmatch(r"exits with (?P<code>\d+)|dies of (?P<signal>SIG\w+)", how)
     assert match
@@ -47,14 +47,14 @@ def test_the_ending_is_the_scripts_own(project: Path, how: str, state: str, exit
 
 
 def is_alive(pid: int) -> bool:
-    """Neither gone nor a zombie that its new parent has not reaped yet."""
+    """Return whether the process exists and is not a zombie that its new parent has not reaped yet."""
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
 
 
-def test_what_the_script_left_behind_is_ended(project: Path) -> None:
+def test_processes_that_the_script_left_are_ended(project: Path) -> None:
     (project / "train.py").write_text(
         "import subprocess, sys\n"
         "child = subprocess.Popen(['sleep', '600'], start_new_session=True, stdout=subprocess.DEVNULL)\n"
@@ -66,7 +66,7 @@ def test_what_the_script_left_behind_is_ended(project: Path) -> None:
     assert not is_alive(int(done.stdout))
 
 
-def test_the_training_outlives_its_supervisor_and_the_next_command_knows(start: Starter, project: Path) -> None:
+def test_the_training_outlives_its_supervisor_and_the_next_command_records_it(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(
         "import os, pathlib, time\n"
         "print('ready', flush=True)\n"
@@ -87,7 +87,7 @@ def test_the_training_outlives_its_supervisor_and_the_next_command_knows(start: 
     assert tsdia_run("resume", "runs/exp", cwd=project).returncode in (65, 75)
     (project / "go").touch()
     assert running.stdout
-    assert "last words" in running.stdout.read()  # until the relay has ended too
+    assert "last words" in running.stdout.read()  # until the relay has exited too
     resumed = tsdia_run("resume", "runs/exp", "--again", cwd=project)
     assert resumed.returncode == 0, resumed.stderr
     record = record_of(project / "runs/exp")
@@ -96,7 +96,7 @@ def test_the_training_outlives_its_supervisor_and_the_next_command_knows(start: 
     assert "last words" in log_of(project / "runs/exp")
 
 
-def test_everything_killed_is_a_lost_attempt(start: Starter, project: Path) -> None:
+def test_if_every_process_is_killed_the_attempt_is_lost(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(
         "import os, time\n"
         "os.makedirs('runs/exp/checkpoint-epoch0-step5', exist_ok=True)\n"
@@ -119,7 +119,7 @@ def test_everything_killed_is_a_lost_attempt(start: Starter, project: Path) -> N
     assert first["ended_at"] is not None
 
 
-def test_a_program_that_can_not_be_executed_is_told_as_a_shell_would(project: Path) -> None:
+def test_a_program_that_cannot_be_executed_is_reported_as_a_shell_does(project: Path) -> None:
     (project / "broken").write_text("#!/no/such/interpreter\n")
     (project / "broken").chmod(0o755)
     done = tsdia_run("new", "config.yml", "--entrypoint", "broken", cwd=project)

@@ -9,7 +9,7 @@ from tests.support.command import Starter, record_of, tsdia_run, wait_until
 from tests.support.faulty_calls import Fault
 from tests.support.zygote import Zygote
 
-# Fails until there is a file `go`; saves a checkpoint first if there is a file `save`.
+# Fails until a file `go` exists; saves a checkpoint first if a file `save` exists.
 SCRIPT = """\
 import os, sys, yaml
 checkpoint = yaml.safe_load(open(sys.argv[2]))["training"]["checkpoint"]
@@ -40,10 +40,10 @@ def ensure(folder: Path, *words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def test_it_starts_goes_on_and_then_does_nothing(sweep: Path) -> None:
+def test_it_starts_resumes_and_then_skips(sweep: Path) -> None:
     assert ensure(sweep)[:2] == (3, "from None\n")
     (sweep / "save").touch()
-    assert ensure(sweep)[:2] == (3, "from None\n")  # from the beginning: nothing had been saved
+    assert ensure(sweep)[:2] == (3, "from None\n")  # from the start: the run had saved no checkpoint
     assert ensure(sweep)[:2] == (3, "from checkpoint-5\n")
     (sweep / "go").touch()
     assert ensure(sweep)[:2] == (0, "from checkpoint-5\n")
@@ -67,7 +67,7 @@ def test_another_config_is_refused_with_the_differences(sweep: Path) -> None:
     assert len(record_of(sweep / "runs/exp")["attempts"]) == 1
 
 
-def test_comments_settings_and_the_same_overrides_make_no_other_config(sweep: Path) -> None:
+def test_comments_settings_and_equal_overrides_do_not_count_as_another_config(sweep: Path) -> None:
     ensure(sweep, "--set", "training.epochs=9")
     config = sweep / "config.yml"
     config.write_text("# another comment\n" + config.read_text() + "  stop_grace_s: 5\n")
@@ -76,10 +76,10 @@ def test_comments_settings_and_the_same_overrides_make_no_other_config(sweep: Pa
     code, _, stderr = ensure(sweep, "--set", "training.epochs=8")
     assert code == 73
     assert "training.epochs: 9 -> 8" in stderr
-    assert "tsdia-run new config.yml --set training.epochs=8 --move-aside" in stderr  # there is nothing to resume from
+    assert "tsdia-run new config.yml --set training.epochs=8 --move-aside" in stderr  # no checkpoint to resume from
 
 
-def test_a_mended_config_starts_a_run_that_never_began(sweep: Path) -> None:
+def test_a_fixed_config_starts_a_run_that_never_began(sweep: Path) -> None:
     config = sweep / "config.yml"
     right = config.read_text()
     config.write_text(right.replace("epochs: 3", "epochs: three"))
@@ -99,7 +99,7 @@ def test_arguments_given_again_replace_the_recorded_ones(sweep: Path) -> None:
     assert ensure(sweep)[1] == "['--fast', '--seed', '2']\n"
 
 
-def test_a_live_run_is_left_alone(sweep: Path, start: Starter) -> None:
+def test_a_live_run_is_skipped(sweep: Path, start: Starter) -> None:
     (sweep / "train.py").write_text(WAITS)
     running = start("ensure", "config.yml", cwd=sweep)
     assert running.stdout
@@ -110,7 +110,7 @@ def test_a_live_run_is_left_alone(sweep: Path, start: Starter) -> None:
     assert running.returncode == 0
 
 
-def test_what_completed_without_its_supervisor_is_recorded(sweep: Path, start: Starter, zygote: Zygote) -> None:
+def test_a_run_that_completed_without_its_supervisor_is_recorded(sweep: Path, start: Starter, zygote: Zygote) -> None:
     (sweep / "train.py").write_text(WAITS)
     running = start("ensure", "config.yml", cwd=sweep)
     assert running.stdout
@@ -132,14 +132,14 @@ def test_what_completed_without_its_supervisor_is_recorded(sweep: Path, start: S
     assert (record["state"], record["attempts"][-1]["outcome"]["exit_code"]) == ("completed", 0)
 
 
-def test_somebody_elses_directory_is_refused(sweep: Path) -> None:
+def test_a_directory_not_created_by_tsdia_run_is_refused(sweep: Path) -> None:
     (sweep / "runs/exp").mkdir(parents=True)
     (sweep / "runs/exp/notes.txt").write_text("mine")
     assert ensure(sweep)[0] == 73
     assert [path.name for path in (sweep / "runs/exp").iterdir()] == ["notes.txt"]
 
 
-def test_a_dry_run_tells_what_it_would_be(sweep: Path) -> None:
+def test_a_dry_run_shows_what_would_happen(sweep: Path) -> None:
     assert "nothing was written" in ensure(sweep, "--dry-run")[1]
     assert not (sweep / "runs").exists()
     (sweep / "save").touch()

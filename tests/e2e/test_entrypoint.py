@@ -1,4 +1,4 @@
-"""The entrypoint and the arguments in `info`, `list` and `compare`; a checkpoint to start from that is not there."""
+"""The entrypoint and the arguments in `info`, `list` and `compare`; a start from a missing checkpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.zygote import Zygote
 
 @pytest.fixture
 def three(project: Path, zygote: Zygote) -> Path:
-    """A run of a script, one of a module, one of an executable."""
+    """Make a run of a script, one of a module, one of an executable."""
     (project / "train.py").write_text("")
     (project / "tool").mkdir()
     (project / "tool" / "fit.py").write_text("")
@@ -54,7 +54,7 @@ def test_arguments_are_compared_flag_by_flag(three: Path, zygote: Zygote) -> Non
     assert rows("script", "module") == [["--lr", "1e-3", "2e-3"], ["--fast", "-", "(given)"]]
 
 
-def test_records_without_it_are_read_all_the_same(three: Path, zygote: Zygote) -> None:
+def test_records_without_an_entrypoint_can_be_read(three: Path, zygote: Zygote) -> None:
     for name in NAMES:
         data = record_of(three / "runs" / name)
         del data["entrypoint"]
@@ -71,11 +71,11 @@ def test_a_config_that_names_a_missing_checkpoint_is_refused(project: Path, zygo
     assert f"config.yml:4:11: `checkpoint.resume` names a checkpoint that does not exist: {resume}" in ended.err
     assert not (project / "runs").exists()
     assert zygote.run("new", "config.yml", "--set", "checkpoint.resume=null", cwd=project).code == 0
-    # It is about the start of a new run: what has completed has no need of it.
+    # The check is for the start of a new run: a completed run does not need the checkpoint.
     assert zygote.run("ensure", "config.yml", "--set", "checkpoint.resume=null", cwd=project).code == 0
 
 
-def test_so_is_one_in_an_override_or_an_argument(project: Path, zygote: Zygote) -> None:
+def test_an_override_or_an_argument_that_names_a_missing_checkpoint_is_refused(project: Path, zygote: Zygote) -> None:
     (project / "train.py").write_text("")
     for words in (
         ("--set", "training.checkpoint.resume=/nonexistent/x"),
@@ -87,7 +87,7 @@ def test_so_is_one_in_an_override_or_an_argument(project: Path, zygote: Zygote) 
         assert not (project / "runs").exists()
 
 
-def test_an_argument_that_only_may_name_a_checkpoint_is_a_warning(project: Path, zygote: Zygote) -> None:
+def test_an_argument_that_may_name_a_checkpoint_is_only_warned_about(project: Path, zygote: Zygote) -> None:
     (project / "train.py").write_text("")
     ended = zygote.run("new", "config.yml", "--", "--load", "/nonexistent/x", cwd=project)
     assert ended.code == 0
@@ -98,7 +98,7 @@ def test_an_argument_that_only_may_name_a_checkpoint_is_a_warning(project: Path,
     "value",
     ["latest", "auto", "true", "org/name", "s3://a/b/c", "$SCRATCH/x", "team/project/model:v3", "models:/name/1"],
 )
-def test_what_is_no_path_is_left_to_the_script(project: Path, zygote: Zygote, value: str) -> None:
+def test_values_that_are_not_paths_are_left_to_the_script(project: Path, zygote: Zygote, value: str) -> None:
     (project / "train.py").write_text("")
     (project / "odd.yml").write_text(f"checkpoint: {{save_dir: runs/exp, resume: '{value}'}}\n")
     ended = zygote.run("new", "odd.yml", "--", "--resume_from_checkpoint", value, cwd=project)

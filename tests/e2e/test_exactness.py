@@ -1,4 +1,4 @@
-"""A training that is killed and resumed computes what an uninterrupted one does, to the last bit."""
+"""A training that is killed and resumed computes the same values as an uninterrupted one, to the last bit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEPT = ("train/loss", "train/learning_rate", "validation/loss")
 
 
 def losses(run_dir: Path) -> dict[tuple[int, str], float]:
-    """What counts of the metrics: of each step and name the line of the newest attempt."""
+    """Return the metrics that count: for each step and name, the line of the newest attempt."""
     found: dict[tuple[int, str], float] = {}
     for line in (run_dir / "metrics.jsonl").read_text().splitlines():
         told: dict[str, Any] = json.loads(line)
@@ -33,7 +33,9 @@ def losses(run_dir: Path) -> dict[tuple[int, str], float]:
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_killed_at_a_random_step_and_resumed_the_losses_are_equal_to_the_last_bit(clone: Path, ranks: int) -> None:
+def test_after_a_kill_at_a_random_step_and_a_resume_the_losses_are_equal_to_the_last_bit(
+    clone: Path, ranks: int
+) -> None:
     words = ["configs/quickstart.yml", "--num-processes", str(ranks), *SETTINGS]
     whole = tsdia_run("new", *words, "--name", "whole", cwd=clone, limit_s=180)
     assert whole.returncode == 0, whole.stderr
@@ -59,7 +61,7 @@ def test_killed_at_a_random_step_and_resumed_the_losses_are_equal_to_the_last_bi
 
 
 def ranks_of(run_dir: Path) -> list[int]:
-    """The processes that train: those under the bootstrap, which is their script."""
+    """Return the training processes: those whose script is the bootstrap."""
     tag = f"TSDIA_RUN_ID={record_of(run_dir)['run_id']}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):

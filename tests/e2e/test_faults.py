@@ -1,4 +1,4 @@
-"""Each call with which a start changes a file fails once, or the process dies there: nothing is torn, nothing lost."""
+"""Each call with which a start changes a file fails once, or kills the process: no file is damaged or lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ERRORS = ("ENOSPC", "EIO", "EROFS")
 
 @pytest.fixture(scope="module")
 def failed_run(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A run that can be resumed."""
+    """Make a run that can be resumed."""
     project = Project.make(tmp_path_factory.mktemp("template") / "project")
     assert zygote.run("new", "config.yml", cwd=project.root).code == 3
     return project
@@ -27,7 +27,7 @@ def failed_run(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Proj
 @pytest.mark.parametrize("kind", ["dies", "fails", "keeps failing"])
 def test_every_call_may_fail(zygote: Zygote, failed_run: Project, tmp_path: Path, command: str, kind: str) -> None:
     words = {"new": ("new", "config.yml"), "resume": ("resume", "runs/exp")}[command]
-    # A disk that stays full differs only after the first failure that is survived.
+    # A disk that stays full differs only after the first failure that the process survives.
     step = 3 if kind == "keeps failing" else 1
     for at in count(1, step):
         root = tmp_path / "project"

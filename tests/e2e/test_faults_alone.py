@@ -1,4 +1,6 @@
-"""One at a time: two resumes at once, ranks without their supervisor, and holders that only seem to live."""
+"""Only one process trains: two resumes at once, ranks without their supervisor, and owners that only seem to be
+running.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from tests.support.command import Starter, record_of, tsdia_run
 from tsdia_run.claim import owner
 from tsdia_run.claim.owner import Owner
 
-# The first attempt saves and fails at once, where it is not told to wait; the others wait until they may go.
+# The first attempt saves and fails immediately unless it must wait; the others wait until the test lets them continue.
 SCRIPT = """\
 import os, pathlib, sys, time
 os.makedirs("runs/exp/checkpoint-epoch0-step5", exist_ok=True)
@@ -33,7 +35,7 @@ RUN = "runs/exp"
 
 
 def started(running: subprocess.Popen[str]) -> int:
-    """The pid of the training, once it has started."""
+    """Return the pid of the training, once it has started."""
     assert running.stdout
     line = running.stdout.readline()
     assert line.startswith("ready"), running.stderr.read() if running.stderr else ""
@@ -44,11 +46,11 @@ def is_alive(pid: int) -> bool:
     return owner.start_ticks(pid) is not None
 
 
-def test_of_two_resumes_at_once_one_goes_and_the_other_names_it(start: Starter, project: Path) -> None:
+def test_of_two_resumes_at_once_one_starts_and_the_other_names_it(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(SCRIPT)
     assert tsdia_run("new", "config.yml", cwd=project).returncode == 3
     both = [start("resume", RUN, cwd=project) for _ in range(2)]
-    # Whoever was slower has ended by now, or will without waiting for anything.
+    # The slower resume has exited by now, or will exit without waiting.
     first = both[0]
     assert first.stdout
     winner, loser = both if first.stdout.readline().startswith("ready") else reversed(both)
@@ -61,7 +63,7 @@ def test_of_two_resumes_at_once_one_goes_and_the_other_names_it(start: Starter, 
     assert [one["state"] for one in record_of(project / RUN)["attempts"]] == ["failed", "completed"]
 
 
-def test_a_rank_without_its_supervisor_is_named_and_left_alone(start: Starter, project: Path) -> None:
+def test_a_rank_without_its_supervisor_is_named_and_not_signalled(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(SCRIPT)
     (project / "wait").touch()
     running = start("new", "config.yml", cwd=project)
@@ -75,12 +77,12 @@ def test_a_rank_without_its_supervisor_is_named_and_left_alone(start: Starter, p
         assert f"pid {running.pid} on" in refused.stderr
     assert is_alive(training)
     (project / "go").touch()
-    running.communicate(timeout=60)  # until its relay has ended too
+    running.communicate(timeout=60)  # until its relay has exited too
     done = tsdia_run("ensure", "config.yml", cwd=project)
     assert (done.returncode, "has completed" in done.stderr) == (0, True), done.stderr
 
 
-def test_when_everything_was_killed_a_resume_says_so_and_goes_on(start: Starter, project: Path) -> None:
+def test_after_every_process_was_killed_a_resume_reports_it_and_starts(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(SCRIPT)
     (project / "wait").touch()
     kill_all(start("new", "config.yml", cwd=project))
@@ -128,7 +130,7 @@ def test_a_holder_that_only_seems_to_live_keeps_nobody_out_and_gets_no_signal(
         heartbeat = project / RUN / ".tsdia/heartbeat.json"
         here = replace(owner.this_process(), pid=bystander.pid, start_ticks=owner.start_ticks(bystander.pid))
         heartbeat.write_bytes(seeming(here).as_bytes())
-        os.utime(heartbeat, (1, 1))  # another host may live as long as it beats
+        os.utime(heartbeat, (1, 1))  # an owner on another host counts as running while its heartbeat is fresh
         stopped = tsdia_run("stop", RUN, cwd=project)
         assert "does not run" in stopped.stderr
         (project / "go").touch()
@@ -137,7 +139,7 @@ def test_a_holder_that_only_seems_to_live_keeps_nobody_out_and_gets_no_signal(
     assert json.loads(heartbeat.read_text())["pid"] != bystander.pid
 
 
-def test_a_supervisor_that_is_a_zombie_keeps_nobody_out(start: Starter, project: Path) -> None:
+def test_a_zombie_supervisor_blocks_no_start(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(SCRIPT)
     (project / "wait").touch()
     running = start("new", "config.yml", cwd=project)

@@ -1,4 +1,4 @@
-"""SIGKILL of the supervisor at random moments: the training goes on to its end, and the next command knows."""
+"""SIGKILL of the supervisor at random moments: the training continues to its end, and the next command records it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEED, KILLS = 20261123, 100
 
 
 def undisturbed_s(zygote: Zygote, root: Path) -> float:
-    """How long a start takes here, to its end."""
+    """Return how long a complete start takes on this machine."""
     project = Project.make(root)
     began_s = time.monotonic()
     assert zygote.run("new", "config.yml", cwd=project.root).code == 3

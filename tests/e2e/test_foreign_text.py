@@ -1,4 +1,4 @@
-"""Text that a script, a file name or a config brings: it is clean wherever it is shown, and no record is lost to it."""
+"""Untrusted text from a script, a file name or a config is clean wherever it is shown, and makes no record unusable."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def odd(project: Path) -> Path:
     return project
 
 
-def test_a_script_with_odd_texts_and_names_from_start_to_end(odd: Path, zygote: Zygote) -> None:
+def test_a_script_with_odd_strings_and_names_from_start_to_end(odd: Path, zygote: Zygote) -> None:
     script, run = os.fsdecode(b"tr\xe9\x1b[1m.py"), os.path.join("runs", NAME)
     first = zygote.run(
         "new", "config.yml", "--entrypoint", script, "--name", NAME, "--set", "a.b=\udce9\u202e", "--", "--x\udce9",
@@ -79,7 +79,7 @@ WORDS = (("resume", "runs/exp"), ("ensure", "config.yml"), ("stop", "runs/exp"),
 
 @pytest.mark.parametrize("words", WORDS, ids=lambda words: words[0])
 @pytest.mark.parametrize("text", ["\ud800", "\0", "\x1b[31m"])
-def test_records_that_were_written_with_such_texts_are_usable(
+def test_records_that_were_written_with_odd_strings_are_usable(
     odd: Path, zygote: Zygote, words: tuple[str, ...], text: str
 ) -> None:
     os.rename(odd / os.fsdecode(b"tr\xe9\x1b[1m.py"), odd / "train.py")
@@ -95,7 +95,7 @@ def test_records_that_were_written_with_such_texts_are_usable(
 
 
 @pytest.mark.parametrize("text", ["\ud800", "\0", "\x1b[31m"])
-def test_an_ending_that_a_killed_supervisor_left_to_the_ranks(odd: Path, zygote: Zygote, text: str) -> None:
+def test_an_ending_that_only_the_ranks_recorded(odd: Path, zygote: Zygote, text: str) -> None:
     os.rename(odd / os.fsdecode(b"tr\xe9\x1b[1m.py"), odd / "train.py")
     assert zygote.run("new", "config.yml", cwd=odd).code == 1
     run_dir = odd / "runs/exp"
@@ -123,7 +123,7 @@ def test_an_ending_that_a_killed_supervisor_left_to_the_ranks(odd: Path, zygote:
         'roots: ["\\0"]',
     ],
 )
-def test_a_setting_that_no_program_can_be_given_is_named_with_its_place(
+def test_a_setting_that_cannot_be_an_argument_is_reported_with_its_position(
     project: Path, zygote: Zygote, section: str
 ) -> None:
     (project / "train.py").write_text("")
@@ -133,7 +133,7 @@ def test_a_setting_that_no_program_can_be_given_is_named_with_its_place(
 
 
 @pytest.mark.parametrize("name", ["\\uD800", "a\\0b"])
-def test_a_run_directory_that_no_system_can_have_is_refused(project: Path, zygote: Zygote, name: str) -> None:
+def test_an_impossible_run_directory_is_refused(project: Path, zygote: Zygote, name: str) -> None:
     (project / "train.py").write_text("")
     (project / "odd.yml").write_text(f'checkpoint: {{save_dir: "runs/{name}"}}\n')
     ended = zygote.run("new", "odd.yml", cwd=project, env=environment())

@@ -1,4 +1,4 @@
-"""Ranks that outlive their supervisor and do not hold the lock: their tag keeps every other start out."""
+"""Ranks that outlive their supervisor and do not hold the lock: their tag blocks every other start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ while not pathlib.Path("go").exists():
 """
 
 
-def test_two_ranks_without_hooks_are_known_by_their_tag(start: Starter, project: Path) -> None:
+def test_two_ranks_without_hooks_are_recognised_by_their_tag(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(SCRIPT)
     flags = ("--no-hooks", "--launcher", "accelerate", "--num-processes", "2")
     running = start("new", "config.yml", *flags, cwd=project)
@@ -27,7 +27,7 @@ def test_two_ranks_without_hooks_are_known_by_their_tag(start: Starter, project:
         line = running.stdout.readline()
         assert line
         pids += [int(line.split()[1])] if line.startswith("ready") else []
-    # With their launcher gone nobody is left who holds the lock.
+    # After their launcher is gone, no process holds the lock.
     launcher = int(Path(f"/proc/{pids[0]}/stat").read_text().rpartition(")")[2].split()[1])
     running.kill()
     running.wait()

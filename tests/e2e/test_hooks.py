@@ -1,4 +1,4 @@
-"""What the hooks leave in a run, under the installed command."""
+"""The files that the hooks write into a run, under the installed command."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def accelerated(project: Path) -> Path:
     return project
 
 
-def test_everything_that_the_hooks_keep_over_two_attempts(accelerated: Path) -> None:
+def test_all_files_of_the_hooks_over_two_attempts(accelerated: Path) -> None:
     run_dir = accelerated / "runs/exp"
     done = tsdia_run("new", "config.yml", cwd=accelerated, env=OFFLINE)
     assert done.returncode == 0, done.stderr
@@ -64,7 +64,7 @@ def test_everything_that_the_hooks_keep_over_two_attempts(accelerated: Path) -> 
     assert [line["attempt"] for line in lines] == [0] * 4 + [1] * 4
 
 
-def test_without_hooks_the_script_is_bare_and_still_one_wandb_run(accelerated: Path) -> None:
+def test_without_hooks_the_script_is_still_one_wandb_run(accelerated: Path) -> None:
     done = tsdia_run("new", "config.yml", "--no-hooks", cwd=accelerated, env=OFFLINE)
     assert done.returncode == 0, done.stderr
     assert "'WANDB_RUN_ID'" in done.stdout
@@ -77,7 +77,7 @@ def test_without_hooks_the_script_is_bare_and_still_one_wandb_run(accelerated: P
     assert offline.name.endswith(record_of(run_dir)["wandb_id"])
 
 
-def test_a_user_who_keeps_wandb_elsewhere_under_an_id_of_his_own(accelerated: Path) -> None:
+def test_a_user_with_another_wandb_directory_and_id(accelerated: Path) -> None:
     (accelerated / "elsewhere").mkdir()
     env = {**OFFLINE, "WANDB_RUN_ID": "sweep1", "WANDB_DIR": str(accelerated / "elsewhere")}
     done = tsdia_run("new", "config.yml", cwd=accelerated, env=env)
@@ -86,7 +86,7 @@ def test_a_user_who_keeps_wandb_elsewhere_under_an_id_of_his_own(accelerated: Pa
     assert re.search(r"wandb sync elsewhere/wandb/offline-run-\S+-sweep1", done.stderr)
 
 
-def test_a_hook_can_be_switched_off_alone(accelerated: Path) -> None:
+def test_one_hook_can_be_switched_off(accelerated: Path) -> None:
     config = accelerated / "config.yml"
     config.write_text(config.read_text() + "  hooks: {metrics: false, trackers: false}\n")
     assert tsdia_run("new", "config.yml", cwd=accelerated, env=OFFLINE).returncode == 0
@@ -96,7 +96,7 @@ def test_a_hook_can_be_switched_off_alone(accelerated: Path) -> None:
     assert "hyperparameters.json" in names
 
 
-def test_a_broken_hook_is_one_warning_and_the_training_goes_on(accelerated: Path) -> None:
+def test_a_broken_hook_is_one_warning_and_the_training_continues(accelerated: Path) -> None:
     broken = SCRIPT.replace("accelerator = ", "os.makedirs('runs/exp/metrics.jsonl')\naccelerator = ", 1)
     (accelerated / "train.py").write_text(broken)
     done = tsdia_run("new", "config.yml", cwd=accelerated, env=OFFLINE)
@@ -104,7 +104,7 @@ def test_a_broken_hook_is_one_warning_and_the_training_goes_on(accelerated: Path
     assert done.stderr.count("warning: the metrics hook failed: IsADirectoryError") == 1
 
 
-def test_a_program_of_its_own_gets_the_wandb_run_by_its_environment(project: Path) -> None:
+def test_a_program_that_is_not_python_gets_the_wandb_run_from_its_environment(project: Path) -> None:
     program = project / "train.sh"
     program.write_text("#!/bin/sh\necho $WANDB_RUN_ID $WANDB_RESUME\n")
     program.chmod(0o755)

@@ -40,7 +40,7 @@ print("ready", flush=True)
 
 
 def script(end: str) -> str:
-    """Four steps from the beginning, or from step 2 on a resume, and how it ends."""
+    """Return a script of four steps, or from step 2 on a resume, with the given ending."""
     return SCRIPT.format(root=str(ROOT), end=end)
 
 
@@ -50,7 +50,7 @@ def full(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(folder: Path, *words: str) -> dict[str, Any]:
+def info_json(folder: Path, *words: str) -> dict[str, Any]:
     done = tsdia_run("info", "--json", *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
@@ -59,14 +59,14 @@ def told(folder: Path, *words: str) -> dict[str, Any]:
     return data
 
 
-def test_without_a_name_the_run_that_was_started_last(full: Path) -> None:
+def test_without_a_name_the_last_started_run_is_shown(full: Path) -> None:
     make_run(full / "runs" / "old", began=make_run(full / "far").run.created_at.replace(year=2025))
-    assert told(full)["name"] == "exp"
-    assert told(full, "old")["name"] == "old"
-    assert told(full, "wb42")["name"] == "exp"
+    assert info_json(full)["name"] == "exp"
+    assert info_json(full, "old")["name"] == "old"
+    assert info_json(full, "wb42")["name"] == "exp"
 
 
-def test_the_page_is_plain_where_there_is_no_terminal(full: Path) -> None:
+def test_the_page_is_plain_without_a_terminal(full: Path) -> None:
     done = tsdia_run("info", "exp", cwd=full)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
@@ -75,22 +75,22 @@ def test_the_page_is_plain_where_there_is_no_terminal(full: Path) -> None:
     assert done.stdout.splitlines()[-2].split("  ")[1].strip() == "tsdia-run resume runs/exp"
 
 
-def test_on_a_terminal_titles_stand_out_and_long_lines_stay_whole(full: Path) -> None:
+def test_on_a_terminal_titles_are_highlighted_and_long_lines_are_not_cut(full: Path) -> None:
     page = shown("info", "exp", cwd=full, size=(40, 60))
     assert "\x1b[31m\x1b[1m✗ exp: failed\x1b[0m" in page
     assert re.search(r"git checkout \w{40} && git apply \S+git\.patch\r\n", page)
     assert "\x1b" not in shown("info", "exp", cwd=full, env={"NO_COLOR": "1"})
 
 
-def test_a_real_run_its_resume_and_what_was_superseded(project: Path) -> None:
+def test_a_real_run_its_resume_and_its_superseded_values(project: Path) -> None:
     (project / "train.py").write_text(script("sys.exit(3 if not attempt else 0)"))
     assert tsdia_run("new", "config.yml", "-q", cwd=project).returncode == 3
-    first = told(project)
+    first = info_json(project)
     assert (first["state"], first["metrics"]["val_loss"]["count"]) == ("failed", 4)
     assert first["last_lines"] == ["ready"]
     resumed = tsdia_run("resume", "runs/exp", "--from", "1", "-q", cwd=project)
     assert resumed.returncode == 0, resumed.stderr
-    second = told(project)
+    second = info_json(project)
     assert (second["state"], second["reason"]) == ("completed", "the script exited with code 0")
     assert [tuple(one[key] for key in ("checkpoint", "first_step", "last_step")) for one in second["attempts"]] == [
         (None, 0, 3),
@@ -125,7 +125,7 @@ def test_watch_follows_a_run_to_its_end(project: Path, start: Starter) -> None:
     assert running.wait(60) == 0
 
 
-def test_watch_ends_with_ctrl_c_and_gives_the_cursor_back(project: Path, start: Starter) -> None:
+def test_watch_ends_with_ctrl_c_and_restores_the_cursor(project: Path, start: Starter) -> None:
     (project / "train.py").write_text(script("time.sleep(600)"))
     running = start("new", "config.yml", cwd=project)
     wait_for(running, "ready")
@@ -136,10 +136,10 @@ def test_watch_ends_with_ctrl_c_and_gives_the_cursor_back(project: Path, start: 
     watching.expect(pexpect.EOF)
     watching.close()
     assert watching.signalstatus == signal.SIGINT
-    assert told(project)["state"] == "running"
+    assert info_json(project)["state"] == "running"
 
 
-def test_watch_without_a_terminal_shows_the_page_once_it_is_over(full: Path) -> None:
+def test_watch_without_a_terminal_shows_the_page_once_the_run_has_ended(full: Path) -> None:
     done = tsdia_run("info", "exp", "--watch", cwd=full)
     assert done.returncode == 0
     assert "✗ exp: failed" in done.stdout
@@ -151,16 +151,16 @@ def test_a_run_whose_supervisor_was_killed(project: Path, start: Starter) -> Non
     wait_for(running, "ready")
     running.kill()
     running.wait()
-    alone = told(project)
+    alone = info_json(project)
     assert (alone["state"], alone["living"]) == ("running", "ranks only")
     assert "the supervisor was killed" in alone["reason"]
     assert tsdia_run("stop", "runs/exp", "--now", cwd=project).returncode == 0
-    lost = told(project)
+    lost = info_json(project)
     assert lost["state"] in ("lost", "stopped")
     assert lost["living"] == "nothing"
 
 
-def test_verify_reads_what_sizes_cant_tell(tmp_path: Path) -> None:
+def test_verify_finds_damage_that_does_not_change_sizes(tmp_path: Path) -> None:
     made = make_run(tmp_path / "runs" / "exp", State.FAILED)
     for step in (1, 2):
         path = state(made.layout.root / f"step_{step}")
@@ -191,7 +191,7 @@ def test_it_needs_no_torch(full: Path) -> None:
 
 def test_a_moved_run(full: Path) -> None:
     (full / "runs" / "exp").rename(full / "elsewhere")
-    data = told(full, "elsewhere")
+    data = info_json(full, "elsewhere")
     assert (data["name"], data["path"]) == ("elsewhere", str(full / "elsewhere"))
     assert [one["soundness"] for one in data["checkpoints"]] == ["complete", "complete"]
     assert record_of(full / "elsewhere")["name"] == "exp"
@@ -206,7 +206,7 @@ def test_a_moved_run(full: Path) -> None:
         (["exp", "--wach"], 2, "--watch"),
     ],
 )
-def test_wrong_words(full: Path, words: list[str], code: int, said: str) -> None:
+def test_invalid_arguments(full: Path, words: list[str], code: int, said: str) -> None:
     done = tsdia_run("info", *words, cwd=full)
     assert done.returncode == code
     assert said in done.stderr

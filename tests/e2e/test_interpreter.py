@@ -1,4 +1,4 @@
-"""Which interpreter runs the training: tsdia-run may live in an environment of its own."""
+"""The interpreter of the training: tsdia-run may be installed in another environment."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SHOW = "import sys; print(sys.prefix); import tsdia_run; print(tsdia_run.__versi
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with nothing in it: no accelerate, no tsdia_run, no yaml."""
+    """Make an empty environment: no accelerate, no tsdia_run, no yaml."""
     folder = tmp_path_factory.mktemp("env") / "with space"
     venv.create(folder, with_pip=False)
     return folder
 
 
-def test_the_named_interpreter_runs_the_script_though_it_has_no_tsdia_run(project: Path, bare: Path) -> None:
+def test_the_given_interpreter_runs_the_script_although_it_has_no_tsdia_run(project: Path, bare: Path) -> None:
     (project / "train.py").write_text(SHOW)
     done = tsdia_run("new", "config.yml", "--python", str(bare / "bin" / "python"), cwd=project)
     assert done.returncode == 0, done.stderr
@@ -36,7 +36,7 @@ def test_the_named_interpreter_runs_the_script_though_it_has_no_tsdia_run(projec
 
 
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
-def test_the_active_environment_comes_before_our_own(project: Path, bare: Path, variable: str) -> None:
+def test_the_active_environment_is_preferred_to_that_of_tsdia_run(project: Path, bare: Path, variable: str) -> None:
     (project / "train.py").write_text(SHOW)
     done = tsdia_run("new", "config.yml", cwd=project, env={variable: str(bare)})
     assert done.stdout.startswith(f"{bare}\n")
@@ -55,7 +55,7 @@ def test_a_resume_keeps_the_interpreter(project: Path, bare: Path) -> None:
     assert tsdia_run("resume", "runs/exp", "--again", cwd=project).stdout.startswith(f"{bare}\n")
 
 
-def test_without_accelerate_the_launcher_accelerate_is_refused(project: Path, bare: Path) -> None:
+def test_the_launcher_accelerate_is_refused_if_accelerate_is_not_installed(project: Path, bare: Path) -> None:
     (project / "train.py").write_text(SHOW)
     python = str(bare / "bin" / "python")
     done = tsdia_run("new", "config.yml", "--launcher", "accelerate", "--python", python, cwd=project)
@@ -97,7 +97,7 @@ def test_more_than_one_machine_is_refused(project: Path) -> None:
     assert "2 machines" in done.stderr
 
 
-def test_the_accelerate_config_that_applied_is_kept(project: Path) -> None:
+def test_the_accelerate_config_in_use_is_kept(project: Path) -> None:
     (project / "train.py").write_text("import os; print(os.environ['ACCELERATE_MIXED_PRECISION'])\n")
     (project / "one.yaml").write_text(
         "distributed_type: 'NO'\nnum_processes: 1\nmixed_precision: bf16\nuse_cpu: true\n"

@@ -1,4 +1,4 @@
-"""Runs whose checkpoints are files, lie behind links, or have names of their own are resumed, listed and guarded."""
+"""Runs whose checkpoints are files, are behind symlinks, or have custom names are resumed, listed and guarded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESUMABLE = 'launcher: python\nresume_args: ["--load", "{checkpoint}", "--named"
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A failed run that saved nothing yet; a resume prints its arguments."""
+    """Make a failed run without checkpoints; a resume prints its arguments."""
     (tmp_path / "tsdia-run.yml").write_text(RESUMABLE)
     (tmp_path / "train.py").write_text("import sys\nprint(sys.argv[1:])\nsys.exit('--load' not in sys.argv)\n")
     assert tsdia_run("new", "--name", "a", cwd=tmp_path).returncode == 1
@@ -35,7 +35,7 @@ def info(run: Path) -> dict[str, object]:
     return found
 
 
-def test_a_file_is_chosen_shown_superseded_and_named(run: Path) -> None:
+def test_a_checkpoint_file_is_chosen_shown_superseded_and_named(run: Path) -> None:
     torch(*(run / f"model_{step}.pt" for step in (9, 10, 11)))
     (run / "model_11.pt").write_bytes(b"PK\x03\x04cut")
     assert resumed(run) == f"['--load', '{run}/model_10.pt', '--named', 'model_10.pt']"
@@ -54,7 +54,7 @@ def test_a_file_is_chosen_shown_superseded_and_named(run: Path) -> None:
     ]
 
 
-def test_weights_alone_are_listed_and_not_resumed_from_unless_that_is_meant(run: Path) -> None:
+def test_exports_are_listed_and_only_resumed_from_on_request(run: Path) -> None:
     tensors(run / "best_model" / "model.safetensors", run / "final.safetensors")
     refused = tsdia_run("resume", "runs/a", cwd=run.parents[1])
     assert refused.returncode == 65
@@ -89,7 +89,7 @@ def test_checkpoints_behind_links_stay_part_of_their_run(run: Path, tmp_path: Pa
     ]
 
 
-def test_a_pattern_names_what_no_rule_knows_and_every_reader_knows_it(tmp_path: Path) -> None:
+def test_every_reader_uses_a_pattern_for_unknown_names(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(
         "import os, sys\nprint(sys.argv[1:])\nos.makedirs('runs/a/weights', exist_ok=True)\n"
         "'--load' in sys.argv and open(sys.argv[sys.argv.index('--load') + 1], 'rb').read()\n"
@@ -113,7 +113,7 @@ def test_a_pattern_names_what_no_rule_knows_and_every_reader_knows_it(tmp_path: 
     assert "`checkpoints.pattern` must be a glob in the run directory" in refused.stderr
 
 
-def test_files_that_others_left_are_adopted(tmp_path: Path) -> None:
+def test_checkpoint_files_not_created_by_tsdia_run_are_adopted(tmp_path: Path) -> None:
     (tmp_path / "tsdia-run.yml").write_text(RESUMABLE)
     (tmp_path / "train.py").write_text("import sys\nprint(sys.argv[1:])\n")
     torch(tmp_path / "out" / "ckpt.pt", tmp_path / "two" / "checkpoints" / "epoch=3-step=99.ckpt")
@@ -131,7 +131,7 @@ def test_files_that_others_left_are_adopted(tmp_path: Path) -> None:
     assert f"'{tmp_path}/three/step_9'" in done.stdout
 
 
-def test_what_was_saved_on_a_signal_is_the_newest(run: Path) -> None:
+def test_a_checkpoint_saved_on_a_signal_is_the_newest(run: Path) -> None:
     for at, name in enumerate(("epoch-9", "epoch-11", "interrupted")):
         for path in made.state(run / name).iterdir():
             os.utime(path, (1000 + at, 1000 + at))

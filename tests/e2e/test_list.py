@@ -30,7 +30,7 @@ tsdia_run: {launcher: python, args: [%s]}
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """A folder with runs/{good,bad,ami}: one that completed, one that failed, one of TS-DIA's own."""
+    """Make a folder with runs/{good,bad,ami}: one that completed, one that failed, one of TS-DIA."""
     good = make_run(tmp_path / "runs" / "good", began=BEGAN + timedelta(hours=1))
     renamed(good, digest=Digest(9, "val_loss", 0.5, 7, checkpoints=3, size_bytes=2048, wandb_id="wb42"))
     make_run(tmp_path / "runs" / "bad", State.FAILED)
@@ -39,7 +39,7 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+def rows_json(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     done = tsdia_run("list", "--json", *words, cwd=folder, env=env)
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
@@ -50,7 +50,7 @@ def told(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> lis
 
 
 def names(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> set[str]:
-    return {run["name"] for run in told(folder, *words, env=env)}
+    return {run["name"] for run in rows_json(folder, *words, env=env)}
 
 
 def test_every_run_has_a_row(runs: Path) -> None:
@@ -66,7 +66,7 @@ def test_every_run_has_a_row(runs: Path) -> None:
 def test_options(runs: Path) -> None:
     assert names(runs, "--state", "failed", "--state", "completed") == {"good", "bad"}
     assert names(runs, "--since", "2026-11-20T08:30:00+00:00") == {"good", "ami"}
-    assert [run["name"] for run in told(runs, "--sort", "-run", "--limit", "2")] == ["good", "bad"]
+    assert [run["name"] for run in rows_json(runs, "--sort", "-run", "--limit", "2")] == ["good", "bad"]
     done = tsdia_run(
         "list", "--csv", "--columns", "run,best,duration", "--sort", "run", "--state", "completed", cwd=runs
     )
@@ -83,18 +83,18 @@ def test_options(runs: Path) -> None:
         (["nowhere"], 66, "folder not found: "),
     ],
 )
-def test_wrong_words(runs: Path, words: list[str], code: int, said: str) -> None:
+def test_invalid_arguments(runs: Path, words: list[str], code: int, said: str) -> None:
     done = tsdia_run("list", *words, cwd=runs)
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_yet(tmp_path: Path) -> None:
+def test_no_runs_yet(tmp_path: Path) -> None:
     done = tsdia_run("list", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
     assert "tsdia-run new" in done.stderr
-    assert told(tmp_path) == []
+    assert rows_json(tmp_path) == []
 
 
 def test_roots_of_the_project_file_and_named_ones(runs: Path) -> None:
@@ -113,37 +113,37 @@ def test_runs_started_elsewhere_are_found_by_the_users_list(tmp_path: Path) -> N
     (tmp_path / "here").mkdir()
     env = {"XDG_STATE_HOME": str(tmp_path / "state")}
     assert tsdia_run("new", "config.yml", "-q", cwd=tmp_path / "elsewhere", env=env).returncode == 0
-    (only,) = told(tmp_path / "here", env=env)
+    (only,) = rows_json(tmp_path / "here", env=env)
     assert (only["name"], only["state"]) == ("exp", "completed")
     assert tsdia_run("info", "exp", cwd=tmp_path / "here", env=env).returncode == 0
-    assert told(tmp_path / "here") == []
+    assert rows_json(tmp_path / "here") == []
 
 
-def test_a_run_while_it_lives_and_after_it_was_killed(tmp_path: Path, start: Starter) -> None:
+def test_a_run_while_it_is_running_and_after_it_was_killed(tmp_path: Path, start: Starter) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
     (tmp_path / "config.yml").write_text(CONFIG % '"600"')
     running = start("new", "config.yml", cwd=tmp_path)
     wait_for(running, "ready")
-    (live,) = told(tmp_path)
+    (live,) = rows_json(tmp_path)
     assert (live["state"], live["ended_at"]) == ("running", None)
     running.kill()
     running.wait()
-    (orphaned,) = told(tmp_path)
+    (orphaned,) = rows_json(tmp_path)
     assert orphaned["state"] == "running"
     assert "the supervisor was killed; the ranks are still running" in orphaned["reason"]
     assert tsdia_run("stop", "runs/exp", "--now", cwd=tmp_path).returncode == 0
-    (ended,) = told(tmp_path)
+    (ended,) = rows_json(tmp_path)
     assert ended["state"] not in ("running", "completed")
 
 
-def test_what_ended_is_in_the_record(tmp_path: Path) -> None:
+def test_the_row_of_an_ended_run_comes_from_its_record(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("import os\nos.mkdir(os.environ['TSDIA_RUN_DIR'] + '/step_7')\n")
     (tmp_path / "config.yml").write_text(CONFIG % '"0"')
     assert tsdia_run("new", "config.yml", "-q", cwd=tmp_path).returncode == 0
     digest = json.loads((tmp_path / "runs" / "exp" / "run.json").read_text())["digest"]
     assert (digest["step"], digest["checkpoints"], digest["wandb_id"]) == (7, 1, None)
     assert digest["size_bytes"] > 1000
-    (row,) = told(tmp_path)
+    (row,) = rows_json(tmp_path)
     assert {name: row[name] for name in digest} == digest
 
 
@@ -154,7 +154,7 @@ def locked(run_dir: Path) -> Path:
 
 @pytest.fixture
 def unreadable(runs: Path) -> Iterator[Path]:
-    """runs/secret may not be entered, runs/half has a record that may not be read."""
+    """Make runs/secret, which may not be entered, and runs/half, whose record may not be read."""
     locked(make_run(runs / "runs" / "secret").layout.root)
     half = full_run(runs / "runs" / "half").layout
     for path in (half.record, half.attempts, half.root / "step_1", half.logs):
@@ -177,7 +177,7 @@ def obedient(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_what_may_not_be_read_is_a_row_among_the_others(unreadable: Path) -> None:
+def test_an_unreadable_run_is_a_row_among_the_others(unreadable: Path) -> None:
     done = obedient("list", "--sort", "run", cwd=unreadable)
     assert done.returncode == 0, done.stderr
     assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [
@@ -198,7 +198,7 @@ def test_what_may_not_be_read_is_a_row_among_the_others(unreadable: Path) -> Non
     assert compared.returncode == 0, compared.stderr
 
 
-def test_damage_is_told_below_the_table_and_not_without_end(runs: Path) -> None:
+def test_damage_is_reported_below_the_table_with_a_limit(runs: Path) -> None:
     for number in range(8):
         make_run(runs / "runs" / f"broken-{number}").layout.record.write_text("{")
     done = tsdia_run("list", cwd=runs)
@@ -208,7 +208,7 @@ def test_damage_is_told_below_the_table_and_not_without_end(runs: Path) -> None:
     assert "good" in done.stdout
 
 
-def test_names_that_no_terminal_should_see(runs: Path) -> None:
+def test_names_that_are_unsafe_on_a_terminal(runs: Path) -> None:
     make_run(runs / "runs" / "a\nb\x1b[31m")
     odd = make_run(runs / "runs" / "plain").layout.root
     odd.rename(os.fsdecode(os.fsencode(odd.parent) + b"/\xff"))
@@ -216,7 +216,7 @@ def test_names_that_no_terminal_should_see(runs: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 6
     assert "\x1b" not in done.stdout
-    assert len(told(runs)) == 5
+    assert len(rows_json(runs)) == 5
     assert tsdia_run("list", "--csv", cwd=runs).returncode == 0
 
 
@@ -243,7 +243,7 @@ def test_a_narrow_terminal_has_fewer_columns_and_no_broken_lines(runs: Path) -> 
     assert str(runs / "runs" / "good") in asked
 
 
-def test_runs_of_the_same_name_are_told_by_their_paths(runs: Path) -> None:
+def test_runs_of_the_same_name_are_distinguished_by_their_paths(runs: Path) -> None:
     make_run(runs / "more" / "good")
     done = tsdia_run("list", "runs", "more", "--columns", "run", cwd=runs)
     assert set(done.stdout.split()) == {"run", "ami", "bad", str(runs / "runs" / "good"), str(runs / "more" / "good")}

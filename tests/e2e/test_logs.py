@@ -22,7 +22,7 @@ sys.exit(1 if attempt == "0" else 0)
 
 @pytest.fixture
 def failed(project: Path) -> Path:
-    """A run that failed; its log is in several parts."""
+    """Make a failed run whose log is in several parts."""
     (project / "train.py").write_text(SCRIPT)
     (project / "tsdia-run.yml").write_text("logs: {max_size: 4 KiB}\n")
     assert tsdia_run("new", "config.yml", "-q", cwd=project).returncode == 1
@@ -54,12 +54,12 @@ def test_attempts_lines_and_patterns(failed: Path) -> None:
     assert tsdia_run("logs", "exp", "--since", "2100-01-01", cwd=failed).stdout == ""
 
 
-def test_a_log_that_was_deleted_is_told(failed: Path) -> None:
+def test_a_deleted_log_is_reported(failed: Path) -> None:
     assert tsdia_run("resume", "runs/exp", "-q", cwd=failed).returncode == 0
     logs = failed / "runs" / "exp" / "logs"
     first = next(logs.glob("training_2*[0-9].log"))
     first.unlink()
-    assert "attempt 0 line 3" in tsdia_run("logs", "exp", cwd=failed).stdout  # its parts are still there
+    assert "attempt 0 line 3" in tsdia_run("logs", "exp", cwd=failed).stdout  # its parts still exist
     for part in logs.glob(f"{first.stem}.0*"):
         part.unlink()
     done = tsdia_run("logs", "exp", "-n", "1000", cwd=failed)
@@ -69,7 +69,7 @@ def test_a_log_that_was_deleted_is_told(failed: Path) -> None:
     assert "attempt 1 line 0" in done.stdout
 
 
-def test_following_goes_on_through_a_resume_and_ends_when_the_run_has_completed(failed: Path, start: Starter) -> None:
+def test_following_continues_through_a_resume_and_ends_when_the_run_has_completed(failed: Path, start: Starter) -> None:
     following = start("logs", "exp", "-f", "-n", "2", cwd=failed)
     assert following.stdout
     assert following.stderr
@@ -84,7 +84,7 @@ def test_following_goes_on_through_a_resume_and_ends_when_the_run_has_completed(
     assert rest.splitlines()[-1].startswith("[tsdia-run: completed after ")
 
 
-def test_following_an_attempt_ends_when_everything_of_it_was_killed(project: Path, start: Starter) -> None:
+def test_following_an_attempt_ends_when_all_of_its_processes_were_killed(project: Path, start: Starter) -> None:
     (project / "train.py").write_text("import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(600)\n")
     running = start("new", "config.yml", cwd=project)
     assert running.stdout
@@ -94,12 +94,12 @@ def test_following_an_attempt_ends_when_everything_of_it_was_killed(project: Pat
     assert following.stdout.readline().startswith("[tsdia-run: run exp ")
     running.kill()
     os.kill(pid, signal.SIGKILL)
-    # Not by `communicate`, which passes over what `readline` has taken already.
+    # Not with `communicate`, which skips the data that `readline` has read already.
     assert following.stdout.readline() == f"pid {pid}\n"
     assert following.wait(60) == 0
 
 
-def test_bytes_that_are_no_text_come_out_as_they_are(failed: Path) -> None:
+def test_bytes_that_are_not_text_are_printed_unchanged(failed: Path) -> None:
     log = failed / "runs" / "exp" / record_of(failed / "runs" / "exp")["attempts"][0]["log"]
     with log.open("ab") as file:
         file.write(b"\xff\x00 \xc3\n")
@@ -111,7 +111,7 @@ def test_bytes_that_are_no_text_come_out_as_they_are(failed: Path) -> None:
     assert json.loads(found.stdout)["line"] == "\udcff\x00 \udcc3"
 
 
-def test_nobody_reads_on(failed: Path, start: Starter) -> None:
+def test_a_reader_that_stops_reading(failed: Path, start: Starter) -> None:
     writing = start("logs", "exp", cwd=failed)
     assert writing.stdout
     writing.stdout.close()
@@ -130,7 +130,7 @@ def test_nobody_reads_on(failed: Path, start: Starter) -> None:
         (["exp", "--since", "1h", "-n", "5"], 2, "--since cannot be combined with --lines"),
     ],
 )
-def test_what_can_not_be_shown(failed: Path, words: list[str], code: int, said: str) -> None:
+def test_logs_that_cannot_be_shown(failed: Path, words: list[str], code: int, said: str) -> None:
     done = tsdia_run("logs", *words, cwd=failed)
     assert done.returncode == code
     assert said in done.stderr
@@ -138,7 +138,7 @@ def test_what_can_not_be_shown(failed: Path, words: list[str], code: int, said: 
 
 
 @pytest.mark.parametrize("name", ["training_{}.log", "training_{}.000001.log.gz", ".training_{}.times"])
-def test_a_pipe_in_place_of_a_file_holds_up_nobody(failed: Path, name: str) -> None:
+def test_a_pipe_in_place_of_a_file_does_not_block(failed: Path, name: str) -> None:
     logs = failed / "runs/exp/logs"
     log = record_of(failed / "runs/exp")["attempts"][0]["log"]
     there = logs / name.format(Path(log).stem.removeprefix("training_"))
@@ -154,7 +154,7 @@ def test_a_pipe_in_place_of_a_file_holds_up_nobody(failed: Path, name: str) -> N
         )
 
 
-def test_a_folder_that_is_entered_by_name_from_anywhere(failed: Path, tmp_path: Path) -> None:
+def test_a_run_is_found_by_name_from_any_directory(failed: Path, tmp_path: Path) -> None:
     state = {"XDG_STATE_HOME": str(tmp_path / "state")}
     assert tsdia_run("new", "config.yml", "-q", "--name", "far-away", cwd=failed, env=state).returncode == 1
     done = tsdia_run("logs", "far", "-n", "1", cwd=Path(os.sep), env=state)

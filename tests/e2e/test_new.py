@@ -41,7 +41,7 @@ def test_a_run_leaves_a_complete_directory(project: Path) -> None:
     assert record["attempts"][0]["outcome"]["exit_code"] == 0
 
 
-def test_the_closing_card_says_what_happened_and_what_to_type(project: Path) -> None:
+def test_the_closing_card_shows_the_result_and_commands(project: Path) -> None:
     (project / "train.py").write_text("raise ValueError('bad lr')\n")
     done = tsdia_run("new", "config.yml", cwd=project)
     assert done.returncode == 1
@@ -52,7 +52,7 @@ def test_the_closing_card_says_what_happened_and_what_to_type(project: Path) -> 
     assert "tsdia-run new config.yml" in card
 
 
-def test_the_script_gets_its_config_with_only_our_edits(project: Path) -> None:
+def test_the_script_gets_its_config_with_only_the_edits_of_tsdia_run(project: Path) -> None:
     (project / "train.py").write_text(
         "import sys; print(open(sys.argv[sys.argv.index('--config') + 1]).read(), end='')\n"
     )
@@ -64,7 +64,7 @@ def test_the_script_gets_its_config_with_only_our_edits(project: Path) -> None:
     assert (project / "runs" / "exp-2" / "attempts" / "0" / "config" / "config.yml").read_text() == expected
 
 
-def test_extra_arguments_and_the_working_directory_are_the_users(project: Path) -> None:
+def test_extra_arguments_and_the_working_directory_are_kept(project: Path) -> None:
     (project / "train.py").write_text("import os, sys; print(os.getcwd()); print(sys.argv)\n")
     done = tsdia_run("new", "config.yml", "--", "--fast", "a b", "--config", cwd=project)
     cwd, argv = done.stdout.splitlines()
@@ -73,7 +73,7 @@ def test_extra_arguments_and_the_working_directory_are_the_users(project: Path) 
     assert argv == str(["train.py", "--config", config, "--fast", "a b", "--config"])
 
 
-def test_a_second_start_is_refused_with_the_commands_to_type(project: Path) -> None:
+def test_a_second_start_is_refused_with_suggested_commands(project: Path) -> None:
     (project / "train.py").write_text(
         "import os, yaml, sys\n"
         "d = yaml.safe_load(open(sys.argv[2]))['training']['checkpoint']['save_dir']\n"
@@ -93,7 +93,7 @@ def test_a_second_start_is_refused_with_the_commands_to_type(project: Path) -> N
     assert sorted(path.as_posix() for path in (project / "runs").rglob("*")) == before
 
 
-def test_the_typo_of_the_first_week_does_not_block_the_next_start(project: Path) -> None:
+def test_a_first_start_that_failed_on_a_typo_does_not_block_the_next_one(project: Path) -> None:
     (project / "train.py").write_text("import torhc\n")
     assert tsdia_run("new", "config.yml", cwd=project).returncode == 1
     (project / "train.py").write_text(HELLO)
@@ -165,7 +165,7 @@ def test_hostile_directory_names_work(tmp_path: Path, name: str) -> None:
         (["resume", "."], 66, "is not a run or a checkpoint"),
     ],
 )
-def test_bad_input_is_a_clear_error_and_touches_nothing(project: Path, words: list[str], code: int, says: str) -> None:
+def test_bad_input_is_a_clear_error_and_changes_no_file(project: Path, words: list[str], code: int, says: str) -> None:
     (project / "train.py").write_text(HELLO)
     (project / "inner").mkdir()
     (project / "inner" / "config.yml").write_text("lr: 1\n")
@@ -177,7 +177,7 @@ def test_bad_input_is_a_clear_error_and_touches_nothing(project: Path, words: li
     assert sorted(project.rglob("*")) == before
 
 
-def test_an_unknown_setting_names_its_place_and_the_nearest(project: Path) -> None:
+def test_an_unknown_setting_is_reported_with_its_position_and_the_closest_name(project: Path) -> None:
     (project / "train.py").write_text(HELLO)
     (project / "config.yml").write_text("a: 1\ntsdia_run:\n  entrypiont: x.py\n")
     done = tsdia_run("new", "config.yml", cwd=project)
@@ -186,7 +186,7 @@ def test_an_unknown_setting_names_its_place_and_the_nearest(project: Path) -> No
     assert "Did you mean `entrypoint`?" in done.stderr
 
 
-def test_a_resume_key_into_the_own_directory_is_a_resume(project: Path) -> None:
+def test_a_resume_key_that_points_into_the_run_directory_is_a_resume(project: Path) -> None:
     (project / "train.py").write_text(HELLO)
     text = (project / "config.yml").read_text()
     (project / "config.yml").write_text(text.replace("resume:", "resume: runs/exp/checkpoint-epoch0-step5"))
@@ -200,14 +200,14 @@ def test_a_resume_key_into_the_own_directory_is_a_resume(project: Path) -> None:
     assert record_of(project / "runs" / "exp")["started_from"] == str(other)
 
 
-def test_a_config_that_the_script_wrote_over_is_put_back(project: Path) -> None:
+def test_a_config_that_the_script_overwrote_is_restored(project: Path) -> None:
     (project / "train.py").write_text("open('runs/exp/config.yml', 'w').write('mine: 1')\n")
     done = tsdia_run("new", "config.yml", cwd=project)
     assert (project / "runs/exp/config.yml").read_bytes() == (project / "config.yml").read_bytes()
     assert "the original was restored" in done.stderr
 
 
-def test_a_script_that_makes_its_directory_itself_gets_a_hint_and_a_setting(project: Path) -> None:
+def test_a_script_that_creates_its_directory_itself_gets_a_hint_and_a_setting(project: Path) -> None:
     (project / "train.py").write_text(
         "import os, sys, yaml\nos.mkdir(yaml.safe_load(open(sys.argv[2]))['training']['checkpoint']['save_dir'])\n"
     )
@@ -218,7 +218,7 @@ def test_a_script_that_makes_its_directory_itself_gets_a_hint_and_a_setting(proj
     assert (project / "runs/exp/out").is_dir()
 
 
-def test_a_script_that_can_not_be_told_its_directory_is_warned_about(project: Path) -> None:
+def test_a_script_that_does_not_receive_its_directory_is_warned_about(project: Path) -> None:
     (project / "train.py").write_text(HELLO)
     done = tsdia_run("new", "--name", "bare", "--launcher", "python", cwd=project)
     assert done.returncode == 0
@@ -259,12 +259,12 @@ def test_every_flag_has_an_environment_variable_and_an_example(project: Path) ->
     assert named.stderr == "oops\n"
 
 
-def test_no_planted_secret_gets_into_what_we_compose(project: Path) -> None:
+def test_no_planted_secret_is_in_files_of_tsdia_run(project: Path) -> None:
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
     subprocess.run(["git", "remote", "add", "origin", "https://me:canary-pw@host/x.git"], cwd=project, check=True)
     (project / "train.py").write_text("key = 'canary-in-the-environment'\n")
     (project / ".env").write_text("X=canary-file\n")
-    (project / ".gitignore").write_text("config.yml\n")  # the user's words stay, also as a part of the code
+    (project / ".gitignore").write_text("config.yml\n")  # the user's own text is kept, also as a part of the code
     (project / "config.yml").write_text(
         (project / "config.yml").read_text() + "  env: {SOME_TOKEN: canary-setting}\n"
         '  args: ["--config", "{config}", "--password", "canary-args"]\nmodel_api_key: x\n'
@@ -294,7 +294,7 @@ def test_names_that_are_not_utf_8_survive_a_resume(project: Path) -> None:
     assert tsdia_run("resume", "runs/exp", "--again", cwd=project).stdout == "b'caf\\xe9'\n"
 
 
-def test_a_run_inside_a_run_is_told_of_its_own_directory_alone(project: Path) -> None:
+def test_a_run_inside_a_run_receives_only_its_own_directory(project: Path) -> None:
     (project / "train.py").write_text(
         "import os; print(os.environ['TSDIA_RUN_DIR'], os.environ.get('TSDIA_RUN_CHECKPOINT'))\n"
     )
@@ -306,7 +306,7 @@ def test_a_run_inside_a_run_is_told_of_its_own_directory_alone(project: Path) ->
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a small tmpfs")
-def test_a_full_disk_is_refused_before_anything_is_touched(project: Path) -> None:
+def test_a_full_disk_is_refused_before_any_file_is_changed(project: Path) -> None:
     (project / "train.py").write_text(HELLO)
     small = project / "small"
     small.mkdir()

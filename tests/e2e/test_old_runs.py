@@ -1,4 +1,4 @@
-"""Runs made by earlier versions are read, resumed and compared; what ``--json`` prints only grows."""
+"""Runs of earlier versions can be read, resumed and compared; the output of ``--json`` only gains keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def has_all_of(old: Any, new: Any, where: str = "") -> None:
-    """Every key of the old output exists in the new one, with a value of the same type."""
+    """Return whether the new output has every key of the old one, with a value of the same type."""
     if isinstance(old, dict):
         for key, value in old.items():
             assert key in new, f"{where}.{key} is missing"
@@ -64,7 +64,7 @@ def test_info_shows_attempts_and_checkpoints(project: Path) -> None:
         assert text in done.stdout
 
 
-def test_resume_continues_one_that_was_killed(project: Path) -> None:
+def test_resume_continues_a_killed_run(project: Path) -> None:
     done = tsdia_run("resume", "runs/killed", cwd=project)
     assert done.returncode == 0, done.stderr
     assert "step 5: loss 0.026360" in done.stdout  # as in the run that was not killed
@@ -73,7 +73,7 @@ def test_resume_continues_one_that_was_killed(project: Path) -> None:
     assert attempts[1]["checkpoint"] == "checkpoint-epoch0-step4"
 
 
-def test_ensure_resumes_what_is_unfinished_and_skips_what_completed(project: Path) -> None:
+def test_ensure_resumes_unfinished_runs_and_skips_completed_ones(project: Path) -> None:
     skipped = tsdia_run("ensure", "done.yml", cwd=project)
     assert skipped.returncode == 0
     assert len(record_of(project / "runs" / "done")["attempts"]) == 1
@@ -82,13 +82,13 @@ def test_ensure_resumes_what_is_unfinished_and_skips_what_completed(project: Pat
     assert record_of(project / "runs" / "killed")["attempts"][1]["state"] == "completed"
 
 
-def test_compare_names_what_differs(project: Path) -> None:
+def test_compare_shows_the_differences(project: Path) -> None:
     done = tsdia_run("compare", "runs/done", "runs/killed", cwd=project)
     assert done.returncode == 0
     assert "training.dies_at" in done.stdout
 
 
-def test_a_run_without_a_config_is_resumed_once_its_script_is_told_the_checkpoint(project: Path) -> None:
+def test_a_run_without_a_config_is_resumed_once_its_script_receives_the_checkpoint(project: Path) -> None:
     refused = tsdia_run("resume", "runs/flags", cwd=project)
     assert refused.returncode == 78
     assert "the script does not receive the checkpoint to resume from" in refused.stderr

@@ -1,4 +1,4 @@
-"""The output of a training under the installed command: on terminals, through pipes, and when something dies."""
+"""The output of a training under the installed command: on terminals, through pipes, and when a process dies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def on_terminal(*words: str, cwd: Path) -> pexpect.spawn:
 
 
 def relays(run_dir: Path) -> list[int]:
-    """The relays of a run, by their command lines."""
+    """Return the relays of a run, found by their command lines."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -54,7 +54,7 @@ def test_on_a_terminal_the_training_is_on_a_terminal_of_the_same_size(project: P
     assert "red" in lines_of(project / "runs/exp")
 
 
-def test_a_new_size_is_passed_on_without_the_terminals_keys(project: Path) -> None:
+def test_a_new_size_is_passed_on_if_standard_input_is_not_a_terminal(project: Path) -> None:
     (project / "train.py").write_text(
         "import os, signal\n"
         "signal.signal(signal.SIGWINCH, lambda *_: print('now', *os.get_terminal_size(), flush=True))\n"
@@ -80,7 +80,7 @@ def test_no_pty_and_a_redirected_stream_mean_pipes(project: Path) -> None:
     shell.expect(pexpect.EOF)
 
 
-def test_what_is_typed_reaches_the_training_and_is_shown_once(project: Path) -> None:
+def test_typed_text_reaches_the_training_and_is_shown_once(project: Path) -> None:
     (project / "train.py").write_text("print('got', repr(input('name? ')))\n")
     shell = on_terminal("new", "config.yml", cwd=project)
     shell.expect("name[?] ")
@@ -90,7 +90,7 @@ def test_what_is_typed_reaches_the_training_and_is_shown_once(project: Path) -> 
     assert "name? ada" in lines_of(project / "runs/exp")
 
 
-def test_the_log_has_a_bar_in_its_last_state_alone(project: Path) -> None:
+def test_the_log_shows_only_the_last_state_of_a_bar(project: Path) -> None:
     (project / "train.py").write_text(
         "from tqdm import tqdm\n"
         "for i in tqdm(range(500), desc='steps', mininterval=0):\n"
@@ -118,7 +118,7 @@ def test_through_pipes_the_streams_stay_apart_and_the_log_has_both(project: Path
     assert [line for line in lines if line.startswith("err")] == done.stderr.splitlines()
 
 
-def test_timestamps_begin_the_lines(project: Path) -> None:
+def test_timestamps_start_the_lines(project: Path) -> None:
     (project / "train.py").write_text("print('hello')\n")
     assert tsdia_run("new", "config.yml", "--log-timestamps", cwd=project).stdout == "hello\n"
     assert re.search(r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d hello$", log_of(project / "runs/exp"), re.M)
@@ -153,13 +153,13 @@ print("last line", i, flush=True)
 
 
 def is_complete(lines: list[str]) -> bool:
-    """Whether no number is missing, up to the one that the last line names."""
+    """Return whether no number is missing, up to the one in the last line."""
     last = int(lines[-1].split()[-1])
     wanted = {f"line {i}" for i in range(last + 1)}
     return lines[-1].startswith("last line") and wanted <= set(lines)
 
 
-def test_a_killed_relay_is_replaced_and_the_training_goes_on(project: Path, start: Starter) -> None:
+def test_a_killed_relay_is_replaced_and_the_training_continues(project: Path, start: Starter) -> None:
     (project / "train.py").write_text(TALKS)
     running = start("new", "config.yml", cwd=project)
     assert running.stdout
@@ -178,7 +178,7 @@ def test_a_killed_relay_is_replaced_and_the_training_goes_on(project: Path, star
     assert "last line" in log
 
 
-def test_a_relay_that_is_killed_right_before_the_end_costs_no_line(project: Path) -> None:
+def test_a_relay_that_is_killed_right_before_the_end_loses_no_line(project: Path) -> None:
     (project / "train.py").write_text(
         "import os, pathlib, signal, sys\n"
         "for folder in pathlib.Path('/proc').glob('[0-9]*'):\n"
@@ -197,7 +197,7 @@ def test_a_relay_that_is_killed_right_before_the_end_costs_no_line(project: Path
     assert "completed after" in log[-1]
 
 
-def test_a_reader_that_goes_away_costs_no_line(project: Path) -> None:
+def test_a_reader_that_closes_the_pipe_causes_no_lost_line(project: Path) -> None:
     (project / "train.py").write_text("for i in range(50000): print('line', i)\nprint('last line', i)\n")
     command = f"{COMMAND} new config.yml -q | head -1"
     done = subprocess.run(
@@ -209,7 +209,7 @@ def test_a_reader_that_goes_away_costs_no_line(project: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_standard_streams_cost_nothing(project: Path, closed: str) -> None:
+def test_closed_standard_streams_cause_no_loss(project: Path, closed: str) -> None:
     (project / "train.py").write_text("import sys; sys.stdin.read(); print('hello')\n")
     done = subprocess.run(
         ["bash", "-c", f"exec {COMMAND} new config.yml {closed}"], cwd=project, env=environment(), check=False
@@ -218,7 +218,7 @@ def test_closed_standard_streams_cost_nothing(project: Path, closed: str) -> Non
     assert "hello" in lines_of(project / "runs/exp")
 
 
-def test_a_closed_terminal_costs_no_line(project: Path) -> None:
+def test_a_closed_terminal_causes_no_lost_line(project: Path) -> None:
     (project / "train.py").write_text(TALKS)
     shell = on_terminal("new", "config.yml", cwd=project)
     shell.expect("ready")
@@ -229,7 +229,7 @@ def test_a_closed_terminal_costs_no_line(project: Path) -> None:
     assert is_complete(lines_of(project / "runs/exp"))
 
 
-def test_a_stalled_console_does_not_hold_up_the_training(project: Path) -> None:
+def test_a_stalled_console_does_not_block_the_training(project: Path) -> None:
     (project / "train.py").write_text(
         "for i in range(400000): print('line', i)\nprint('last line', i, flush=True)\nopen('finished', 'w')\n"
     )
@@ -238,14 +238,14 @@ def test_a_stalled_console_does_not_hold_up_the_training(project: Path) -> None:
     )
     with running:
         assert running.stdout
-        until((project / "finished").exists)  # nobody has read a byte so far
+        until((project / "finished").exists)  # no process has read a byte so far
         shown = running.stdout.read()
     assert running.returncode == 0
     assert "bytes skipped here" in shown
     assert is_complete(lines_of(project / "runs/exp"))
 
 
-def test_a_stopped_supervisor_does_not_hold_up_the_training(project: Path, start: Starter) -> None:
+def test_a_stopped_supervisor_does_not_block_the_training(project: Path, start: Starter) -> None:
     (project / "train.py").write_text(
         "import os, time\nopen('began', 'w')\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
         "for i in range(200000): print('line', i)\nprint('last line', i, flush=True)\nopen('finished', 'w')\n"
@@ -261,8 +261,8 @@ def test_a_stopped_supervisor_does_not_hold_up_the_training(project: Path, start
     assert is_complete(lines_of(project / "runs/exp"))
 
 
-def test_what_keeps_the_output_open_is_not_waited_for(project: Path) -> None:
-    # Without the run's tag in its environment it is not ours to end.
+def test_a_process_that_keeps_the_output_open_is_not_waited_for(project: Path) -> None:
+    # Without the run's tag in its environment, tsdia-run must not end the process.
     (project / "train.py").write_text(
         "import subprocess\n"
         "child = subprocess.Popen(['sleep', '60'], env={}, start_new_session=True)\n"
@@ -278,7 +278,7 @@ def test_what_keeps_the_output_open_is_not_waited_for(project: Path) -> None:
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a tmpfs")
-def test_a_full_disk_under_the_log_costs_the_training_nothing(project: Path) -> None:
+def test_a_full_disk_under_the_log_does_not_affect_the_training(project: Path) -> None:
     logs = project / "runs" / "exp" / "logs"
     (project / "train.py").write_text(
         "import pathlib, subprocess, sys\n"
@@ -296,7 +296,7 @@ def test_a_full_disk_under_the_log_costs_the_training_nothing(project: Path) -> 
     assert done.stdout.endswith("end\n")
 
 
-def test_a_deleted_log_folder_costs_the_training_nothing(project: Path) -> None:
+def test_a_deleted_log_folder_does_not_affect_the_training(project: Path) -> None:
     (project / "train.py").write_text(
         "import shutil, time\nprint('before', flush=True)\ntime.sleep(0.5)\nshutil.rmtree('runs/exp/logs')\n"
         "for i in range(1000): print('line', i, flush=True)\n"

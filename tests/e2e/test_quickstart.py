@@ -1,4 +1,4 @@
-"""The quickstart as a newcomer meets it, made short through --set."""
+"""The quickstart as a new user runs it, shortened with --set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHORT = (
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The configs, in a repository of their own."""
+    """Copy the configs into a separate repository."""
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     return tmp_path
@@ -59,7 +59,7 @@ def test_the_quickstart_trains_is_refused_and_resumes(clone: Path, ranks: int) -
     assert command["settings"]["accelerate"]["num_processes"] == ranks
 
 
-def test_the_second_example_saves_by_the_helper_and_goes_on(clone: Path) -> None:
+def test_the_second_example_saves_with_the_helper_and_resumes(clone: Path) -> None:
     done = tsdia_run("new", "configs/helper.yml", "--set", "training.steps=100", cwd=clone, limit_s=120)
     assert done.returncode == 0, done.stderr
     run_dir = clone / "runs" / "helper"
@@ -71,14 +71,14 @@ def test_the_second_example_saves_by_the_helper_and_goes_on(clone: Path) -> None
 
 
 def commands_of_the_tutorial() -> list[list[str]]:
-    """The words of each `tsdia-run` command in the fenced examples of docs/quickstart.md, in their order."""
+    """Return the words of each `tsdia-run` command in the fenced examples of docs/quickstart.md, in their order."""
     text = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(?:bash|console)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     lines = [shlex.split(line.removeprefix("$ "), comments=True) for block in blocks for line in block.splitlines()]
     return [words[1:] for words in lines if words and words[0] in ("tsdia-run", ".venv/bin/tsdia-run")]
 
 
-def test_every_command_of_the_tutorial_does_what_the_page_says(clone: Path, start: Starter) -> None:
+def test_every_command_of_the_tutorial_works_as_described(clone: Path, start: Starter) -> None:
     config = clone / "configs" / "quickstart.yml"
     values = {"max_length": 20000, "hidden_size": 16, "interval": 4, "epochs": 3}
     text = config.read_text()

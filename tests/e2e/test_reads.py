@@ -1,4 +1,4 @@
-"""A resumed script that does not read its checkpoint, as a user sees it."""
+"""A resumed script that does not read its checkpoint, from the user's point of view."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import checkpoints
 from tests.support.command import COMMAND, Starter, environment, log_of, record_of, tsdia_run, wait_for, wait_until
 from tsdia_run.supervise.hasher import add_hashes
 
-# Attempt 0 saves three checkpoints and dies. Later ones do as their arguments say, and then save as if from the start.
+# Attempt 0 saves three checkpoints and dies. Later attempts obey their arguments, and then save as if from the start.
 SCRIPT = """\
 import os, pathlib, sys, time
 out, attempt = pathlib.Path(os.environ["TSDIA_RUN_DIR"]), int(os.environ["TSDIA_RUN_ATTEMPT"])
@@ -50,7 +50,7 @@ REASON = "the script did not read checkpoint-3, the checkpoint to resume from, a
 
 @pytest.fixture
 def killed(project: Path) -> Path:
-    """A project with a run that was killed after its third checkpoint."""
+    """Make a project with a run that was killed after its third checkpoint."""
     (project / "train.py").write_text(SCRIPT)
     (project / "config.yml").write_text(CONFIG)
     assert tsdia_run("new", "config.yml", cwd=project).returncode == 137
@@ -58,20 +58,20 @@ def killed(project: Path) -> Path:
 
 
 def last(project: Path) -> dict[str, Any]:
-    """The newest attempt in the record."""
+    """Return the newest attempt in the record."""
     newest: dict[str, Any] = record_of(project / "runs/exp")["attempts"][-1]
     return newest
 
 
 def state(project: Path) -> list[str]:
-    """What the checkpoints hold."""
+    """Return the contents of the checkpoints."""
     return [path.read_text() for path in sorted(project.glob("runs/exp/checkpoint-*/state.bin"))]
 
 
 OF_ATTEMPT_0 = ["step 1 of attempt 0", "step 2 of attempt 0", "step 3 of attempt 0"]
 
 
-def test_it_fails_before_anything_is_written_and_is_not_retried(killed: Path) -> None:
+def test_it_fails_before_any_file_is_written_and_is_not_retried(killed: Path) -> None:
     done = tsdia_run("resume", "runs/exp", "--max-restarts", "3", cwd=killed)
     assert done.returncode == 1
     assert state(killed) == OF_ATTEMPT_0
@@ -86,20 +86,20 @@ def test_it_fails_before_anything_is_written_and_is_not_retried(killed: Path) ->
     assert REASON in shown
 
 
-def test_from_scratch_may_overwrite_what_was_there(killed: Path) -> None:
+def test_from_scratch_may_overwrite_existing_checkpoints(killed: Path) -> None:
     assert tsdia_run("resume", "runs/exp", "--from-scratch", cwd=killed).returncode == 0
     assert state(killed) == ["step 1 of attempt 1", "step 2 of attempt 1", OF_ATTEMPT_0[2]]
     assert last(killed)["checkpoint_read"] is None
 
 
-def test_a_script_that_catches_the_error_has_failed_all_the_same(killed: Path) -> None:
+def test_a_script_that_catches_the_error_still_counts_as_failed(killed: Path) -> None:
     done = tsdia_run("resume", "runs/exp", "--", "catch", cwd=killed)
     assert (done.returncode, last(killed)["state"]) == (1, "failed")
     assert last(killed)["outcome"]["reason"] == f"{REASON} (the script exited with code 0)"
     assert state(killed) == OF_ATTEMPT_0
 
 
-def test_one_that_reads_it_saves_what_it_likes_and_is_warned_about(killed: Path) -> None:
+def test_a_script_that_reads_its_checkpoint_may_save_anything_and_is_warned_about(killed: Path) -> None:
     done = tsdia_run("resume", "runs/exp", "--", "read", cwd=killed)
     assert (done.returncode, last(killed)["checkpoint_read"]) == (0, "read")
     assert state(killed)[:2] == ["step 1 of attempt 1", "step 2 of attempt 1"]
@@ -109,7 +109,7 @@ def test_one_that_reads_it_saves_what_it_likes_and_is_warned_about(killed: Path)
     assert text in tsdia_run("info", "runs/exp", cwd=killed).stdout
 
 
-def test_what_the_user_looks_at_meanwhile_is_no_read(killed: Path, start: Starter) -> None:
+def test_reads_by_the_user_do_not_count(killed: Path, start: Starter) -> None:
     """Sealed without hashes, so that the hasher reads it too."""
     for step in (1, 2, 3):
         checkpoints.seal(killed / f"runs/exp/checkpoint-{step}", manifest_id=f"m{step}")
@@ -133,12 +133,12 @@ def test_after_the_supervisor_was_killed_nothing_is_stopped(killed: Path, start:
     (killed / "runs/exp/go").touch()
     wait_until((killed / "runs/exp/attempts/1/exit-rank0.json").exists)
     assert state(killed)[:2] == ["step 1 of attempt 1", "step 2 of attempt 1"]
-    # The next command tells how it ended, and what it was warned about.
+    # The next command records the ending and the warnings.
     assert tsdia_run("ensure", "config.yml", cwd=killed).returncode == 0
     assert "now saves checkpoint-1, which is earlier" in str(last(killed)["warnings"])
 
 
-def test_a_refusal_is_told_though_the_supervisor_was_killed_after_it(killed: Path, start: Starter) -> None:
+def test_a_refusal_is_reported_although_the_supervisor_was_killed_after_it(killed: Path, start: Starter) -> None:
     script = SCRIPT.replace('print("saved"', 'print("refused", flush=True)\ntime.sleep(1)\nprint("saved"')
     (killed / "train.py").write_text(script)
     running = start("resume", "runs/exp", "--", "catch", cwd=killed)
@@ -162,6 +162,6 @@ def test_without_inotify_it_is_unknown_and_nothing_is_stopped(killed: Path) -> N
     assert state(killed)[0] == "step 1 of attempt 1"
 
 
-def test_without_hooks_nothing_is_stopped_and_the_record_tells_it(killed: Path) -> None:
+def test_without_hooks_nothing_is_stopped_and_the_record_shows_it(killed: Path) -> None:
     assert tsdia_run("resume", "runs/exp", "--no-hooks", cwd=killed).returncode == 0
     assert (last(killed)["state"], last(killed)["checkpoint_read"]) == ("completed", "not read")

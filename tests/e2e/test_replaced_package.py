@@ -1,4 +1,4 @@
-"""An upgrade of tsdia-run while a training runs: each file of the package becomes one that can't be imported."""
+"""An upgrade of tsdia-run while a training runs: no file of the package can be imported any more."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def wait_for(is_so: Callable[[], bool]) -> None:
 
 
 class Upgraded:
-    """A run whose package is a copy of its own, which is replaced once the script is ready."""
+    """A run whose package is a separate copy, which is replaced once the script is ready."""
 
     def __init__(self, folder: Path, script: str, *words: str) -> None:
         self.folder = folder
@@ -61,7 +61,7 @@ class Upgraded:
         )
         wait_for(lambda: (folder / "ready").exists() or self.process.poll() is not None)
         assert self.process.poll() is None, self.process.communicate()
-        # The relay has imported what it needs once it writes. The supervisor imports in a thread, after it has copied
+        # The relay has finished its imports once it writes. The supervisor imports in a thread, after it has copied
         # the relay.
         wait_for(lambda: any("first line" in path.read_text() for path in (folder / "run" / "logs").glob("*.log")))
         wait_for(self.has_copied)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.command import Starter, log_of, record_of, tsdia_run, wait_until
 
-# Saves as a plain script does, fails as its arguments say for each attempt, and needs three checkpoints to be done.
+# Saves as a plain script does, fails as its arguments say for each attempt, and completes after three checkpoints.
 SCRIPT = """\
 import os, pathlib, sys, time
 out, attempt = pathlib.Path(os.environ["TSDIA_RUN_DIR"]), int(os.environ["TSDIA_RUN_ATTEMPT"])
@@ -38,7 +38,7 @@ tsdia_run: {launcher: python, args: ["--"], restarts: {backoff_s: 0.2}}
 
 
 def restarted(project: Path, *words: str, ways: tuple[str, ...]) -> tuple[int, str, list[tuple[str, str | None]]]:
-    """Exit code, what was said, and each attempt's state and start."""
+    """Return the exit code, the output, and each attempt's state and start."""
     (project / "train.py").write_text(SCRIPT)
     (project / "config.yml").write_text(CONFIG)
     done = tsdia_run("new", "config.yml", *words, "--", *ways, cwd=project)
@@ -46,9 +46,9 @@ def restarted(project: Path, *words: str, ways: tuple[str, ...]) -> tuple[int, s
     return done.returncode, done.stderr, [(one["state"], one["checkpoint"]) for one in attempts]
 
 
-def test_a_failed_attempt_is_followed_by_one_from_the_newest_checkpoint(project: Path) -> None:
+def test_a_failed_attempt_is_restarted_from_the_newest_checkpoint(project: Path) -> None:
     code, said, attempts = restarted(project, "--max-restarts", "1", ways=("save-kill", "save-fail", "fail", "save"))
-    # Two attempts that got on, and one that did not: that one is made up for.
+    # Two attempts that made progress, and one that did not: the restart limit allows that one.
     assert (code, [state for state, _ in attempts]) == (0, ["failed", "failed", "failed", "completed"])
     assert [start for _, start in attempts] == [
         None,
@@ -63,14 +63,14 @@ def test_a_failed_attempt_is_followed_by_one_from_the_newest_checkpoint(project:
     assert "attempt 3 from 2" in log_of(project / "runs/exp", 3)
 
 
-def test_attempts_without_progress_come_to_an_end(project: Path) -> None:
+def test_attempts_without_progress_reach_the_limit(project: Path) -> None:
     code, said, attempts = restarted(project, "--max-restarts", "2", ways=("kill", "kill", "kill", "ok"))
     assert (code, [state for state, _ in attempts]) == (137, ["failed"] * 3)
     assert "from the beginning, since no checkpoint was saved" in said
     assert "no restart: 3 consecutive attempts saved no new checkpoint" in said
 
 
-def test_what_would_fail_again_is_not_tried_again(project: Path) -> None:
+def test_a_failure_that_would_repeat_is_not_retried(project: Path) -> None:
     code, said, attempts = restarted(project, "--max-restarts", "5", ways=("usage", "ok"))
     assert (code, len(attempts)) == (2, 1)
     assert "no restart: exit code 2" in said
@@ -86,7 +86,7 @@ def test_without_the_flag_nothing_is_restarted(project: Path) -> None:
     assert "restart" not in said
 
 
-def test_a_stop_while_a_restart_waits_ends_the_run(start: Starter, project: Path) -> None:
+def test_a_stop_during_the_backoff_ends_the_run(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(SCRIPT)
     (project / "config.yml").write_text(CONFIG.replace("0.2", "600"))
     running = start("new", "config.yml", "--max-restarts", "1", "--", "save-kill", "ok", cwd=project)
@@ -100,7 +100,7 @@ def test_a_stop_while_a_restart_waits_ends_the_run(start: Starter, project: Path
     assert outcome["reason"].endswith(" before the training started")
 
 
-def test_a_hang_is_written_down_ended_and_restarted(project: Path) -> None:
+def test_a_hang_is_recorded_stopped_and_restarted(project: Path) -> None:
     settings = ("--hang-timeout", "1.5s", "--max-restarts", "1")
     code, said, attempts = restarted(project, *settings, ways=("save-hang", "save"))
     assert (code, [state for state, _ in attempts]) == (0, ["failed", "completed"]), said
@@ -111,7 +111,7 @@ def test_a_hang_is_written_down_ended_and_restarted(project: Path) -> None:
     assert re.search(r'train\.py", line \d+ in <module>', stacks)
 
 
-def test_a_hang_at_the_start_has_longer(project: Path) -> None:
+def test_the_timeout_is_longer_at_the_start(project: Path) -> None:
     code, _, attempts = restarted(project, "--hang-timeout", "1s", ways=("hang",))
     assert (code, attempts[0][0]) == (143, "failed")
     reason = record_of(project / "runs/exp")["attempts"][0]["outcome"]["reason"]
@@ -120,7 +120,7 @@ def test_a_hang_at_the_start_has_longer(project: Path) -> None:
     assert "since the start" in reason
 
 
-def test_a_training_that_is_heard_of_does_not_hang(project: Path) -> None:
+def test_a_training_with_output_is_not_hung(project: Path) -> None:
     (project / "train.py").write_text(
         "import time\nfor i in range(30):\n    print('.', end='', flush=True)\n    time.sleep(0.1)\n"
     )

@@ -32,7 +32,9 @@ def failed_run(project: Path) -> Path:
     return project / "runs" / "exp"
 
 
-def test_the_newest_checkpoint_by_step_and_everything_as_before(failed_run: Path, tmp_path: Path) -> None:
+def test_a_resume_starts_from_the_newest_checkpoint_by_step_with_the_same_settings(
+    failed_run: Path, tmp_path: Path
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = tsdia_run("resume", str(failed_run), cwd=elsewhere)
@@ -47,7 +49,7 @@ def test_the_newest_checkpoint_by_step_and_everything_as_before(failed_run: Path
     assert seen["cwd"] == str(failed_run.parent.parent)
 
 
-def test_the_earlier_attempt_stays_as_it_was(failed_run: Path) -> None:
+def test_the_earlier_attempt_is_not_changed(failed_run: Path) -> None:
     before = {
         path: path.read_bytes()
         for folder in ("attempts/0", "logs")
@@ -62,7 +64,7 @@ def test_the_earlier_attempt_stays_as_it_was(failed_run: Path) -> None:
     assert re.fullmatch(r"logs/training_resume_1_\d{8}_\d{6}\.log", record["attempts"][1]["log"])
 
 
-def test_a_named_checkpoint_also_through_a_link_and_with_a_slash(failed_run: Path) -> None:
+def test_a_checkpoint_can_be_named_through_a_link_and_with_a_slash(failed_run: Path) -> None:
     (failed_run / "best_checkpoint").symlink_to("checkpoint-epoch0-step20")
     for name in ("checkpoint-epoch0-step20/", "best_checkpoint"):
         done = tsdia_run("resume", f"runs/exp/{name}", "--dry-run", "--json", cwd=failed_run.parent.parent)
@@ -76,7 +78,7 @@ def test_overrides_and_arguments_are_added(failed_run: Path) -> None:
     assert seen["argv"][-2:] == ["--fast", "--slow"]
 
 
-def test_resume_args_take_the_place_of_a_key(project: Path) -> None:
+def test_resume_args_replace_a_key(project: Path) -> None:
     (project / "config.yml").write_text(
         "out: x\ntsdia_run:\n  launcher: python\n  run_dir_key: out\n"
         '  resume_args: ["--resume_from_checkpoint", "{checkpoint_name}"]\n'
@@ -93,7 +95,7 @@ def test_resume_args_take_the_place_of_a_key(project: Path) -> None:
     assert tsdia_run("resume", "x", "--again", cwd=project).stdout == "['--resume_from_checkpoint', 'checkpoint-30']\n"
 
 
-def test_a_run_without_a_checkpoint_says_how_to_start_again(project: Path) -> None:
+def test_a_run_without_a_checkpoint_suggests_how_to_start_again(project: Path) -> None:
     (project / "train.py").write_text("raise SystemExit(1)\n")
     tsdia_run("new", "config.yml", cwd=project)
     done = tsdia_run("resume", "runs/exp", cwd=project)
@@ -101,7 +103,7 @@ def test_a_run_without_a_checkpoint_says_how_to_start_again(project: Path) -> No
     assert "tsdia-run new config.yml --move-aside" in done.stderr
 
 
-def test_what_is_no_checkpoint_lists_those_that_are(failed_run: Path) -> None:
+def test_a_wrong_checkpoint_name_lists_the_existing_ones(failed_run: Path) -> None:
     done = tsdia_run("resume", str(failed_run / "logs"), cwd=failed_run)
     assert done.returncode == 65
     assert "checkpoint-epoch0-step100" in done.stderr
@@ -132,7 +134,7 @@ def test_a_live_run_is_not_resumed(start: Starter, project: Path) -> None:
     assert running.returncode == 0
 
 
-def test_secrets_are_asked_for_again_rather_than_recorded(project: Path) -> None:
+def test_secrets_are_required_again_and_not_recorded(project: Path) -> None:
     (project / "train.py").write_text(SCRIPT)
     tsdia_run("new", "config.yml", "--", "--api-key", "s3cr3t-canary-value", cwd=project)
     assert "s3cr3t-canary-value" not in (project / "runs/exp/attempts/0/command.json").read_text()
@@ -161,7 +163,7 @@ def test_another_checkpoint_by_step_by_name_and_the_best(failed_run: Path) -> No
     assert twice.returncode == 2
 
 
-def test_what_lies_beyond_an_older_start_is_kept_and_not_taken_again(failed_run: Path) -> None:
+def test_checkpoints_after_the_start_are_kept_and_not_chosen_again(failed_run: Path) -> None:
     (failed_run.parents[1] / "train.py").write_text("raise SystemExit(1)\n")
     done = tsdia_run("resume", str(failed_run), "--from", "5", cwd=failed_run)
     assert "superseded (kept, but no longer used): checkpoint-epoch0-step20, checkpoint-epoch0-step100" in done.stderr
@@ -169,12 +171,12 @@ def test_what_lies_beyond_an_older_start_is_kept_and_not_taken_again(failed_run:
     assert attempt["superseded"] == ["checkpoint-epoch0-step20", "checkpoint-epoch0-step100"]
     assert checkpoint_of(failed_run) == "checkpoint-epoch0-step5"
     assert checkpoint_of(failed_run, "--from", "100") == "checkpoint-epoch0-step100"
-    # Saved again under the old name, it is a new one.
+    # Saved again under the old name, it counts as new.
     (failed_run / "checkpoint-epoch0-step20" / "more.json").touch()
     assert checkpoint_of(failed_run) == "checkpoint-epoch0-step20"
 
 
-def test_a_completed_run_goes_on_only_if_that_is_meant(failed_run: Path) -> None:
+def test_a_completed_run_is_resumed_only_on_request(failed_run: Path) -> None:
     assert tsdia_run("resume", str(failed_run), cwd=failed_run).returncode == 0
     refused = tsdia_run("resume", str(failed_run), cwd=failed_run)
     assert refused.returncode == 73
@@ -182,7 +184,7 @@ def test_a_completed_run_goes_on_only_if_that_is_meant(failed_run: Path) -> None
     assert tsdia_run("resume", str(failed_run), "--again", cwd=failed_run).returncode == 0
 
 
-def test_from_scratch_the_config_is_what_it_was_at_first(failed_run: Path) -> None:
+def test_from_scratch_restores_the_first_config(failed_run: Path) -> None:
     (failed_run.parents[1] / "train.py").write_text(SCRIPT.replace("else 0", "else 2"))
     assert tsdia_run("resume", str(failed_run), "--set", "training.lr=3", cwd=failed_run).returncode == 2
     done = tsdia_run("resume", str(failed_run), "--from-scratch", cwd=failed_run)
@@ -193,7 +195,7 @@ def test_from_scratch_the_config_is_what_it_was_at_first(failed_run: Path) -> No
     assert "from the beginning" in done.stderr
 
 
-def test_changes_are_told_and_another_model_needs_consent(failed_run: Path) -> None:
+def test_changes_are_reported_and_another_model_needs_allow(failed_run: Path) -> None:
     (failed_run.parents[1] / "new.yml").write_text(
         "model: {size: 9}\ntraining: {epochs: 4, checkpoint: {save_dir: elsewhere, resume: }}\n"
     )
@@ -217,7 +219,7 @@ def test_changes_are_told_and_another_model_needs_consent(failed_run: Path) -> N
     assert "Did you mean model?" in unknown.stderr
 
 
-def test_other_keys_change_on_a_resume_and_only_there(project: Path) -> None:
+def test_other_keys_can_change_only_on_a_resume(project: Path) -> None:
     config = project / "config.yml"
     config.write_text(config.read_text() + "  resume_set: {training.lr: 0.5, training.restore: true}\n")
     (project / "train.py").write_text(SCRIPT)
@@ -240,7 +242,7 @@ def test_other_keys_change_on_a_resume_and_only_there(project: Path) -> None:
         ("any name", "random_states_0.pkl"),
     ],
 )
-def test_what_others_left_is_adopted_and_nothing_of_theirs_changes(project: Path, name: str, said: str) -> None:
+def test_a_directory_not_created_by_tsdia_run_is_adopted_and_not_changed(project: Path, name: str, said: str) -> None:
     theirs = project / "theirs"
     (theirs / name).mkdir(parents=True)
     (theirs / "config.yml").write_text("training: {checkpoint: {save_dir: theirs, resume: }}\n")
@@ -257,7 +259,7 @@ def test_what_others_left_is_adopted_and_nothing_of_theirs_changes(project: Path
     assert tsdia_run("resume", "theirs", "--again", cwd=project).returncode == 0
 
 
-def test_a_checkpoint_that_others_left_is_enough(project: Path) -> None:
+def test_a_checkpoint_not_created_by_tsdia_run_is_enough(project: Path) -> None:
     (project / "out" / "checkpoint-7").mkdir(parents=True)
     (project / "out" / "checkpoint-7" / "state.json").write_text("{}")
     (project / "train.py").write_text("import sys\nprint(sys.argv[1:])\n")
@@ -268,7 +270,7 @@ def test_a_checkpoint_that_others_left_is_enough(project: Path) -> None:
     assert (project / "out" / "run.json").exists()
 
 
-def test_a_torn_checkpoint_is_passed_over_and_refused_by_name(failed_run: Path) -> None:
+def test_a_damaged_checkpoint_is_skipped_and_refused_by_name(failed_run: Path) -> None:
     newest = failed_run / "checkpoint-epoch0-step100"
     (newest / "optimizer.bin").write_bytes(b"")
     done = tsdia_run("resume", str(failed_run), "--dry-run", cwd=failed_run)

@@ -1,4 +1,4 @@
-"""Signals to tsdia-run, and to the launcher of several ranks: what the tables of docs/endings.md say."""
+"""Signals to tsdia-run, and to the launcher of several ranks, as in the tables of docs/endings.md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tsdia_run.claim.processes import members
 TO_US = {row[0]: row[1:] for row in rows("endings.md", "signal", "the script gets it", "what follows")}
 ALL = {"SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"}
 
-# Says which signals it gets; the asking ones end it, after it has had time to get another one.
+# Prints the signals that it gets; those that request a stop end it, after enough time for another signal.
 LISTENS = """\
 import os, pathlib, signal, sys, time
 def say(text):
@@ -49,7 +49,7 @@ say("the end")
 
 
 def listening(start: Starter, project: Path, ranks: int, **env: str) -> tuple[subprocess.Popen[str], int]:
-    """A training that listens, and the parent of its ranks."""
+    """Run a training that prints its signals; return it with the parent of its ranks."""
     (project / "train.py").write_text(LISTENS)
     running = start("new", "config.yml", *(TWO_RANKS if ranks == 2 else ()), cwd=project, env=env)
     parents = [int(wait_for(running, "ready").split()[1]) for _ in range(ranks)]
@@ -65,7 +65,7 @@ REASON = {"SIGTERM": "SIGTERM", "SIGINT": "Ctrl-C (SIGINT)"}
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_a_request_to_stop_reaches_each_rank_once_and_becomes_our_ending(
+def test_a_stop_request_reaches_each_rank_once_and_becomes_the_ending_of_the_run(
     start: Starter, project: Path, name: str, ranks: int
 ) -> None:
     # torch's launcher would kill ranks that take longer than 30 s.
@@ -84,7 +84,7 @@ def test_a_request_to_stop_reaches_each_rank_once_and_becomes_our_ending(
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_what_does_not_stop_a_training(start: Starter, project: Path, ranks: int) -> None:
+def test_signals_that_do_not_stop_a_training(start: Starter, project: Path, ranks: int) -> None:
     running, _ = listening(start, project, ranks)
     for name in ("SIGHUP", "SIGUSR1", "SIGUSR2"):
         gets_it, follows = TO_US[name]
@@ -98,7 +98,7 @@ def test_what_does_not_stop_a_training(start: Starter, project: Path, ranks: int
     assert tsdia_run("resume", "runs/exp", cwd=project).returncode == 75
     (project / "go").touch()
     assert running.stdout
-    rest = running.stdout.read()  # until the relay has ended too
+    rest = running.stdout.read()  # until the relay has exited too
     assert (rest.count("got"), rest.count("the end")) == (0, ranks)
     told = tsdia_run("stop", "runs/exp", cwd=project)
     assert told.returncode == 0
@@ -125,7 +125,7 @@ def test_a_signal_to_the_launcher_ends_both_ranks(
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_a_signal_while_torch_is_imported_leaves_nothing_behind(
+def test_a_signal_while_torch_is_imported_leaves_no_process_behind(
     start: Starter, project: Path, name: str, ranks: int
 ) -> None:
     (project / "train.py").write_text("import torch\nprint('imported', flush=True)\n")
@@ -139,7 +139,7 @@ def test_a_signal_while_torch_is_imported_leaves_nothing_behind(
     assert members(record_of(project / "runs/exp")["run_id"]) == []
 
 
-def test_the_third_request_kills_a_script_that_does_not_listen(start: Starter, project: Path) -> None:
+def test_the_third_request_kills_a_script_that_ignores_signals(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(
         "import signal, time\n"
         "for n in (2, 15):\n"

@@ -29,7 +29,7 @@ def nothing_lives(run_dir: Path) -> bool:
     return members(record_of(run_dir)["run_id"]) == []
 
 
-def test_stop_gives_time_to_save_waits_and_tells(start: Starter, project: Path) -> None:
+def test_stop_allows_time_to_save_waits_and_reports(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(SAVES)
     running = start("new", "config.yml", cwd=project)
     wait_for(running, "ready")
@@ -46,13 +46,13 @@ def test_stop_gives_time_to_save_waits_and_tells(start: Starter, project: Path) 
     assert "is not running (stopped" in again.stderr
 
 
-def test_stop_now_kills_what_does_not_listen(start: Starter, project: Path) -> None:
+def test_stop_now_kills_a_script_that_ignores_signals(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(STUBBORN)
     running = start("new", "config.yml", cwd=project)
     wait_for(running, "ready")
     asking = start("stop", "runs/exp", cwd=project)
     wait_for(running, "saved after SIGTERM")
-    asking.send_signal(signal.SIGINT)  # ends the waiting only
+    asking.send_signal(signal.SIGINT)  # only ends the waiting
     asking.communicate(timeout=30)
     assert running.poll() is None
     assert tsdia_run("stop", "runs/exp", "--now", cwd=project).returncode == 0
@@ -78,7 +78,7 @@ def test_stop_ends_a_training_whose_supervisor_was_killed(start: Starter, projec
     assert "saved after SIGTERM" in log_of(project / "runs/exp")
 
 
-def test_stop_of_what_is_no_run_is_told(project: Path) -> None:
+def test_stop_of_a_path_that_is_not_a_run_is_an_error(project: Path) -> None:
     absent = tsdia_run("stop", "runs/absent", cwd=project)
     assert (absent.returncode, "does not exist" in absent.stderr) == (66, True)
     (project / "old/checkpoint-5").mkdir(parents=True)
@@ -86,7 +86,7 @@ def test_stop_of_what_is_no_run_is_told(project: Path) -> None:
     assert (elsewhere.returncode, "was not created by tsdia-run" in elsewhere.stderr) == (66, True)
 
 
-def test_a_time_limit_asks_to_stop(project: Path) -> None:
+def test_a_time_limit_requests_a_stop(project: Path) -> None:
     (project / "train.py").write_text(SAVES)
     done = tsdia_run("new", "config.yml", "--time-limit", "1.5s", cwd=project)
     assert done.returncode == -signal.SIGTERM
@@ -96,7 +96,7 @@ def test_a_time_limit_asks_to_stop(project: Path) -> None:
     assert (project / "runs/exp/attempts/0/stop.json").exists()
 
 
-def test_a_time_limit_that_is_none_is_refused(project: Path) -> None:
+def test_an_invalid_time_limit_is_refused(project: Path) -> None:
     (project / "train.py").touch()
     refused = tsdia_run("new", "config.yml", "--time-limit", "soon", cwd=project)
     assert refused.returncode == 2
@@ -104,7 +104,7 @@ def test_a_time_limit_that_is_none_is_refused(project: Path) -> None:
     assert not (project / "runs").exists()
 
 
-def test_a_detached_run_goes_on_without_its_terminal_and_can_be_stopped(project: Path) -> None:
+def test_a_detached_run_continues_without_its_terminal_and_can_be_stopped(project: Path) -> None:
     (project / "train.py").write_text(
         SAVES.replace('print("ready"', 'import os; print(os.isatty(0), os.getsid(0), "ready"')
     )
@@ -137,13 +137,13 @@ def test_detached_or_not_a_refusal_is_shown_with_its_exit_code(project: Path) ->
     assert "--move-aside" in taken.stderr
 
 
-def test_a_detached_start_does_not_hold_its_callers_output(project: Path) -> None:
+def test_a_detached_start_does_not_keep_its_callers_output_open(project: Path) -> None:
     (project / "train.py").write_text(SAVES)
     done = subprocess.run(
         [COMMAND, "new", "config.yml", "--detach"],
         cwd=project,
         env=environment(),
-        capture_output=True,  # comes back at the end of file only
+        capture_output=True,  # returns only at the end of file
         timeout=60,
         check=False,
     )

@@ -1,4 +1,4 @@
-"""Every kind of command that tsdia-run suggests does what its sentence says when it is pasted."""
+"""Every kind of command that tsdia-run suggests works as described when the user pastes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.support.command import Starter, record_of, tsdia_run, wait_for
 from tests.support.suggestions import paste, suggested, the
 
-# Saves checkpoints as files when there is a file `save`; exits with 3 unless `x` is a number and there is a file `go`.
+# Saves checkpoints as files if a file `save` exists; exits with 3 unless `x` is a number and a file `go` exists.
 SCRIPT = """\
 import json, os, sys, yaml
 config = yaml.safe_load(open(sys.argv[2]))
@@ -98,7 +98,7 @@ def test_a_suggestion_names_the_directory_where_the_run_was_started(lab: Path, t
     assert not (elsewhere / "runs").exists()
 
 
-def test_a_run_that_was_moved_starts_over_where_it_is(lab: Path) -> None:
+def test_a_moved_run_starts_over_at_its_new_path(lab: Path) -> None:
     tsdia_run("new", "config.yml", cwd=lab)
     (lab / "runs/exp").rename(lab / "runs/moved")
     said = tsdia_run("info", "runs/moved", cwd=lab).stdout
@@ -176,7 +176,7 @@ def test_a_script_that_ignores_its_checkpoint(lab: Path) -> None:
     assert record_of(lab / "runs/fl")["attempts"][2]["checkpoint_read"] == "read"
 
 
-def test_restarts_do_not_begin_again_over_the_checkpoints(lab: Path) -> None:
+def test_restarts_do_not_start_over_and_overwrite_the_checkpoints(lab: Path) -> None:
     start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--max-restarts", "2")
     done = tsdia_run("new", *start, "--", "--output_dir", "{run_dir}", cwd=lab)
     assert done.returncode == 3
@@ -185,7 +185,7 @@ def test_restarts_do_not_begin_again_over_the_checkpoints(lab: Path) -> None:
     assert (lab / "runs/fl/checkpoint-200/state.json").read_text() == "{}"
 
 
-def test_an_option_that_cannot_be_guessed_is_named_as_such(lab: Path) -> None:
+def test_an_option_that_cannot_be_guessed_is_shown_as_a_placeholder(lab: Path) -> None:
     (lab / "flags.py").write_text(FLAGS.replace("resume_from_checkpoint", "zustand"))
     start = ("--entrypoint", "flags.py", "--launcher", "python", "--name", "fl", "--", "--output_dir", "{run_dir}")
     said = tsdia_run("new", *start, cwd=lab).stderr
@@ -193,7 +193,7 @@ def test_an_option_that_cannot_be_guessed_is_named_as_such(lab: Path) -> None:
     assert paste(the(said, "--OPTION").replace("--OPTION", "--zustand"), lab).returncode == 0
 
 
-def test_ensure_in_a_directory_of_others(lab: Path) -> None:
+def test_ensure_in_a_directory_not_created_by_tsdia_run(lab: Path) -> None:
     (lab / "runs/exp").mkdir(parents=True)
     (lab / "runs/exp/thesis.txt").write_text("words")
     (lab / "go").touch()
@@ -221,7 +221,7 @@ def test_ensure_with_another_config(lab: Path, is_done: bool) -> None:
     assert "training.epochs: 3 -> 9" in changed.stderr
 
 
-def test_a_change_of_the_model_that_is_meant(lab: Path) -> None:
+def test_an_intended_change_of_the_model(lab: Path) -> None:
     (lab / "save").touch()
     tsdia_run("new", "config.yml", cwd=lab)
     (lab / "go").touch()
@@ -278,7 +278,7 @@ def test_a_config_that_resumes_from_the_run_itself(lab: Path) -> None:
     assert (done.returncode, "from checkpoint-5" in done.stdout) == (0, True)
 
 
-def test_words_that_a_shell_would_take_apart(lab: Path) -> None:
+def test_words_that_a_shell_would_split(lab: Path) -> None:
     (lab / "go").touch()
     start = ("new", "config.yml", "--name", "it's $HOME", "--set", "model.size='a b'", "--", "--x", "a  b", "*")
     assert tsdia_run(*start, cwd=lab).returncode == 0
@@ -313,7 +313,7 @@ def test_a_run_whose_checkpoints_are_all_damaged(lab: Path) -> None:
     assert not (lab / "runs/exp").exists()
 
 
-def test_words_that_name_no_run(lab: Path) -> None:
+def test_unknown_names_of_runs(lab: Path) -> None:
     (lab / "go").touch()
     tsdia_run("new", "config.yml", cwd=lab)
     for words in (["info", "exq"], ["info", "./runs"], ["compare", "exp"], ["list", "nowhere"]):
@@ -324,7 +324,7 @@ def test_words_that_name_no_run(lab: Path) -> None:
         assert (listed.returncode, "exp" in listed.stdout) == (0, True)
 
 
-def test_metrics_that_are_not_shown(lab: Path) -> None:
+def test_unknown_metrics(lab: Path) -> None:
     (lab / "go").touch()
     tsdia_run("new", "config.yml", cwd=lab)
     values = {f"metric{number}": number for number in range(50)}
@@ -364,7 +364,7 @@ def test_files_that_may_be_checkpoints(lab: Path, command: str) -> None:
     assert states(lab / "runs/odd") == ["failed", "completed"]
 
 
-def test_files_that_are_no_checkpoints(lab: Path) -> None:
+def test_files_that_are_not_checkpoints(lab: Path) -> None:
     (lab / "odd.py").write_text(ODD.replace('"x"', '"w"'))
     start = ("--entrypoint", "odd.py", "--launcher", "python", "--name", "odd", "--resume-args", "")
     assert tsdia_run("new", *start, cwd=lab).returncode == 3
@@ -382,7 +382,7 @@ def test_restarts_stop_where_files_may_be_checkpoints(lab: Path) -> None:
     assert paste(the(done.stderr, "--checkpoint-pattern"), lab).stdout == "from 20\n"
 
 
-def test_weights_alone_are_not_trained_over(lab: Path) -> None:
+def test_exports_are_not_overwritten_by_a_training(lab: Path) -> None:
     (lab / "weights.py").write_text(
         "import os, sys\n"
         "path = os.environ['TSDIA_RUN_DIR'] + '/model.safetensors'\n"

@@ -1,4 +1,4 @@
-"""Own files of a run that somebody edited, cut short or replaced: a clear line and an exit code, never a traceback."""
+"""Files of a run that were edited, cut short or replaced: a clear line and an exit code, never a traceback."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.support.faulty_runs import Project
 from tests.support.zygote import Ended, Zygote
 
 COMMANDS = (("resume", "runs/exp"), ("ensure", "config.yml"), ("new", "config.yml"))
-# That of the training, completed; usage; and those of sysexits.h that docs/architecture.md lists, but not 70: our bug.
+# Completed training; usage; and the sysexits.h codes that docs/architecture.md lists, except 70: a bug in tsdia-run.
 CODES = {0, 2, 65, 66, 73, 74, 75, 78}
 NUMBERS = count()
 
 
 @pytest.fixture(scope="module")
 def damaged(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A run, to be copied before it is damaged."""
+    """Make a run, to be copied before it is damaged."""
     return make_run(zygote, tmp_path_factory.mktemp("template") / "project")
 
 
@@ -35,7 +35,7 @@ def check(ended: Ended, told: str) -> None:
 
 
 @pytest.mark.parametrize("name", OWN_FILES)
-def test_a_file_that_is_something_else(zygote: Zygote, damaged: Project, tmp_path: Path, name: str) -> None:
+def test_a_file_replaced_by_something_else(zygote: Zygote, damaged: Project, tmp_path: Path, name: str) -> None:
     for at, (kind, replace) in enumerate(REPLACEMENTS.items()):
         project = Project.copy(damaged, tmp_path / "project")
         replace(project.run_dir / name)
@@ -62,7 +62,7 @@ VALUES = (
     value=VALUES,
     words=st.sampled_from(COMMANDS),
 )
-def test_a_value_that_is_something_else(
+def test_a_value_replaced_by_another(
     zygote: Zygote, damaged: Project, tmp_path: Path, name: str, way: list[int], value: object, words: tuple[str, ...]
 ) -> None:
     project = Project.copy(damaged, tmp_path / str(next(NUMBERS)))

@@ -1,4 +1,4 @@
-"""What is told of an ending beyond the exit code: memory, disk, a directory that the script removed."""
+"""What is reported about an ending beyond the exit code: memory, disk, a directory that the script removed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def outcome_of(project: Path) -> dict[str, object]:
 
 @pytest.fixture
 def small_group() -> Iterator[Path]:
-    """A cgroup with 200 MiB of memory, v1 or v2; made as root only."""
+    """Make a cgroup with 200 MiB of memory, v1 or v2; only root can make it."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         for base in {"": ("/sys/fs/cgroup",), "memory": ("/sys/fs/cgroup/memory",)}.get(controllers, ()):
@@ -44,7 +44,7 @@ def small_group() -> Iterator[Path]:
     pytest.skip("needs root and a memory cgroup that can be divided")
 
 
-def test_a_kill_for_memory_is_told_as_one(project: Path, small_group: Path) -> None:
+def test_an_out_of_memory_kill_is_reported(project: Path, small_group: Path) -> None:
     (project / "train.py").write_text(EATS)
     enter = f"echo $$ > {small_group}/cgroup.procs; exec {COMMAND} new config.yml"
     done = subprocess.run(["sh", "-c", enter], cwd=project, env=environment(), timeout=60, check=False)
@@ -54,14 +54,14 @@ def test_a_kill_for_memory_is_told_as_one(project: Path, small_group: Path) -> N
     assert reason.endswith("of 200.0 MiB")
 
 
-def test_any_other_kill_is_not(project: Path) -> None:
+def test_any_other_kill_is_not_reported_as_out_of_memory(project: Path) -> None:
     (project / "train.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
     tsdia_run("new", "config.yml", cwd=project)
     assert outcome_of(project)["reason"] == "the script was killed by SIGKILL"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
-def test_a_full_disk_is_told(project: Path) -> None:
+def test_a_full_disk_is_reported(project: Path) -> None:
     (project / "runs").mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", project / "runs"], check=True)
     try:
@@ -79,7 +79,7 @@ def test_a_script_that_removes_its_run_directory_is_noticed(start: Starter, proj
     (project / "train.py").write_text(
         "import os, pathlib, shutil, time\n"
         "out = pathlib.Path(os.environ['TSDIA_RUN_DIR'])\n"
-        "while out.exists():\n"  # we write in there at this moment, as trackers do
+        "while out.exists():\n"  # tsdia-run writes in there at this moment, as trackers do
         "    shutil.rmtree(out, ignore_errors=True)\n"
         "out.mkdir()\n"
         "print('removed', flush=True)\n"
@@ -103,7 +103,7 @@ def test_a_script_that_removes_its_run_directory_is_noticed(start: Starter, proj
     assert (run_dir / "model.bin").exists()
 
 
-def test_one_that_was_removed_at_the_last_moment_is_made_again(project: Path) -> None:
+def test_a_directory_that_was_removed_at_the_last_moment_is_created_again(project: Path) -> None:
     (project / "train.py").write_text(
         "import os, pathlib, shutil, time\n"
         "out = pathlib.Path(os.environ['TSDIA_RUN_DIR'])\n"
@@ -116,7 +116,7 @@ def test_one_that_was_removed_at_the_last_moment_is_made_again(project: Path) ->
     assert record_of(project / "runs/exp")["state"] == "completed"
 
 
-def test_a_directory_that_another_run_took_is_left_to_it(start: Starter, project: Path) -> None:
+def test_a_directory_that_another_run_took_is_not_changed(start: Starter, project: Path) -> None:
     (project / "train.py").write_text(
         "import pathlib, time\n"
         "print('ready', flush=True)\n"
@@ -125,7 +125,7 @@ def test_a_directory_that_another_run_took_is_left_to_it(start: Starter, project
     )
     first = start("new", "config.yml", cwd=project)
     wait_for(first, "ready")
-    first.send_signal(signal.SIGSTOP)  # or it would have made its directory again by then
+    first.send_signal(signal.SIGSTOP)  # otherwise it would have created its directory again by now
     shutil.move(project / "runs/exp", project / "moved")
     second = start("new", "config.yml", cwd=project)
     wait_for(second, "ready")
@@ -138,7 +138,7 @@ def test_a_directory_that_another_run_took_is_left_to_it(start: Starter, project
     assert record_of(project / "runs/exp")["run_id"] == theirs
 
 
-def test_stacks_that_nobody_asked_for_leave_no_file(project: Path) -> None:
+def test_stacks_that_were_not_requested_leave_no_file(project: Path) -> None:
     (project / "train.py").write_text("import os\nos._exit(3)\n")
     assert tsdia_run("new", "config.yml", cwd=project).returncode == 3
     assert not list((project / "runs/exp/attempts/0").glob("stacks-*"))

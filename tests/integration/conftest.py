@@ -9,7 +9,7 @@ from tests.support.zygote import Zygote
 
 @pytest.fixture(scope="session")
 def trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    """Starts trainings of one rank without the time that their imports take."""
+    """Start trainings of one rank without the time of their imports."""
     trainings = Zygote(tmp_path_factory.mktemp("trainings"), "training")
     yield trainings
     trainings.close()

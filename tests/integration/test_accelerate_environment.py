@@ -25,7 +25,7 @@ DUMP = str(SCRIPTS / "dump_environment.py")
 ACCELERATE = str(Path(sys.executable).with_name("accelerate"))
 VERSION = tuple(int(part) for part in version("accelerate").split(".")[:3])
 LIMIT_S = 60
-# tsdia-run starts one process without Accelerate's launcher only for these versions (tsdia_run/launch/accelerate.py).
+# For these versions only, tsdia-run starts one process without Accelerate's launcher (tsdia_run/launch/accelerate.py).
 in_place_only = pytest.mark.skipif(not (1, 14) <= VERSION < (1, 16), reason="this Accelerate has its own launcher")
 
 ONE = {"compute_environment": "LOCAL_MACHINE", "distributed_type": "NO", "mixed_precision": "no", "num_processes": 1}
@@ -59,11 +59,11 @@ class Case:
     """A start of one process.
 
     Attributes:
-        name: For the reader.
+        name: A name for the output of the test.
         num_processes: As on the command line.
         mixed_precision: As on the command line.
-        file: The content of the config file; None without one.
-        environ: What the user has set.
+        file: The contents of the config file; None for no file.
+        environ: The variables that the user has set.
     """
 
     name: str
@@ -101,7 +101,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No accelerator, no default config."""
+    """Set up no accelerator and no default config."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, "HF_HOME": str(tmp_path_factory.mktemp("hf_home")), "CUDA_VISIBLE_DEVICES": ""}
 

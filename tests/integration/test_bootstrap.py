@@ -26,7 +26,7 @@ def facts(command: list[str], cwd: Path, environ: Mapping[str, str]) -> dict[str
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's folder: a script, a link to it, a package, a folder with a hostile name."""
+    """Make a user's folder: a script, a link to it, a package, a folder with a hostile name."""
     root = tmp_path_factory.mktemp("project").resolve()
     shutil.copy(SCRIPTS / "introspect.py", root / "train.py")
     (root / "links").mkdir()

@@ -1,4 +1,4 @@
-"""The quickstart script by itself, in real processes: what it prints, writes and can resume from."""
+"""The quickstart script without tsdia-run, in real processes: its output, its files, and how it resumes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Losses = dict[tuple[str, int], float]
 
 @dataclass(frozen=True)
 class Finished:
-    """A run of the script that has ended well."""
+    """A run of the script that exited with 0."""
 
     save_dir: Path
     out: str
@@ -46,14 +46,14 @@ class Finished:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """One thread on the CPU, and no Accelerate config of the user."""
+    """Use one thread on the CPU, and no Accelerate config of the user."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ACCELERATE_", "TSDIA_"))}
     hf_home = str(tmp_path_factory.mktemp("hf_home"))
     return kept | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "HF_HOME": hf_home}
 
 
 def write_config(save_dir: Path, resume: Path | None = None) -> Path:
-    """Writes the shipped config with a small budget and returns its path."""
+    """Write the shipped config with a small budget and return its path."""
     config = yaml.safe_load(QUICKSTART.read_text(encoding="utf-8"))
     for section, values in SMALL.items():
         config[section] |= values
@@ -66,7 +66,7 @@ def write_config(save_dir: Path, resume: Path | None = None) -> Path:
 
 
 def run(save_dir: Path, environment: dict[str, str], *start: str, resume: Path | None = None) -> Finished:
-    """Runs the script to its end; ``start`` is what comes before ``--config``."""
+    """Run the script until it exits; ``start`` is the command before ``--config``."""
     argv = [sys.executable, *(start or (str(SCRIPT),)), "--config", str(write_config(save_dir, resume))]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 0, done.stderr
@@ -78,7 +78,7 @@ def event_files(save_dir: Path) -> set[Path]:
 
 
 def read_losses(events: Path) -> Losses:
-    """Every value that was logged, exactly."""
+    """Return every logged value exactly."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     accumulator = EventAccumulator(str(events), size_guidance={"scalars": 0}).Reload()
@@ -91,7 +91,7 @@ def after(step: int, losses: Losses) -> Losses:
 
 
 def train_until_saved(name: str, save_dir: Path, environment: dict[str, str]) -> None:
-    """Starts the script and kills it as soon as it says that the checkpoint ``name`` is saved."""
+    """Start the script and kill it as soon as it prints that the checkpoint ``name`` is saved."""
     argv = [sys.executable, str(SCRIPT), "--config", str(write_config(save_dir))]
     with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -133,7 +133,7 @@ def test_the_sample_is_plain_ascii(uninterrupted: Finished) -> None:
     assert sample.replace("\n", "").isprintable()
 
 
-def test_a_killed_run_goes_on_bit_for_bit_in_the_middle_of_an_epoch(
+def test_a_killed_run_resumes_bit_for_bit_in_the_middle_of_an_epoch(
     uninterrupted: Finished, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     save_dir = tmp_path / "run"
@@ -147,7 +147,7 @@ def test_a_killed_run_goes_on_bit_for_bit_in_the_middle_of_an_epoch(
     assert_same_end(resumed, uninterrupted)
 
 
-def test_a_run_goes_on_bit_for_bit_at_the_end_of_an_epoch(
+def test_a_run_resumes_bit_for_bit_at_the_end_of_an_epoch(
     uninterrupted: Finished, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     resumed = run(tmp_path / "run", environment, resume=uninterrupted.save_dir / "checkpoint-epoch1-step50")
@@ -163,9 +163,9 @@ def assert_same_end(one: Finished, other: Finished) -> None:
     assert one.sample == other.sample
 
 
-def test_two_ranks_share_the_steps_and_speak_with_one_voice(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_two_ranks_share_the_steps_and_print_each_line_once(tmp_path: Path, environment: dict[str, str]) -> None:
     launch = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1")
-    with socket.socket() as free:  # torch 2.0 does not take 0 for any free port
+    with socket.socket() as free:  # torch 2.0 does not accept 0 for any free port
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     extra = ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port)
@@ -178,7 +178,7 @@ def test_two_ranks_share_the_steps_and_speak_with_one_voice(tmp_path: Path, envi
     assert len(event_files(finished.save_dir)) == 1
 
 
-def test_without_tensorboard_it_trains_and_says_so(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_without_tensorboard_it_trains_and_prints_a_note(tmp_path: Path, environment: dict[str, str]) -> None:
     hide = "import runpy, sys; sys.modules['tensorboard'] = sys.modules['tensorboardX'] = None; "
     code = f"{hide}sys.argv[0] = {str(SCRIPT)!r}; runpy.run_path(sys.argv[0], run_name='__main__')"
     finished = run(tmp_path / "run", environment, "-c", code)
@@ -197,7 +197,7 @@ def test_a_terminal_shows_a_bar_with_the_loss(tmp_path: Path, environment: dict[
     assert terminal.exitstatus == 0
 
 
-def test_it_imports_nothing_of_ours() -> None:
+def test_it_imports_nothing_from_tsdia_run() -> None:
     nodes = list(ast.walk(ast.parse(SCRIPT.read_text(encoding="utf-8"))))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)}

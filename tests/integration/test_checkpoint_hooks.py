@@ -26,7 +26,7 @@ def saver(tmp_path: Path, trainings: Zygote) -> Saver:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory, trainings: Zygote) -> Path:
-    """A run with a checkpoint that has hashes; copy it before it is damaged."""
+    """Make a run with a checkpoint that has hashes; copy it before you damage it."""
     root = tmp_path_factory.mktemp("saved") / "exp"
     done = Saver(root, trainings).run("log=25", "save=step_30")
     assert done.returncode == 0, done.stderr

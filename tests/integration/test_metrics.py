@@ -77,7 +77,7 @@ def test_every_scalar_is_logged_as_a_number_and_other_values_are_named_once(run:
         "accelerator.log({'val_loss': 1.0})\n"
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == ""  # no tracker has the validation metrics
+    assert ended.stdout == ""  # no tracker received the validation metrics
     first, second, third = run.lines()
     assert {name: value for name, value in first.items() if name != "time"} == {
         "step": 5, "attempt": 0, "a": 1, "b": 2.5, "t": 0.5, "n": 0.25, "one": 1.0, "ok": True, "nan": "NaN",
@@ -118,7 +118,7 @@ def test_only_the_main_rank_writes_and_forks_write_nothing(run: Run) -> None:
     assert [(line["step"], line["rank"]) for line in run.lines()] == [(step, 0) for step in range(50)]
 
 
-def test_validation_metrics_are_confirmed_when_the_trackers_have_them(run: Run) -> None:
+def test_validation_metrics_are_confirmed_once_the_trackers_received_them(run: Run) -> None:
     body = (
         "from accelerate.tracking import GeneralTracker\n"
         "class Tracker(GeneralTracker):\n"

@@ -1,4 +1,4 @@
-"""The state of the code, from real repositories."""
+"""The state of the code, tested with real repositories."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def change(top: Path) -> None:
-    """Everything that can happen to a working tree."""
+    """Make every kind of change to a working tree."""
     (top / "train.py").write_text("print(2)\n")
     git(top, "add", "train.py")
     (top / "train.py").write_text("print(3)\n")
@@ -117,7 +117,7 @@ VARIABLES = {
 
 
 def apply(repository: Path, state: CodeState, patch: bytes, place: Path) -> Path:
-    """A fresh clone at the commit of the state, with the patch."""
+    """Make a fresh clone at the commit of the state, and apply the patch."""
     git(place, "clone", "-q", str(repository), "again")
     git(place / "again", "checkout", "-q", str(state.commit))
     (place / "git.patch").write_bytes(patch)
@@ -134,7 +134,7 @@ def files_of_git(top: Path) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("has_odd_settings", [False, True])
-def test_commit_and_patch_give_the_code_back(
+def test_commit_and_patch_restore_the_code(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_odd_settings: bool
 ) -> None:
     change(repository)
@@ -155,7 +155,7 @@ def test_commit_and_patch_give_the_code_back(
     json.dumps(dataclasses.asdict(state)).encode()
 
 
-def test_line_ends_that_git_converts_come_back(repository: Path, tmp_path: Path) -> None:
+def test_line_ends_that_git_converts_are_restored(repository: Path, tmp_path: Path) -> None:
     git(repository, "config", "core.autocrlf", "true")
     (repository / "train.py").write_bytes(b"print(2)\r\n")
     (repository / "new.py").write_bytes(b"one\r\ntwo\r\n")
@@ -165,7 +165,7 @@ def test_line_ends_that_git_converts_come_back(repository: Path, tmp_path: Path)
     assert b"one" in (again / "new.py").read_bytes()
 
 
-def test_a_merge_in_conflict_comes_back(repository: Path, tmp_path: Path) -> None:
+def test_a_merge_in_conflict_is_restored(repository: Path, tmp_path: Path) -> None:
     git(repository, "checkout", "-q", "-b", "other")
     for branch in ("other", "main"):
         git(repository, "checkout", "-q", branch)
@@ -207,7 +207,7 @@ def test_no_hook_is_run(repository: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "hook-ran").exists()
 
 
-def test_the_remote_need_not_be_called_origin(repository: Path) -> None:
+def test_the_remote_may_have_any_name(repository: Path) -> None:
     git(repository, "remote", "add", "upstream", "https://token@host/repo.git")
     assert capture_code(repository, PLAIN, [])[0].remote == "https://[redacted]@host/repo.git"
     git(repository, "remote", "add", "origin", "git@host:me/repo.git")
@@ -232,16 +232,18 @@ def test_before_the_first_commit_everything_is_in_the_patch(tmp_path: Path) -> N
     assert b"+print(1)" in patch
 
 
-def test_outside_of_a_repository_the_reason_is_told(tmp_path: Path) -> None:
+def test_outside_a_repository_the_reason_is_reported(tmp_path: Path) -> None:
     assert capture_code(tmp_path, PLAIN, [])[0].error == "not in a git repository"
 
 
-def test_without_git_the_reason_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_reason_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert capture_code(tmp_path, PLAIN, [])[0].error == "git is not installed"
 
 
-def test_redirected_git_is_not_believed(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_variables_that_redirect_it_are_ignored(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
     git(other, "init", "-q")
@@ -251,7 +253,7 @@ def test_redirected_git_is_not_believed(repository: Path, tmp_path: Path, monkey
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away")
-def test_without_leave_the_reason_is_told(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_permission_the_reason_is_reported(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     os.chown(repository, 12345, 12345)
     state, patch = capture_code(repository, PLAIN, [])
@@ -262,7 +264,7 @@ def test_without_leave_the_reason_is_told(repository: Path, monkeypatch: pytest.
     assert capture_code(repository, PLAIN, [])[0].error is None
 
 
-def test_git_that_hangs_is_ended(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_that_hangs_is_killed(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hanging = tmp_path / "bin" / "git"
     hanging.parent.mkdir()
     hanging.write_text("#!/bin/sh\nsleep 60 & sleep 60\n")
@@ -274,7 +276,7 @@ def test_git_that_hangs_is_ended(repository: Path, tmp_path: Path, monkeypatch: 
     assert time.monotonic() - began < 10
 
 
-def test_what_fails_late_does_not_lose_the_commit(repository: Path) -> None:
+def test_a_late_failure_does_not_lose_the_commit(repository: Path) -> None:
     head = git(repository, "rev-parse", "HEAD").strip()
     (repository / ".git" / "index").write_bytes(b"broken")
     state, patch = capture_code(repository, PLAIN, [])
@@ -307,7 +309,7 @@ def test_runs_large_files_and_secrets_are_left_out(repository: Path) -> None:
     assert b"+is_code = 1" in patch
 
 
-def test_a_data_set_that_nobody_ignored_does_not_crowd_out_the_code(repository: Path) -> None:
+def test_a_data_set_that_is_not_ignored_does_not_displace_the_code(repository: Path) -> None:
     (repository / "data").mkdir()
     for number in range(MAX_UNTRACKED_FILES + 5):
         (repository / "data" / f"{number}.txt").touch()
@@ -359,7 +361,7 @@ def test_a_patch_that_was_redacted_still_applies_where_the_secret_is_new(reposit
     assert len((again / "deploy.py").read_text().splitlines()) == 5
 
 
-def test_no_planted_secret_is_in_what_is_written(repository: Path) -> None:
+def test_no_planted_secret_is_written(repository: Path) -> None:
     canaries = {"HF_TOKEN": "canary-in-the-environment", "DB_PASSWORD": "canary-2-ü"}
     redactor = Redactor.from_environment(canaries)
     git(repository, "remote", "add", "origin", "https://me:canary-pw@host/repo.git")

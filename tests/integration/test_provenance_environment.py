@@ -1,4 +1,4 @@
-"""The state of the environment, from real interpreters; limits from the files that the kernel would show."""
+"""The state of the environment, tested with real interpreters; limits come from files like those of the kernel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_packages_are_those_of_the_interpreter() -> None:
     assert (state.memory_bytes or 0) > 2**28
 
 
-def test_another_interpreter_is_asked_for_its_own(tmp_path: Path) -> None:
+def test_another_interpreter_lists_its_own_packages(tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=False)
     site = next((tmp_path / "venv" / "lib").iterdir()) / "site-packages"
     (site / "only_there-1.2.dist-info").mkdir()
@@ -45,7 +45,7 @@ def test_another_interpreter_is_asked_for_its_own(tmp_path: Path) -> None:
     assert state.prefix == str(tmp_path / "venv")
 
 
-def test_an_interpreter_that_does_not_answer_is_told(tmp_path: Path) -> None:
+def test_an_interpreter_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     (tmp_path / "python").write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
     (tmp_path / "python").chmod(0o755)
     state = capture_environment(str(tmp_path / "python"), {}, PLAIN)
@@ -54,14 +54,14 @@ def test_an_interpreter_that_does_not_answer_is_told(tmp_path: Path) -> None:
     assert state.host
 
 
-def test_the_path_of_the_training_counts(tmp_path: Path) -> None:
+def test_the_path_of_the_training_is_used(tmp_path: Path) -> None:
     (tmp_path / "only_here-2.0.dist-info").mkdir()
     state = capture_environment(sys.executable, {**os.environ, "PYTHONPATH": str(tmp_path)}, PLAIN)
     assert state.packages["only_here"] == "2.0"
     assert "only_here" not in capture_environment(sys.executable, os.environ, PLAIN).packages
 
 
-def test_variables_that_steer_a_training_are_kept() -> None:
+def test_variables_that_affect_a_training_are_kept() -> None:
     variables = {"OMP_NUM_THREADS": "2", "LOCAL_RANK": "0", "WANDB_API_KEY": "x", "HOME": "/home/me", "EDITOR": "vi"}
     state = capture_environment(sys.executable, variables, PLAIN)
     assert state.variables == {"LOCAL_RANK": "0", "OMP_NUM_THREADS": "2", "WANDB_API_KEY": "[redacted]"}
@@ -93,7 +93,7 @@ def test_variables_that_steer_a_training_are_kept() -> None:
         ("0::/../../above\n", {"memory.max": "1024"}, Limits(None, 1024)),
     ],
 )
-def test_the_tightest_limit_counts(tmp_path: Path, groups: str, files: dict[str, str], expected: Limits) -> None:
+def test_the_lowest_limit_counts(tmp_path: Path, groups: str, files: dict[str, str], expected: Limits) -> None:
     for name, text in files.items():
         (tmp_path / "fs" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "fs" / name).write_text(text + "\n")

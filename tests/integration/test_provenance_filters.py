@@ -1,4 +1,4 @@
-"""Files behind a git filter, and files that git fails at: the patch has all others, and nothing of theirs is run."""
+"""Files with a git filter, and files at which git fails: the patch has all others, and no program of theirs is run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def git(folder: Path, *words: str) -> str:
 
 
 def make_repository(top: Path, trap: Path) -> Path:
-    """A repository with a changed and a new file behind each filter; every program of its configuration sets a trap."""
+    """Make a repository with a changed and a new file for each filter; every program in its configuration is a trap."""
     top.mkdir(parents=True)
     git(top, "init", "-q", "-b", "main")
     (top / ".gitattributes").write_text(ATTRIBUTES)
@@ -105,7 +105,7 @@ def test_filters_of_a_submodule_are_not_run_either(tmp_path: Path) -> None:
     assert b"b/sub/train.py" in patch
 
 
-def test_a_file_that_git_fails_at_does_not_lose_the_others(tmp_path: Path) -> None:
+def test_a_file_at_which_git_fails_does_not_lose_the_others(tmp_path: Path) -> None:
     top = tmp_path / "project"
     top.mkdir()
     git(top, "init", "-q", "-b", "main")
@@ -126,7 +126,7 @@ def test_a_file_that_git_fails_at_does_not_lose_the_others(tmp_path: Path) -> No
         assert f"diff --git a/{name} b/{name}" in patch.decode()
 
 
-def test_what_is_left_out_is_one_warning(tmp_path: Path) -> None:
+def test_files_left_out_are_one_warning(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "project", tmp_path / "trap")
     (top / "train.py").write_text("print('trained')\n")
     (top / "config.yml").write_text("checkpoint: {save_dir: runs/exp, resume: }\ntsdia_run: {launcher: python}\n")
@@ -141,7 +141,7 @@ def test_what_is_left_out_is_one_warning(tmp_path: Path) -> None:
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away")
-def test_the_repository_of_another_owner_is_one_warning_with_the_way_out(tmp_path: Path) -> None:
+def test_a_repository_of_another_owner_is_one_warning_with_the_solution(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "it's mine", tmp_path / "trap")
     (top / "train.py").write_text("print('trained')\n")
     os.chown(top, 12345, 12345)
@@ -158,7 +158,7 @@ def test_the_repository_of_another_owner_is_one_warning_with_the_way_out(tmp_pat
     assert "dubious" not in done.stderr
 
 
-def test_no_repository_is_no_warning(tmp_path: Path) -> None:
+def test_no_repository_gives_no_warning(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("")
     done = tsdia_run("new", "--name", "x", "--launcher", "python", "--", "{run_dir}", cwd=tmp_path)
     assert "warning" not in done.stderr

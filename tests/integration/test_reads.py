@@ -80,7 +80,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """The files of the checkpoints."""
+    """Return the files of the checkpoints."""
     return {str(path.relative_to(root)): path.read_bytes() for path in root.glob("checkpoint-*/*")}
 
 

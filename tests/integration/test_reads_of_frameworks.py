@@ -50,7 +50,7 @@ def trained(tmp_path: Path) -> Path:
 
 
 def saved(root: Path) -> dict[str, bytes]:
-    """The contents of all checkpoints."""
+    """Return the contents of all checkpoints."""
     paths = [*root.glob("checkpoint-*/*"), *root.glob("*.pt")]
     return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 

@@ -1,4 +1,4 @@
-"""What a supervisor keeps in its run directory, whatever becomes of the directory."""
+"""The files that a supervisor keeps in its run directory, whatever happens to the directory."""
 
 from __future__ import annotations
 

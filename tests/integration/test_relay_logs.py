@@ -1,4 +1,4 @@
-"""The log on the disk: rotation, compression, bounds, and what disks do."""
+"""The log on the disk: rotation, compression, limits, and disk errors."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_parts_in_the_order_of_their_names_are_the_stream(tmp_path: Path) -> Non
     data = numbered(60_000)
     write_all(relay.out, data)
     relay.end()
-    assert concatenation(tmp_path) == data + b"footer\n"  # some parts are still plain
+    assert concatenation(tmp_path) == data + b"footer\n"  # some parts are not compressed yet
     wait_for_packing(relay)
     assert len(parts(tmp_path)) > 5
     assert concatenation(tmp_path) == data + b"footer\n"
@@ -81,7 +81,7 @@ def test_a_part_can_be_read_from_its_middle(tmp_path: Path) -> None:
     assert offset == len(whole)
 
 
-def test_times_lead_to_places_in_the_parts(tmp_path: Path) -> None:
+def test_times_lead_to_positions_in_the_parts(tmp_path: Path) -> None:
     relay = Relay(tmp_path, console=False, settings=SMALL_PARTS)
     before = time.time()
     write_all(relay.out, numbered(20_000))
@@ -91,12 +91,12 @@ def test_times_lead_to_places_in_the_parts(tmp_path: Path) -> None:
     assert before - 1 <= float(entries[0][0]) <= time.time() + 1
 
 
-def test_a_total_bound_keeps_head_and_tail_and_marks_the_cut(tmp_path: Path) -> None:
+def test_a_total_limit_keeps_head_and_tail_and_marks_the_cut(tmp_path: Path) -> None:
     bound = 2_000_000
     relay = Relay(tmp_path, console=False, settings={"max_bytes": 200_000, "total_bytes": bound})
     data = numbered(200_000)
     rng = random.Random(1)
-    noise = "".join(f"{rng.getrandbits(256):x}\n" for _ in range(100_000)).encode()  # hardly packs
+    noise = "".join(f"{rng.getrandbits(256):x}\n" for _ in range(100_000)).encode()  # hardly compressible
     write_all(relay.out, data + noise)
     relay.end()
     assert sum(path.stat().st_size for path in tmp_path.glob("training_x.*")) <= bound
@@ -110,12 +110,14 @@ def test_a_total_bound_keeps_head_and_tail_and_marks_the_cut(tmp_path: Path) -> 
     assert len(head) + left_out + len(tail) == len(data + noise + b"footer\n")
 
 
-def test_kill_9_at_any_moment_of_rotation_and_compression_loses_doubles_and_reorders_nothing(tmp_path: Path) -> None:
+def test_kill_9_at_any_moment_of_rotation_and_compression_neither_loses_nor_repeats_nor_reorders_lines(
+    tmp_path: Path,
+) -> None:
     relay = Relay(tmp_path, console=False, settings={"max_bytes": 70_000})
     rng = random.Random(7)
     sent = 0
     for _ in range(25):
-        # Whole lines in small writes: what the dead relay had read is lost, and nothing else.
+        # Complete lines in small writes: only the data that the killed relay had read is lost.
         for _ in range(rng.randrange(1, 6)):
             write_all(relay.out, numbered(500, sent))
             sent += 500
@@ -140,7 +142,7 @@ def test_kill_9_at_any_moment_of_rotation_and_compression_loses_doubles_and_reor
 
 
 def check_order(log: bytes, *, is_ended: bool) -> list[int]:
-    """Every line is whole (but where a relay was killed) and comes once, in order."""
+    """Check that every line is complete (except where a relay was killed) and appears once, in order."""
     numbers = []
     lines = log.splitlines(keepends=True)
     for line, following in zip(lines, [*lines, b""][1:], strict=True):
@@ -169,12 +171,12 @@ def test_compression_runs_at_the_lowest_priority(tmp_path: Path) -> None:
     (pid,) = compressors(relay.process.pid)
     relay.wait_for(lambda: os.sched_getscheduler(pid) == os.SCHED_IDLE, "lowest priority")
     assert os.getpriority(os.PRIO_PROCESS, pid) == 19
-    assert len(os.listdir(f"/proc/{pid}/fd")) <= 2  # nobody waits for an end that it holds
+    assert len(os.listdir(f"/proc/{pid}/fd")) <= 2  # no process waits for an end that it prevents
     relay.end()
     wait_for_packing(relay)
 
 
-def test_a_deleted_log_begins_anew_and_says_so(tmp_path: Path) -> None:
+def test_a_deleted_log_is_started_again_with_a_note(tmp_path: Path) -> None:
     relay = Relay(tmp_path, console=False)
     write_all(relay.out, b"before\n")
     relay.wait_for_log(b"before\n")
@@ -185,7 +187,9 @@ def test_a_deleted_log_begins_anew_and_says_so(tmp_path: Path) -> None:
     assert [event["event"] for event in events] == ["warning", "drained"]
 
 
-def test_a_log_that_was_deleted_on_another_machine_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_was_deleted_on_another_machine_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     warnings: list[str] = []
     log = Log(str(tmp_path / "training_x.log"), warn=warnings.append)
     log.line("before")
@@ -193,7 +197,7 @@ def test_a_log_that_was_deleted_on_another_machine_begins_anew(tmp_path: Path, m
 
     def stale(_fd: int) -> os.stat_result:
         monkeypatch.undo()
-        raise OSError(errno.ESTALE, "Stale file handle")  # as NFS answers
+        raise OSError(errno.ESTALE, "Stale file handle")  # as NFS does
 
     monkeypatch.setattr(os, "fstat", stale)
     log.line("after")
@@ -202,7 +206,7 @@ def test_a_log_that_was_deleted_on_another_machine_begins_anew(tmp_path: Path, m
     assert len(warnings) == 1
 
 
-def test_two_compressors_at_once_pack_a_part_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_compressors_at_the_same_time_compress_a_part_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts_of_log = RotatedParts(str(tmp_path / "training_x.log"))
     part = Path(parts_of_log.path(1))
     part.write_bytes(b"text\n")
@@ -210,7 +214,7 @@ def test_two_compressors_at_once_pack_a_part_once(tmp_path: Path, monkeypatch: p
 
     def other_is_ready(folder: str) -> list[str]:
         looks.append(folder)
-        if len(looks) == 2:  # between our look at the part and our work on it
+        if len(looks) == 2:  # between the relay's check of the part and its work on it
             part.with_suffix(".other").write_bytes(member(b"text\n"))
             part.with_suffix(".other").rename(part)
         return listdir(folder)
@@ -220,7 +224,7 @@ def test_two_compressors_at_once_pack_a_part_once(tmp_path: Path, monkeypatch: p
     assert gzip.decompress(part.read_bytes()) == b"text\n"
 
 
-def test_a_removed_folder_is_made_again_and_a_removed_run_is_not(tmp_path: Path) -> None:
+def test_a_removed_folder_is_created_again_and_a_removed_run_is_not(tmp_path: Path) -> None:
     logs = tmp_path / "run" / "logs"
     logs.mkdir(parents=True)
     relay = Relay(logs, console=False)
@@ -246,7 +250,7 @@ def test_a_file_size_limit_makes_more_parts_and_loses_nothing(tmp_path: Path) ->
     assert [event["event"] for event in events] == ["drained"]
 
 
-def test_a_tiny_file_size_limit_drops_and_counts(tmp_path: Path) -> None:
+def test_a_tiny_file_size_limit_drops_bytes_and_counts_them(tmp_path: Path) -> None:
     relay = Relay(tmp_path, console=False)
     relay.wait_for(relay.log.exists, "the log")
     resource.prlimit(relay.process.pid, resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
@@ -261,12 +265,12 @@ def test_a_tiny_file_size_limit_drops_and_counts(tmp_path: Path) -> None:
 
 
 def check_dropped(log: bytes, stream: bytes) -> None:
-    """The log is the stream but for one place, where it says how many bytes are missing."""
+    """Check that the log equals the stream except for one place, where it reports how many bytes are missing."""
     mark = next(line for line in log.splitlines(keepends=True) if line.startswith(b"[tsdia-run: "))
     head, tail = log.split(mark)
     assert stream.endswith(tail)
     missing = int(mark.split()[1])
-    if not stream.startswith(head):  # a torn line was ended first
+    if not stream.startswith(head):  # an incomplete line was ended first
         assert head.endswith(b"\n")
         head = head[:-1]
     assert stream.startswith(head)
@@ -286,7 +290,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.root
-def test_a_full_disk_never_holds_up_the_training_and_the_log_says_what_is_missing(small_disk: Path) -> None:
+def test_a_full_disk_never_blocks_the_training_and_the_log_reports_missing_bytes(small_disk: Path) -> None:
     relay = Relay(small_disk, console=False)
     data = numbered(30_000)
     write_all(relay.out, data)
@@ -300,7 +304,7 @@ def test_a_full_disk_never_holds_up_the_training_and_the_log_says_what_is_missin
 
 
 @pytest.mark.root
-def test_a_read_only_disk_is_lived_through(small_disk: Path) -> None:
+def test_a_read_only_disk_is_survived(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     relay = Relay(small_disk, console=False)
     write_all(relay.out, b"lost\n")

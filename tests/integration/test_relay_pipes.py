@@ -1,4 +1,4 @@
-"""The relay between pipes: what reaches the console and the log, and what it outlives."""
+"""The relay between pipes: what reaches the console and the log, and which failures it survives."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_console_gets_every_byte_and_the_log_clean_lines(tmp_path: Path) -> 
     assert relay.lines() == ["red", "100%", "nul\ufffd", "footer"]
 
 
-def test_a_finished_line_is_in_the_log_within_a_second_and_a_bar_after_the_interval(tmp_path: Path) -> None:
+def test_a_finished_line_is_logged_within_a_second_and_a_bar_after_the_interval(tmp_path: Path) -> None:
     relay = Relay(tmp_path, settings={"progress_s": 0.5})
     write_all(relay.out, b"a line\n")
     relay.wait_for_log(b"a line\n")
@@ -63,7 +63,7 @@ def test_signals_of_the_terminal_and_of_a_batch_system_do_not_end_it(tmp_path: P
     assert relay.lines() == ["header", "still here", "footer"]
 
 
-def test_it_goes_on_to_the_end_of_the_output_when_the_supervisor_dies(tmp_path: Path) -> None:
+def test_it_continues_to_the_end_of_the_output_when_the_supervisor_dies(tmp_path: Path) -> None:
     relay = Relay(tmp_path)
     write_all(relay.out, b"before\n")
     os.close(relay.control)
@@ -75,7 +75,7 @@ def test_it_goes_on_to_the_end_of_the_output_when_the_supervisor_dies(tmp_path: 
     assert relay.lines() == ["before", "after", GONE]
 
 
-def test_a_console_that_is_closed_costs_no_line(tmp_path: Path) -> None:
+def test_a_closed_console_loses_no_line(tmp_path: Path) -> None:
     relay = Relay(tmp_path)
     assert relay.console_out is not None
     os.close(relay.console_out)
@@ -85,14 +85,14 @@ def test_a_console_that_is_closed_costs_no_line(tmp_path: Path) -> None:
     assert "\n".join(relay.lines()).encode() == data + b"footer"
 
 
-def test_a_stalled_console_never_holds_up_the_training_and_tells_what_it_skipped(tmp_path: Path) -> None:
+def test_a_stalled_console_never_blocks_the_training_and_reports_skipped_bytes(tmp_path: Path) -> None:
     relay = Relay(tmp_path)
     assert relay.console_out is not None
     data = b"".join(b"%099d\n" % number for number in range(100_000))
-    write_all(relay.out, data)  # 10 MB; nobody reads the console
+    write_all(relay.out, data)  # 10 MB; no process reads the console
     relay.wait_for(lambda: relay.log.stat().st_size >= len(data) - 100 * 100, "everything in the log")
     shown = b""
-    while not shown.endswith(data[-200:]):  # what came last, though nothing comes after it
+    while not shown.endswith(data[-200:]):  # the last lines, although no output follows
         shown += os.read(relay.console_out, 65536)
     write_all(relay.out, b"again\nand again\n")
     relay.close_sources()
@@ -109,7 +109,7 @@ def test_a_stalled_console_never_holds_up_the_training_and_tells_what_it_skipped
 
 
 def around_mark(shown: bytes, data: bytes) -> tuple[int, int, bytes]:
-    """How much of ``data`` a console got before the mark, how much was skipped there, and what it got after it."""
+    """Return how much of ``data`` a console got before the mark, how much was skipped, and what it got after it."""
     head, mark, tail = re.split(rb"(\[tsdia-run: \d+ bytes skipped here[^\n]*\n)", shown)
     if not data.startswith(head):  # the line was cut short, and ended before the mark
         head = head.removesuffix(b"\n")
@@ -117,7 +117,7 @@ def around_mark(shown: bytes, data: bytes) -> tuple[int, int, bytes]:
     return len(head), int(mark.split()[1]), tail
 
 
-def test_a_slow_console_holds_up_the_end_for_a_few_seconds_at_most(tmp_path: Path) -> None:
+def test_a_slow_console_delays_the_end_by_a_few_seconds_at_most(tmp_path: Path) -> None:
     relay = Relay(tmp_path)
     data = b"".join(b"a line of a stream %8d\n" % number for number in range(60_000))
     write_all(relay.out, data)
@@ -141,24 +141,24 @@ def test_a_slow_console_holds_up_the_end_for_a_few_seconds_at_most(tmp_path: Pat
     assert relay.lines()[-2:] == ["a line of a stream    59999", "footer"]
 
 
-def test_a_socket_as_console_is_left_as_it_is_and_stalls_nothing(tmp_path: Path) -> None:
+def test_a_socket_as_console_is_not_changed_and_blocks_nothing(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         relay = Relay(tmp_path, console=False, console_out=theirs.fileno())
         data = b"a line of a stream\n" * 100_000
-        write_all(relay.out, data)  # nobody reads yet
+        write_all(relay.out, data)  # no process reads yet
         relay.wait_for(lambda: relay.log.stat().st_size >= len(data) - 20 * 100, "everything in the log")
         assert os.get_blocking(theirs.fileno())
         assert data.startswith(ours.recv(100_000))
         relay.end()
 
 
-def test_a_killed_relay_is_followed_by_another_and_the_log_marks_the_place(tmp_path: Path) -> None:
+def test_a_killed_relay_is_replaced_and_the_log_marks_the_place(tmp_path: Path) -> None:
     relay = Relay(tmp_path, header="header")
     write_all(relay.out, b"before\n")
     relay.wait_for_log(b"before\n")
     relay.kill()
-    write_all(relay.out, b"between\n")  # the pipe keeps it
+    write_all(relay.out, b"between\n")  # the pipe keeps the data
     os.close(relay.control)
     os.close(relay.events)
     relay.start(restarted=True)
@@ -185,7 +185,7 @@ def test_a_process_that_holds_the_pipe_open_is_waited_for_until_the_deadline(tmp
 
 
 @pytest.mark.lean
-def test_memory_stays_flat_for_a_line_without_end_random_bytes_and_a_flood(tmp_path: Path) -> None:
+def test_memory_stays_flat_for_an_endless_line_random_bytes_and_a_flood(tmp_path: Path) -> None:
     relay = Relay(tmp_path, console=False, settings={"max_bytes": 1 << 40})
     noise = os.urandom(1 << 20)
     for data in (
@@ -216,7 +216,7 @@ def test_memory_stays_flat_over_as_many_rotations_as_ten_hours_have(tmp_path: Pa
             memory_kib.append(relay.rss_kib("VmRSS"))
     relay.end()
     assert len(list(tmp_path.glob("training_x.0*"))) > 200
-    # Python takes memory from the system by the MiB (its arenas), so no less than that tells a leak from chance:
+    # Python takes memory from the system by the MiB (its arenas), so only more than that shows a leak:
     # 0.2 bytes for each of the lines between, 4 KiB for each rotation.
     assert min(memory_kib[-2:]) - memory_kib[1] < 1024
 
@@ -240,7 +240,7 @@ def test_the_latest_progress_is_in_a_small_file(tmp_path: Path) -> None:
     relay.end()
 
 
-def test_lines_begin_with_the_time_at_which_they_began(tmp_path: Path) -> None:
+def test_lines_have_the_time_at_which_they_began(tmp_path: Path) -> None:
     relay = Relay(tmp_path, header="header", settings={"timestamps": True})
     write_all(relay.out, b"first\n" * 3000 + b"slow")
     time.sleep(1.1)
@@ -274,7 +274,7 @@ def test_it_needs_no_installed_package_and_imports_little() -> None:
     assert "tsdia_run.errors" not in done.stdout.split()
 
 
-def test_no_text_of_ours_ends_it(tmp_path: Path) -> None:
+def test_no_message_of_tsdia_run_ends_it(tmp_path: Path) -> None:
     relay = Relay(tmp_path, header="run \ud800 \udce9")
     write_all(relay.out, b"a line\n")
     relay.end("failed: \ud800 \udce9")

@@ -56,7 +56,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], Session]]:
 
     yield started
     for session in sessions:
-        with suppress(OSError):  # where the test has closed it
+        with suppress(OSError):  # if the test has closed it
             session.user.close(force=True)
 
 
@@ -74,7 +74,7 @@ def test_the_training_is_on_a_terminal_and_its_questions_are_answered(start: Cal
     assert session.are_modes_restored()
 
 
-def test_more_keys_than_the_training_takes_at_once_are_kept_for_it(start: Callable[[str], Session]) -> None:
+def test_more_keys_than_the_training_reads_at_once_are_kept(start: Callable[[str], Session]) -> None:
     session = start(
         "import sys, termios, time\n"
         "modes = termios.tcgetattr(0); modes[3] &= ~termios.ECHO; termios.tcsetattr(0, termios.TCSANOW, modes)\n"
@@ -118,7 +118,7 @@ def test_ctrl_c_reaches_the_supervisor_and_the_output_is_complete(start: Callabl
     assert session.log.read_text().splitlines() == ["ready", "saving", "saved", "footer"]
 
 
-def test_ctrl_z_gives_the_terminal_back_and_continuing_takes_it_again(start: Callable[[str], Session]) -> None:
+def test_ctrl_z_restores_the_terminal_and_continuing_takes_it_again(start: Callable[[str], Session]) -> None:
     session = start("print('ready'); print('got', input())")
     session.user.expect_exact("ready")
     session.wait_for_keys_to_pass()
@@ -133,7 +133,7 @@ def test_ctrl_z_gives_the_terminal_back_and_continuing_takes_it_again(start: Cal
     session.user.expect(pexpect.EOF)
 
 
-def test_a_killed_supervisor_leaves_a_usable_terminal_and_a_whole_log(start: Callable[[str], Session]) -> None:
+def test_a_killed_supervisor_leaves_a_usable_terminal_and_a_complete_log(start: Callable[[str], Session]) -> None:
     session = start("import time; print('ready'); time.sleep(1); print('done')")
     session.user.expect_exact("ready")
     session.wait_for_keys_to_pass()

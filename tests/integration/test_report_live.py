@@ -1,4 +1,4 @@
-"""Looking at a run while others write it."""
+"""Read a run while other processes write it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ LOOKS = 25
 
 @pytest.fixture
 def written(tmp_path: Path) -> Iterator[Path]:
-    """A run that another process writes: record, metrics, checkpoints that come and go."""
+    """Run a process that writes a run: record, metrics, checkpoints that are created and removed."""
     run_dir = full_run(tmp_path / "runs" / "exp").layout.root
     with subprocess.Popen([sys.executable, "-c", WRITER, str(run_dir)], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout
@@ -58,7 +58,7 @@ def written(tmp_path: Path) -> Iterator[Path]:
         writer.kill()
 
 
-def test_a_run_that_is_written_at_this_moment_is_told_as_it_stands(written: Path) -> None:
+def test_a_run_that_is_being_written_is_shown_in_its_current_state(written: Path) -> None:
     make_run(written.with_name("sound"))
     for _ in range(LOOKS):
         found = {row.name: row.state for row in rows(Places((written.parent,)))}

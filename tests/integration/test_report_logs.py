@@ -1,4 +1,4 @@
-"""The read side of logs over what a real relay writes, while it writes."""
+"""The read side of logs, tested on the output of a real relay while it writes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_follower_sees_every_line_once_while_the_log_rotates_and_is_compressed
     assert bytes(seen) == numbered(0, 60_000) + b"footer\n"
 
 
-def test_a_time_in_the_index_of_a_real_log_leads_to_what_was_written_then(tmp_path: Path) -> None:
+def test_a_time_in_the_index_of_a_real_log_leads_to_the_lines_of_that_time(tmp_path: Path) -> None:
     relay = Relay(tmp_path, console=False, settings={"max_bytes": 20_000})
     write_all(relay.out, numbered(0, 3_000))
     relay.end()
@@ -62,8 +62,8 @@ def test_the_last_lines_of_a_real_log(tmp_path: Path) -> None:
     assert b"".join(Reader(relay.log, found.start).read()) == numbered(501, 2_499) + b"footer\n"
 
 
-def holds(path: Path, kind: int) -> subprocess.Popen[str]:
-    """A process that holds a lock until its standard input ends."""
+def lock_holder(path: Path, kind: int) -> subprocess.Popen[str]:
+    """Start a process that holds a lock until its standard input ends."""
     code = (
         f"import fcntl, sys; file = open({str(path)!r}, 'a'); fcntl.flock(file, {kind});"
         " print('held', flush=True); sys.stdin.read()"
@@ -74,20 +74,20 @@ def holds(path: Path, kind: int) -> subprocess.Popen[str]:
     return process
 
 
-def test_who_lives_is_seen_by_the_locks(tmp_path: Path) -> None:
+def test_running_processes_are_recognised_by_their_locks(tmp_path: Path) -> None:
     layout = make_run(tmp_path / "exp", State.RUNNING).layout
     layout.claim.touch()
     assert living(layout) is Living.NOTHING
-    with holds(layout.claim, fcntl.LOCK_EX):
+    with lock_holder(layout.claim, fcntl.LOCK_EX):
         assert living(layout) is Living.SUPERVISED
-    with holds(layout.alive, fcntl.LOCK_SH):
+    with lock_holder(layout.alive, fcntl.LOCK_SH):
         assert living(layout) is Living.RANKS_ONLY
         assert look(layout.root).state is State.RUNNING
     assert living(layout) is Living.NOTHING
     assert look(layout.root).state is State.LOST
 
 
-def test_a_fresh_heartbeat_of_another_host_counts_and_one_of_our_own_does_not(tmp_path: Path) -> None:
+def test_a_fresh_heartbeat_counts_only_from_another_host(tmp_path: Path) -> None:
     layout = make_run(tmp_path / "exp", State.RUNNING).layout
     layout.claim.touch()
     layout.heartbeat.write_text('{"host": "node-of-another-rack", "pid": 1, "since": "2026"}')
@@ -98,7 +98,7 @@ def test_a_fresh_heartbeat_of_another_host_counts_and_one_of_our_own_does_not(tm
     assert living(layout) is Living.NOTHING
 
 
-def test_looking_all_the_time_never_keeps_a_start_out(tmp_path: Path) -> None:
+def test_constant_reading_never_blocks_a_start(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "exp")
     guard.claim_new(layout.root).close()
     code = f"""
@@ -120,7 +120,7 @@ while True:
             looking.kill()
 
 
-def test_a_heartbeat_that_is_fresh_still_does_not_outlive_the_record_of_the_end(tmp_path: Path) -> None:
+def test_a_fresh_heartbeat_does_not_override_a_recorded_ending(tmp_path: Path) -> None:
     layout = make_run(tmp_path / "exp", State.FAILED).layout
     layout.heartbeat.write_text('{"host": "node-of-another-rack", "pid": 1, "since": "2026"}')
     assert living(layout) is Living.NOTHING

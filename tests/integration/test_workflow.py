@@ -1,4 +1,4 @@
-"""Starting, resuming and stopping a run from Python: no command line, no terminal."""
+"""Start, resume and stop a run from Python, without a command line or a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A script run by plain Python and under the bootstrap, and the ways in which scripts end."""
+"""Run a script with plain Python and under the bootstrap; the ways in which scripts end."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ print(len(data), "rows")
 
 
 def record(code: str) -> bytes:
-    """What a script writes to a terminal of ROWS by COLUMNS."""
+    """Record what a script writes to a terminal of ROWS by COLUMNS."""
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -104,7 +104,7 @@ def record(code: str) -> bytes:
     try:
         while part := os.read(master, 65536):
             data += part
-    except OSError:  # EIO: nobody has the other side open any more
+    except OSError:  # EIO: no process has the other side open any more
         script.wait()
     os.close(master)
     return data

@@ -1,4 +1,4 @@
-"""The installed command, as a user starts it."""
+"""The installed command, started as a user starts it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ COMMAND = str(Path(sys.executable).with_name("tsdia-run"))
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The tester's environment without what would steer a run, and no Accelerate config, no list of runs."""
+    """Return the tester's environment without variables that change a run, without an Accelerate config and a list of
+    runs.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -32,7 +34,7 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
 def tsdia_run(
     *words: str, cwd: Path, env: Mapping[str, str] | None = None, limit_s: float = 60
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
+    """Run the command until it exits."""
     return subprocess.run(
         [COMMAND, *words],
         cwd=cwd,
@@ -46,7 +48,7 @@ def tsdia_run(
 
 
 class Starter:
-    """Starts the command and comes back; ends what is left at the end of the test, its training included."""
+    """Start the command without waiting for it; kill its remaining processes, training included, when the test ends."""
 
     def __init__(self) -> None:
         self._started: list[subprocess.Popen[str]] = []
@@ -67,12 +69,12 @@ class Starter:
         return running
 
     def close(self) -> None:
-        """End and reap everything."""
+        """Kill and reap all processes."""
         for running in self._started:
             running.kill()
         ((name, value),) = self._mark.items()
         for path in Path("/proc").glob("[0-9]*/environ"):
-            with suppress(OSError):  # it has ended
+            with suppress(OSError):  # it has exited
                 if f"{name}={value}\0".encode() in path.read_bytes():
                     os.kill(int(path.parent.name), signal.SIGKILL)
         for running in self._started:
@@ -81,7 +83,7 @@ class Starter:
 
 
 def wait_for(running: subprocess.Popen[str], *words: str) -> str:
-    """Read the command's standard output up to a line with one of the words: that line."""
+    """Read the command's standard output until a line contains one of the words; return that line."""
     assert running.stdout
     for line in running.stdout:
         if any(word in line for word in words):
@@ -90,7 +92,7 @@ def wait_for(running: subprocess.Popen[str], *words: str) -> str:
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float = 60) -> None:
-    """Until something holds."""
+    """Wait until a condition is true."""
     deadline_s = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline_s, "it did not come"
@@ -98,18 +100,18 @@ def wait_until(condition: Callable[[], bool], limit_s: float = 60) -> None:
 
 
 def record_of(run_dir: Path) -> dict[str, Any]:
-    """run.json as any reader would see it."""
+    """Return run.json as any reader sees it."""
     data = json.loads((run_dir / "run.json").read_text())
     assert isinstance(data, dict)
     return data
 
 
 def log_of(run_dir: Path, attempt: int = 0) -> str:
-    """The log of an attempt, with its header and footer."""
+    """Return the log of an attempt, with its header and footer."""
     name: str = record_of(run_dir)["attempts"][attempt]["log"]
     return (run_dir / name).read_text()
 
 
 def lines_of(run_dir: Path, attempt: int = 0) -> list[str]:
-    """The training's own lines in the log of an attempt."""
+    """Return the training's own lines in the log of an attempt."""
     return [line for line in log_of(run_dir, attempt).splitlines() if not line.startswith("[tsdia-run: ")]

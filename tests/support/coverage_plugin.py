@@ -1,7 +1,7 @@
-"""Lets coverage into the relay, which tsdia-run starts without Python's ``site``. Loaded by `make coverage` alone.
+"""Measure the relay too, which tsdia-run starts without Python's ``site``. Only `make coverage` loads this plugin.
 
-Coverage imports its plugins in every process that it measures. The supervisor is one of them, so the words that keep
-``site`` (and with it coverage) out of the relay can be taken from its command line here.
+Coverage imports its plugins in every process that it measures. The supervisor is one of them, so this plugin can remove
+the flags that keep ``site`` (and with it coverage) out of the relay from the relay's command line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _WITHOUT_SITE = ["-S", "-E"]
 
 
 def coverage_init(reg: object, options: object) -> None:
-    """Start the relay with ``site``; what coverage asks of a plugin."""
+    """Start the relay with ``site``; coverage requires this function of a plugin."""
     start = subprocess.Popen.__init__
 
     def start_with_site(self: Any, args: Any, *rest: Any, **named: Any) -> None:

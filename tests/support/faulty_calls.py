@@ -1,7 +1,7 @@
-"""Makes one of this process's own calls fail, or the process die there.
+"""Make one system call of this process fail, or kill the process at that call.
 
-Those functions of ``os`` that change a file are counted where they are about a place inside a folder. Number ``at``
-fails with an errno, or kills the process before it has done anything; a write has written half by then.
+Calls of the ``os`` functions that change a file are counted if their path is inside a folder. Call number ``at``
+fails with an errno, or kills the process before the call has an effect; a write has written half of its data.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong.
+    """The fault to inject.
 
     Attributes:
-        folder: Calls about places in it are counted, and about itself.
-        at: Which of them fails, from 1; 0 for none.
+        folder: The folder. Calls on it and on paths inside it are counted.
+        at: The number of the call that fails, from 1; 0 for none.
         how: The name of an errno, or ``DIE``.
-        stays: Whether all later ones fail too, as on a disk that stays full.
+        stays: Whether all later calls fail too, as on a disk that stays full.
     """
 
     folder: str
@@ -38,11 +38,11 @@ class Fault:
 
 
 def install(fault: Fault, report: Path) -> None:
-    """Patch ``os`` in this process for good.
+    """Patch ``os`` in this process permanently.
 
     Args:
-        fault: What goes wrong.
-        report: Where to write down, before it fails, which call it was.
+        fault: The fault to inject.
+        report: The file that receives the name of the call before it fails.
     """
     seen = 0
 
@@ -60,7 +60,7 @@ def install(fault: Fault, report: Path) -> None:
         if fault.how == DIE:
             os.kill(os.getpid(), signal.SIGKILL)
         number = getattr(errno, fault.how)
-        # As the system does: a call on a descriptor does not tell the file.
+        # As the system does: the error of a call on a descriptor does not name the file.
         raise OSError(number, os.strerror(number), *([] if name in _DESCRIPTORS else [place]))
 
     for name in _NAMES:

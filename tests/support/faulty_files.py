@@ -1,4 +1,4 @@
-"""A run whose own files somebody has edited, cut short, or replaced by something else."""
+"""A run whose own files were edited, cut short, or replaced by something else."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ OWN_FILES = (
     ".tsdia/metrics.json",
     ".tsdia/progress.json",
 )
-# More than what is read of any of them.
+# More than a reader reads of any of them.
 _HUGE_BYTES = 512 * 1024**2
 
 
 def make_run(zygote: Zygote, root: Path) -> Project:
-    """A run with a sealed checkpoint and all of the files, whose supervisor could not record the end."""
+    """Make a run with a sealed checkpoint and a file of each kind, whose supervisor could not record the ending."""
     project = Project.make(root)
     assert zygote.run("new", "config.yml", cwd=root).code == 3
-    (root / "train.py").write_text("print('trained')\n")  # the next attempts leave the files alone
+    (root / "train.py").write_text("print('trained')\n")  # the next attempts do not change the files
     run_dir = project.run_dir
     shutil.rmtree(run_dir / CHECKPOINT)
     checkpoints.seal(checkpoints.state(run_dir / CHECKPOINT))
@@ -125,12 +125,12 @@ REPLACEMENTS: dict[str, Callable[[Path], None]] = {
 
 
 def change(data: Any, way: list[int], value: object) -> Any:
-    """A JSON value with one of its parts replaced.
+    """Replace one part of a JSON value.
 
     Args:
         data: The value.
-        way: Which part: positions, each taken modulo what there is at its depth.
-        value: What takes its place.
+        way: The path to the part: positions, each taken modulo the number of parts at its depth.
+        value: The new value of the part.
     """
     if not way or not isinstance(data, (dict, list)) or not data:
         return value

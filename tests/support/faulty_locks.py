@@ -1,7 +1,7 @@
 """Run a module as `python -m` does, in a process in which no file system has locks.
 
-A file system without flock can't be had on a test machine (NFS without its lock daemon, 9p and some of FUSE are such
-ones), so the system call itself fails here, as it does there. Processes that this one starts have locks again.
+A test machine has no file system without flock (NFS without its lock daemon, 9p and some FUSE file systems lack it),
+so the call itself fails in this process, with the same error. Child processes of this process have locks again.
 
 python -m tests.support.faulty_locks MODULE ARGUMENTS...
 """
@@ -16,7 +16,7 @@ import sys
 
 
 def no_locks(_fd: object, _operation: int) -> None:
-    """``fcntl.flock`` there."""
+    """Fail as ``fcntl.flock`` does on such a file system."""
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
 

@@ -1,4 +1,4 @@
-"""A training that can be asked afterwards what became of it, whatever went wrong around it."""
+"""A training that can be checked after a fault."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import State
 
 LINES = 40
-# Its first attempt saves and fails, the others complete.
+# Its first attempt saves and fails; the later ones complete.
 SCRIPT = f"""\
 import os, pathlib, sys
 attempt = os.environ["TSDIA_RUN_ATTEMPT"]
@@ -52,7 +52,7 @@ class Project:
 
     Attributes:
         root: The folder.
-        attempt: The attempt that is about to go wrong.
+        attempt: The number of the attempt with the fault.
     """
 
     root: Path
@@ -60,7 +60,7 @@ class Project:
 
     @classmethod
     def make(cls, root: Path) -> Project:
-        """A new one, without a run."""
+        """Make a new project, without a run."""
         root.mkdir()
         (root / "config.yml").write_text(CONFIG)
         (root / "train.py").write_text(SCRIPT)
@@ -68,7 +68,7 @@ class Project:
 
     @classmethod
     def copy(cls, template: Project, root: Path) -> Project:
-        """Another one, with the run that the template has."""
+        """Make a project with a copy of the template's run."""
         shutil.copytree(template.root, root, symlinks=True)
         for path in root.rglob("*.json"):
             path.write_text(path.read_text().replace(str(template.root), str(root)))
@@ -76,20 +76,20 @@ class Project:
 
     @property
     def run_dir(self) -> Path:
-        """The run."""
+        """Return the run directory."""
         return self.root / "runs" / "exp"
 
     def trace(self) -> list[str]:
-        """What the training says of itself."""
+        """Return the trace that the training wrote."""
         path = self.root / "trace"
         return path.read_text().splitlines() if path.exists() else []
 
     def check(self, ended: Ended, told: str) -> None:
-        """What must be true after a start in which something failed, or that was killed.
+        """Check what must be true after a start with a fault, or after a killed one.
 
         Args:
-            ended: How it ended.
-            told: What was done to it, for messages.
+            ended: How the start ended.
+            told: A description of the fault, for messages.
         """
         was_killed = ended.code == -signal.SIGKILL
         assert "Traceback" not in ended.err, told
@@ -111,7 +111,7 @@ class Project:
             assert ended.err.count("tsdia-run: error:") == 1, told
 
     def check_next(self, zygote: Zygote, told: str) -> None:
-        """The next command goes on from whatever was left, with the first attempt that is not in the record."""
+        """Check that the next command resumes the run, with the first attempt number that is not in the record."""
         began = f"began {self.attempt}" in self.trace()
         coming = len(record_of(self.run_dir)["attempts"]) if RunLayout(self.run_dir).record.exists() else 0
         ended = zygote.run("ensure", "config.yml", cwd=self.root)
@@ -121,7 +121,7 @@ class Project:
         else:
             assert f"ended {coming}" in self.trace(), told
         assert ended.code == (0 if coming else 3), told
-        # As every reader sees it: what a killed supervisor could not write is made up for.
+        # As every reader sees it: readers complete the record if a killed supervisor could not write the ending.
         layout = RunLayout(self.run_dir)
         run = settled(record_file.read(layout.record), layout, layout.last_seen())
         assert run.state is (State.COMPLETED if coming else State.FAILED), told
@@ -144,7 +144,7 @@ class Project:
     def _check_log(self, told: str) -> None:
         expected = [f"attempt {self.attempt} line {number}" for number in range(LINES)]
         deadline = time.monotonic() + _LIMIT_S
-        # The relay may have outlived its supervisor.
+        # The relay may still be running after its supervisor ended.
         while (found := self._lines()) != expected:
             assert time.monotonic() < deadline, f"{told}: {found}"
             time.sleep(0.005)

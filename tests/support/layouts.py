@@ -1,4 +1,4 @@
-"""What public training scripts leave in their output directory, made without torch: one function a style."""
+"""The output directories of public training scripts, made without torch: one function per style."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.support import checkpoints as made
 
 @dataclass(frozen=True)
 class Layout:
-    """What a script leaves, and what of it is what.
+    """The files of a script's output directory, and their kinds.
 
     Attributes:
-        make: Makes it in a directory; the files get older times than those that are made later.
-        checkpoints: The oldest first.
-        exports: Weights alone.
-        unrecognised: Files that no rule knows.
+        make: Makes the files in a directory, with older times than files that are made later.
+        checkpoints: The checkpoints, oldest first.
+        exports: Weights without an optimizer state.
+        unrecognised: Files that no rule matches.
     """
 
     make: Callable[[Path], object]

@@ -1,6 +1,6 @@
-"""Runs that tsdia-run 0.1.0 made, and what it printed about them with ``--json``.
+"""Runs that tsdia-run 0.1.0 made, and the output of its commands with ``--json``.
 
-The archive holds a project. ``done`` completed. ``killed`` was killed after step 5, with a checkpoint of step 4.
+The archive contains a project. ``done`` completed. ``killed`` was killed after step 5, with a checkpoint of step 4.
 ``resumed`` failed, and was resumed from step 2 with another learning rate. ``flags`` has no config; its script failed.
 """
 
@@ -15,7 +15,7 @@ _CHECKOUT = Path(__file__).parents[2]
 
 
 def unpack(project: Path) -> Path:
-    """Put the project into a folder, with its paths as they would be there."""
+    """Unpack the project into a folder, and adapt its paths to that folder."""
     places = {b"@PROJECT@": project, b"@PYTHON@": Path(sys.executable), b"@CHECKOUT@": _CHECKOUT}
     with tarfile.open(_ARCHIVE) as archive:
         for member in archive:

@@ -1,4 +1,4 @@
-"""A resumed attempt of a run: a script under the bootstrap, with the supervisor's watch over what it reads."""
+"""A resumed attempt of a run: a script under the bootstrap, while the supervisor watches which files it reads."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MULTI = ("--multi_gpu", "--num_processes", "2", "--main_process_port", "0")
 
 @dataclass(frozen=True)
 class Done:
-    """How the attempt went.
+    """The result of the attempt.
 
     Attributes:
         code: The exit code.
         err: The standard error.
-        answer: What the supervisor observed.
-        refusal: Why a save was refused.
-        warnings: What goes into the record.
+        answer: The supervisor's observation.
+        refusal: The reason why a save was refused.
+        warnings: The warnings for the record.
     """
 
     code: int
@@ -67,10 +67,10 @@ def resume(
     Args:
         root: The run directory.
         checkpoint: The checkpoint, relative to it.
-        script: The text of the script; ``OUT`` and ``CKPT`` are there as texts.
-        hooks: The hooks that are on.
-        ranks: How many processes.
-        meanwhile: Called once the script has started.
+        script: The source code of the script; it can use the strings ``OUT`` and ``CKPT``.
+        hooks: The enabled hooks.
+        ranks: The number of processes.
+        meanwhile: A function to call once the script has started.
     """
     layout = RunLayout(root)
     layout.attempt(1).root.mkdir(parents=True, exist_ok=True)

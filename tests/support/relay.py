@@ -1,4 +1,4 @@
-"""A real relay, with the test in the place of its supervisor and of the training."""
+"""A real relay, with the test in the roles of its supervisor and of the training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _living: list[subprocess.Popen[bytes]] = []
 
 @pytest.fixture(autouse=True)
 def no_relay_left() -> Iterator[None]:
-    """A test that fails in its middle leaves no relay behind."""
+    """Kill the relay of a test that failed before the end."""
     yield
     while _living:
         process = _living.pop()
@@ -34,12 +34,12 @@ def no_relay_left() -> Iterator[None]:
 
 
 class Relay:
-    """A relay that reads two pipes, of which the test holds the write ends.
+    """A relay that reads two pipes, whose write ends the test owns.
 
     Args:
-        folder: Where logs go; ``training_x.log`` in it is the live file.
-        console: Whether the relay's outputs are pipes to be read by ``shown`` (else there is no console).
-        spec: What the SPEC holds beside descriptors and paths.
+        folder: The folder for the logs; ``training_x.log`` in it is the live file.
+        console: Whether the relay's outputs are pipes that ``shown`` reads (otherwise there is no console).
+        spec: The fields of the SPEC other than descriptors and paths.
     """
 
     def __init__(self, folder: Path, *, console: bool = True, **spec: object) -> None:
@@ -53,7 +53,7 @@ class Relay:
         self.start()
 
     def start(self, **more: object) -> None:
-        """Start a relay; a second one goes on where the first one was killed."""
+        """Start a relay; a second call starts a relay that continues where the first one was killed."""
         control_read, self.control = os.pipe()
         self.events, events_write = os.pipe()
         fds: dict[str, int | None] = {
@@ -79,18 +79,18 @@ class Relay:
         os.write(self.control, json.dumps(message).encode() + b"\n")
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
-        """Look until something is so; fails after a while."""
+        """Wait until a condition is true; fail after a timeout."""
         end = time.monotonic() + LIMIT_S
         while not condition():
             assert time.monotonic() < end, f"not in time: {what}"
             time.sleep(0.01)
 
     def wait_for_log(self, text: bytes) -> None:
-        """Until the live file holds a text."""
+        """Wait until the live file contains a string."""
         self.wait_for(lambda: self.log.exists() and text in self.log.read_bytes(), repr(text))
 
     def close_sources(self) -> None:
-        """The training has ended, and nobody else holds its output."""
+        """Close the sources: the training has ended, and no other process has its output open."""
         for fd in (self.out, self.err):
             with suppress(OSError):
                 os.close(fd)
@@ -99,7 +99,7 @@ class Relay:
         """Let the training end and the relay finish.
 
         Returns:
-            The events that the relay has sent.
+            The events that the relay sent.
         """
         self.close_sources()
         self.order(drain=LIMIT_S)
@@ -107,31 +107,31 @@ class Relay:
         return self.ended()
 
     def ended(self) -> list[dict[str, Any]]:
-        """Wait for the relay's end; gives its events."""
+        """Wait for the relay to exit and return its events."""
         assert self.process.wait(LIMIT_S) == 0
         self.close_console_writers()
         with open(self.events, "rb", closefd=False) as events:
             return [json.loads(line) for line in events]
 
     def close_console_writers(self) -> None:
-        """Our duplicates, so that a reader of the console sees its end."""
+        """Close the test's duplicates, so that a reader of the console sees the end of file."""
         for fd in (self._console_out, self._console_err):
             if fd is not None:
                 os.close(fd)
         self._console_out = self._console_err = None
 
     def kill(self) -> None:
-        """SIGKILL, as the kernel's out-of-memory killer does."""
+        """Send SIGKILL, as the kernel's out-of-memory killer does."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def rss_kib(self, field: str = "VmHWM") -> int:
-        """The highest memory use so far; VmRSS: the present one."""
+        """Return the highest memory use so far; VmRSS: the current one."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field))
 
     def lines(self) -> list[str]:
-        """The whole log, its parts in the order of their names, without header and footer."""
+        """Return all lines of the log, its parts in the order of their names, without header and footer."""
         return concatenation(self.folder).decode().splitlines()
 
 
@@ -140,19 +140,19 @@ def _pipe(*, is_wanted: bool) -> tuple[int | None, int | None]:
 
 
 def concatenation(folder: Path) -> bytes:
-    """What `zcat -f` gives for the log's files in the order of their names."""
+    """Return what `zcat -f` prints for the log's files in the order of their names."""
     names = sorted(str(path) for path in folder.glob("training_x.*"))
     return subprocess.run(["zcat", "-f", *names], capture_output=True, check=True).stdout if names else b""
 
 
 def read_all(fd: int) -> bytes:
-    """Everything up to the end of a pipe."""
+    """Read everything up to the end of a pipe."""
     with open(fd, "rb") as pipe:
         return pipe.read()
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write all of it; fails where nobody reads for long."""
+    """Write all of the data; fail if no process reads for long."""
     os.set_blocking(fd, False)
     view = memoryview(data)
     while view:

@@ -1,4 +1,5 @@
-"""Started on a terminal: run a command on one of our own, with a real relay; in the place of the supervisor.
+"""Run a command on a new terminal with a real relay; the script takes the supervisor's role and runs on a terminal
+itself.
 
 python relay_on_terminal.py LOG COMMAND…
 """
@@ -20,11 +21,11 @@ MAIN = Path(tsdia_run.__file__).parent / "relay" / "__main__.py"
 
 
 def main(log: str, command: list[str]) -> None:
-    """Run it to its end."""
+    """Run the command until it exits."""
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8)))
     own_modes = termios.tcgetattr(slave)
-    own_modes[1] &= ~termios.OPOST  # the user's terminal makes two characters of a newline; once is enough
+    own_modes[1] &= ~termios.OPOST  # the user's terminal turns a newline into two characters; once is enough
     termios.tcsetattr(slave, termios.TCSANOW, own_modes)
     modes = termios.tcgetattr(0)
     modes[6] = [code if isinstance(code, int) else code[0] for code in modes[6]]

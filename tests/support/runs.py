@@ -1,4 +1,4 @@
-"""Run directories as the read side finds them, made without a training."""
+"""Run directories for the read side, made without a training."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make_run(
     checkpoint: str | None = None,
     run_id: str = "00aa11bb22cc",
 ) -> Made:
-    """A run with an attempt of one hour for each state; none means one that completed."""
+    """Make a run with an attempt of one hour for each state; without states, one completed attempt."""
     layout = RunLayout(run_dir)
     attempts = []
     for number, state in enumerate(states or (State.COMPLETED,)):
@@ -66,14 +66,14 @@ def make_run(
 
 
 def renamed(made: Made, **changes: object) -> Made:
-    """The run with other values in its record."""
+    """Return the run with other values in its record."""
     run = replace(made.run, **changes)  # type: ignore[arg-type]
     record_file.write(made.layout.record, run)
     return Made(made.layout, run)
 
 
 def log_metrics(layout: RunLayout, attempt: int, steps: Iterable[int], value: Callable[[int], float] = float) -> None:
-    """Lines of metrics.jsonl, as the hook in the training writes them: ``val/loss`` and ``train/lr``."""
+    """Write lines to metrics.jsonl, as the hook in the training does: ``val/loss`` and ``train/lr``."""
     with layout.metrics.open("a") as file:
         for step in steps:
             values = {"val/loss": value(step), "train/lr": 0.1}
@@ -83,7 +83,7 @@ def log_metrics(layout: RunLayout, attempt: int, steps: Iterable[int], value: Ca
 
 
 def full_run(run_dir: Path) -> Made:
-    """A run with a file of each kind: it failed, went on from step 2, and failed again."""
+    """Make a run with a file of each kind: it failed, was resumed from step 2, and failed again."""
     made = make_run(run_dir, State.FAILED, State.FAILED, checkpoint="step_2")
     layout = made.layout
     made = renamed(made, wandb_id="wb42", digest=Digest(step=5, metric="val/loss", best=0.5, best_step=4))

@@ -25,7 +25,7 @@ class Saver:
 
     Attributes:
         root: The run directory.
-        trainings: Starts trainings of one rank without the time that their imports take; None to have them cold.
+        trainings: Starts trainings of one rank without the time of their imports; None for cold starts.
     """
 
     root: Path

@@ -1,4 +1,4 @@
-"""Started as a process of its own: claim a run directory, say so, and hold it until standard input ends."""
+"""Claim a run directory in a separate process, print a line, and keep the claim until standard input ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOTICE_S = 0.1
 
 
 def race(starters: Sequence[subprocess.Popen[str]]) -> list[str]:
-    """Let starters go all at once, when all are ready: what each answers."""
+    """Let all starters go at once, when all are ready; return the answer of each."""
     for starter in starters:
         assert _line(starter) == "ready"
     go_s = time.monotonic() + _NOTICE_S
@@ -37,7 +37,7 @@ def main() -> None:
     print("ready", flush=True)  # noqa: T201
     go_s = float(sys.stdin.readline())
     while time.monotonic() < go_s:
-        pass  # more processes than cores, so that the scheduler cuts in anywhere
+        pass  # more processes than cores, so that the scheduler interrupts at any point
     run_dir = Path(sys.argv[1])
     try:
         if "--existing" in sys.argv:

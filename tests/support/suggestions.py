@@ -1,4 +1,4 @@
-"""The commands that tsdia-run suggests, taken from what it prints and typed into a shell."""
+"""The commands that tsdia-run suggests, taken from its output and typed into a shell."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _COMMAND = re.compile(r"(?:cd \S.* && )?tsdia-run (?:new|resume|ensure|stop|info
 
 
 def suggested(text: str) -> list[str]:
-    """Every suggested command in a text, without what explains it."""
+    """Return every suggested command in a text, without its explanation."""
     found = [match.group() for line in text.splitlines() if (match := _COMMAND.search(line))]
     return [re.split(r"   +\(|  +|`", command)[0].strip() for command in found]
 
 
 def the(text: str, *words: str) -> str:
-    """The one suggested command that has all the words."""
+    """Return the only suggested command that contains all the words."""
     found = [command for command in suggested(text) if all(word in command for word in words)]
     assert len(found) == 1, f"{found} of {suggested(text)} have {words}"
     return found[0]

@@ -1,4 +1,4 @@
-"""The tables of the documentation, for tests that follow them."""
+"""Read the tables of the documentation, for tests that compare behaviour with them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def rows(document: str, *columns: str) -> list[tuple[str, ...]]:
-    """The cells of every table of a document that has these columns."""
+    """Return the cells of every table of a document that has these columns."""
     found: list[tuple[str, ...]] = []
     is_inside = False
     for line in (DOCS / document).read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""The installed command on a terminal of its own."""
+"""The installed command on its own terminal."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.support.command import COMMAND, environment
 def spawn(
     *words: str, cwd: Path, size: tuple[int, int] = (40, 120), env: Mapping[str, str] | None = None
 ) -> pexpect.spawn:
-    """Start the command on a terminal of so many lines and columns, whatever the tester's own has."""
+    """Start the command on a terminal with this number of lines and columns, whatever the tester's terminal has."""
     variables = environment({"TERM": "xterm", **(env or {})})
     own = {name: value for name, value in variables.items() if name not in ("COLUMNS", "LINES")}
     return pexpect.spawn(COMMAND, list(words), cwd=str(cwd), env=own, dimensions=size, encoding="utf-8", timeout=60)
 
 
 def shown(*words: str, cwd: Path, size: tuple[int, int] = (40, 120), env: Mapping[str, str] | None = None) -> str:
-    """All that the command shows until it ends, as the terminal gets it."""
+    """Return everything that the command shows until it exits, as the terminal receives it."""
     running = spawn(*words, cwd=cwd, size=size, env=env)
     running.expect(pexpect.EOF)
     text = running.before

@@ -1,4 +1,4 @@
-"""A command to which file permissions mean something, also where the tests run as root."""
+"""Make file permissions apply to a command, also if the tests run as root."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 
 
 def obey_permissions() -> None:
-    """Between fork and exec: root keeps its user id, and loses the right to read everything."""
+    """Drop root's right to read everything, but keep its user id; runs between fork and exec."""
     if os.geteuid() == 0:
         libc = ctypes.CDLL(None, use_errno=True)
         for capability in (_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH):

@@ -1,4 +1,4 @@
-"""Reads a .wandb file: W&B's records in the log format of LevelDB.
+"""Read a .wandb file: W&B's records in the log format of LevelDB.
 
 The format: https://github.com/google/leveldb/blob/main/doc/log_format.md , behind a header of seven bytes.
 """
@@ -16,7 +16,7 @@ _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
 
 def read(path: Path) -> Iterator[Any]:
-    """The records of a file, as messages of W&B's own protocol."""
+    """Return the records of a file, as messages of W&B's own protocol."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     data, at, parts = path.read_bytes(), 7, b""

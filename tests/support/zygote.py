@@ -1,10 +1,11 @@
-"""Runs the command, or a training under the bootstrap, with one of its calls failing, or the process dying there.
+"""Run the command, or a training under the bootstrap, while one of its calls fails or kills the process.
 
-One warmed process forks for each start, since the imports would take longer than all the rest.
+One warm process forks for each start, because the imports would take longer than everything else.
 
 python -m tests.support.zygote PROGRAM FOLDER    a JSON object a line in (see _fork), one a line out (Ended)
 
-PROGRAM is ``command``, or ``training``: its words are those of the bootstrap, the script and its arguments.
+PROGRAM is ``command``, or ``training``: the arguments of ``training`` are those of the bootstrap, the script and its
+arguments.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from tests.support.faulty_calls import Fault
 from tsdia_run.__main__ import main as command
 from tsdia_run.launch.command import BOOTSTRAP
 
-# A start that waits for something that does not come ends by SIGALRM.
+# A start that waits for too long is ended by SIGALRM.
 _LIMIT_S = 300
-# What a first step and a first checkpoint import.
+# The modules that a first step and a first checkpoint import.
 _IMPORTS = """\
 import torch
 from accelerate import Accelerator
@@ -48,7 +49,7 @@ class Ended:
         code: Its exit code; negative for a signal.
         out: Its standard output.
         err: Its standard error.
-        failed: The call that failed; empty where none did.
+        failed: The call that failed; empty if none did.
     """
 
     code: int
@@ -58,11 +59,11 @@ class Ended:
 
 
 class Zygote:
-    """The warmed process.
+    """The warm process.
 
     Args:
-        folder: An empty folder for its own use.
-        program: What it starts.
+        folder: An empty folder for the process.
+        program: The program to start.
     """
 
     def __init__(self, folder: Path, program: str = "command") -> None:
@@ -75,7 +76,7 @@ class Zygote:
         )
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         self._process.communicate()
 
     def run(
@@ -86,14 +87,15 @@ class Zygote:
         fault: Fault | None = None,
         kill_after_s: float | None = None,
     ) -> Ended:
-        """Run the program to the end of its own process, or kill it at some time; a training may outlive it.
+        """Run the program until its process exits, or kill it after some time; its training may still be running
+        afterwards.
 
         Args:
             words: Its arguments.
             cwd: Its working directory.
             env: Its whole environment; None for that of ``tests.support.command``.
-            fault: What goes wrong.
-            kill_after_s: When it is killed.
+            fault: The fault to inject.
+            kill_after_s: The time after which it is killed.
         """
         assert self._process.stdin
         assert self._process.stdout
@@ -123,7 +125,7 @@ def _run_training(words: list[str]) -> None:
 
 
 def _warm_up_command(folder: Path) -> None:
-    # One start imports whatever a start imports.
+    # One start imports the modules that every start imports.
     (folder / "train.py").touch()
     code = _ended(_run_command, ["new", "--run-dir", "warm-run", "--launcher", "python"])
     assert code == 0, (folder / "warm").read_text()
@@ -134,7 +136,7 @@ def _warm_up_training(folder: Path) -> None:
     script.write_text(_IMPORTS)
     code = _ended(_run_training, [str(script)])
     assert code == 0, (folder / "warm").read_text()
-    # The hooks come in when it is imported.
+    # The hooks are installed when it is imported.
     sys.meta_path.pop(0)
     for name in [*sys.modules]:
         if name.startswith(("accelerate", "tsdia_run.training")):
@@ -145,7 +147,7 @@ PROGRAMS = {"command": (_warm_up_command, _run_command), "training": (_warm_up_t
 
 
 def _ended(run: Callable[[list[str]], None], words: list[str]) -> int:
-    """The exit code that Python would have."""
+    """Return the exit code that Python would return."""
     try:
         run(words)
     except SystemExit as left:
@@ -193,14 +195,14 @@ def _fork(
             leave(99)
     if kill_after_s is not None:
         time.sleep(kill_after_s)
-        os.kill(pid, signal.SIGKILL)  # not reaped yet, so it is nobody else's pid
+        os.kill(pid, signal.SIGKILL)  # not reaped yet, so no other process can have its pid
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     failed = report.read_text() if report.exists() else ""
     return Ended(code, out.read_text(), err.read_text(), failed)
 
 
 def main() -> None:
-    """Answer until standard input ends."""
+    """Answer requests until standard input ends."""
     warm_up, run = PROGRAMS[sys.argv[1]]
     folder = Path(sys.argv[2])
     requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")

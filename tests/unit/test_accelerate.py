@@ -235,7 +235,7 @@ def test_threads_are_counted_as_accelerate_does(environ: Mapping[str, str], use_
     assert in_place(NOTHING, {**ONE, "use_cpu": use_cpu}, environ)["OMP_NUM_THREADS"] == threads
 
 
-def test_a_number_of_threads_that_accelerate_can_not_read_is_an_error() -> None:
+def test_a_number_of_threads_that_accelerate_cannot_read_is_an_error() -> None:
     with pytest.raises(ConfigError, match="OMP_NUM_THREADS is '4,2'"):
         decided(environ={"OMP_NUM_THREADS": "4,2"})
 
@@ -265,7 +265,7 @@ KEYS = st.sampled_from([*ONE, "gpu_ids", "use_cpu", "debug", "dynamo_config", "m
 
 
 @given(st.dictionaries(KEYS, VALUES), st.lists(st.text(max_size=5) | st.just("--cpu"), max_size=3))
-def test_any_file_and_any_flags_are_decided_or_refused_with_a_hint(file: dict[str, object], flags: list[str]) -> None:
+def test_any_file_and_flags_are_accepted_or_refused_with_a_hint(file: dict[str, object], flags: list[str]) -> None:
     try:
         decision = decided(replace(NOTHING, flags=tuple(flags)), {"distributed_type": "NO", **file})
     except TsdiaRunError as error:

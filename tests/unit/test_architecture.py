@@ -1,4 +1,4 @@
-"""Imports go down only, without a cycle; pure modules touch nothing; the start stays light."""
+"""Imports go down only, without a cycle; pure modules have no side effects; the start stays light."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 def room(name: str) -> str:
-    """The room of a module, given by its path or its dotted name; training/ has rooms within."""
+    """Return the room of a module, given by its path or its dotted name; training/ has rooms within."""
     first, *rest = name.replace("/", ".").split(".")
     return f"{first}.{rest[0]}" if first == "training" and rest and rest[0] != "__init__" else first
 
 
 def imports_of(path: Path) -> set[str]:
-    """Dotted names of everything that a file imports, inside functions too."""
+    """Return the dotted names of everything that a file imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -113,7 +113,9 @@ def test_imports_go_down_only(name: str, path: Path) -> None:
 
 
 def test_training_is_started_and_not_imported() -> None:
-    """boot and hooks are started as files and by name; the package's public names come from api, when they are used."""
+    """boot and hooks are started as files and by name; the package exports its public names from api when they are
+    used.
+    """
     from_outside = {
         (name, imported.removeprefix("tsdia_run."))
         for name, path in modules()
@@ -158,7 +160,7 @@ def test_no_import_cycle() -> None:
 
 
 def test_workflow_knows_no_command_line() -> None:
-    """It neither parses words nor prints nor exits: cli/ does."""
+    """workflow/ neither parses arguments nor prints nor exits: cli/ does."""
     for name, path in modules():
         if room(name) == "workflow":
             assert not {imported.split(".")[0] for imported in imports_of(path)} & {"typer", "rich", "sys", "click"}, (
@@ -167,12 +169,12 @@ def test_workflow_knows_no_command_line() -> None:
 
 
 @pytest.mark.parametrize("name", PURE)
-def test_pure_modules_import_nothing_of_the_world(name: str) -> None:
+def test_pure_modules_import_nothing_with_side_effects(name: str) -> None:
     tops = {imported.split(".")[0] for imported in imports_of(PACKAGE / f"{name}.py")}
     assert {top for top in tops & IMPURE_IMPORTS if (name, top) not in EXCUSED} == set()
 
 
-# The second is shown by the script's own traceback: no command is there that could add the line.
+# The script's own traceback shows the second one; no command can add the line there.
 SUGGEST_COMMANDS = ("report/suggestions", "training/boot/refusal")
 
 
@@ -200,26 +202,26 @@ def test_commands_are_suggested_by_one_module() -> None:
 
 # Where flags of tsdia-run are declared or built into suggestions.
 NAMES_FLAGS = {"settings/declared", "report/suggestions"}
-# Flags that scripts have too; and the one of ours that has to be in the script's process.
+# Flags that scripts have too; and the one of tsdia-run that must be in the script's process.
 FOREIGN_FLAGS = {
-    "launch/command": {"--config"},  # what a script with a config gets
+    "launch/command": {"--config"},  # the flag that a script with a config gets
     "launch/plan": {"--config"},
     "examples/char_lm": {"--config"},
     "examples/sine": {"--config"},
-    # The script's own traceback shows it; no command is there that could.
+    # The script's own traceback shows it; no command can add the flag there.
     "training/boot/refusal": {"--from-scratch"},
 }
 
 
 def flags_of_commands() -> set[str]:
-    """Every flag that a command has, off switches too."""
+    """Return every flag that a command has, including off switches."""
     group: Any = typer.main.get_command(build())
     parameters = [one for command in (group, *group.commands.values()) for one in command.params]
     return {word for one in parameters for word in (*one.opts, *one.secondary_opts) if word.startswith("--")}
 
 
 def test_only_the_command_line_names_its_flags() -> None:
-    """Errors, warnings and notes carry facts; cli/ renders the flags. Docstrings may name them."""
+    """Errors, warnings and notes carry facts; cli/ adds the flags. Docstrings may name them."""
     flags = flags_of_commands()
     assert {"--run-dir", "--from-scratch", "--since", "--now", "--num-processes"} <= flags
     found = [
@@ -233,7 +235,7 @@ def test_only_the_command_line_names_its_flags() -> None:
 
 
 def strings_of(path: Path) -> Iterator[str]:
-    """Its strings, except for the docstrings."""
+    """Return the strings of a module, except for the docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {
         id(node.body[0].value)
@@ -248,7 +250,7 @@ def strings_of(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("room_name", ["relay", "training.boot", "training.hooks", "training.api"])
-def test_what_runs_beside_the_training_needs_the_standard_library_alone(room_name: str) -> None:
+def test_code_inside_the_training_needs_only_the_standard_library(room_name: str) -> None:
     for name, path in modules():
         if room(name) == room_name:
             tops = {imported.split(".")[0] for imported in imports_of(path)}

@@ -88,7 +88,7 @@ def test_a_seal_in_a_subfolder_counts_for_the_numbered_folder(tmp_path: Path) ->
     assert chosen.manifest is not None
 
 
-def test_names_without_a_number_that_were_saved_last_are_the_newest(tmp_path: Path) -> None:
+def test_names_without_a_number_are_the_newest_if_saved_last(tmp_path: Path) -> None:
     for at, name in enumerate(("checkpoint-900", "checkpoint-1000", "interrupted")):
         for path in made.state(tmp_path / name).iterdir():
             os.utime(path, (100 + at, 100 + at))

@@ -1,4 +1,4 @@
-"""Links to checkpoints are followed; each real directory counts once, and is shown with its path within the run."""
+"""Symlinks to checkpoints are followed; each real directory counts once, and is shown with its path within the run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def names(run: Path) -> list[str]:
     return [one.path.relative_to(run).as_posix() for one in find(run)]
 
 
-def test_the_folder_of_checkpoints_on_a_scratch_disk(run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_folder_on_a_scratch_disk(run: Path, tmp_path: Path) -> None:
     for number in (9, 10):
         made.state(tmp_path / "scratch" / f"checkpoint_{number}")
     (run / "checkpoints").symlink_to(tmp_path / "scratch")
@@ -56,7 +56,7 @@ def test_links_to_siblings_do_not_count_as_checkpoints(run: Path) -> None:
     assert sorted(names(run)) == ["checkpoints/step-10", "checkpoints/step-9", "epoch=3-step=99.ckpt"]
 
 
-def test_a_file_on_another_disk(run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_file_on_another_disk(run: Path, tmp_path: Path) -> None:
     torch(tmp_path / "scratch" / "step_9.pt")
     (run / "last.pt").symlink_to(tmp_path / "scratch" / "step_9.pt")
     (found,) = find(run)

@@ -181,7 +181,7 @@ def test_a_damaged_manifest_is_reported(tmp_path: Path, content: bytes) -> None:
     assert "tsdia-checkpoint.json can't be used" in verdict.reason
 
 
-def test_a_huge_manifest_and_a_pipe_in_its_place_are_not_read(tmp_path: Path) -> None:
+def test_a_huge_manifest_or_a_pipe_in_its_place_is_not_read(tmp_path: Path) -> None:
     path = made.state(tmp_path / "c")
     with CheckpointLayout(path).manifest.open("wb") as file:
         file.truncate(manifest.MAX_BYTES + 1)

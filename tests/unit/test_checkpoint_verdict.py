@@ -123,7 +123,7 @@ def test_files_that_are_not_in_the_manifest_are_ignored(sealed: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "", "."])
-def test_a_manifest_that_names_files_elsewhere_is_not_followed(sealed: Path, name: str) -> None:
+def test_paths_in_a_manifest_that_leave_the_checkpoint_are_not_followed(sealed: Path, name: str) -> None:
     path = CheckpointLayout(sealed).manifest
     path.write_text(path.read_text().replace('"model.safetensors"', f'"{name}"'))
     assert "is not a file of the checkpoint" in judge(sealed).reason
@@ -200,7 +200,7 @@ def test_the_newest_usable_checkpoint_is_chosen_and_the_skipped_ones_are_reporte
     assert newest_complete(()).chosen is None
 
 
-def test_hostile_file_names_survive_the_hashes(tmp_path: Path) -> None:
+def test_hostile_file_names_can_be_hashed(tmp_path: Path) -> None:
     path = made.state(tmp_path / "c")
     for name in ("a\nb", "back\\slash", "\\n", "two  spaces", "\udcff"):
         (path / name).write_text(name, errors="surrogateescape")

@@ -56,7 +56,7 @@ def test_a_relative_script_stays_relative(tmp_path: Path) -> None:
     assert built.argv == ("/usr/bin/python3", str(BOOTSTRAP), "train.py", "--x")
 
 
-def test_a_module_is_run_as_python_does(tmp_path: Path) -> None:
+def test_a_module_is_run_as_python_runs_it(tmp_path: Path) -> None:
     built = command.build(replace(SETTINGS, module="lab.train"), "py", tmp_path, [], None)
     assert built.argv == ("py", str(BOOTSTRAP), "-m", "lab.train")
 

@@ -1,4 +1,4 @@
-"""Reading a config: what it says, where, and what is wrong with it."""
+"""Read a config: values, their positions, and errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ training:
 """
 
 
-def test_what_is_found_has_its_place() -> None:
+def test_a_value_is_found_with_its_position() -> None:
     document = parse(TSDIA.encode(), "ts.yml")
     value = document.find("training.checkpoint.save_dir")
     assert value is not None
@@ -59,7 +59,7 @@ def test_what_is_found_has_its_place() -> None:
 @pytest.mark.parametrize(
     "key", ["training.nope", "model.name.x", "data.datasets.7", "data.datasets.x", "", "training."]
 )
-def test_what_is_not_there_is_not_found(key: str) -> None:
+def test_a_missing_key_is_not_found(key: str) -> None:
     assert parse(TSDIA.encode(), "ts.yml").find(key) is None
 
 
@@ -92,7 +92,7 @@ def test_an_ordinary_config_has_no_surprises() -> None:
         ("id: 08", "as a string"),
     ],
 )
-def test_values_that_bite_are_told_with_their_line(line: str, says: str) -> None:
+def test_values_that_yaml_misreads_are_reported_with_their_line(line: str, says: str) -> None:
     (surprise,) = surprises(parse(f"a: 1\n{line}\n".encode(), "c.yml"))
     assert surprise.place.line == 2
     assert says in surprise.message
@@ -101,7 +101,7 @@ def test_values_that_bite_are_told_with_their_line(line: str, says: str) -> None
 @pytest.mark.parametrize(
     "line", ["a: '1e-4'", 'a: "no"', "a: true", "a: 1.0e-4", "a: 0", "a: 0.10", "a: 2024", "a: node", "a: 3.10"]
 )
-def test_values_that_do_not_bite_are_not_told(line: str) -> None:
+def test_harmless_values_are_not_reported(line: str) -> None:
     assert surprises(parse(line.encode(), "c.yml")) == ()
 
 
@@ -158,7 +158,7 @@ def test_nothing_is_constructed_from_a_tag() -> None:
         (b"a: " + b"{x: " * 150 + b"1" + b"}" * 150, "c.yml", "nested too deeply"),
     ],
 )
-def test_what_can_not_be_read_says_where_and_what(data: bytes, place: str, says: str) -> None:
+def test_a_config_that_cannot_be_read_is_an_error_with_a_position(data: bytes, place: str, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(data, "c.yml")
     assert caught.value.message.startswith(place)
@@ -185,14 +185,14 @@ def test_any_bytes_are_a_config_or_a_clear_error(data: bytes) -> None:
     surprises(document)
 
 
-def test_a_missing_file_names_the_near_one(tmp_path: Path) -> None:
+def test_a_missing_file_suggests_a_similar_one(tmp_path: Path) -> None:
     (tmp_path / "config.yml").touch()
     with pytest.raises(NotFoundError, match="does not exist") as caught:
         read(tmp_path / "confg.yml")
     assert "config.yml" in hint_of(caught.value)
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a directory"):
         read(tmp_path)
     os.mkfifo(tmp_path / "pipe")
@@ -209,12 +209,12 @@ def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
         read(tmp_path / "big.yml")
 
 
-def test_the_nearest_word() -> None:
+def test_the_closest_word() -> None:
     assert nearest("entrypiont", ["entrypoint", "python"]) == "entrypoint"
     assert nearest("zzz", ["entrypoint", "python"]) is None
 
 
-def test_python_in_the_place_of_a_config_is_named(tmp_path: Path) -> None:
+def test_a_python_file_given_as_a_config_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("if x: print({'a': 1})\n")
     with pytest.raises(ConfigError, match="is a Python file, not YAML, JSON or TOML") as caught:
         read(tmp_path / "train.py")

@@ -1,4 +1,4 @@
-"""An edit changes what it names and nothing else."""
+"""An edit changes only the value that it names."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_text_after_an_edit(before: str, key: str, value: Any, after: str) -
         ("a: {mine: 1}\n", "a: {mine: 1}\n"),
     ],
 )
-def test_a_section_is_taken_out(before: str, after: str) -> None:
+def test_a_section_is_removed(before: str, after: str) -> None:
     assert edited(before, Remove("mine")) == after
 
 
@@ -103,7 +103,7 @@ def test_an_anchor_in_the_section_that_others_use_is_refused_with_the_place_of_i
         edited("mine:\n  lr: &lr 1\nb: *lr\n", Remove("mine"))
 
 
-def test_several_edits_are_told_in_order() -> None:
+def test_several_edits_are_reported_in_order() -> None:
     document = parse(b"a: 1\nmine: {x: 1}\n", "c.yml")
     changes = apply(document, [Set("a", 2), Set("b", "x"), Remove("mine")]).changes
     assert [(change.key, change.old, change.new) for change in changes] == [
@@ -148,12 +148,12 @@ def test_a_key_through_a_value_without_keys_is_refused(key: str) -> None:
         ("url: x", "url=http://h/?a=b", "url: 'http://h/?a=b'"),
     ],
 )
-def test_what_set_means(before: str, assignment: str, after: str) -> None:
+def test_set_assignments(before: str, assignment: str, after: str) -> None:
     assert overridden(before, assignment) == after
 
 
 @pytest.mark.parametrize("assignment", ["a", "=1", "a..b=1", "a=[1", "a={", "a=!!python/name:os.system", "a=1\nb: 2"])
-def test_what_is_no_assignment(assignment: str) -> None:
+def test_invalid_assignments(assignment: str) -> None:
     with pytest.raises(UsageError) as caught:
         overridden("a: 1", assignment)
     assert message_of(caught.value).startswith(f"--set {assignment}: ")
@@ -203,11 +203,13 @@ def put(data: Any, path: tuple[str, ...], value: Any) -> Any:
     flow=FLOW,
     indent=st.integers(2, 5),
 )
-def test_any_edit_of_any_config_is_read_back_and_touches_no_other_line(
+def test_any_edit_of_any_config_is_read_back_and_changes_no_other_line(
     data: dict[str, Any], value: Any, pick: int, flow: bool | None, indent: int
 ) -> None:
     text = "# head\n" + yaml.safe_dump(data, default_flow_style=flow, indent=indent, allow_unicode=True) + "# tail\n"
-    data = yaml.safe_load(text)  # PyYAML does not read back all that it writes: a next-line character becomes a space
+    data = yaml.safe_load(
+        text
+    )  # PyYAML does not read back everything that it writes: a next-line character becomes a space
     known = paths(data)
     path = known[pick % len(known)]
     after = edited(text, Set(".".join(path), value))
@@ -224,7 +226,7 @@ def test_any_edit_of_any_config_is_read_back_and_touches_no_other_line(
 
 @settings(deadline=None, max_examples=60)
 @given(data=CONFIGS, section=TREES, flow=FLOW, at=st.integers(0, 4))
-def test_taking_a_section_out_gives_the_rest(data: dict[str, Any], section: Any, flow: bool | None, at: int) -> None:
+def test_removing_a_section_leaves_the_rest(data: dict[str, Any], section: Any, flow: bool | None, at: int) -> None:
     items = [item for item in data.items() if item[0] != "mine"]
     mixed = dict([*items[:at], ("mine", section), *items[at:]])
     text = yaml.safe_dump(mixed, default_flow_style=flow, sort_keys=False, allow_unicode=True)
@@ -249,5 +251,5 @@ def test_taking_a_section_out_gives_the_rest(data: dict[str, Any], section: Any,
         ("a.b: 1\nc: 1\n", "a.b", "c: 1\n"),
     ],
 )
-def test_a_key_inside_of_sections_is_taken_out(before: str, key: str, after: str) -> None:
+def test_a_key_inside_sections_is_removed(before: str, key: str, after: str) -> None:
     assert edited(before, Remove(key)) == after

@@ -1,4 +1,4 @@
-"""JSON stays JSON: read as `json.load` reads it, edited as JSON, every other byte kept."""
+"""JSON stays JSON: read as `json.load` reads it, edited as JSON, every other byte unchanged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def edited(text: str, *edits: Set | Remove, name: str = "c.json") -> str:
 
 
 @given(data=CONFIGS, indent=st.sampled_from([None, 2, "\t"]), is_ascii=st.booleans())
-def test_it_is_read_as_python_reads_it(data: dict[str, Any], indent: Any, is_ascii: bool) -> None:
+def test_a_config_is_read_as_python_reads_it(data: dict[str, Any], indent: Any, is_ascii: bool) -> None:
     text = json.dumps(data, indent=indent, ensure_ascii=is_ascii)
     document = parse(text.encode("utf-8", "surrogatepass" if is_ascii else "replace"), "c.json")
     assert document.format is Format.JSON
@@ -38,7 +38,7 @@ def test_it_is_read_as_python_reads_it(data: dict[str, Any], indent: Any, is_asc
 
 
 @given(data=CONFIGS, key=st.text("abc", min_size=1, max_size=2), value=JSON_DATA, indent=st.sampled_from([None, "\t"]))
-def test_an_edit_gives_json_with_that_value_and_nothing_else_changed(
+def test_an_edit_gives_json_with_that_value_and_no_other_change(
     data: dict[str, Any], key: str, value: Any, indent: Any
 ) -> None:
     text = json.dumps({"first": 1, **data}, indent=indent)
@@ -46,7 +46,7 @@ def test_an_edit_gives_json_with_that_value_and_nothing_else_changed(
 
 
 @given(before=CONFIGS, after=CONFIGS, indent=st.sampled_from([None, 2, "\t"]))
-def test_our_section_is_taken_out_wherever_it_stands(
+def test_the_tsdia_run_section_is_removed_wherever_it_is(
     before: dict[str, Any], after: dict[str, Any], indent: Any
 ) -> None:
     data = {**before, "tsdia_run": {"launcher": "python", "args": ["{config}"]}, **after}
@@ -112,7 +112,7 @@ def test_errors_name_the_place(text: str, line: int, column: int, words: str) ->
     assert (caught.value.place.line, caught.value.place.column) == (line, column)
 
 
-def test_an_empty_file_is_named() -> None:
+def test_an_empty_file_is_reported() -> None:
     with pytest.raises(ConfigError, match=r"c\.json is empty"):
         read(" \n")
 
@@ -125,13 +125,13 @@ def test_comments_in_jsonc_stay() -> None:
     assert read(edited(text, Remove("mine"), name="c.jsonc"), "c.jsonc").plain() == {"a": 1}
 
 
-def test_places_are_those_of_the_values() -> None:
+def test_positions_are_those_of_the_values() -> None:
     found = read('{\n\t"a": {"b":\t7}\n}').find("a.b")
     assert found is not None
     assert (found.plain, str(found.place)) == (7, "c.json:2:13")
 
 
-def test_what_yaml_would_read_otherwise_is_no_surprise_but_a_key_twice_is() -> None:
+def test_only_duplicate_keys_are_reported_not_values_that_yaml_misreads() -> None:
     text = '{"lr": 1e-5, "on": "yes", "date": "2024-01-01", "version": 1.10, "lr": 2e-5}'
     (surprise,) = surprises(read(text))
     assert "JSON uses this value" in surprise.message
@@ -181,7 +181,7 @@ def test_the_format_of_a_file(name: str, text: str, form: Format) -> None:
 
 
 @given(text=st.text('{}[]:," \\\n\tatrue1.e-0nulfs', max_size=20), start=st.sampled_from(["", '{"a": ', '{"a": [']))
-def test_whatever_is_typed_is_read_as_python_reads_it_or_refused(start: str, text: str) -> None:
+def test_any_input_is_read_as_python_reads_it_or_refused(start: str, text: str) -> None:
     text = start + text
     try:
         expected = json.loads(text)

@@ -1,4 +1,4 @@
-"""TOML: read as the standard parser reads it, edited in place, every other byte kept."""
+"""TOML: read as the standard parser reads it, edited in place, every other byte unchanged."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def edited(text: str, *edits: Set | Remove) -> str:
     return apply(read(text), edits).text
 
 
-def test_everything_that_toml_has_is_found_where_it_stands() -> None:
+def test_every_toml_value_is_found_at_its_position() -> None:
     document = read(TEXT)
     assert document.format is Format.TOML
     assert repr(document.plain()) == repr(tomllib.loads(TEXT))
@@ -127,7 +127,7 @@ def test_a_key_is_added_to_any_text(text: str) -> None:
         assert "\r\n" not in text or "\n" not in after.text.replace("\r\n", "")
 
 
-def test_our_section_is_taken_out_in_all_its_forms() -> None:
+def test_the_tsdia_run_section_is_removed_in_all_its_forms() -> None:
     rest = '# top\nlr = 1\n\n[model]\nname = "m"  # why\n'
     for section in (
         "[tsdia_run]\nlauncher = 'python'\n# inside\nargs = []\n[tsdia_run.logs]\nmax_size = 5\n",
@@ -151,7 +151,7 @@ def test_our_section_is_taken_out_in_all_its_forms() -> None:
         (Set("title", "\udcff"), UsageError),
     ],
 )
-def test_what_can_not_be_edited_is_refused(edit: Set, error: type[Exception]) -> None:
+def test_unsupported_edits_are_refused(edit: Set, error: type[Exception]) -> None:
     with pytest.raises(error):
         edited(TEXT, edit)
 
@@ -174,7 +174,7 @@ def test_errors_name_the_place(text: str, place: str, words: str) -> None:
 
 
 @given(tables=TABLES, key=KEYS, name=KEYS, value=VALUES)
-def test_any_edit_gives_toml_with_that_value_and_nothing_else_changed(
+def test_any_edit_gives_toml_with_that_value_and_no_other_change(
     tables: dict[str, dict[str, Any]], key: str, name: str, value: Any
 ) -> None:
     text = "top = 1\n" + "".join(
@@ -213,7 +213,7 @@ def test_the_type_of_a_value_that_is_set(assignment: str, expected: Any) -> None
         st.tuples(st.integers(0, len(TEXT)), st.integers(0, 3), st.text("a=[]{}\"'\\\n.#, 1", max_size=3)), max_size=3
     )
 )
-def test_whatever_is_typed_is_read_as_the_parser_reads_it_or_refused(cut: list[tuple[int, int, str]]) -> None:
+def test_any_input_is_read_as_the_parser_reads_it_or_refused(cut: list[tuple[int, int, str]]) -> None:
     text = TEXT
     for at, length, new in cut:
         text = text[:at] + new + text[at + length :]

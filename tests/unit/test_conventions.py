@@ -1,4 +1,4 @@
-"""Names and sizes in the package; and that each file of an attempt is read and written by one module."""
+"""Rules for names and sizes in the package; one module reads and writes each file of an attempt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODULES = {
     path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-# The files of an attempt, as AttemptLayout calls them, and who reads and writes them.
+# The files of an attempt, as AttemptLayout names them, and the modules that read and write them.
 OWNERS = {
     "command": "rundir/command_record",
     "git": "rundir/code_state",
@@ -25,23 +25,23 @@ OWNERS = {
     "stop": "outcome/stop_request",
 }
 _FILE_OF_AN_ATTEMPT = re.compile(rf"(?:attempt|attempt\(.*\)|newest)\.({'|'.join(OWNERS)})(?:\(\w*\))?$")
-# What reads JSON: its own files, or those of others, who are not ours.
+# The modules that read JSON: files of tsdia-run, or untrusted ones.
 JSON_READERS = {
     "files/fields",
-    *(set(OWNERS.values()) - {"outcome/refusals"}),  # that one is a plain text
+    *(set(OWNERS.values()) - {"outcome/refusals"}),  # this file is plain text
     "rundir/record_file", "rundir/metrics", "rundir/summary_file",
     "checkpoints/manifest", "checkpoints/marks", "checkpoints/patterns_file", "checkpoints/structure",
     "claim/owner",
     "report/run_info",  # progress.json, which the relay writes
     "report/wandb",  # wandb_info.json, which the training writes
     "report/configs", "config/json_text", "cli/dry_run",
-    "relay/link", "relay/spec", "supervise/output",  # what supervisor and relay tell each other
+    "relay/link", "relay/spec", "supervise/output",  # messages between supervisor and relay
     "launch/interpreter", "provenance/environment", "provenance/packages",  # the answers of another interpreter
 }  # fmt: skip
 _PARSERS = {"read_object", "parse_json", "loads", "load"}
 
 
-# training/ has some names twice until it is split into rooms of its own.
+# training/ has some names twice until it is split into rooms.
 NAMED = [module for module in MODULES if not module.startswith("training/")]
 
 
@@ -61,7 +61,7 @@ def test_no_two_public_classes_share_a_name() -> None:
 
 
 def test_few_file_names_are_used_twice() -> None:
-    """One name a command: cli/ has its options, workflow/ what it does."""
+    """One name per command: cli/ has its options, workflow/ its work."""
     names = Counter(module.rpartition("/")[2] for module in NAMED)
     del names["__init__"]
     assert len([name for name, number in names.items() if number > 1]) <= 6
@@ -82,7 +82,7 @@ def test_files_and_functions_are_short() -> None:
 
 
 def test_each_file_of_an_attempt_has_one_module() -> None:
-    """Others may ask whether it exists and when it changed, and name it in a message."""
+    """Other modules may check whether the file exists and when it changed, and name it in a message."""
     assert [
         (module, ast.unparse(node))
         for module, tree in MODULES.items()
@@ -93,7 +93,7 @@ def test_each_file_of_an_attempt_has_one_module() -> None:
 
 
 def _files_used(node: ast.Call) -> list[str]:
-    """The files of an attempt that a call is given, or whose methods are called."""
+    """Return the files of the attempt that a call receives, or whose methods it calls."""
     if isinstance(node.func, ast.Name) and node.func.id == "str":
         return []
     is_look = isinstance(node.func, ast.Attribute) and node.func.attr in ("exists", "stat")

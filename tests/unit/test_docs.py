@@ -1,4 +1,4 @@
-"""The docs name what there is."""
+"""The docs describe everything that exists."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text(name: str) -> str:
 
 
 def flags() -> list[tuple[str, str, str]]:
-    """Command, flag and its help, of every flag."""
+    """Return command, flag and help of every flag."""
     commands: dict[str, Any] = vars(typer.main.get_command(build()))["commands"]
     return [
         (name, word, f"{param.envvar} {param.help}")
@@ -38,7 +38,7 @@ def flags() -> list[tuple[str, str, str]]:
     ]
 
 
-def test_there_are_flags_to_look_at() -> None:
+def test_there_are_flags_to_check() -> None:
     commands = {command for command, _, _ in flags()}
     assert commands == {"compare", "completion", "ensure", "info", "list", "logs", "new", "resume", "stop"}
     assert len(flags()) > 90
@@ -52,11 +52,11 @@ def test_every_flag_has_its_variable_and_an_example_and_is_in_the_docs(command: 
     assert f"`{flag}" in text("settings.md" if starts_a_training else "cli.md")
 
 
-def test_the_page_of_the_commands_is_what_they_say() -> None:
+def test_the_page_of_the_commands_is_up_to_date() -> None:
     assert text("cli.md") == runpy.run_path(str(DOCS / "make_cli.py"))["text"](), "run `make docs`"
 
 
-def test_the_list_of_files_is_what_they_say() -> None:
+def test_the_list_of_files_is_up_to_date() -> None:
     assert text("architecture.md") == runpy.run_path(str(DOCS / "make_architecture.py"))["text"](), "run `make docs`"
 
 
@@ -105,7 +105,7 @@ def test_every_placeholder_is_in_the_docs() -> None:
         assert target.value(name) is not None
 
 
-def test_links_between_docs_lead_somewhere() -> None:
+def test_links_between_docs_resolve() -> None:
     for page in (*DOCS.rglob("*.md"), *ROOT.glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
@@ -128,7 +128,7 @@ def test_help_lines_are_short_and_start_with_a_verb() -> None:
     } == {}
 
 
-def test_every_file_that_the_contribution_guide_names_exists() -> None:
+def test_every_file_in_the_contribution_guide_exists() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     paths = re.findall(r"`((?:tsdia_run|tests|docs|configs)/[^`]*)`", text)
     assert len(paths) > 15

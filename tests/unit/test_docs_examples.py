@@ -1,4 +1,4 @@
-"""Every fenced example of the docs is parsed as what it says it is; tests/e2e/test_quickstart.py runs the tutorial."""
+"""Parse every fenced example of the docs as its language; tests/e2e/test_quickstart.py runs the tutorial."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ def those(*languages: str) -> list[Example]:
 
 
 def command_lines(example: Example) -> Iterator[list[str]]:
-    """The words of each command: of every line, or in a console of those behind a prompt."""
+    """Return the words of each command: of every line, or in a console of the lines after a prompt."""
     for line in example.text.replace("\\\n", " ").splitlines():
         shown = line.removeprefix("$ ") if example.language == "bash" or line.startswith("$ ") else ""
-        # What follows `--` is the script's, and what follows `|` another program's.
+        # Arguments after `--` belong to the script, and those after `|` to another program.
         if words := list(takewhile(lambda word: word not in ("--", "|"), shlex.split(shown, comments=True))):
             yield words
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_example_says_its_language(page: Path) -> None:
+def test_every_example_names_its_language(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert {found[1] for found in FENCE.finditer(text)} <= LANGUAGES
     assert len(re.findall(r"^```", text, re.MULTILINE)) == 2 * len(FENCE.findall(text))
@@ -105,7 +105,7 @@ def test_every_object_of_an_example_is_json(example: Example) -> None:
         json.loads(line)
 
 
-def test_the_index_names_every_page_once() -> None:
+def test_the_index_lists_every_page_once() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#:]+)\)", index)
     pages = [page.name for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "README.md"]

@@ -1,4 +1,4 @@
-"""Environment variables and file names are spelled once; what the training process repeats is the same."""
+"""Environment variables and file names are defined once; the copies in the training process are equal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUN = RunLayout(Path("run"))
 ATTEMPT = RUN.attempt(7)
 READS = ReadsLayout(RUN.reads)
 
-# Every name in boot/repeated_names.py, and what it repeats.
+# Every name in boot/repeated_names.py, and the name that it repeats.
 REPEATED = {
     "PREFIX": env.PREFIX,
     "RUN_DIR": env.RUN_DIR,
@@ -43,7 +43,7 @@ REPEATED = {
 
 
 def strings(path: Path) -> list[str]:
-    """The string literals of a file, without docstrings."""
+    """Return the string literals of a file, without docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
@@ -51,7 +51,7 @@ def strings(path: Path) -> list[str]:
     return [text for text in found if text not in docs]
 
 
-def test_what_the_training_process_repeats_is_the_same() -> None:
+def test_the_names_that_the_training_process_repeats_are_equal() -> None:
     repeated = {name: value for name, value in vars(repeated_names).items() if name.isupper()}
     assert repeated == REPEATED
     assert attempt_files.STACKS_SIGNAL == STACKS_SIGNAL
@@ -64,7 +64,7 @@ def test_the_prefixes_are_those_of_the_layout() -> None:
     assert all(path.name.lstrip(".").startswith(repeated_names.OWN_PREFIX) for path in own)
 
 
-def test_every_variable_is_spelled_in_one_module() -> None:
+def test_every_variable_is_defined_in_one_module() -> None:
     spelled = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")

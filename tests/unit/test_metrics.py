@@ -22,7 +22,7 @@ def line(step: int | None, attempt: int = 0, **values: object) -> bytes:
 
 
 def summary_of(path: Path, *, limit_bytes: int | None = None, between: Path | None = None) -> Summary:
-    """Read to the end in pieces; through a file after each, if one is named."""
+    """Read to the end in pieces; if a file is named, save and load the summary after each piece."""
     summary = Summary()
     while summary_file.catch_up(summary, path, limit_bytes):
         if between is not None:
@@ -133,14 +133,14 @@ def test_a_reader_adds_lines_that_the_supervisor_did_not_summarize(tmp_path: Pat
     assert found.series["a"].count == 2
     assert layout.metrics_summary.read_bytes() == before
     summary_file.save(found, layout.metrics_summary)
-    layout.metrics.write_bytes(line(7, b=1))  # shorter than what the summary knows: another file
+    layout.metrics.write_bytes(line(7, b=1))  # shorter than the summary recorded: another file
     replaced = summary_file.read_summary(layout)
     assert replaced is not None
     assert list(replaced.series) == ["b"]
 
 
 def of_two_axes(attempt: int, first: int, last: int) -> bytes:
-    """A loss every step, and a validation loss with its epoch, of 10 steps, as its step."""
+    """Make a loss for every step, and a validation loss with its epoch, of 10 steps, as its step."""
     lines = []
     for step in range(first, last):
         lines.append(line(step, attempt, loss=attempt))

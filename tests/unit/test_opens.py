@@ -1,4 +1,4 @@
-"""From opens to whether a checkpoint was read."""
+"""Deduce from file opens whether a checkpoint was read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tsdia_run.supervise.opens import NOT_READ, OTHER, READ, UNKNOWN, Opens
 
 MINE, OTHERS = 1, 2
-# What one process does to one file, in the order of inotify's events.
+# The events of one process and one file, in the order of inotify.
 ACTS = {
     "read": ["opened", "used", "used"],
     "map": ["opened"],
@@ -35,7 +35,7 @@ acts = st.tuples(st.sampled_from(sorted(ACTS)), st.sampled_from([MINE, OTHERS]))
 
 
 @given(st.lists(acts, max_size=6))
-def test_what_is_read_first_was_read_and_what_is_only_written_was_not(done: list[tuple[str, int]]) -> None:
+def test_a_file_that_is_read_first_counts_and_one_that_is_only_written_does_not(done: list[tuple[str, int]]) -> None:
     answer = after(*done).answer
     reads = {file for act, file in done if act in READING}
     if not reads:
@@ -47,7 +47,7 @@ def test_what_is_read_first_was_read_and_what_is_only_written_was_not(done: list
 
 
 @given(st.lists(acts, max_size=6))
-def test_where_not_all_is_seen_nothing_is_unread(done: list[tuple[str, int]]) -> None:
+def test_if_some_opens_were_missed_nothing_counts_as_unread(done: list[tuple[str, int]]) -> None:
     opens = after(*done)
     seen = opens.answer
     opens.is_sound = False
@@ -55,7 +55,7 @@ def test_where_not_all_is_seen_nothing_is_unread(done: list[tuple[str, int]]) ->
 
 
 @given(st.integers(1, 5), st.booleans(), st.booleans())
-def test_our_own_opens_are_excused_one_by_one(times: int, reads_too: bool, is_nested: bool) -> None:
+def test_opens_of_tsdia_run_are_excused_one_by_one(times: int, reads_too: bool, is_nested: bool) -> None:
     opens = Opens()
     for _ in range(times):
         opens.announce()
@@ -71,14 +71,14 @@ def test_our_own_opens_are_excused_one_by_one(times: int, reads_too: bool, is_ne
     assert opens.answer == (READ if reads_too else NOT_READ)
 
 
-def test_an_excuse_that_was_not_needed_does_not_outlive_its_announcement() -> None:
+def test_an_unused_excuse_does_not_outlive_its_announcement() -> None:
     opens = Opens()
     opens.announce()
     opens.retract()
     assert after(("read", MINE), opens=opens).answer == READ
 
 
-def test_a_read_beside_an_announced_open_counts() -> None:
+def test_a_read_next_to_an_announced_open_counts() -> None:
     opens = Opens()
     opens.announce()
     after(("read", MINE), ("read", MINE), opens=opens)

@@ -1,4 +1,4 @@
-"""What changes in a training process is one object; everything else at the top of a module is constant."""
+"""One object of a training process changes; every other module-level object is constant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DISPLAYS = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetCom
 
 
 def mutable_objects(tree: ast.Module) -> Iterator[str]:
-    """What a module makes at its top that may change later, and what its functions declare to change there."""
+    """Return the module-level objects that may change later, and the names that functions declare global."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Global):
             yield f"global {', '.join(node.names)}"
@@ -53,7 +53,7 @@ def may_change(value: ast.expr) -> bool:
     return False
 
 
-def test_one_object_of_a_training_process_changes() -> None:
+def test_only_one_object_of_a_training_process_changes() -> None:
     found = {
         (path.relative_to(TRAINING).as_posix(), name)
         for path in TRAINING.rglob("*.py")
@@ -62,7 +62,7 @@ def test_one_object_of_a_training_process_changes() -> None:
     assert found == {("boot/rank_state.py", "RANK")}
 
 
-def test_the_search_finds_what_changes() -> None:
+def test_the_search_finds_mutable_objects() -> None:
     code = """
 A = {}
 B: list[int] = []

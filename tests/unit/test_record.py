@@ -21,7 +21,7 @@ SECOND = Attempt(1, State.RUNNING, AT, "logs/training_resume_1_20261123_054127.l
 RUN = Run("a1b2c3", "exp", AT, "/project/config.yml", wandb_id="w", wandb_name="n", attempts=(FIRST, SECOND))
 
 
-def test_reads_back_what_was_written(tmp_path: Path) -> None:
+def test_a_record_is_read_back_as_written(tmp_path: Path) -> None:
     record_file.write(tmp_path / "run.json", RUN)
     assert record_file.read(tmp_path / "run.json") == RUN
     assert list(tmp_path.iterdir()) == [tmp_path / "run.json"]
@@ -47,7 +47,7 @@ def test_a_missing_record_is_a_clear_error(tmp_path: Path) -> None:
         record_file.read(tmp_path / "run.json")
 
 
-def test_a_newer_schema_asks_for_an_update(tmp_path: Path) -> None:
+def test_a_newer_schema_requires_an_update(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     record_file.write(path, RUN)
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))

@@ -51,13 +51,13 @@ def test_names_of_other_things(name: str) -> None:
 
 
 @pytest.mark.parametrize("secret", SHAPES)
-def test_shapes_are_recognized_and_taken_out(secret: str) -> None:
+def test_known_formats_of_secrets_are_recognised_and_removed(secret: str) -> None:
     assert secret_kind(f"x {secret} y")
     assert Redactor(()).text(f"x {secret} y") == f"x {REDACTED} y"
 
 
 @pytest.mark.parametrize("text", NO_SECRETS)
-def test_what_only_looks_like_a_secret_stays(text: str) -> None:
+def test_text_that_only_looks_like_a_secret_is_kept(text: str) -> None:
     assert secret_kind(text) is None
     assert Redactor(()).url(text) == text
 
@@ -69,7 +69,7 @@ def test_what_only_looks_like_a_secret_stays(text: str) -> None:
         ("-H 'Authorization: Bearer abcdefgh1'", f"-H 'Authorization: {REDACTED}'"),
     ],
 )
-def test_some_shapes_are_known_by_what_stands_before_them(text: str, clean: str) -> None:
+def test_some_secrets_are_recognised_by_the_text_before_them(text: str, clean: str) -> None:
     assert secret_kind(text)
     assert Redactor(()).text(text) == clean
     assert Redactor(()).text(clean) == clean
@@ -81,18 +81,18 @@ def test_a_private_key_in_a_patch_keeps_its_lines_and_their_signs() -> None:
     assert Redactor(()).data("\n".join(lines).encode()) == "\n".join(clean).encode()
 
 
-def test_a_private_key_that_is_cut_off_ends_where_the_patch_goes_on() -> None:
+def test_a_private_key_that_is_cut_off_ends_where_the_patch_continues() -> None:
     lines = ["+-----BEGIN PRIVATE KEY-----", "+MIIEowabcdefghijkl", "@@ -9 +9 @@", "+-----END PRIVATE KEY-----", ""]
     clean = [f"+{REDACTED}", f"+{REDACTED}", *lines[2:]]
     assert Redactor(()).data("\n".join(lines).encode()) == "\n".join(clean).encode()
 
 
-def test_a_value_of_several_lines_and_its_form_in_an_address_are_learned() -> None:
+def test_a_value_of_several_lines_and_its_url_form_are_learned() -> None:
     redactor = Redactor.from_environment({"KEY_SECRET": "first line\nsecond/line"})
     assert redactor.text("+first line\n+second/line\nsecond%2Fline") == f"+{REDACTED}\n+{REDACTED}\n{REDACTED}"
 
 
-def test_where_a_secret_is_kept_is_not_learned() -> None:
+def test_the_path_of_a_secret_is_not_learned() -> None:
     redactor = Redactor.from_environment({"HF_TOKEN_PATH": "/home/me/token", "A_SECRET": "true"})
     assert redactor.values == ()
 
@@ -109,7 +109,7 @@ def test_where_a_secret_is_kept_is_not_learned() -> None:
         ("0.1 @ https://glpat@host/repo.git", f"0.1 @ https://{REDACTED}@host/repo.git"),
     ],
 )
-def test_addresses(url: str, clean: str) -> None:
+def test_urls(url: str, clean: str) -> None:
     redactor = Redactor(())
     assert redactor.url(url) == clean
     assert redactor.url(clean) == clean
@@ -145,14 +145,14 @@ def test_variables_by_name_and_by_value() -> None:
     }
 
 
-# Without brackets: next to what was redacted before, they could look like a secret that never stood there.
+# Without brackets: next to redacted text, they could look like a secret that never existed.
 SECRETS = st.text(
     st.characters(min_codepoint=33, max_codepoint=0x2FF, blacklist_characters="[]"), min_size=6, max_size=20
 )
 
 
 @given(secrets=st.lists(SECRETS, min_size=1, max_size=3), between=st.text(max_size=20))
-def test_a_learned_secret_never_stays(secrets: list[str], between: str) -> None:
+def test_a_learned_secret_is_always_removed(secrets: list[str], between: str) -> None:
     redactor = Redactor.from_environment({f"X{at}_TOKEN": secret for at, secret in enumerate(secrets)})
     text = between.join([*secrets, ""])
     redacted, data = redactor.text(text), redactor.data(b"\xff\xfe" + text.encode() + b"\x00")
@@ -164,7 +164,7 @@ def test_a_learned_secret_never_stays(secrets: list[str], between: str) -> None:
 
 
 @given(st.text(st.characters(blacklist_characters="@-_.", blacklist_categories=["Cs"]), max_size=60))
-def test_a_text_without_secrets_is_untouched(text: str) -> None:
+def test_a_text_without_secrets_is_unchanged(text: str) -> None:
     redactor = Redactor.from_environment({"X_TOKEN": "\x01never-there\x01"})
     assert redactor.text(text) == text
     assert redactor.data(text.encode()) == text.encode()
@@ -172,5 +172,5 @@ def test_a_text_without_secrets_is_untouched(text: str) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_bytes_of_any_encoding_are_untouched(data: bytes) -> None:
+def test_bytes_of_any_encoding_are_unchanged(data: bytes) -> None:
     assert Redactor(("never-there",)).data(data) == data

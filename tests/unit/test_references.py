@@ -14,7 +14,7 @@ from tsdia_run.launch.named_files import Named, kept_as, resolve
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A project with configs that name each other."""
+    """Make a project with configs that name each other."""
     for name, text in {
         "configs/base/a.yml": "_base_: [deeper/b.yml, ../base/c.json]\n",
         "configs/base/deeper/b.yml": "_base_: ../a.yml\nx: !include ../leaf\n",
@@ -126,7 +126,7 @@ def test_other_defaults_belong_to_the_script(folder: Path, text: str) -> None:
     assert (named.edited.text, named.warnings, dict(named.files)) == (text, (), {})
 
 
-def test_number_and_size_are_bounded(tmp_path: Path) -> None:
+def test_number_and_size_are_limited(tmp_path: Path) -> None:
     for number in range(150):
         (tmp_path / f"{number}.yml").write_text("x: 1\n")
     named = resolved(yaml.safe_dump({"_base_": [f"{number}.yml" for number in range(150)]}), tmp_path)

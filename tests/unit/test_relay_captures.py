@@ -1,4 +1,4 @@
-"""Recordings of real progress bars: the log holds what their terminal showed at the end."""
+"""Recordings of real progress bars: the log contains what their terminal showed at the end."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def test_the_log_is_what_the_terminal_showed(name: str) -> None:
     assert ROWS == HEIGHT
     data = (CAPTURES / f"{name}.bytes").read_bytes()
     lines = without_blank_end(log_of(data).decode().splitlines())
-    assert lines == shown(data, 4 * COLUMNS)  # a line of the log is a line, however narrow the terminal was
+    assert lines == shown(data, 4 * COLUMNS)  # a line of the log is one line, however narrow the terminal was
     assert lines[-1].endswith(("done", "rows"))
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("size", [1, 7, 64])
-def test_however_it_came(name: str, size: int) -> None:
+def test_any_chunks_give_the_same_log(name: str, size: int) -> None:
     data = (CAPTURES / f"{name}.bytes").read_bytes()
     assert log_of(*(data[at : at + size] for at in range(0, len(data), size))) == log_of(data)
 
@@ -36,7 +36,7 @@ def test_bars_leave_one_line_each() -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_log_that_is_read_while_bars_run_repeats_little(name: str) -> None:
-    """With looks in between, as in life, a line that seemed final may come again, a few times at most."""
+    """With reads in between, as in a real run, a line that seemed final may appear again, a few times at most."""
     data = (CAPTURES / f"{name}.bytes").read_bytes()
     model = LineModel()
     pieces: list[bytes | memoryview] = []

@@ -1,4 +1,4 @@
-"""What a terminal would show at the end is what the log holds; the oracle is pyte."""
+"""The log contains what a terminal would show at the end; the oracle is pyte."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def log_of(*pieces: bytes) -> bytes:
 
 
 def shown(data: bytes, columns: int = COLUMNS) -> list[str]:
-    """The lines of a terminal, those that scrolled away first; without spaces and blank lines at the end.
+    """Return the lines of a terminal, scrolled ones first; without spaces and blank lines at the end.
 
-    Those of the alternate screen, which pyte does not know, stand where it was left.
+    The lines of the alternate screen, which pyte does not support, appear where the program left it.
     """
     return [line for part in re.split(rb"\x1b\[\?1049[hl]", data) for line in _shown(part, columns)]
 
@@ -74,7 +74,7 @@ displays = st.lists(st.one_of(words, words, moves, jumps, st.sampled_from(["\x1b
 
 @settings(max_examples=250, deadline=None)
 @given(displays.map(lambda parts: "".join(parts[:30]).encode()))
-def test_a_display_that_fills_the_terminal_leaves_what_it_showed_last(data: bytes) -> None:
+def test_a_display_that_fills_the_terminal_leaves_its_last_state(data: bytes) -> None:
     assert without_blank_end(log_of(b"\x1b[?1049h", data).decode().splitlines()) == shown(data)
 
 
@@ -83,7 +83,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
-# Each part comes as often as it says, so that a failing example can be read.
+# Each part is as frequent as its weight, so that a failing example is readable.
 oddities = [b"\xe6\xbc\xa2", b"\xe6\xbc", b"\x80", b"e\xcc\x81", b"\t", b"\0", b"\x1b]0;"]
 drawings = [b"\r\xe2\x96\x88\xe2\x96\x88", b"\r\tbar", b"\rwide \xe6\xbc\xa2", b"\rplain  ", b"\r"]
 fillers = [b"x", b"\xe2\x96\x88", b"\x80", b"y\ty"]
@@ -111,30 +111,30 @@ def bytes_of(parts: list[tuple[bytes, int]]) -> bytes:
 @example([(b"\n", 1), (b"x", LONG_LINE + 9), (b"\n\x1b[Aa", 1)], [1])
 @example([(b"\rone", 3), (b"x", LONG_LINE), (b"\rtwo", 2), (b"y", LONG_LINE)], [1])
 @example([(b"drawn\rdraw\b", 1), (b"x", 3 * LONG_LINE), (b"\r\x1b[K", 1)], [LONG_LINE])
-def test_the_log_does_not_depend_on_how_the_bytes_came(parts: list[tuple[bytes, int]], places: list[int]) -> None:
+def test_the_log_does_not_depend_on_the_chunks(parts: list[tuple[bytes, int]], places: list[int]) -> None:
     data = bytes_of(parts)
     assert log_of(*cut(data, places)) == log_of(data)
 
 
 @settings(max_examples=100, deadline=None)
 @given(hostile)
-def test_one_byte_at_a_time_is_no_different(parts: list[tuple[bytes, int]]) -> None:
+def test_one_byte_at_a_time_gives_the_same_log(parts: list[tuple[bytes, int]]) -> None:
     short = bytes_of(parts)[:2000]
     assert log_of(*(short[at : at + 1] for at in range(len(short)))) == log_of(short)
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n\t"), max_size=300))
-def test_plain_text_enters_the_log_as_it_is(text: str) -> None:
+def test_plain_text_is_logged_unchanged(text: str) -> None:
     expected = text if text.endswith("\n") or not text else text + "\n"
     assert log_of(text.encode()).decode() == expected
 
 
 @given(st.lists(st.binary(max_size=20).filter(lambda line: not set(line) & {*range(32), 127}), max_size=30))
-def test_broken_utf8_is_repaired_and_nothing_else(lines: list[bytes]) -> None:
+def test_only_broken_utf8_is_repaired(lines: list[bytes]) -> None:
     data = b"".join(line + b"\n" for line in lines)
     assert log_of(data) == data.decode("utf-8", "replace").encode()
 
 
 @pytest.mark.parametrize("piece", [b"\x1b[1000@", "\u0301".encode()], ids=["inserted blanks", "accents"])
-def test_one_line_that_is_edited_without_end_stays_small(piece: bytes) -> None:
+def test_one_line_that_is_edited_endlessly_stays_small(piece: bytes) -> None:
     assert len(log_of(b"ab\b", piece * 20_000)) <= 2 * LONG_LINE

@@ -1,4 +1,4 @@
-"""What progress bars say."""
+"""Read the progress from progress bars."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def test_a_bar_is_read(line: str, said: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "line", ["", "loss 0.3 at 45%", "epoch 3/10 done", "| a | table |", "x" * 5000, "[00:30<00:36]", "50%|" * 2000]
 )
-def test_other_lines_are_no_bars(line: str) -> None:
+def test_other_lines_are_not_bars(line: str) -> None:
     assert read(line) is None

@@ -31,7 +31,7 @@ def row(table: ComparisonTable, name: str) -> Sequence[str]:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
-    """Two runs that differ in a bit of everything."""
+    """Make two runs that differ in a bit of everything."""
     first, second = (full_run(tmp_path / name).layout for name in ("a", "b"))
     attempt = second.attempt(1)
     attempt.config.write_text("training: {lr: 0.2, epochs: 3, warmup: 5, checkpoint: {save_dir: runs/exp}}\n")
@@ -124,7 +124,7 @@ def test_a_string_differs_from_a_number(tmp_path: Path) -> None:
     assert found == {"seed": ['"5"', "5"], "lr": ['"1e-4"', "0.0001"]}
 
 
-def test_long_texts_that_differ_at_their_ends_look_different(tmp_path: Path) -> None:
+def test_long_strings_that_differ_at_their_ends_look_different(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text(f"path: /{'x' * 200}/a\n")
     (tmp_path / "b.yml").write_text(f"path: /{'x' * 200}/b\n")
     (texts,) = differing([values(tmp_path / "a.yml"), values(tmp_path / "b.yml")]).values()

@@ -37,7 +37,7 @@ def info_of(made: Made) -> Info:
 
 
 def sections(made: Made) -> dict[str, str]:
-    """Title and text of each section."""
+    """Return title and text of each section."""
     return {section.title: "\n".join(section.lines) for section in page(info_of(made), NOW)}
 
 
@@ -63,7 +63,7 @@ def test_the_head(full: Made) -> None:
     assert "metrics.jsonl" in told["disk"]
 
 
-def test_files_that_the_patch_lacks_are_counted(full: Made) -> None:
+def test_files_missing_from_the_patch_are_counted(full: Made) -> None:
     git = full.layout.attempt(1).git
     git.write_text(json.dumps({**json.loads(git.read_text()), "left_out_count": 2}))
     head = sections(full)["✗ exp: failed"]

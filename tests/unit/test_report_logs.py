@@ -26,7 +26,7 @@ def text(first: int, count: int) -> bytes:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
-    """Lines 0 to 599: two compressed parts (one of two members), a plain one, and the live file."""
+    """Make lines 0 to 599: two compressed parts (one of two members), a plain one, and the live file."""
     live = tmp_path / "training_x.log"
     parts = LogParts(live)
     parts.rotated(1).write_bytes(member(text(0, 100)) + member(text(100, 100)))

@@ -17,7 +17,7 @@ from tsdia_run.rundir import catalog
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
-    """runs/{exp-1,exp-2,other}, runs/group/inner, and one elsewhere that is on the user's list."""
+    """Make runs/{exp-1,exp-2,other}, runs/group/inner, and one elsewhere that is in the user's list."""
     monkeypatch.chdir(tmp_path)
     for hours, name in enumerate(["exp-2", "exp-1", "group/inner", "other"]):
         made = make_run(tmp_path / "runs" / name, began=BEGAN + timedelta(hours=hours), run_id=f"id-{hours}")
@@ -108,7 +108,7 @@ def test_trash_and_links_to_neighbours_are_not_runs_but_links_elsewhere_are(tmp_
     assert found == {str(tmp_path / "runs" / "exp"), str(tmp_path / "big-disk" / "exp-9")}
 
 
-def test_runs_of_tsdias_own_scripts_are_runs(tmp_path: Path) -> None:
+def test_runs_of_tsdia_scripts_are_runs(tmp_path: Path) -> None:
     own = tmp_path / "runs" / "ami"
     (own / "logs").mkdir(parents=True)
     (own / "config.yml").write_text("model: {}\n")

@@ -41,12 +41,12 @@ def test_a_column_is_the_mean_of_its_steps() -> None:
     assert sparklines([curve(0, 2, 6, 8)], 2) == ["▁█"]
 
 
-def test_without_steps_the_order_counts() -> None:
+def test_without_steps_the_order_of_the_values_is_used() -> None:
     assert sparklines([[(None, 0.0), (None, 7.0)]], 9) == ["▁█"]
 
 
 @pytest.mark.parametrize("curves", [[], [[]], [[], curve(1)]])
-def test_nothing_to_show(curves: list[list[tuple[int | None, float]]]) -> None:
+def test_empty_curves(curves: list[list[tuple[int | None, float]]]) -> None:
     assert len(sparklines(curves, 10)) == len(curves)
 
 

@@ -43,7 +43,7 @@ VALUES = st.sampled_from(NASTY) | st.recursive(
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with a file of each kind, and a sound one beside it."""
+    """Make a run with a file of each kind, and an intact one next to it."""
     root = tmp_path_factory.mktemp("tampered") / "runs"
     made = full_run(root / "exp")
     make_run(root / "sound")
@@ -51,7 +51,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files_of(run_dir: Path) -> list[Path]:
-    """Every file with JSON in it."""
+    """Return every file with JSON in it."""
     layout = look(run_dir).layout
     attempt, checkpoint = layout.attempt(1), CheckpointLayout(run_dir / "step_2")
     return [
@@ -61,7 +61,7 @@ def files_of(run_dir: Path) -> list[Path]:
 
 
 def look_everywhere(run_dir: Path) -> list[RunRow]:
-    """What `list`, `info`, `compare` and names do, to the last character."""
+    """Run `list`, `info`, `compare` and the lookup of names, to the last character."""
     found = list(rows(Places((run_dir.parent,))))
     json.dumps(rows_to_json(found), allow_nan=False)
     for column in COLUMNS:
@@ -94,12 +94,12 @@ def with_node(value: Any, path: tuple[Any, ...], new: object) -> Any:
 
 
 def shape(path: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Where a value stands, but for its number in a list."""
+    """Return the path of a value, without its number in a list."""
     return tuple("item" if isinstance(key, int) else key for key in path)
 
 
 def tampered(data: st.DataObject, value: object) -> object:
-    """The JSON with another value somewhere; what stands in a list once is as likely as what is there 500 times."""
+    """Change one value of the JSON; an entry that a list has once is as likely as one that it has 500 times."""
     by_shape: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
     for path in nodes(value):
         by_shape.setdefault(shape(path), []).append(path)
@@ -111,7 +111,7 @@ def tampered(data: st.DataObject, value: object) -> object:
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_value_in_each_of_the_files(run_dir: Path, data: st.DataObject) -> None:
     originals = {path: path.read_bytes() for path in files_of(run_dir)}
-    # A record that can't be read would hide what is wrong elsewhere.
+    # A record that can't be read would hide errors elsewhere.
     spared = data.draw(st.sampled_from([None, run_dir / "run.json"]))
     try:
         for path, original in originals.items():

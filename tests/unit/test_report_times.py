@@ -42,7 +42,7 @@ def test_a_date_is_local_unless_it_has_a_time_zone(text: str, at: datetime) -> N
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "10", "-5m", "5 parsecs", "2026-13-01", "9" * 30 + "d"])
-def test_anything_else_is_an_error_with_examples(text: str) -> None:
+def test_any_other_text_is_an_error_with_examples(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_since(text, NOW)
     assert message_of(caught.value) == f"--since takes a duration or a date, not {text!r}"

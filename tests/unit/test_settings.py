@@ -33,7 +33,7 @@ def test_every_default_works() -> None:
     )
 
 
-def test_the_first_layer_that_says_something_wins() -> None:
+def test_the_first_layer_with_a_value_wins() -> None:
     layers = [
         flags_layer({"python": None, "entrypoint": "a.py"}),
         layer(entrypoint="b.py", python="p1"),
@@ -53,7 +53,7 @@ def test_module_and_entrypoint_replace_each_other_across_layers() -> None:
     assert resolve([layer(entrypoint="x.py"), layer(module="m")]).module is None
 
 
-def test_module_and_entrypoint_in_one_place_contradict() -> None:
+def test_module_and_entrypoint_in_one_layer_contradict() -> None:
     with pytest.raises(ConfigError, match="both set"):
         layer(module="m", entrypoint="x.py")
     with pytest.raises(UsageError) as caught:
@@ -64,7 +64,7 @@ def test_module_and_entrypoint_in_one_place_contradict() -> None:
 @pytest.mark.parametrize(
     ("key", "near"), [("entrypiont", "entrypoint"), ("run_dir_keys", "run_dir_key"), ("stop_grace", "stop_grace_s")]
 )
-def test_an_unknown_key_names_the_nearest(key: str, near: str) -> None:
+def test_an_unknown_key_suggests_the_closest(key: str, near: str) -> None:
     with pytest.raises(ConfigError, match=r"config\.yml:3:3: unknown setting") as caught:
         layer(**{key: "x"})
     assert near in caught.value.hint
@@ -95,7 +95,7 @@ def test_an_unknown_key_of_a_group_is_unknown_too() -> None:
         ("pty", "no"),
     ],
 )
-def test_a_value_of_another_kind_is_refused_with_its_place(key: str, value: object) -> None:
+def test_a_value_of_another_kind_is_refused_with_its_position(key: str, value: object) -> None:
     with pytest.raises(ConfigError, match=r"config\.yml:3:3"):
         layer(**{key: value})
 
@@ -106,7 +106,7 @@ def test_the_number_of_ranks_is_an_integer(value: object) -> None:
         layer(accelerate={"num_processes": value})
 
 
-def test_a_bare_no_is_a_mixed_precision() -> None:
+def test_an_unquoted_no_is_a_mixed_precision() -> None:
     assert resolve([layer(accelerate={"mixed_precision": False})]).accelerate.mixed_precision == "no"
 
 
@@ -117,17 +117,17 @@ def test_sizes(text: object, size_bytes: int) -> None:
     assert resolve([layer(logs={"max_size": text})]).logs.max_size == size_bytes
 
 
-def test_a_bare_off_switches_the_console_capture_off() -> None:
+def test_an_unquoted_off_switches_the_console_capture_off() -> None:
     assert resolve([layer(wandb={"console": False})]).wandb.console == "off"
 
 
-def test_a_section_that_is_no_mapping_is_refused_and_an_empty_one_is_not() -> None:
+def test_a_section_must_be_a_mapping_or_empty() -> None:
     with pytest.raises(ConfigError, match="must be a mapping"):
         read_layer("config.yml", ["entrypoint"], at)
     assert read_layer("config.yml", None, at).values == {}
 
 
-def test_the_project_file_is_found_upward_and_anchors_its_paths(tmp_path: Path) -> None:
+def test_the_project_file_is_found_in_parent_directories_and_its_paths_are_relative_to_it(tmp_path: Path) -> None:
     (tmp_path / "tsdia-run.yml").write_text("entrypoint: src/train.py\npython: python3.11\nlauncher: python\n")
     inner = tmp_path / "experiments" / "a"
     inner.mkdir(parents=True)
@@ -142,7 +142,7 @@ def test_a_project_file_may_have_every_setting_commented_out(tmp_path: Path, tex
     assert resolve([project_layer(tmp_path)]) == resolve([])
 
 
-def test_pyproject_toml_is_a_project_file_where_it_has_the_table(tmp_path: Path) -> None:
+def test_pyproject_toml_is_a_project_file_if_it_has_the_table(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "x"\n[tool.tsdia-run]\nlauncher = "python"\nargs = []\n'
     )
@@ -153,7 +153,7 @@ def test_pyproject_toml_is_a_project_file_where_it_has_the_table(tmp_path: Path)
     assert (settings.launcher, settings.args) == (Launcher.PYTHON, ())
 
 
-def test_a_typo_in_pyproject_toml_names_its_line(tmp_path: Path) -> None:
+def test_a_typo_in_pyproject_toml_is_reported_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.tsdia-run]\nlaunchr = "python"\n')
     with pytest.raises(ConfigError, match=r"pyproject\.toml:2:1: unknown setting `launchr`"):
         project_layer(tmp_path)
@@ -173,11 +173,11 @@ def test_the_commented_config_shows_every_setting_and_is_valid() -> None:
         assert f"{setting.key.rpartition('.')[2]}:" in text, setting.key
     lines = [line.replace("  # ", "  ", 1) for line in text.splitlines() if not line.startswith("  ##")]
     everything = yaml.safe_load("\n".join(lines))["tsdia_run"]
-    del everything["module"]  # takes the place of the entrypoint
+    del everything["module"]  # replaces the entrypoint
     resolve([read_layer("all-settings.yml", everything, at)])
 
 
-def test_the_pages_of_the_settings_are_what_the_declarations_say() -> None:
+def test_the_pages_of_the_settings_match_the_declarations() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_settings.py"))
     assert (ROOT / "configs" / "all-settings.yml").read_text() == made["config"](), "run `make docs`"
     assert (ROOT / "docs" / "settings.md").read_text() == made["page"](), "run `make docs`"
@@ -201,7 +201,7 @@ def test_defaults_and_examples_are_values_of_their_kind(setting: Setting) -> Non
         assert flags_layer({setting.key: given}).values.keys() == {setting.key}
 
 
-def test_the_words_of_a_flag_are_split_as_a_shell_does() -> None:
+def test_the_value_of_a_flag_is_split_as_a_shell_does() -> None:
     assert flags_layer({"resume_args": "--load '{checkpoint}/a b'"}).values == {
         "resume_args": ("--load", "{checkpoint}/a b")
     }
@@ -222,7 +222,7 @@ def test_patterns_of_checkpoints(value: object) -> None:
     ["", "/abs/ck-{step}", "../ck-{step}", "a//b", "ck-{stpe}", "ck-{step}-{step}", "ck-{step", "ck-}", "[z-a]", "[", 3,
      ["ok", ""], {"a": 1}, "a\0b"],
 )  # fmt: skip
-def test_patterns_that_can_match_nothing_are_errors_with_a_place(value: object) -> None:
+def test_patterns_that_cannot_match_are_errors_with_a_position(value: object) -> None:
     with pytest.raises(ConfigError, match=r"`checkpoints.pattern` must be a glob in the run directory") as caught:
         read_layer("c.yml", {"checkpoints": {"pattern": value}}, at)
     assert caught.value.place is not None

@@ -52,7 +52,7 @@ def test_an_option_replaces_the_same_option() -> None:
     assert line(typed.adding("--set", "y=2", "z=3")) == "tsdia-run new --name a --set x=1 --set y=2 --set z=3"
 
 
-def test_a_path_is_never_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_is_never_read_as_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert (shown(tmp_path / "-rf"), shown(tmp_path / "a")) == ("./-rf", "a")
     assert line(TypedCommand("resume", ("-rf",), (), (), str(tmp_path))) == "tsdia-run resume ./-rf"

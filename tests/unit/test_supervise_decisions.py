@@ -45,7 +45,7 @@ def test_without_a_request_time_does_nothing() -> None:
     assert START.at(1e9) == START
 
 
-def test_exit_code_zero_alone_completes() -> None:
+def test_only_exit_code_zero_means_completed() -> None:
     assert judge(Evidence(RankEnd(exit_code=0))).state is State.COMPLETED
 
 
@@ -57,25 +57,25 @@ def test_a_failure_carries_the_scripts_own_code(code: int) -> None:
 
 
 @pytest.mark.parametrize("number", [6, 9, 11, 15])
-def test_a_signal_is_told_by_its_name(number: int) -> None:
+def test_a_signal_is_reported_by_its_name(number: int) -> None:
     outcome = judge(Evidence(RankEnd.of(-number)))
     assert (outcome.signal, exit_status(outcome)) == (number, 128 + number)
     assert signal.Signals(number).name in outcome.reason
 
 
-def test_several_ranks_are_told_by_the_first_that_failed() -> None:
+def test_several_ranks_report_the_first_that_failed() -> None:
     ranks = {0: RankEnd(signal=15), 1: RankEnd(exit_code=3)}
     outcome = judge(Evidence(RankEnd(exit_code=1), is_delegated=True, ranks=ranks, first_rank=1))
     assert (outcome.exit_code, outcome.rank) == (3, 1)
     assert outcome.reason == "rank 1 exited with code 3"
 
 
-def test_the_exception_is_the_reason_where_it_is_known() -> None:
+def test_a_known_exception_is_the_reason() -> None:
     outcome = judge(Evidence(RankEnd(exit_code=1), error="ValueError: bad lr (train.py:12)"))
     assert outcome.reason.startswith("ValueError: bad lr (train.py:12)")
 
 
-def test_who_was_asked_to_stop_is_stopped_whatever_the_exit_code() -> None:
+def test_after_a_stop_request_the_state_is_stopped_whatever_the_exit_code() -> None:
     outcome = judge(Evidence(RankEnd(exit_code=0), stop=TERM))
     assert outcome.state is State.STOPPED
     assert "SIGTERM" in outcome.reason

@@ -69,12 +69,12 @@ ODD = st.text(
         ("caf\udce9", "caf\\xe9"),
     ],
 )
-def test_foreign_text_is_clean(text: str, clean: str) -> None:
+def test_untrusted_text_is_clean(text: str, clean: str) -> None:
     assert visible(text) == clean
 
 
 @given(ODD)
-def test_clean_text_can_go_anywhere(text: str) -> None:
+def test_clean_text_can_be_written_anywhere(text: str) -> None:
     assert visible(text).isprintable()
     assert visible(visible(text)) == visible(text)
     assert visible_lines(text).split("\n") == [visible(line) for line in text.split("\n")]
@@ -82,7 +82,7 @@ def test_clean_text_can_go_anywhere(text: str) -> None:
 
 
 @given(ODD)
-def test_the_copy_in_the_training_cleans_alike(text: str) -> None:
+def test_the_copy_in_the_training_gives_the_same_result(text: str) -> None:
     assert attempt_files.visible(text) == visible(text)
 
 
@@ -92,5 +92,5 @@ def test_no_text_takes_long_to_clean() -> None:
 
 
 @pytest.mark.parametrize("text", ["caf\udce9", "\ud800"])
-def test_a_word_for_the_shell_that_is_no_utf_8(text: str) -> None:
+def test_a_word_for_the_shell_that_is_not_utf_8(text: str) -> None:
     assert shell([text]).isprintable()

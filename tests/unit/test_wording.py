@@ -31,7 +31,7 @@ from tsdia_run.errors.placing import PlaceFault
         ),
     ],
 )
-def test_a_message_has_the_flag_that_it_is_about(error: TsdiaRunError, message: str) -> None:
+def test_a_message_names_its_flag(error: TsdiaRunError, message: str) -> None:
     assert message_of(error) == message
 
 

@@ -1,4 +1,4 @@
-"""What runs elsewhere (CI, a release, pre-commit) matches the package and the Makefile."""
+"""The workflows (CI, release, pre-commit) match the package and the Makefile."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def pins(name: str) -> dict[str, str]:
 
 
 def is_same(one: str, other: str) -> bool:
-    """Whether two versions are equal but for zeros at the end."""
+    """Return whether two versions are equal except for zeros at the end."""
     return re.sub(r"(\.0)+$", "", one) == re.sub(r"(\.0)+$", "", other)
 
 
 def commands(workflow: Path) -> list[str]:
-    """Every command that a workflow runs."""
+    """Return every command that a workflow runs."""
     steps = (step for job in parsed(workflow)["jobs"].values() for step in job.get("steps", []))
     return [step["run"] for step in steps if "run" in step]
 
 
-def test_the_matrix_has_every_python_that_the_package_names() -> None:
+def test_the_matrix_has_every_python_of_the_package() -> None:
     matrix = versions(jobs("check.yml")["check"]["strategy"]["matrix"]["python"])
     named = [found[1] for line in project()["classifiers"] if (found := re.search(r":: Python :: (3\.\d+)$", line))]
     assert versions(named) == matrix
@@ -112,7 +112,7 @@ def test_a_release_is_checked_first_and_published_without_a_token() -> None:
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_a_workflow_has_only_the_rights_that_it_names(workflow: Path) -> None:
+def test_a_workflow_has_only_the_permissions_that_it_lists(workflow: Path) -> None:
     assert parsed(workflow)["permissions"] == {"contents": "read"}
 
 
@@ -127,7 +127,7 @@ def test_pre_commit_runs_what_make_test_runs() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda path: path.name)
-def test_an_issue_form_has_what_github_asks_for(form: Path) -> None:
+def test_an_issue_form_has_the_fields_that_github_requires(form: Path) -> None:
     data = parsed(form)
     if form.name != "config.yml":
         assert {"name", "description", "body"} <= set(data)

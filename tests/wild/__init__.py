@@ -1,1 +1,1 @@
-"""Imitations of public training scripts, taken through new, SIGKILL, resume, info and compare."""
+"""Run imitations of public training scripts through new, SIGKILL, resume, info and compare."""

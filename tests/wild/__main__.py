@@ -1,4 +1,4 @@
-"""`make wild`: take each style of script through new, SIGKILL, resume, info and compare; print a table.
+"""`make wild`: run each style of script through new, SIGKILL, resume, info and compare; print a table.
 
 python -m tests.wild [--keep] [NAME…]   NAME: a style, with every number of ranks; or NAME/RANKS
 """
@@ -19,7 +19,7 @@ HEAD = f"{'style':<16} ranks  {'  '.join(COLUMNS)}  seconds"
 
 
 def main(words: list[str]) -> int:
-    """Run the rows and print each as it ends: 1 if one failed, 2 if a name is unknown."""
+    """Run the rows and print each as it ends; return 1 if one failed, 2 if a name is unknown."""
     is_kept = "--keep" in words
     names = [word for word in words if word != "--keep"]
     rows = [(style, ranks) for style in STYLES for ranks in style.ranks]
@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
 
 
 def line(outcome: Outcome) -> str:
-    """A row as text; the reasons follow, one a line."""
+    """Return a row as text; the reasons follow, one per line."""
     marks = ["✓" if column in outcome.passed else "✗" if column in outcome.faults else "-" for column in COLUMNS]
     cells = "  ".join(f"{mark:<{len(column)}}" for mark, column in zip(marks, COLUMNS, strict=True))
     text = f"{outcome.style:<16} {outcome.ranks:<5}  {cells}  {outcome.seconds:7.1f}"

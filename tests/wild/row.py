@@ -1,4 +1,4 @@
-"""One row: a style with a number of ranks, through new, SIGKILL, resume, info and compare."""
+"""Run one row: a style with a number of ranks, through new, SIGKILL, resume, info and compare."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ OURS = ("tsdia-checkpoint.*", ".tsdia-*")  # added to a checkpoint later
 
 
 class FaultError(Exception):
-    """What is wrong with a row."""
+    """An error in a row."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The columns that a row passed, and why it failed."""
+    """The columns that a row passed, and the reason for its failure."""
 
     style: str
     ranks: int
@@ -46,7 +46,7 @@ class Outcome:
 
 @dataclass
 class Row:
-    """A style in a folder of its own."""
+    """A style in its own folder."""
 
     style: Style
     ranks: int
@@ -54,7 +54,7 @@ class Row:
     files: dict[str, tuple[int, int]] = field(default_factory=dict)  # what the killed run had saved
 
     def run(self) -> Outcome:
-        """Go through every column; those after `new` are tried only where it passed."""
+        """Run every column; the columns after `new` only run if it passed."""
         began_s = time.monotonic()
         passed: set[str] = set()
         faults: dict[str, str] = {}
@@ -183,7 +183,7 @@ class Row:
         return result.stdout
 
     def _call(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end, and leave nothing of it running."""
+        """Run the command until it exits, and leave none of its processes running."""
         start = Starter()
         try:
             running = start(*words, cwd=self.folder, env=ENVIRONMENT)
@@ -205,9 +205,9 @@ class Row:
 
 
 def _saved_files(run_dir: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """What a script saved: each file with a weight suffix, and every file next to one in a folder; size and time.
+    """Return the files that a script saved: each file with a weight suffix, and each file next to one; size and time.
 
-    A script that began again would write the same bytes, so the time counts, and the contents don't.
+    A script that started again would write the same bytes, so the time is compared and the contents are not.
     """
     weights = [path for path in run_dir.rglob("*") if path.suffix in WEIGHTS]
     folders = {path.parent for path in weights} - {run_dir}
@@ -222,6 +222,6 @@ def _check(holds: bool, otherwise: str) -> None:
 
 
 def _last_line(text: str) -> str:
-    """Return the first line that tells an error, else the last one."""
+    """Return the first line that reports an error, or else the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no output"]
     return next((line for line in lines if ERROR.search(line)), lines[-1])

@@ -1,4 +1,4 @@
-"""The table of styles: one row a way in which public training scripts take arguments, save and resume."""
+"""The table of styles: one row for each way in which public training scripts take arguments, save and resume."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ BOTH = (1, 2)
 
 @dataclass(frozen=True)
 class Style:
-    """A script, how it is started and resumed, and what it saves.
+    """A script, how to start and resume it, and what it saves.
 
     Attributes:
-        name: The row's name, and that of the run.
+        name: The name of the row and of the run.
         script: The folder below scripts/ whose train.py runs.
-        arguments: What follows ``--``; RANKS is the number of ranks.
+        arguments: The arguments after ``--``; RANKS is the number of ranks.
         config: The config that `new` gets, below the folder; empty for none.
-        flags: More flags of `new`.
+        flags: Additional flags of `new`.
         settings: The text of the project's tsdia-run.yml.
         saved: The last part of a checkpoint's name, with ``{step}``, ``{save}`` (the number of the save, from 0) and
             ``{epoch}`` (of six steps).
         also: Other names under which the script keeps its newest state.
-        save_every: How many steps lie between two checkpoints.
-        rewritten: Names, as in a glob, of what each save replaces on purpose.
-        exports: What it saves at the end with weights alone: listed as exports, and no checkpoints.
+        save_every: The number of steps between two checkpoints.
+        rewritten: Globs for the names of the files that each save replaces on purpose.
+        exports: What it saves at the end without an optimizer: listed as exports, not as checkpoints.
         ranks: The numbers of ranks to try.
         starts_ranks: The script starts its ranks itself.
         has_metrics: It logs with Accelerate, so that `info` shows metrics.
-        ignores: It never reads its checkpoint, so that a resume must fail and leave the checkpoints as they are.
+        ignores: It never reads its checkpoint, so a resume must fail and leave the checkpoints unchanged.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Style:
     ignores: bool = False
 
     def names(self, step: int) -> set[str]:
-        """Return the names that the newest checkpoint may have when it holds this step."""
+        """Return the names that the newest checkpoint of this step may have."""
         return {self.saved.format(step=step, save=step // self.save_every - 1, epoch=step // 6), *self.also}
 
 
@@ -152,7 +152,7 @@ STYLES = (
         arguments=("--output", "{run_dir}"),
         settings='resume_args: ["--resume", "{checkpoint}"]\n',
         saved="checkpoint-{step}.pth.tar",
-        also=("last.pth.tar", "model_best.pth.tar"),  # hard links: the number of the step says whether it was right
+        also=("last.pth.tar", "model_best.pth.tar"),  # hard links: the step shows whether the right one was chosen
         save_every=1,
         rewritten=("last.pth.tar", "model_best.pth.tar"),
     ),

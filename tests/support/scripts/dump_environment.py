@@ -1,4 +1,4 @@
-"""Write the environment to the file that is named first, with the rank's number behind its name if there is one."""
+"""Write the environment to the file in the first argument; a rank appends its number to the file's name."""
 
 import json
 import os

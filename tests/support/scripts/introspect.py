@@ -1,4 +1,4 @@
-"""What a script can see of how it was started, as JSON; run both ways by test_bootstrap."""
+"""Print what a script can see of its start, as JSON; test_bootstrap runs it with and without the bootstrap."""
 
 import inspect
 import json

@@ -1,7 +1,7 @@
-"""Saves 200 MB again and again, each time in a fork that is killed on its way.
+"""Save 200 MB again and again, each time in a fork that is killed during the save.
 
-A line "NUMBER SECONDS" on stdin: save checkpoint NUMBER, all of its weights being NUMBER, and be killed after so many
-seconds. The answer is "NUMBER SECONDS sealed" with the time that save_state took, or "NUMBER killed".
+A line "NUMBER SECONDS" on stdin: save checkpoint NUMBER, with NUMBER as the value of all weights, and be killed after
+SECONDS seconds. The answer is "NUMBER SECONDS sealed" with the time that save_state took, or "NUMBER killed".
 """
 
 import os
@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
 
-torch.set_num_threads(1)  # forks of a process whose threads have worked would hang
+torch.set_num_threads(1)  # forks of a process whose threads have run would hang
 project_dir, limit = sys.argv[1:]
 configuration = ProjectConfiguration(
     project_dir=project_dir, automatic_checkpoint_naming=True, total_limit=int(limit) if limit else None
@@ -50,7 +50,7 @@ def killed_save(number: int, after_s: float) -> str:
     os.close(answer)
     with os.fdopen(heard) as answers:
         answers.readline()
-        # Reads what the pipe holds when it is closed by the child's end, or by its death.
+        # Reads the rest of the pipe once the child closes it or dies.
         select.select([answers], [], [], after_s)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

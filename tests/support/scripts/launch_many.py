@@ -1,6 +1,6 @@
-"""Many runs of ``accelerate launch`` for one import of it: each in a fork, with its own environment and command line.
+"""Run ``accelerate launch`` many times with one import of it: each in a fork, with its own environment and arguments.
 
-Reads a list of {"environ": {...}, "argv": [...]} from the file that is named first.
+Reads a list of {"environ": {...}, "argv": [...]} from the file in the first argument.
 """
 
 import json

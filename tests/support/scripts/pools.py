@@ -1,4 +1,6 @@
-"""Processes of every start method with functions and classes of ``__main__``; run both ways by test_bootstrap."""
+"""Start processes with every start method, with functions and classes of ``__main__``; test_bootstrap runs it both
+ways.
+"""
 
 import json
 import multiprocessing

@@ -1,4 +1,4 @@
-"""A training that does nothing but save and load, as its arguments say, one after the other:
+"""A training that only saves and loads. It executes its arguments in order:
 
 auto=LIMIT   automatic naming, with total_limit (empty for none); must come first
 init         init_trackers
@@ -6,14 +6,14 @@ val=EPOCH    log a validation loss with the epoch as its step
 log=STEP     log the step, a loss of 1 / STEP, and the epoch STEP / 10
 save=NAME    save_state on all ranks (without NAME: automatic naming)
 main=NAME    save_state on the main process only
-half=NAME    save_state that fails at its end, when all else is written
-late=NAME    save_state on all ranks, rank 1 when rank 0 has returned
+half=NAME    save_state that fails at its end, after it has written everything else
+late=NAME    save_state on all ranks; rank 1 starts after rank 0 has returned
 load=NAME    load_state
-try=NAME     load_state, and say what it raises, and whether the model is what it was
-rename=A:B   give A the name B
-touch=NAME   write a file of the script's own into that directory
+try=NAME     load_state; print what it raises and whether the model is unchanged
+rename=A:B   rename A to B
+touch=NAME   write a file of the script into that directory
 fill         fill the disk
-train        one step, which moves the random states and the optimizer
+train        one step, which changes the random states and the optimizer
 """
 
 import posix
@@ -53,7 +53,7 @@ def save(name: str) -> None:
 
 
 class Broken:
-    """What can't be saved."""
+    """An object that can't be saved."""
 
     def state_dict(self) -> dict[str, int]:
         raise RuntimeError("can't be saved")
@@ -108,7 +108,7 @@ for word in words:
         save_half(value)
     elif kind == "rename":
         old, new = value.split(":")
-        posix.rename(Path(project_dir, old), Path(project_dir, new))  # os.rename may be made to fail
+        posix.rename(Path(project_dir, old), Path(project_dir, new))  # a fault may make os.rename fail
     elif kind == "late":
         save_late(value)
     elif kind == "load":

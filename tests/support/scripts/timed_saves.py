@@ -1,4 +1,4 @@
-"""Saves 200 MB and prints for each save the seconds of: our part, save_state itself, the fsync of what it wrote."""
+"""Save 200 MB and print for each save the seconds of: tsdia-run's part, save_state itself, the fsync of the files."""
 
 import shutil
 import sys

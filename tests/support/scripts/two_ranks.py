@@ -1,6 +1,6 @@
-"""A rank that agrees with the others on a sum, and then ends as it is told: rank 1 first, the others wait for it.
+"""Compute a sum with the other ranks, and then end as the arguments say: rank 1 first, while the others wait for it.
 
-Arguments: ok | exit | kill | segv | stop, and for "stop" a folder in which each rank leaves a file when it is ready.
+Arguments: ok | exit | kill | segv | stop, and for "stop" a folder in which each rank creates a file when it is ready.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""DataLoader workers with a dataset of ``__main__``, under every start method."""
+"""Start DataLoader workers with a dataset of ``__main__``, with every start method."""
 
 import sys
 

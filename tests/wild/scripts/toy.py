@@ -1,4 +1,4 @@
-"""What the scripts share: a model, its data, and the lines that the runner reads."""
+"""The shared code of the scripts: a model, its data, and the lines that the runner reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, distributed, nn
 
-STEPS = 18  # beyond 9, so that numbers in names are not in the order of their text
+STEPS = 18  # beyond 9, so that the order of the numbers in names differs from the order as strings
 SAVE_EVERY = 3
 
 
@@ -22,12 +22,12 @@ def make_model() -> nn.Module:
 
 
 def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
-    """Return an optimizer with a state, so that a resume without it gives other losses."""
+    """Return an optimizer with a state, so that a resume without that state gets other losses."""
     return torch.optim.AdamW(model.parameters(), lr=0.01)
 
 
 def batch(step: int, rank: int = 0) -> tuple[Tensor, Tensor]:
-    """Return the inputs (16, 4) and targets (16, 1) of a step: the same ones in every attempt."""
+    """Return the inputs (16, 4) and targets (16, 1) of a step: the same in every attempt."""
     inputs = torch.rand(16, 4, generator=torch.Generator().manual_seed(1000 * rank + step))
     return inputs, inputs.sum(1, keepdim=True).sin()
 
@@ -39,13 +39,13 @@ def loss_of(model: nn.Module, step: int, rank: int = 0) -> Tensor:
 
 
 def started(step: int, is_main: bool = True) -> None:
-    """Print the last step that is already trained: 0 at the beginning."""
+    """Print the last trained step: 0 at the start."""
     if is_main:
         print(f"start step {step}", flush=True)  # noqa: T201
 
 
 def report(step: int, loss: float, is_main: bool = True) -> None:
-    """Print a step's loss to the last bit. At the step WILD_HOLD_AT every rank says that it is there, and waits."""
+    """Print a step's loss to the last bit. At the step WILD_HOLD_AT, every rank reports that it is ready, and waits."""
     if is_main:
         print(f"step {step} loss {loss!r}", flush=True)  # noqa: T201
     if os.environ.get("WILD_HOLD_AT") == str(step):
@@ -54,7 +54,7 @@ def report(step: int, loss: float, is_main: bool = True) -> None:
 
 
 class Plain:
-    """Model and optimizer in plain PyTorch, with the sum of the ranks' gradients; one file a checkpoint."""
+    """Model and optimizer in plain PyTorch, with the sum of the ranks' gradients; one file per checkpoint."""
 
     def __init__(self) -> None:
         self.rank = int(os.environ.get("RANK", "0"))
@@ -69,7 +69,7 @@ class Plain:
         """Train one step and return its loss."""
         loss = loss_of(self.model, step, self.rank)
         loss.backward()
-        if self.is_distributed:  # DistributedDataParallel can deadlock at its end: pytorch's gloo thread and the GIL
+        if self.is_distributed:  # DistributedDataParallel can deadlock at exit: PyTorch's gloo thread and the GIL
             for parameter in self.model.parameters():
                 distributed.all_reduce(parameter.grad)
         self.optimizer.step()
@@ -77,7 +77,7 @@ class Plain:
         return float(loss.item())
 
     def state(self, step: int) -> dict[str, Any]:
-        """Return what a checkpoint holds."""
+        """Return the contents of a checkpoint."""
         return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": step}
 
     def save(self, path: Path, step: int) -> None:
@@ -100,7 +100,7 @@ class Plain:
 
 
 def train_with_accelerate(folder: Path, resume: str | None, name: str, save_every: int = SAVE_EVERY) -> None:
-    """Train as Accelerate's examples do: the number in the name of a checkpoint is its step."""
+    """Train as Accelerate's examples do: the number in a checkpoint's name is its step."""
     accelerator = Accelerator()
     model = make_model()
     model, optimizer = accelerator.prepare(model, make_optimizer(model))

@@ -1,4 +1,4 @@
-"""What the scripts with transformers' Trainer share."""
+"""The shared code of the scripts with transformers' Trainer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Reporter(TrainerCallback):
 
 
 def examples() -> list[dict[str, Tensor]]:
-    """Return the data: 16 examples a batch."""
+    """Return the data: 16 examples per batch."""
     batches = [toy.batch(number) for number in range(toy.STEPS)]
     pairs = zip(torch.cat([inputs for inputs, _ in batches]), torch.cat([labels for _, labels in batches]), strict=True)
     return [{"inputs": inputs, "labels": labels} for inputs, labels in pairs]
@@ -49,6 +49,6 @@ def make_trainer(args: TrainingArguments) -> Trainer:
 
 
 def arguments(output_dir: str) -> TrainingArguments:
-    """Return the arguments of scripts that have no config of their own."""
+    """Return the arguments for scripts that have no config."""
     steps: dict[str, Any] = {"max_steps": toy.STEPS, "save_steps": toy.SAVE_EVERY, "logging_steps": 1}
     return TrainingArguments(output_dir, use_cpu=True, report_to="none", disable_tqdm=True, **steps)

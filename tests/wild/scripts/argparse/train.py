@@ -1,4 +1,4 @@
-"""argparse, as in Accelerate's examples: no config, `step_N`, the step from the name of the checkpoint."""
+"""argparse, as in Accelerate's examples: no config, `step_N`, the step taken from the name of the checkpoint."""
 
 import argparse
 from pathlib import Path

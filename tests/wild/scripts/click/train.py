@@ -1,4 +1,4 @@
-"""click with options of its own names, and one numbered file a checkpoint."""
+"""click, with option names of its own and one numbered file per checkpoint."""
 
 from pathlib import Path
 

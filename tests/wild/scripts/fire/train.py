@@ -1,4 +1,4 @@
-"""fire: the function's parameters are the flags; a checkpoint each epoch, of one step here."""
+"""fire: the function's parameters are the flags; one checkpoint per epoch, which has one step here."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""HfArgumentParser, as in transformers' examples: the only argument is a JSON file, which its suffix tells."""
+"""HfArgumentParser, as in transformers' examples: the only argument is a JSON file, recognised by its suffix."""
 
 import sys
 from dataclasses import dataclass
@@ -21,5 +21,5 @@ else:
     _, training_args = parser.parse_args_into_dataclasses()
 trainer = make_trainer(training_args)
 trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
-trainer.save_model()  # weights alone, into the run directory itself
+trainer.save_model()  # only weights, into the run directory itself
 trainer.save_state()

@@ -19,15 +19,15 @@ class Trainer:
         self.accelerator.register_for_checkpointing(self)
 
     def state_dict(self) -> dict[str, int]:
-        """Return what a checkpoint keeps of the trainer."""
+        """Return the trainer's state for a checkpoint."""
         return {"step": self.step}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Restore what a checkpoint kept."""
+        """Restore the trainer's state from a checkpoint."""
         self.step = state["step"]
 
     def fit(self, ckpt_path: str | None) -> None:
-        """Train from a checkpoint, or from the beginning."""
+        """Train from a checkpoint, or from the start."""
         model = toy.make_model()
         model, optimizer = self.accelerator.prepare(model, toy.make_optimizer(model))
         if ckpt_path:

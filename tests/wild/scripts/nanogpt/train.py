@@ -1,4 +1,4 @@
-"""nanoGPT: globals are the config, and the script finds its one file in out_dir, which each save replaces."""
+"""nanoGPT: globals are the config; the script finds its only checkpoint file in out_dir, and each save replaces it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""notebook_launcher: the script is one process, which forks its ranks."""
+"""notebook_launcher: the script is one process that forks its ranks."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""OmegaConf: a YAML file, merged with `key=value` words; the names of Lightning's checkpoints."""
+"""OmegaConf: a YAML file, merged with `key=value` arguments; the names of Lightning's checkpoints."""
 
 from pathlib import Path
 
