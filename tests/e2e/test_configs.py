@@ -221,10 +221,10 @@ def test_a_fine_tuning_run_that_resumes_itself_restores_everything(tmp_path: Pat
     (tmp_path / "exp.yml").write_text(FINE_TUNING % (other, "true"))
     new = tsdia_run("new", "exp.yml", cwd=tmp_path)
     names = ["resume_restore_optimizer", "resume_restore_scheduler", "resume_restore_trainer_state"]
-    restored = [said(new)["config"]["checkpoint"][name] for name in names]
+    restored = [received(new)["config"]["checkpoint"][name] for name in names]
     assert (restored, "resuming the same run: set" in new.stderr) == ([False, False, True], False)
     resumed = tsdia_run("resume", "exp", cwd=tmp_path)
-    assert [said(resumed)["config"]["checkpoint"][name] for name in names] == [True, True, True]
+    assert [received(resumed)["config"]["checkpoint"][name] for name in names] == [True, True, True]
     (note,) = [line for line in resumed.stderr.splitlines() if "resuming the same run: set" in line]
     assert "resume_restore_optimizer" in note
     assert "resume_restore_scheduler" in note
