@@ -39,7 +39,7 @@ def test_only_a_resume_has_a_checkpoint() -> None:
 
 def test_a_script_without_a_config_gets_no_config_flag() -> None:
     assert command.templates(SETTINGS, ["--lr"], has_config=False, is_resume=False) == ("--lr",)
-    with pytest.raises(UsageError, match="there is no config"):
+    with pytest.raises(UsageError, match="no config is given"):
         command.filled(["{config}"], replace(TARGET, config=None))
 
 
