@@ -94,7 +94,7 @@ def test_more_than_one_machine_is_refused(project: Path) -> None:
     (project / "two.yaml").write_text("distributed_type: MULTI_GPU\nnum_machines: 2\nnum_processes: 8\n")
     done = tsdia_run("new", "config.yml", "--launcher", "accelerate", "--accelerate-config", "two.yaml", cwd=project)
     assert done.returncode == 78
-    assert "2 machines" in done.stderr
+    assert "num_machines is 2: tsdia-run starts only on one machine" in done.stderr
 
 
 def test_the_accelerate_config_in_use_is_kept(project: Path) -> None:
