@@ -127,7 +127,7 @@ def test_a_reader_that_stops_reading(failed: Path, start: Starter) -> None:
         (["exp", "--attempt", "7"], 66, "exp has no attempt 7"),
         (["exp", "--grep", "("], 2, "is not a valid regular expression"),
         (["exp", "--since", "soon"], 2, "--since takes"),
-        (["exp", "--since", "1h", "-n", "5"], 2, "--since and --lines are both given"),
+        (["exp", "--since", "1h", "-n", "5"], 2, "--since cannot be combined with --lines"),
     ],
 )
 def test_logs_that_cannot_be_shown(failed: Path, words: list[str], code: int, said: str) -> None:

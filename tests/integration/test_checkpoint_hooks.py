@@ -154,7 +154,7 @@ def test_an_uncaught_load_error_ends_the_traceback_with_the_reason(saver: Saver,
     done = saver.run("load=step_30")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        f"tsdia_run.errors.TornCheckpointError: {saver.root / 'step_30'} is torn: optimizer.bin is missing."
+        f"tsdia_run.errors.base.TornCheckpointError: {saver.root / 'step_30'} is torn: optimizer.bin is missing."
         " Nothing was loaded (not torn beside it: step_20)"
     )
 
