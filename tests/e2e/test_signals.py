@@ -88,11 +88,11 @@ def test_signals_that_do_not_stop_a_training(start: Starter, project: Path, rank
     running, _ = listening(start, project, ranks)
     for name in ("SIGHUP", "SIGUSR1", "SIGUSR2"):
         gets_it, follows = TO_US[name]
-        assert follows == "goes on"
+        assert follows == "continues"
         running.send_signal(signal.Signals[name])
         for _ in range(ranks if gets_it == "once" else 0):
             assert wait_for(running, "got") == f"got {name}\n"
-    assert TO_US["SIGKILL"] == ("no", "goes on; the next command tells how it ended")
+    assert TO_US["SIGKILL"] == ("no", "continues; the next command reports how it ended")
     running.kill()
     running.wait()
     assert tsdia_run("resume", "runs/exp", cwd=project).returncode == 75
