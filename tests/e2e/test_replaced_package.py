@@ -54,7 +54,7 @@ class Upgraded:
         self.folder = folder
         shutil.copytree(PACKAGE, folder / "lib" / "tsdia_run", ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "train.py").write_text(script)
-        environ = {**os.environ, "PYTHONPATH": str(folder / "lib")}
+        environ = {**os.environ, "PYTHONPATH": str(folder / "lib"), "XDG_STATE_HOME": str(folder / "state")}
         command = [sys.executable, "-m", "tsdia_run", "new", "--run-dir", "run", "--launcher", "python", *words]
         self.process = subprocess.Popen(
             command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
