@@ -143,7 +143,7 @@ class CurrentRun:
         signal no longer ends the script.
         """
         if self._stop is None:
-            self._stop = StopSignal(self._session.attempt.stop)
+            self._stop = StopSignal(self._session.attempt)
         return self._stop.is_requested()
 
     def _make_attempt_folder(self) -> None:

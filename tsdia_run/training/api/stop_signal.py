@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from tsdia_run.rundir.layout import AttemptLayout
 
 
 class StopSignal:
@@ -17,11 +18,11 @@ class StopSignal:
     Ctrl-C ends a script that does not check for the request.
 
     Args:
-        file: A file that exists once a stop was requested; None outside a run.
+        attempt: The files of the attempt; the stop request file exists once a stop was requested.
     """
 
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
+    def __init__(self, attempt: AttemptLayout) -> None:
+        self._attempt = attempt
         self._is_signalled = False
         self._before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():  # Python lets only this thread set handlers
@@ -35,7 +36,7 @@ class StopSignal:
 
     def is_requested(self) -> bool:
         """Return whether the main rank has seen a stop request; with several ranks, every rank must call this."""
-        is_requested = self._is_signalled or (self._file is not None and self._file.exists())
+        is_requested = self._is_signalled or self._attempt.stop.exists()
         torch = sys.modules.get("torch")
         if torch is None or not torch.distributed.is_available() or not torch.distributed.is_initialized():
             return is_requested
