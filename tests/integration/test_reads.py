@@ -94,7 +94,7 @@ def assert_refused(done: Done, resumed: str, lost: str) -> None:
     assert done.refusal
     assert done.refusal.startswith(f"the script did not read {resumed}, the checkpoint to resume from, and would")
     assert done.refusal.endswith("it" if lost == resumed else lost)
-    assert "tsdia_run.errors.base.CheckpointNotReadError" in done.err
+    assert "tsdia_run.errors.CheckpointNotReadError" in done.err
 
 
 @pytest.mark.parametrize("way", WRITES)
