@@ -89,7 +89,7 @@ def test_after_every_process_was_killed_a_resume_reports_it_and_starts(start: St
     (project / "go").touch()
     resumed = tsdia_run("resume", RUN, cwd=project)
     assert resumed.returncode == 0, resumed.stderr
-    assert "attempt 0: lost: killed together with its supervisor" in resumed.stderr
+    assert "attempt 0: lost: no heartbeat and no recorded ending: killed with its supervisor" in resumed.stderr
     first, second = record_of(project / RUN)["attempts"]
     assert (first["state"], second["state"]) == ("lost", "completed")
     assert first["started_at"] <= first["ended_at"] <= second["started_at"]
@@ -132,7 +132,7 @@ def test_a_holder_that_only_seems_to_live_keeps_nobody_out_and_gets_no_signal(
         heartbeat.write_bytes(seeming(here).as_bytes())
         os.utime(heartbeat, (1, 1))  # an owner on another host counts as running while its heartbeat is fresh
         stopped = tsdia_run("stop", RUN, cwd=project)
-        assert "does not run" in stopped.stderr
+        assert "is not running" in stopped.stderr
         (project / "go").touch()
         assert tsdia_run("ensure", "config.yml", cwd=project).returncode == 0
         assert bystander.poll() is None
@@ -148,6 +148,6 @@ def test_a_zombie_supervisor_blocks_no_start(start: Starter, project: Path) -> N
     os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)  # it stays in the process table
     os.kill(training, signal.SIGKILL)
     (project / "go").touch()
-    assert "does not run" in tsdia_run("stop", RUN, cwd=project).stderr
+    assert "is not running" in tsdia_run("stop", RUN, cwd=project).stderr
     resumed = tsdia_run("resume", RUN, cwd=project)
     assert resumed.returncode == 0, resumed.stderr
