@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tsdia_run.errors.lookups import UnknownState
 from tsdia_run.report.formatting import NoState
 from tsdia_run.report.places import Places, is_run, run_dirs
+from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Digest, State
 from tsdia_run.rundir.record_file import glance
 from tsdia_run.text import nearest
@@ -17,6 +19,8 @@ from tsdia_run.text import nearest
 if TYPE_CHECKING:
     from tsdia_run.report.status import RunStatus
 
+# The path of command.json in a run directory, for an attempt.
+_COMMAND = str(RunLayout(Path()).attempt(0).command).replace("/0/", "/{}/")
 # States by their names.
 STATES: Mapping[str, State | NoState] = {state.value: state for state in (*State, *NoState)}
 
@@ -58,10 +62,13 @@ def with_entrypoint(found: RunRow) -> RunRow:
     """Return the row with its entrypoint, which a record of an earlier version has in another file."""
     if found.entrypoint is not None or not found.attempts:
         return found
+    newest = found.attempts - 1
+    # As text: paths of thousands of runs take longer to build than to look up.
+    if not os.path.exists(f"{found.path}/{_COMMAND.format(newest)}"):
+        return found
     from tsdia_run.report.attempt_info import entrypoint
-    from tsdia_run.rundir.layout import RunLayout
 
-    return found._replace(entrypoint=entrypoint(RunLayout(Path(found.path)).attempt(found.attempts - 1)))
+    return found._replace(entrypoint=entrypoint(RunLayout(Path(found.path)).attempt(newest)))
 
 
 def rows(places: Places) -> Iterator[RunRow]:
