@@ -15,7 +15,8 @@ import tsdia_run
 
 PACKAGE = Path(tsdia_run.__file__).parent
 ROOT = PACKAGE.parent
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+# The changelog names old words where they changed.
+PAGES = [*(page for page in ROOT.glob("*.md") if page.name != "CHANGELOG.md"), *(ROOT / "docs").rglob("*.md")]
 # What earlier versions said, and the words for it now.
 INSTEAD = {
     r"\btorn\b": "incomplete or damaged",
