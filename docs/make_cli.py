@@ -29,11 +29,17 @@ def _section(name: str, command: Any) -> str:  # noqa: ANN401 - Typer does not e
     about, _, examples = inspect.cleandoc(command.help).partition("\b\n")
     arguments = [param for param in command.params if not param.opts[0].startswith("-")]
     options = [param for param in command.params if param.opts[0].startswith("-")]
-    usage = " ".join(["tsdia-run", name, *(param.metavar or param.name.upper() for param in arguments), "[OPTIONS]"])
+    usage = " ".join(["tsdia-run", name, *map(_argument, arguments), "[OPTIONS]"])
     lines = [f"## `{usage}`", "", about.strip(), "", "```bash", *examples.splitlines(), "```", ""]
     lines += [f"- {param.metavar}: {param.help}" for param in arguments] + [""] * bool(arguments)
     lines += ["| option | variable | |", "| --- | --- | --- |"]
     return "\n".join([*lines, *map(_row, options), ""])
+
+
+def _argument(param: Any) -> str:  # noqa: ANN401 - Typer does not export its classes
+    """Return an argument as a usage line shows it: brackets if it is optional, dots if it may be repeated."""
+    word = param.metavar if param.required else f"[{param.metavar}]"
+    return f"{word}..." if param.nargs == -1 else word
 
 
 def _row(option: Any) -> str:  # noqa: ANN401 - Typer does not export its classes

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SCHEMA = 1
 
-Runs = Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs, by path or name.")]
+Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="Two or more runs, by path or name.")]
 Metric = Annotated[
     str | None,
     typer.Option(

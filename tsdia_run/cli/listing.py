@@ -22,7 +22,7 @@ _MOST_DAMAGED = 5
 Roots = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[ROOT]...",
+        metavar="ROOT",
         show_default=False,
         help="Folders that contain runs. Default: the setting `roots`, and all runs that you started elsewhere.",
     ),

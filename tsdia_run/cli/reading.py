@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RunName = Annotated[
     str,
     typer.Argument(
-        metavar="[RUN]",
+        metavar="RUN",
         show_default=False,
         help="A run, by path, name, start of its name, id or W&B id. Default: latest, the most recently started run.",
     ),
