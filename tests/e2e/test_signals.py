@@ -120,7 +120,7 @@ def test_a_signal_to_the_launcher_ends_both_ranks(
     attempt = record_of(project / "runs/exp")["attempts"][0]
     assert attempt["state"] == state
     assert name in attempt["outcome"]["reason"]
-    assert members(record_of(project / "runs/exp")["run_id"]) == []
+    assert members(record_of(project / "runs/exp")["run_id"], project / "runs/exp") == []
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
@@ -136,7 +136,7 @@ def test_a_signal_while_torch_is_imported_leaves_no_process_behind(
     running.communicate(timeout=60)
     assert running.returncode == -signal.Signals[name]
     assert record_of(project / "runs/exp")["state"] == "stopped"
-    assert members(record_of(project / "runs/exp")["run_id"]) == []
+    assert members(record_of(project / "runs/exp")["run_id"], project / "runs/exp") == []
 
 
 def test_the_third_request_kills_a_script_that_ignores_signals(start: Starter, project: Path) -> None:

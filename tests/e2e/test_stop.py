@@ -26,7 +26,7 @@ STUBBORN = SAVES.replace("    sys.exit(0)\n", "")
 
 
 def nothing_lives(run_dir: Path) -> bool:
-    return members(record_of(run_dir)["run_id"]) == []
+    return members(record_of(run_dir)["run_id"], run_dir) == []
 
 
 def test_stop_allows_time_to_save_waits_and_reports(start: Starter, project: Path) -> None:

@@ -136,7 +136,7 @@ def tagged(layout: RunLayout) -> list[int]:
         run = record_file.read(layout.record)
     except DamagedRunError:  # or no record exists
         return []
-    return members(run.run_id) if run.state in LIVE else []
+    return members(run.run_id, layout.root) if run.state in LIVE else []
 
 
 def _name(pid: int) -> str:

@@ -10,13 +10,12 @@ from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 
+from tsdia_run.claim.processes import facts
 from tsdia_run.files.fields import Fields, parse_json, read_bounded
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.text import visible
 
 _MAX_BYTES = 64 * 1024
-# Fields 3 and 22 of /proc/PID/stat, counted from the end of the name, which may contain spaces: proc_pid_stat(5).
-_STATE, _START_TICKS = 0, 19
 
 
 class Life(Enum):
@@ -125,9 +124,5 @@ def boot_id() -> str | None:
 
 def start_ticks(pid: int) -> int | None:
     """Return when a live process started, in clock ticks since the boot; None if no such process, or a zombie."""
-    try:
-        # The pid may be invalid, for example negative, if a user edited the file.
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    return None if fields[_STATE] in (b"Z", b"X") else int(fields[_START_TICKS])
+    found = facts(pid)
+    return None if found is None or found.has_ended else found.start_ticks

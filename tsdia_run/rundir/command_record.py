@@ -7,12 +7,15 @@ fields that a resume needs.
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
 
 from tsdia_run.files.atomic import write_json
-from tsdia_run.files.fields import Fields, parse_json, read_bounded, read_object
+from tsdia_run.files.fields import Fields, can_be_path, parse_json, read_bounded, read_object
+from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.rundir.typed_command import TypedCommand
 
@@ -73,6 +76,18 @@ class CommandRecord:
     def has_resume_args(self) -> bool:
         """Whether a resume adds arguments."""
         return bool(self.settings.get("resume_args"))
+
+    @property
+    def stop_grace_s(self) -> float | None:
+        """How long the script may run after a stop request, in seconds; None if it can't be read."""
+        found = self.settings.get("stop_grace_s")
+        return float(found) if isinstance(found, (int, float)) and 0 <= found < math.inf else None
+
+    @property
+    def run_dir(self) -> str | None:
+        """The absolute path of the run directory at the start of the attempt."""
+        found = Fields(self.environment, "the environment").lenient(env.RUN_DIR, str)
+        return found if found and os.path.isabs(found) and can_be_path(found) else None
 
     @property
     def validation_metrics(self) -> tuple[str, ...]:

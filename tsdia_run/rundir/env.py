@@ -26,3 +26,5 @@ WANDB_ID = f"{PREFIX}WANDB_ID"
 WANDB_NAME = f"{PREFIX}WANDB_NAME"
 # The descriptor of the lock ``alive``, for a script that replaces its process by another program.
 ALIVE_FD = f"{PREFIX}ALIVE_FD"
+# The process id of the supervisor that started this process for itself: a relay, a hasher, git. A training has none.
+SUPERVISOR = f"{PREFIX}SUPERVISOR"

@@ -1,4 +1,7 @@
-"""The stop sequence (pure): first the signal itself, then SIGTERM, then SIGKILL."""
+"""The stop sequence (pure): first the signal itself, then SIGTERM, then SIGKILL.
+
+A run that was started inside the training keeps its own grace period, unless the user asks again.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ TERM_GRACE_S = 10.0
 class Rung(Enum):
     """A step of the stop sequence."""
 
-    PASS_ON = "pass the signal on, only to the direct child"
+    PASS_ON = "pass the signal on, only to the direct child and to runs inside the training"
     TERMINATE = "SIGTERM to the direct child"
+    KILL_OWN = "SIGKILL to every process of the run, except for runs inside the training"
     KILL = "SIGKILL to every process of the run"
 
 
@@ -29,12 +33,14 @@ class Ladder:
         stop: The first request; None if there was none.
         rung: The last step; None if there was none.
         deadline_s: Monotonic time at which the next step is due; None for none.
+        inner_s: How long the runs inside the training may take to end; 0 without such runs.
     """
 
     grace_s: float
     stop: Stop | None = None
     rung: Rung | None = None
     deadline_s: float | None = None
+    inner_s: float = 0.0
 
     def after_request(self, stop: Stop, now_s: float) -> Ladder:
         """Return the state after a stop request."""
@@ -48,7 +54,16 @@ class Ladder:
 
     def at(self, now_s: float) -> Ladder:
         """Return the state at a later time: unchanged before the deadline."""
-        return self._next(now_s) if self.deadline_s is not None and now_s >= self.deadline_s else self
+        if not self.is_due(now_s):
+            return self
+        after = self._next(now_s)
+        if after.rung is Rung.KILL and self.rung is not Rung.KILL_OWN and self.inner_s > 0:
+            return replace(after, rung=Rung.KILL_OWN, deadline_s=now_s + self.inner_s)
+        return after
+
+    def is_due(self, now_s: float) -> bool:
+        """Return whether the deadline has passed."""
+        return self.deadline_s is not None and now_s >= self.deadline_s
 
     def _next(self, now_s: float) -> Ladder:
         # A second SIGTERM would have no effect.

@@ -1,4 +1,4 @@
-"""Start the processes of an attempt in a separate session, and find them by the run's tag."""
+"""Start the training of an attempt in a separate session, and end what it leaves behind."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import signal
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.claim.processes import members
+from tsdia_run.claim import processes
 from tsdia_run.supervise.output import Streams
+from tsdia_run.supervise.run_processes import RunProcesses
 
 # The signal that the bootstrap registers with faulthandler.
 STACKS_SIGNAL = 40
@@ -21,6 +23,8 @@ STACKS_SIGNAL = 40
 # W&B's service and others finish their upload in this time; then they get SIGTERM, then SIGKILL.
 LEFTOVER_GRACE_S = 10.0
 _TERM_GRACE_S = 5.0
+# Until the kernel has removed a process after SIGKILL.
+_KILL_S = 5.0
 _POLL_S = 0.05
 
 
@@ -82,20 +86,14 @@ class TrainingProcess:
             signal.pidfd_send_signal(self.pidfd, number)
 
 
-def signal_members(run_id: str, number: int) -> None:
-    """Send a signal to every process of the run."""
-    for pid in members(run_id):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-
-
 def signal_ranks(launcher: int, number: int) -> bool:
     """Send a signal to the ranks that a launcher started.
 
     Returns:
         Whether any rank was found.
     """
-    found = [pid for pid in _children(launcher) if any(word.startswith(b"RANK=") for word in _words(pid, "environ"))]
+    children = [pid for pid, one in processes.running().items() if one.parent == launcher]
+    found = [pid for pid in children if any(word.startswith(b"RANK=") for word in processes.environment(pid))]
     for pid in found:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -104,38 +102,22 @@ def signal_ranks(launcher: int, number: int) -> bool:
 
 def is_still(pid: int, argv: Sequence[str]) -> bool:
     """Return whether a process still runs the program that it was started with."""
-    return _words(pid, "cmdline")[: len(argv)] == [os.fsencode(word) for word in argv]
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return words[: len(argv)] == [os.fsencode(word) for word in argv]
 
 
-def show_stacks(run_id: str) -> bool:
+def show_stacks(found: RunProcesses) -> bool:
     """Ask the ranks to write their stack traces.
 
     Returns:
         Whether any rank got the signal. Other processes don't get it: it would kill them.
     """
-    found = [pid for pid in members(run_id) if _catches(pid, STACKS_SIGNAL)]
-    for pid in found:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, STACKS_SIGNAL)
-    return bool(found)
-
-
-def _children(parent: int) -> list[int]:
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
-                # The program name in parentheses may contain any character.
-                if int(file.read().rpartition(b")")[2].split()[1]) == parent:
-                    found.append(int(name))
-    return found
-
-
-def _words(pid: int, file: str) -> list[bytes]:
-    try:
-        return Path(f"/proc/{pid}/{file}").read_bytes().split(b"\0")
-    except OSError:
-        return []
+    ranks = [pid for pid in found.own() if _catches(pid, STACKS_SIGNAL)]
+    found.signal(ranks, STACKS_SIGNAL)
+    return bool(ranks)
 
 
 def _catches(pid: int, number: int) -> bool:
@@ -146,50 +128,65 @@ def _catches(pid: int, number: int) -> bool:
     return False
 
 
-def end_orphans(run_id: str, grace_s: float, is_hurried: Callable[[], bool]) -> bool:
-    """End a training whose supervisor has died: SIGTERM to its topmost processes, then SIGKILL to all.
+def end_orphans(found: RunProcesses, grace_s: float, is_hurried: Callable[[], bool]) -> bool:
+    """End a training whose supervisor or launcher has died: SIGTERM to its topmost processes, then SIGKILL to all.
 
     Args:
-        run_id: The run.
+        found: Its processes.
         grace_s: Time between SIGTERM and SIGKILL.
         is_hurried: Polled; ends the wait when it returns True.
 
     Returns:
         Whether no visible process of the run is left.
     """
-    found = set(members(run_id))
-    for pid in found - {child for parent in found for child in _children(parent)}:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGTERM)
-    if not _gone_within(run_id, grace_s, is_hurried):
-        signal_members(run_id, signal.SIGKILL)
-    return _gone_within(run_id, _TERM_GRACE_S, lambda: False)
+    _end(found, found.topmost(), grace_s, is_hurried)
+    return not found.living()
 
 
-def end_leftovers(run_id: str, grace_s: float, is_hurried: Callable[[], bool]) -> list[str]:
+@dataclass(frozen=True)
+class Leftovers:
+    """The processes that a training left behind, by their names.
+
+    Attributes:
+        ended: Those that did not exit in time and were ended.
+        remaining: Those that tsdia-run may not end, with their process ids.
+    """
+
+    ended: tuple[str, ...] = ()
+    remaining: tuple[str, ...] = ()
+
+
+def end_leftovers(found: RunProcesses, grace_s: float, is_hurried: Callable[[], bool]) -> Leftovers:
     """End leftover processes of the training, after they had time to exit.
 
     Args:
-        run_id: The run.
+        found: The processes of the run.
         grace_s: Time before they get SIGTERM, and then SIGKILL.
         is_hurried: Polled; ends the wait when it returns True.
-
-    Returns:
-        The names of the processes that did not exit in time.
     """
-    if _gone_within(run_id, grace_s, is_hurried):
-        return []
-    names = [_name(pid) for pid in members(run_id)]
-    signal_members(run_id, signal.SIGTERM)
-    if not _gone_within(run_id, _TERM_GRACE_S, is_hurried):
-        signal_members(run_id, signal.SIGKILL)
-        _gone_within(run_id, _TERM_GRACE_S, lambda: False)
-    return names
+    if _gone_within(found.living, grace_s, is_hurried):
+        return Leftovers()
+    own = found.own()
+    names = {pid: _name(pid) for pid in own}
+    _end(found, own, _TERM_GRACE_S, is_hurried)
+    left = found.living()
+    ended = sorted({name for pid, name in names.items() if pid not in left})
+    return Leftovers(tuple(ended), tuple(f"{_name(pid)} (pid {pid})" for pid in sorted(left)))
 
 
-def _gone_within(run_id: str, limit_s: float, is_hurried: Callable[[], bool]) -> bool:
+def _end(found: RunProcesses, first: Iterable[int], grace_s: float, is_hurried: Callable[[], bool]) -> None:
+    found.signal(first, signal.SIGTERM)
+    inner_s = found.ask_inner(signal.SIGTERM)
+    if not _gone_within(found.own, grace_s, is_hurried):
+        found.signal(found.own(), signal.SIGKILL)
+    if not _gone_within(found.living, max(inner_s, _KILL_S), is_hurried if inner_s else lambda: False):
+        found.signal(found.living(), signal.SIGKILL)
+        _gone_within(found.living, _KILL_S, lambda: False)
+
+
+def _gone_within(living: Callable[[], Collection[int]], limit_s: float, is_hurried: Callable[[], bool]) -> bool:
     deadline_s = time.monotonic() + limit_s
-    while members(run_id):
+    while living():
         if time.monotonic() >= deadline_s or is_hurried():
             return False
         time.sleep(_POLL_S)

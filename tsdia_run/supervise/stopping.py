@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 from contextlib import suppress
+from dataclasses import replace
 
 from tsdia_run.outcome import stop_request
 from tsdia_run.outcome.classify import Stop
 from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.supervise.ladder import Ladder, Rung
-from tsdia_run.supervise.process import TrainingProcess, signal_members
+from tsdia_run.supervise.process import TrainingProcess
+from tsdia_run.supervise.run_processes import RunProcesses
 from tsdia_run.text import duration
 
 
@@ -23,13 +25,16 @@ class Stopping:
 
     Args:
         attempt: The files of the attempt, with the request file.
-        run_id: The run, whose processes are killed in the last step.
+        processes: The processes of the run, which are killed in the last step.
         grace_s: The grace period after the first request.
+        is_inner: Whether this run was started inside another training. Then only the first signal counts: the outer run
+            and the script that started this one may both pass a signal on, and the outer run sees to the end.
     """
 
-    def __init__(self, attempt: AttemptLayout, run_id: str, grace_s: float) -> None:
+    def __init__(self, attempt: AttemptLayout, processes: RunProcesses, grace_s: float, *, is_inner: bool) -> None:
         self._attempt = attempt
-        self._run_id = run_id
+        self._processes = processes
+        self._is_inner = is_inner
         self._ladder = Ladder(grace_s)
         self._seen: tuple[int, int] | None = None
         self._deadline_s: float | None = None
@@ -53,6 +58,8 @@ class Stopping:
 
     def signalled(self, number: signal.Signals, now_s: float) -> None:
         """Handle a signal that requests a stop."""
+        if self._is_inner and self.stop is not None:
+            return
         self.ask(Stop(number, _by_signal(number)), now_s)
 
     def ask(self, stop: Stop, now_s: float) -> None:
@@ -67,6 +74,8 @@ class Stopping:
         if self._deadline_s is not None and now_s >= self._deadline_s:
             self._deadline_s = None
             self.ask(Stop(signal.SIGTERM, f"stopped at its time limit of {duration(self._limit_s)}"), now_s)
+        if self._ladder.is_due(now_s):
+            self._ask_inner(signal.SIGTERM)  # those that were started after the request
         self._climb(self._ladder.at(now_s))
 
     def _read_request(self, now_s: float) -> None:
@@ -99,7 +108,15 @@ class Stopping:
         if self.child is None or ladder.stop is None:
             return
         if ladder.rung is Rung.KILL:
-            signal_members(self._run_id, signal.SIGKILL)
+            self._processes.signal(self._processes.living(), signal.SIGKILL)
             self.child.send(signal.SIGKILL)
+        elif ladder.rung is Rung.KILL_OWN:
+            self._processes.signal(self._processes.own(), signal.SIGKILL)
+        elif ladder.rung is Rung.PASS_ON:
+            self.child.send(ladder.stop.signal)
+            self._ask_inner(ladder.stop.signal)
         else:
-            self.child.send(ladder.stop.signal if ladder.rung is Rung.PASS_ON else signal.SIGTERM)
+            self.child.send(signal.SIGTERM)
+
+    def _ask_inner(self, number: signal.Signals) -> None:
+        self._ladder = replace(self._ladder, inner_s=self._processes.ask_inner(number))

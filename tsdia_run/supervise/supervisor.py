@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from threading import Thread
 
-from tsdia_run.claim.processes import members
 from tsdia_run.outcome.classify import RankEnd, Stop, judge
 from tsdia_run.outcome.exit_records import ExitSummary
+from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Outcome, State
 from tsdia_run.supervise import evidence, memory, preload, process
@@ -27,6 +27,7 @@ from tsdia_run.supervise.metrics_follower import MetricsFollower
 from tsdia_run.supervise.output import Output, RelayEvent
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.reads import ReadWatch
+from tsdia_run.supervise.run_processes import RunProcesses, adopting
 from tsdia_run.supervise.signals import SignalPipe
 from tsdia_run.supervise.stopping import Stopping
 from tsdia_run.text import duration, visible
@@ -44,7 +45,9 @@ class Supervisor:
         self._layout = job.claim.layout
         self._attempt = self._layout.attempt(job.run.last.number)
         self._keeper = RecordKeeper(job.claim, job.run, job.original_config)
-        self._stopping = Stopping(self._attempt, job.run.run_id, job.grace_s)
+        self._processes = RunProcesses(job.run.run_id, self._layout)
+        is_inner = env.RUN_ID in os.environ
+        self._stopping = Stopping(self._attempt, self._processes, job.grace_s, is_inner=is_inner)
         self._hashing = Hashing(self._layout.root, is_on=job.hash_checkpoints)
         self._metrics = MetricsFollower(self._layout)
         self._memory = memory.Watch()
@@ -54,7 +57,7 @@ class Supervisor:
 
     def supervise(self) -> JobResult:
         """Run the attempt to its end; errors of the training or the disk raise nothing."""
-        with SignalPipe() as signals, self._reads:
+        with SignalPipe() as signals, adopting(), self._reads:
             self._signals = signals
             output = self._output = Output(
                 self._layout.root / self._job.run.last.log,
@@ -74,6 +77,7 @@ class Supervisor:
             preload.start(output.copy)
             self._loop(child)
             end = RankEnd.of(child.wait())
+            self._stopping.child = None
             self._clean_up()
             beside.join(_BESIDE_LIMIT_S)
             ended = self._conclude(end)
@@ -117,6 +121,7 @@ class Supervisor:
         finally:
             os.close(alive_fd)
         self._reads.follow()
+        self._processes.start(child.pid)
         self._stopping.child = child
         self._stopping.limit(self._job.time_limit_s, time.monotonic())
         return child
@@ -141,6 +146,7 @@ class Supervisor:
                 self._record_warnings()
                 self._hashing.look(now_s)
                 self._keeper.tick(now_s)
+                self._processes.reap(now_s)
 
     def _on_signal(self, number: signal.Signals, child: TrainingProcess) -> None:
         if number in (signal.SIGINT, signal.SIGTERM):
@@ -149,9 +155,9 @@ class Supervisor:
             self._pass_on(number, child)
         elif number == signal.SIGTSTP:
             self._listen(self._output.suspend())
-            process.signal_members(self._job.run.run_id, signal.SIGSTOP)
+            self._processes.signal(self._processes.living(), signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGSTOP)
-            process.signal_members(self._job.run.run_id, signal.SIGCONT)
+            self._processes.signal(self._processes.living(), signal.SIGCONT)
             self._output.resume()
 
     def _pass_on(self, number: signal.Signals, child: TrainingProcess) -> None:
@@ -176,7 +182,7 @@ class Supervisor:
             self._stopping.ask(Stop(signal.SIGTERM, self._hung, is_hang=True), now_s)
             return
         self._hung = self._hang.look(now_s)
-        if self._hung is not None and process.show_stacks(self._job.run.run_id):
+        if self._hung is not None and process.show_stacks(self._processes):
             self._hung += f"; stack traces: {self._attempt.root.relative_to(self._layout.root)}/{STACKS_GLOB}"
 
     def _start_beside(self) -> Thread:
@@ -194,13 +200,27 @@ class Supervisor:
         """Whether the user asks to end the wait after the script has ended."""
         return self._stopping.is_killing or not {signal.SIGINT, signal.SIGTERM}.isdisjoint(self._signals.read())
 
+    def _is_wait_over(self) -> bool:
+        """Whether the user asks to end the wait for leftover processes; keeps record and relay alive meanwhile."""
+        now_s = time.monotonic()
+        self._stopping.look(now_s)
+        self._listen(self._output.keep_alive())
+        self._keeper.tick(now_s)
+        self._processes.reap(now_s)
+        return self._is_hurried()
+
     def _clean_up(self) -> None:
-        if self._job.is_delegated and not self._attempt.launcher_record.exists() and members(self._job.run.run_id):
+        if self._stopping.stop is not None:
+            self._processes.ask_inner(signal.SIGTERM)
+        if self._job.is_delegated and not self._attempt.launcher_record.exists() and self._processes.own():
             # A killed launcher leaves its ranks behind, and they may still save.
-            process.end_orphans(self._job.run.run_id, self._job.grace_s, self._is_hurried)
-        names = process.end_leftovers(self._job.run.run_id, process.LEFTOVER_GRACE_S, self._is_hurried)
-        if names:
-            self._warnings.append(f"ended leftover processes of the training: {', '.join(sorted(set(names)))}")
+            process.end_orphans(self._processes, self._job.grace_s, self._is_wait_over)
+        left = process.end_leftovers(self._processes, process.LEFTOVER_GRACE_S, self._is_wait_over)
+        if left.ended:
+            self._warnings.append(f"ended leftover processes of the training: {', '.join(left.ended)}")
+        if left.remaining:
+            names = ", ".join(left.remaining)
+            self._warnings.append(f"could not end leftover processes of the training, which another user owns: {names}")
 
     def _listen(self, events: Iterable[RelayEvent]) -> None:
         for event in events:
