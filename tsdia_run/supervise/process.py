@@ -8,7 +8,7 @@ import signal
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,21 +128,6 @@ def _catches(pid: int, number: int) -> bool:
     return False
 
 
-def end_orphans(found: RunProcesses, grace_s: float, is_hurried: Callable[[], bool]) -> bool:
-    """End a training whose supervisor or launcher has died: SIGTERM to its topmost processes, then SIGKILL to all.
-
-    Args:
-        found: Its processes.
-        grace_s: Time between SIGTERM and SIGKILL.
-        is_hurried: Polled; ends the wait when it returns True.
-
-    Returns:
-        Whether no visible process of the run is left.
-    """
-    _end(found, found.topmost(), grace_s, is_hurried)
-    return not found.living()
-
-
 @dataclass(frozen=True)
 class Leftovers:
     """The processes that a training left behind, by their names.
@@ -156,32 +141,43 @@ class Leftovers:
     remaining: tuple[str, ...] = ()
 
 
-def end_leftovers(found: RunProcesses, grace_s: float, is_hurried: Callable[[], bool]) -> Leftovers:
+def end_leftovers(found: RunProcesses, is_hurried: Callable[[], bool]) -> Leftovers:
     """End leftover processes of the training, after they had time to exit.
 
     Args:
         found: The processes of the run.
-        grace_s: Time before they get SIGTERM, and then SIGKILL.
         is_hurried: Polled; ends the wait when it returns True.
     """
-    if _gone_within(found.living, grace_s, is_hurried):
+    if _gone_within(found.living, LEFTOVER_GRACE_S, is_hurried):
         return Leftovers()
     own = found.own()
     names = {pid: _name(pid) for pid in own}
-    _end(found, own, _TERM_GRACE_S, is_hurried)
+    found.signal(own, signal.SIGTERM)
+    inner_s = found.ask_inner(signal.SIGTERM)
+    if not _gone_within(found.own, _TERM_GRACE_S, is_hurried):
+        found.signal(found.own(), signal.SIGKILL)
+    if not _gone_within(found.living, max(inner_s, _KILL_S), is_hurried if inner_s else lambda: False):
+        found.signal(found.living(), signal.SIGKILL)
+        _gone_within(found.living, _KILL_S, lambda: False)
     left = found.living()
     ended = sorted({name for pid, name in names.items() if pid not in left})
     return Leftovers(tuple(ended), tuple(f"{_name(pid)} (pid {pid})" for pid in sorted(left)))
 
 
-def _end(found: RunProcesses, first: Iterable[int], grace_s: float, is_hurried: Callable[[], bool]) -> None:
-    found.signal(first, signal.SIGTERM)
-    inner_s = found.ask_inner(signal.SIGTERM)
-    if not _gone_within(found.own, grace_s, is_hurried):
+def end_orphans(found: RunProcesses, grace_s: float, is_hurried: Callable[[], bool]) -> Leftovers:
+    """End a training whose supervisor or launcher has died: SIGTERM to its topmost processes, then SIGKILL to all.
+
+    Args:
+        found: Its processes.
+        grace_s: Time between SIGTERM and SIGKILL.
+        is_hurried: Polled; ends the wait when it returns True.
+    """
+    found.ask_inner(signal.SIGTERM)
+    topmost = found.topmost()
+    found.signal(topmost, signal.SIGTERM)
+    if not _gone_within(lambda: topmost & found.living(), grace_s, is_hurried):
         found.signal(found.own(), signal.SIGKILL)
-    if not _gone_within(found.living, max(inner_s, _KILL_S), is_hurried if inner_s else lambda: False):
-        found.signal(found.living(), signal.SIGKILL)
-        _gone_within(found.living, _KILL_S, lambda: False)
+    return end_leftovers(found, is_hurried)
 
 
 def _gone_within(living: Callable[[], Collection[int]], limit_s: float, is_hurried: Callable[[], bool]) -> bool:

@@ -142,7 +142,7 @@ class RunProcesses:
         told = self._told if self._child is None else {*self._told, self._child[0]}
         self.signal([one.pid for one in inner if one.pid not in told], number)
         self._told |= {one.pid for one in inner}
-        return max((_grace_s(one.run_dir) + _INNER_END_S for one in inner), default=0.0)
+        return max((recorded_grace_s(RunLayout(one.run_dir)) + _INNER_END_S for one in inner), default=0.0)
 
     def reap(self, now_s: float) -> None:
         """Reap adopted processes that have ended; call it often.
@@ -181,11 +181,10 @@ def _identity(path: Path | str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _grace_s(run_dir: Path) -> float:
-    """Return the grace period of a run: that of its newest attempt, or the default."""
+def recorded_grace_s(layout: RunLayout) -> float:
+    """Return the grace period of a run's newest attempt; the default if it can't be read."""
     recorded = None
     with suppress(TsdiaRunError):
-        layout = RunLayout(run_dir)
         recorded = command_record.read(layout.attempt(record_file.read(layout.record).last.number))
     found = recorded.stop_grace_s if recorded else None
     return resolve([]).stop_grace_s if found is None else found

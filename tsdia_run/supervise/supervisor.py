@@ -215,7 +215,7 @@ class Supervisor:
         if self._job.is_delegated and not self._attempt.launcher_record.exists() and self._processes.own():
             # A killed launcher leaves its ranks behind, and they may still save.
             process.end_orphans(self._processes, self._job.grace_s, self._is_wait_over)
-        left = process.end_leftovers(self._processes, process.LEFTOVER_GRACE_S, self._is_wait_over)
+        left = process.end_leftovers(self._processes, self._is_wait_over)
         if left.ended:
             self._warnings.append(f"ended leftover processes of the training: {', '.join(left.ended)}")
         if left.remaining:

@@ -10,8 +10,7 @@ from signal import SIGTERM
 from tsdia_run.claim import guard, owner
 from tsdia_run.claim.liveness import Living, living
 from tsdia_run.claim.processes import users_of
-from tsdia_run.errors import NotFoundError, RunAliveError, TsdiaRunError
-from tsdia_run.launch.prepare import read_attempt
+from tsdia_run.errors import NotFoundError, RunAliveError
 from tsdia_run.launch.resumption import find_source
 from tsdia_run.outcome import stop_request
 from tsdia_run.outcome.classify import Stop
@@ -21,9 +20,8 @@ from tsdia_run.report.names import run_path
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run
-from tsdia_run.settings import resolve
 from tsdia_run.supervise.process import end_orphans
-from tsdia_run.supervise.run_processes import RunProcesses
+from tsdia_run.supervise.run_processes import RunProcesses, recorded_grace_s
 from tsdia_run.text import age, shown
 from tsdia_run.workflow.reporter import Reporter
 
@@ -97,15 +95,12 @@ def _wait(layout: RunLayout, run: Run, request: StopRequest, reporter: Reporter)
 def _end(layout: RunLayout, run: Run, reporter: Reporter, is_now: bool) -> Run:
     """Stop the training in place of its supervisor, which was killed."""
     reporter.note("the supervisor has exited; stopping the training directly")
-    try:
-        grace_s = resolve([read_attempt(layout.attempt(run.last.number)).settings]).stop_grace_s
-    except TsdiaRunError:
-        grace_s = resolve([]).stop_grace_s
     last_seen = layout.last_seen()
     found = RunProcesses(run.run_id, layout)
     # Those that have overwritten their environment. A reader has the file open only for a moment.
     found.include(set(users_of(layout.alive)).intersection(users_of(layout.alive)))
-    if not end_orphans(found, 0.0 if is_now else grace_s, lambda: is_now) or living(layout) is not Living.NOTHING:
+    left = end_orphans(found, 0.0 if is_now else recorded_grace_s(layout), lambda: is_now)
+    if left.remaining or living(layout) is not Living.NOTHING:
         raise RunAliveError(
             f"can't stop the training in {layout.root} from here: it runs on {run.last.host} or as another user",
             hint="Run the same command on that machine, as that user.",
