@@ -9,6 +9,7 @@ import os
 import shlex
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from tsdia_run.claim import lockless, owner
@@ -20,6 +21,7 @@ from tsdia_run.errors.placing import OrphanedTraining, SupervisedRun
 from tsdia_run.files.locks import Locking, lock_patiently, open_lock
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.original import original_of
 from tsdia_run.rundir.record import LIVE
 
 _MAX_PIDS = 16
@@ -89,6 +91,8 @@ def refuse_owned(layout: RunLayout, own_fd: int) -> NewestClaim:
         OSError: The file system failed.
     """
     newest = lockless.look(own_fd)
+    if newest.life is not Life.DEAD and _is_copied(layout):
+        return replace(newest, life=Life.DEAD)
     if newest.life is Life.ALIVE:
         raise _owned_by(layout, newest.owner)
     if newest.life is Life.UNKNOWN:
@@ -100,6 +104,18 @@ def refuse_owned(layout: RunLayout, own_fd: int) -> NewestClaim:
             hint=f"If you know that it is not running: rm -r {shlex.quote(str(folder))}",
         )
     return newest
+
+
+def _is_copied(layout: RunLayout) -> bool:
+    """Return whether a claim without a lock was copied with the directory, so that its owner owns the original.
+
+    Two mounts of one file system show the same directory with the same number, and may have two device ids.
+    """
+    source = original_of(layout)
+    try:
+        return source is not None and os.stat(source).st_ino != os.stat(layout.root).st_ino
+    except OSError:
+        return False
 
 
 def refuse_ranks(layout: RunLayout) -> None:

@@ -21,6 +21,7 @@ from tsdia_run.claim.owner import Life
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.original import original_of
 from tsdia_run.rundir.record import LIVE
 
 # A supervisor touches the heartbeat every five seconds; clocks of two hosts differ.
@@ -93,8 +94,11 @@ def _has_heartbeat(layout: RunLayout, *, is_lock_known: bool) -> bool:
         return False
     here = owner.life(found)
     if here is Life.UNKNOWN:
-        return datetime.now(timezone.utc) - seen <= _FRESH and not _has_ended(layout)
-    return here is Life.ALIVE and not is_lock_known
+        is_alive = datetime.now(timezone.utc) - seen <= _FRESH and not _has_ended(layout)
+    else:
+        is_alive = here is Life.ALIVE and not is_lock_known
+    # A copy has the heartbeat of its original.
+    return is_alive and original_of(layout) is None
 
 
 def _has_ended(layout: RunLayout) -> bool:

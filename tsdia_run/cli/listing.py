@@ -10,7 +10,7 @@ from tsdia_run.cli import options, reading
 from tsdia_run.rundir.env import OPTION_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from tsdia_run.report.columns import Column
@@ -129,10 +129,10 @@ def _tell_damaged(damaged: Sequence[RunRow], roots: Sequence[str]) -> None:
 def _wanted(where: Places, states: Sequence[str] | None, since: str | None) -> list[RunRow]:
     from datetime import datetime
 
-    from tsdia_run.report.rows import in_states, rows, since_then
+    from tsdia_run.report.rows import in_states, rows, since_then, without_copied_ids
     from tsdia_run.report.times import parse_since
 
-    found = rows(where)
+    found: Iterable[RunRow] = without_copied_ids(rows(where))
     if states:
         found = in_states(found, states)
     if since is not None:

@@ -11,9 +11,12 @@ from tsdia_run.outcome.classify import Evidence, RankEnd, judge
 from tsdia_run.outcome.exit_records import ExitRecord, exit_summary, ranks_with
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
+from tsdia_run.rundir.original import original
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
+from tsdia_run.text import shown
 
 _LOST = "no heartbeat and no recorded ending: killed with its supervisor, or the machine went down"
+_COPIED = "copied from {} while that run was running"
 _UNSEEN = "the supervisor had been killed before"
 _NEVER_BEGAN = "killed before or while the training started"
 
@@ -53,7 +56,10 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     ended_at = max(*times, last.started_at)
     if last.checkpoint is not None:
         last = replace(last, warnings=refusals.warnings(layout) or last.warnings)
-    return run.with_attempt(last.with_outcome(_without_supervisor(attempt, last, ends), ended_at))
+    outcome = _without_supervisor(attempt, last, ends)
+    if outcome.state is State.LOST and (source := original(layout, run)) is not None:
+        outcome = replace(outcome, reason=_COPIED.format(shown(source)))
+    return run.with_attempt(last.with_outcome(outcome, ended_at))
 
 
 def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int, ExitRecord]) -> Outcome:

@@ -53,6 +53,7 @@ def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
     status, newest = info.status, info.newest
     found: list[tuple[str, str | None]] = [
         ("directory", shown(status.layout.root)),
+        ("copy of", f"{shown(info.copy_of)} (it gets its own id when it is resumed)" if info.copy_of else None),
         ("why", status.reason or None),
         ("hint", hint_for(status.reason or "") if status.state is State.FAILED else None),
         ("held by", info.owner),

@@ -12,6 +12,7 @@ from tsdia_run.report import wandb
 from tsdia_run.report.places import Places, is_run, places, run_dirs
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.original import original_of
 from tsdia_run.text import count, nearest, shown
 
 LATEST = "latest"
@@ -45,7 +46,7 @@ def find_run(word: str, places: Places) -> Path:
             raise FolderIsNotRun(word)
         raise _not_found(f"{word} does not exist", places)
     by_name = [path for path in found if os.path.basename(path) == word]
-    by_id = [] if by_name else [path for path in found if word in _ids(path)]
+    by_id = [] if by_name else _without_copies([path for path in found if word in _ids(path)])
     by_prefix = [] if by_name or by_id else [path for path in found if os.path.basename(path).startswith(word)]
     return _only(word, by_name or by_id or by_prefix, found, places)
 
@@ -93,6 +94,13 @@ def _only(word: str, matches: list[str], found: Iterable[str], places: Places) -
 
 def _not_found(message: str, places: Places) -> NoSuchRun:
     return NoSuchRun(message, tuple(shown(root) for root in places.roots))
+
+
+def _without_copies(matches: list[str]) -> list[str]:
+    """Return the matches of an id; a copied run has the id of its original until it is resumed."""
+    if len(matches) < 2:
+        return matches
+    return [path for path in matches if original_of(RunLayout(Path(path))) is None] or matches
 
 
 def _ids(run_dir: str) -> list[str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -40,7 +41,7 @@ class RunRow(NamedTuple):
         attempts: The number of attempts.
         digest: Step, metric, checkpoints, size and W&B run.
         host: The machine of the newest attempt.
-        run_id: The run's id.
+        run_id: The run's id; None for a copy without its own id.
         entrypoint: The script, module or executable of the newest attempt; None if the record lacks it.
     """
 
@@ -85,6 +86,21 @@ def rows(places: Places) -> Iterator[RunRow]:
 
     for path in run_dirs(places, is_known):
         yield read.pop(path) if path in read else row(Path(path), now)
+
+
+def without_copied_ids(found: Iterable[RunRow]) -> list[RunRow]:
+    """Return the rows. A copied run has the id of its original until it is resumed, so its row has none."""
+    every = list(found)
+    counts = Counter(row.run_id for row in every)
+    twice = {run_id for run_id, number in counts.items() if run_id is not None and number > 1}
+    if not twice:
+        return every
+    from tsdia_run.rundir.original import original_of
+
+    return [
+        row._replace(run_id=None) if row.run_id in twice and original_of(RunLayout(Path(row.path))) else row
+        for row in every
+    ]
 
 
 def in_states(found: Iterable[RunRow], states: Collection[str]) -> Iterator[RunRow]:

@@ -25,6 +25,7 @@ from tsdia_run.rundir.headline import best as best_point
 from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.metrics_summary import Point, Series, Summary
+from tsdia_run.rundir.original import original
 from tsdia_run.rundir.record import LIVE, Attempt, State
 
 _MOST_LAST_LINES = 10
@@ -124,6 +125,7 @@ class Info:
     Attributes:
         status: Its status.
         newest: The command, code and environment of its newest attempt; None for a run not created by tsdia-run.
+        copy_of: The run that it was copied from, while it has the id of that run; else None.
         owner: The process that owns it, while it is running.
         progress: Its latest progress, while it is running.
         attempts: All attempts.
@@ -139,6 +141,7 @@ class Info:
 
     status: RunStatus
     newest: AttemptInfo | None
+    copy_of: Path | None
     owner: str | None
     progress: ProgressInfo | None
     attempts: tuple[AttemptSteps, ...]
@@ -169,6 +172,7 @@ def gather(status: RunStatus, *, verify: OnVerify | None = None) -> Info:
     return Info(
         status=status,
         newest=attempt_info.read(layout.attempt(run.last.number)) if run and has_attempt else None,
+        copy_of=original(layout, run) if run else None,
         owner=_owner(layout) if is_live else None,
         progress=_progress(layout.progress) if is_live else None,
         attempts=_attempts(status, summary),

@@ -21,6 +21,7 @@ from tsdia_run.settings import Settings
 from tsdia_run.text import shown
 from tsdia_run.workflow import new
 from tsdia_run.workflow.new import Beginning
+from tsdia_run.workflow.own_ids import with_own_ids
 from tsdia_run.workflow.preview import Preview
 from tsdia_run.workflow.reporter import Reporter
 from tsdia_run.workflow.request import NewRequest, ResumeRequest
@@ -36,7 +37,7 @@ def start(request: NewRequest, reporter: Reporter) -> Result:
     """
     needed = _needed(request)
     if isinstance(needed, AlreadyCompleted):
-        _record_ending(RunLayout(needed.run_dir))
+        _record_ending(RunLayout(needed.run_dir), reporter)
         return needed
     return new.begin(needed, reporter) if isinstance(needed, Beginning) else resume(needed, reporter)
 
@@ -120,10 +121,11 @@ def _has_saved(layout: RunLayout, settings: Settings) -> bool:
     return bool(checkpoints.find(layout.root, settings.checkpoints.pattern or None))
 
 
-def _record_ending(layout: RunLayout) -> None:
+def _record_ending(layout: RunLayout, reporter: Reporter) -> None:
     """Record the ending of a run that is not running, if its supervisor was killed before it could do so."""
     with suppress(OSError, TsdiaRunError):  # the run has ended, even if that can't be recorded
         if record_file.read(layout.record).state in LIVE:
             last_seen = layout.last_seen()
             with guard.claim_existing(layout.root):
-                settle(record_file.read(layout.record), layout, last_seen)
+                run = settle(record_file.read(layout.record), layout, last_seen)
+                with_own_ids(run, layout, reporter)

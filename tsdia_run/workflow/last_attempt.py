@@ -19,6 +19,8 @@ from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
 from tsdia_run.settings import Layer, Settings
 from tsdia_run.settings.from_files import project_layer, section_layer
+from tsdia_run.workflow.own_ids import with_own_ids
+from tsdia_run.workflow.reporter import Reporter
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,14 @@ def without_resume(document: Document, layout: RunLayout, settings: Settings) ->
     return config.apply(document, edits).document
 
 
-def claimed_run(source: Source, run: Run | None, last_seen: datetime | None) -> Run:
-    """Return the current record of a claimed run, which no other process can write.
+def claimed_run(source: Source, run: Run | None, last_seen: datetime | None, reporter: Reporter) -> Run:
+    """Return the current record of a claimed run, which no other process can write; a copy gets ids of its own.
 
     Args:
         source: The run; the caller owns its claim.
         run: Its record before the claim; None for a run not created by tsdia-run.
         last_seen: The last heartbeat of its supervisor.
+        reporter: Receives the messages.
 
     Raises:
         RunAliveError: Another process has resumed it in the meantime.
@@ -93,7 +96,7 @@ def claimed_run(source: Source, run: Run | None, last_seen: datetime | None) -> 
     now = settle(record_file.read(layout.record), layout, last_seen)
     if now.last.number != run.last.number:
         raise Overtaken(layout.root, "resumed")
-    return now
+    return with_own_ids(now, layout, reporter)
 
 
 def _adopted(layout: RunLayout) -> Run:

@@ -134,7 +134,7 @@ def resume(found: Found, reporter: Reporter) -> Result:
     last_seen = layout.last_seen()
     with guard.claim_existing(layout.root) as claim:
         reporter.warn(*claim.warnings)
-        run = claimed_run(found.source, ready.last.run, last_seen)
+        run = claimed_run(found.source, ready.last.run, last_seen, reporter)
         if found.source.run and found.source.run.state in LIVE and run.last.outcome:
             # Its supervisor was killed, so the user has not seen this ending yet.
             reporter.note(f"attempt {run.last.number}: {run.state.value}: {run.last.outcome.reason}")

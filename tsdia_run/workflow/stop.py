@@ -23,6 +23,7 @@ from tsdia_run.rundir.record import LIVE, Run
 from tsdia_run.supervise.process import end_orphans
 from tsdia_run.supervise.run_processes import RunProcesses, recorded_grace_s
 from tsdia_run.text import age, shown
+from tsdia_run.workflow.own_ids import with_own_ids
 from tsdia_run.workflow.reporter import Reporter
 
 _LOOK_S = 0.2
@@ -106,4 +107,4 @@ def _end(layout: RunLayout, run: Run, reporter: Reporter, is_now: bool) -> Run:
             hint="Run the same command on that machine, as that user.",
         )
     with guard.claim_existing(layout.root):
-        return settle(record_file.read(layout.record), layout, last_seen)
+        return with_own_ids(settle(record_file.read(layout.record), layout, last_seen), layout, reporter)
