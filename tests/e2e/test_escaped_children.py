@@ -195,3 +195,22 @@ def test_orphans_are_reaped_and_no_exit_code_is_lost(start: Starter, project: Pa
     (project / "go").touch()
     running.communicate(timeout=60)
     assert running.returncode == 7
+
+
+@pytest.mark.root
+def test_in_a_pid_namespace_with_the_proc_of_another_nothing_else_is_signalled(project: Path) -> None:
+    """There, tsdia-run is process 1, and the numbers in /proc mean other processes: daemons are children of its 1."""
+    (project / "train.py").write_text("import time\ntime.sleep(2)\n")
+    words = ["unshare", "-p", "-f", COMMAND, "new", "config.yml"]
+    with subprocess.Popen(words, cwd=project, env=environment(), stderr=subprocess.PIPE, text=True) as running:
+        time.sleep(1)
+        daemon = subprocess.run(
+            ["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True, check=True
+        )
+        try:
+            _, said = running.communicate(timeout=60)
+            assert running.returncode == 0, said
+            assert "leftover" not in said
+            assert owner.start_ticks(int(daemon.stdout)) is not None
+        finally:
+            os.kill(int(daemon.stdout), signal.SIGKILL)
