@@ -56,11 +56,11 @@ def count(number: int, noun: str) -> str:
 
 
 def shown(path: Path) -> str:
-    """Return the shortest form of a path for the command line; it never looks like an option."""
+    """Return the shortest form of a path for the command line; nothing reads it as an option or a home directory."""
     relative = os.path.relpath(path)
-    if relative.startswith(".."):
+    if relative == ".." or relative.startswith("../"):
         return str(path)
-    return f"./{relative}" if relative.startswith("-") else relative
+    return f"./{relative}" if relative.startswith(("-", "~")) else relative
 
 
 def shell(argv: Iterable[str]) -> str:

@@ -53,7 +53,7 @@ ALLOWED = {
 SHARED = {("cli", "tsdia_run.rundir.env.OPTION_PREFIX")}
 PURE = [
     "errors/base", "errors/placing", "errors/launching", "errors/resuming", "errors/lookups",
-    "text", "patterns", "settings/kinds", "settings/declared", "settings/declaring",
+    "text", "patterns", "cli/bash_words", "settings/kinds", "settings/declared", "settings/declaring",
     "settings/layers",
     "config/document", "config/edits", "config/json_text",
     "config/node_edits", "config/nodes", "config/steps", "config/surprises", "config/toml_edits", "config/writing",
