@@ -1,4 +1,4 @@
-"""Completion in the real shells: TAB inserts the name of a run as one word, and Enter executes nothing that is in it."""
+"""Completion in the real shells: TAB inserts a name as one word, and Enter executes nothing that is in it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ NAMES = [
 @given(
     st.lists(
         st.tuples(
-            st.binary(min_size=1, max_size=10).filter(lambda name: b"\0" not in name), st.sampled_from(["", "'", '"', "$'"])
+            st.binary(min_size=1, max_size=10).filter(lambda name: b"\0" not in name),
+            st.sampled_from(["", "'", '"', "$'"]),
         ),
         min_size=20,
         max_size=20,

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from tsdia_run.cli.bash_words import Word, insertion, words
 
 # Any file name, also one that is not UTF-8.
-NAMES = st.binary(min_size=1, max_size=12).map(lambda data: data.replace(b"\0", b"0").decode("utf-8", "surrogateescape"))
+NAMES = st.binary(min_size=1, max_size=12).map(
+    lambda data: data.replace(b"\0", b"0").decode("utf-8", "surrogateescape")
+)
 QUOTES = st.sampled_from(["", "'", '"', "$'"])
 COMMAND = "tsdia-run info "
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# What ends a run of ordinary characters, by the open quote. bash may have cut its text anywhere, so an escape at the end
-# may be partial.
+# What ends a run of ordinary characters, by the open quote. The last escape may be partial: readline inserts what
+# several candidates have in common.
 _MARKS = {
     "": re.compile(r"""\\(?P<literal>.?)|(?P<partial>\$\Z)|(?P<opened>\$?['"])|(?P<space>\s+)""", re.DOTALL),
     "'": re.compile(r"(?P<closed>')"),
