@@ -56,11 +56,14 @@ def count(number: int, noun: str) -> str:
 
 
 def shown(path: Path) -> str:
-    """Return the shortest form of a path for the command line; nothing reads it as an option or a home directory."""
+    """Return the shortest form of a path for the command line."""
     relative = os.path.relpath(path)
-    if relative == ".." or relative.startswith("../"):
-        return str(path)
-    return f"./{relative}" if relative.startswith(("-", "~")) else relative
+    return str(path) if relative == ".." or relative.startswith("../") else argument(relative)
+
+
+def argument(path: str) -> str:
+    """Return a path so that no command reads it as an option or as a home directory."""
+    return f"./{path}" if path.startswith(("-", "~")) else path
 
 
 def shell(argv: Iterable[str]) -> str:
@@ -70,7 +73,8 @@ def shell(argv: Iterable[str]) -> str:
 
 def _shell_word(word: str) -> str:
     if word.isprintable():
-        return shlex.quote(word)
+        # zsh replaces `=name` by the path of a program.
+        return f"'{word}'" if word.startswith("=") and shlex.quote(word) == word else shlex.quote(word)
     return "$'" + "".join(_shell_character(character) for character in word) + "'"
 
 
