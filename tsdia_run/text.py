@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os.path
+import os
 import re
 import shlex
 from collections.abc import Iterable
@@ -83,8 +83,10 @@ def _shell_character(character: str) -> str:
         return f"\\{character}"
     if character.isprintable():
         return character
-    is_byte = "\udc80" <= character <= "\udcff"  # from a name that is not UTF-8
-    data = character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+    try:
+        data = os.fsencode(character)
+    except UnicodeEncodeError:  # no file has such a name
+        data = character.encode("utf-8", "surrogatepass")
     return "".join(f"\\x{byte:02x}" for byte in data)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run.files.atomic import mode_of
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import patch
 from tsdia_run.provenance.git_filters import filtered
@@ -81,6 +83,7 @@ class CodeChanges:
         submodules: Submodules with another commit or with uncommitted changes.
         redacted: Files in the patch from which secrets were removed.
         patch: The patch, in parts, without secrets.
+        is_private: Whether the patch has a file that not every user can read.
         errors: The errors of git.
     """
 
@@ -96,6 +99,7 @@ class CodeChanges:
         self.submodules: list[str] = []
         self.redacted: list[str] = []
         self.patch: list[bytes] = []
+        self.is_private = False
         self.errors: list[str] = []
 
     def collect(self, git: Git, place: Repository, inside: str = "") -> None:
@@ -198,6 +202,7 @@ class CodeChanges:
             if clean != section.data:
                 self.redacted.append(path)
             self.patch.append(clean)
+            self.is_private |= not mode_of(self._top / path) & stat.S_IROTH
 
     def _has_secret(self, file: Path) -> bool:
         if file.is_symlink() or not file.is_file():

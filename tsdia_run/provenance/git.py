@@ -71,6 +71,7 @@ def _with_changes(state: CodeState, changes: CodeChanges, redactor: Redactor) ->
         submodules=names(changes.submodules),
         redacted=names(changes.redacted),
         is_redacted=bool(changes.redacted),
+        is_private=changes.is_private,
         error=_shown("; ".join(changes.errors), redactor) or None,
     )
 
