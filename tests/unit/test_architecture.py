@@ -59,7 +59,7 @@ PURE = [
     "config/node_edits", "config/nodes", "config/steps", "config/surprises", "config/toml_edits", "config/writing",
     "config/yaml_text",
     "checkpoints/retention", "checkpoints/naming", "checkpoints/recognition", "checkpoints/order",
-    "files/redaction", "provenance/git_status", "provenance/patch",
+    "files/token_formats", "files/redaction", "provenance/git_status", "provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress_bar", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/hooks/model_summary",

@@ -64,7 +64,7 @@ def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], N
     variables = run_variables(plan, run)
     redactor = Redactor.from_environment({**request.environ, **variables})
     original = _write(plan, run, variables, redactor)
-    reporter.opening(_start_of(plan, attempt))
+    reporter.opening(_start_of(plan, attempt, redactor))
     _warn(prepared, reporter)
     ended = Supervisor(_job(prepared, run, variables, redactor, on_started, original)).supervise()
     reporter.closing(
@@ -100,14 +100,14 @@ def _original(path: Path) -> bytes | None:
         return None
 
 
-def _start_of(plan: Plan, attempt: Attempt) -> AttemptStart:
+def _start_of(plan: Plan, attempt: Attempt, redactor: Redactor) -> AttemptStart:
     return AttemptStart(
         run_dir=plan.request.run_dir,
         attempt=attempt,
         python=(plan.interpreter.path, plan.interpreter.origin),
         launcher=plan.command.how,
-        argv=plan.command.argv,
-        environment=plan.command.environment,
+        argv=redactor.argv(plan.command.argv),
+        environment=redactor.environment(plan.command.environment),
     )
 
 
