@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 
@@ -59,8 +58,7 @@ def test_no_record_has_a_secret(lab: Path) -> None:
     for words in (["info", "exp"], ["list", "--json"]):
         shown = [line for line in tsdia_run(*words, cwd=lab, env=env).stdout.splitlines() if "zq7" in line]
         assert not [line for line in shown if line.strip() not in log.read_text()], words  # the end of the log
-    record = json.loads((run_dir / "run.json").read_text())
-    assert "401 for https://[redacted]@host/x?sig=[redacted]&n=1: [redacted]" in record["attempts"][0]["reason"]
+    assert "401 for https://[redacted]@host/x?sig=[redacted]&n=1: [redacted]" in (run_dir / "run.json").read_text()
 
 
 def test_a_preview_has_no_secret(lab: Path) -> None:

@@ -105,6 +105,74 @@ def test_filters_of_a_submodule_are_not_run_either(tmp_path: Path) -> None:
     assert b"b/sub/train.py" in patch
 
 
+def test_a_repository_inside_that_is_no_submodule_runs_nothing_either(tmp_path: Path) -> None:
+    trap, outer = tmp_path / "trap", tmp_path / "outer"
+    inner = make_repository(outer / "inner", trap)
+    (inner / ".git" / "info" / "attributes").write_text("*.py filter=late\n")
+    git(inner, "config", "filter.late.process", f"touch '{trap}'")
+    git(outer, "init", "-q", "-b", "main")
+    git(outer, "add", ".")  # without an entry in .gitmodules
+    git(outer, "commit", "-q", "-m", "first")
+    assert not (outer / ".gitmodules").exists()
+    state, _ = capture_code(outer, PLAIN, [])
+    assert (state.error, trap.exists()) == (None, False)
+    assert {"inner", "inner/train.py", "inner/a.bin"} <= set(state.changed)
+    assert "inner" in state.submodules
+    assert "inner/train.py" in state.filtered
+    subprocess.run(["git", "status"], cwd=outer, check=False, capture_output=True)
+    assert trap.exists(), "git itself runs it"
+
+
+def test_no_program_of_the_configuration_or_of_the_environment_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trap = tmp_path / "trap"
+    top = make_repository(tmp_path / "project", trap)
+    spring = f"touch '{trap}'"
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for name in ("post-index-change", "reference-transaction", "fsmonitor-watchman", "post-checkout"):
+        (hooks / name).write_text(f"#!/bin/sh\n{spring}\n")
+        (hooks / name).chmod(0o755)
+    (tmp_path / "included").write_text(f'[filter "late"]\n\tclean = {spring}\n\tsmudge = {spring}\n')
+    (top / ".git/info/attributes").write_text("*.py filter=late diff=late\n")
+    for key, value in {
+        "includeIf.gitdir:**.path": str(tmp_path / "included"),
+        "diff.late.textconv": spring,
+        "diff.late.command": spring,
+        "diff.external": spring,
+        "core.hooksPath": str(hooks),
+        "core.pager": spring,
+        "core.editor": spring,
+        "core.sshCommand": spring,
+        "core.askPass": spring,
+        "credential.helper": f"!{spring}",
+        "core.alternateRefsCommand": spring,
+        "gpg.program": spring,
+        "alias.status": f"!{spring}",
+        "status.submoduleSummary": "true",
+        "submodule.recurse": "true",
+        # As in a partial clone: git fetches a missing object from there.
+        "remote.origin.url": f"ext::sh -c {spring}",
+        "remote.origin.uploadpack": spring,
+        "remote.origin.promisor": "true",
+        "remote.origin.partialclonefilter": "blob:none",
+        "extensions.partialClone": "origin",
+        "core.repositoryFormatVersion": "1",
+        "protocol.allow": "always",
+    }.items():
+        git(top, "config", key, value)
+    blob = git(top, "rev-parse", "HEAD:e.plain").strip()
+    (top / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    for name in ("GIT_EXTERNAL_DIFF", "GIT_SSH_COMMAND", "GIT_PAGER", "GIT_EDITOR", "GIT_ASKPASS", "GIT_PROXY_COMMAND"):
+        monkeypatch.setenv(name, spring)
+    trap.unlink(missing_ok=True)
+    state, _ = capture_code(top, PLAIN, [])
+    assert not trap.exists()
+    assert "train.py" in state.filtered
+    assert state.changed
+
+
 def test_a_file_at_which_git_fails_does_not_lose_the_others(tmp_path: Path) -> None:
     top = tmp_path / "project"
     top.mkdir()

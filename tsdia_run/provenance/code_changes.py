@@ -13,8 +13,7 @@ from pathlib import Path
 
 from tsdia_run.files.atomic import mode_of
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.provenance import patch
-from tsdia_run.provenance.git_filters import filtered
+from tsdia_run.provenance import git_filters, patch
 from tsdia_run.provenance.git_process import Git, GitError, LimitError
 from tsdia_run.provenance.git_status import Status
 from tsdia_run.rundir.code_state import LeftOut
@@ -31,9 +30,10 @@ _DIFF = tuple(
     "diff --binary --full-index --no-ext-diff --no-textconv --no-color --no-renames"
     " --unified=3 --inter-hunk-context=0 --submodule=short --ignore-submodules=dirty".split()
 )
+# Without a look into submodules: git would run their filters. Each one is asked on its own, its filters turned off.
 _STATUS = tuple(
     "status --porcelain=v2 --branch -z --untracked-files=all --no-renames --no-ahead-behind"
-    " --ignore-submodules=none".split()
+    " --ignore-submodules=dirty".split()
 )
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
@@ -111,17 +111,33 @@ class CodeChanges:
             self.changed += [inside + path for path in status.changed]
             self.untracked += [inside + path for path in untracked]
             self.submodules += [inside + path for path in status.submodules]
-            behind = filtered(git, place.top, [*status.changed, *untracked])
+            behind = git_filters.filtered(git, place.top, [*status.changed, *untracked])
             without = self._unwanted(status.changed, inside, behind)
             taken = self._chosen(untracked, inside, behind)
             if taken or len(status.changed) > len(without):
                 self._add_all(_Diff(git, place, taken, inside), status.changed, without, inside)
-            inner = [(path, Repository.of(git.at(place.top / path))) for path in status.dirty_submodules]
+            inner = git_filters.repositories_in(git, place.top, place.git_dir / "index")
         except (GitError, OSError) as error:
             self.errors.append(f"{inside}: {error}" if inside else str(error))
             return
-        for path, its_place in inner:
-            self.collect(git, its_place, f"{inside}{path}/")
+        for path in inner:
+            self._collect_inner(git.at(place.top / path), inside + path)
+
+    def _collect_inner(self, git: Git, path: str) -> None:
+        """Add the changes in a submodule, and the submodule itself if it has any."""
+        at, known = len(self.changed), len(self.changed) + len(self.untracked)
+        try:
+            place = Repository.of(git)
+            git = git.without(git_filters.names(git_filters.read_config(git, r"^filter\.")))
+        except (GitError, OSError) as error:
+            self.errors.append(f"{path}/: {error}")
+            return
+        if place.top != Path(os.path.realpath(git.cwd)):
+            return  # its configuration names another directory
+        self.collect(git, place, f"{path}/")
+        if len(self.changed) + len(self.untracked) > known and path not in self.submodules:
+            self.changed.insert(at, path)
+            self.submodules.append(path)
 
     def _is_among_runs(self, path: str) -> bool:
         return os.path.join(self._top, path).startswith(self._exclude)

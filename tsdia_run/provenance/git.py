@@ -38,7 +38,7 @@ def capture_code(cwd: Path, redactor: Redactor, exclude: Sequence[Path]) -> tupl
         git = Git(cwd, time.monotonic() + LIMIT_S)
         place = Repository.of(git)
         settings = git_filters.read_config(git, r"^(remote\..*\.url|filter\..*)$")
-        git = git.without(git_filters.names(settings) | git_filters.of_submodules(git, place.top))
+        git = git.without(git_filters.names(settings))
         remote = _remote(settings)
     except (GitError, OSError) as error:
         return CodeState(error=_shown(str(error), redactor)), b""
