@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -230,3 +231,36 @@ def test_no_repository_gives_no_warning(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("")
     done = tsdia_run("new", "--name", "x", "--launcher", "python", "--", "{run_dir}", cwd=tmp_path)
     assert "warning" not in done.stderr
+
+
+def test_a_file_of_git_lfs_is_compared_with_its_pointer(tmp_path: Path) -> None:
+    top = tmp_path / "project"
+    top.mkdir()
+    pointer = tmp_path / "pointer.py"
+    pointer.write_text(
+        "import hashlib, sys\ndata = sys.stdin.buffer.read()\n"
+        "print('version https://git-lfs.github.com/spec/v1')\n"
+        "print(f'oid sha256:{hashlib.sha256(data).hexdigest()}\\nsize {len(data)}')\n"
+    )
+    git(top, "init", "-q", "-b", "main")
+    git(top, "config", "filter.lfs.clean", f"{sys.executable} {pointer}")
+    (top / ".gitattributes").write_text("*.bin filter=lfs\n")
+    names = ("same.bin", "sub dir/same \n.bin", "other.bin", "longer.bin", "mode.bin", "empty.bin")
+    for name in names:
+        (top / name).parent.mkdir(exist_ok=True)
+        (top / name).write_bytes(b"" if name == "empty.bin" else b"weights")
+    git(top, "add", ".")
+    git(top, "commit", "-q", "-m", "first")
+    git(top, "config", "filter.lfs.clean", f"touch '{tmp_path / 'trap'}'; cat")
+    (top / "other.bin").write_bytes(b"WEIGHTS")
+    (top / "longer.bin").write_bytes(b"weights and more")
+    (top / "mode.bin").chmod(0o755)
+    for name in names:  # as after a copy of the repository
+        os.utime(top / name, (1, 1))
+    state, patch = capture_code(top, PLAIN, [])
+    assert set(state.changed) == {"other.bin", "longer.bin", "mode.bin"}
+    assert set(state.filtered) == set(state.changed)
+    assert (patch, state.error, (tmp_path / "trap").exists()) == (b"", None, False)
+    (top / "train.py").write_text("new\n")
+    state, patch = capture_code(top, PLAIN, [])
+    assert (patch.count(b"diff --git"), b"train.py" in patch) == (1, True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tsdia_run.files.atomic import mode_of
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.provenance import git_filters, patch
+from tsdia_run.provenance import git_filters, lfs, patch
 from tsdia_run.provenance.git_process import Git, GitError, LimitError
 from tsdia_run.provenance.git_status import Status
 from tsdia_run.rundir.code_state import LeftOut
@@ -108,14 +108,17 @@ class CodeChanges:
             status = Status.parse(git.run(*_STATUS, cwd=place.top))
             untracked = [path for path in status.untracked if not self._is_among_runs(inside + path)]
             self.branch = self.branch if inside else status.branch
-            self.changed += [inside + path for path in status.changed]
+            behind = git_filters.filtered(git, place.top, [*status.changed, *untracked])
+            stored = {path: blob for path, blob in status.blobs.items() if behind.get(path) == "lfs"}
+            same = lfs.unchanged(git, place.top, stored)
+            changed = [path for path in status.changed if path not in same]
+            self.changed += [inside + path for path in changed]
             self.untracked += [inside + path for path in untracked]
             self.submodules += [inside + path for path in status.submodules]
-            behind = git_filters.filtered(git, place.top, [*status.changed, *untracked])
-            without = self._unwanted(status.changed, inside, behind)
+            without = self._unwanted(changed, inside, behind)
             taken = self._chosen(untracked, inside, behind)
-            if taken or len(status.changed) > len(without):
-                self._add_all(_Diff(git, place, taken, inside), status.changed, without, inside)
+            if taken or len(changed) > len(without):
+                self._add_all(_Diff(git, place, taken, inside), changed, [*without, *same], inside)
             inner = git_filters.repositories_in(git, place.top, place.git_dir / "index")
         except (GitError, OSError) as error:
             self.errors.append(f"{inside}: {error}" if inside else str(error))
