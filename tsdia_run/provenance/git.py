@@ -13,8 +13,9 @@ from pathlib import Path
 
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import git_filters
-from tsdia_run.provenance.code_changes import CodeChanges, Repository
+from tsdia_run.provenance.code_changes import CodeChanges
 from tsdia_run.provenance.git_process import Git, GitError
+from tsdia_run.provenance.repository import Repository
 from tsdia_run.rundir.code_state import CodeState, LeftOut
 from tsdia_run.text import visible
 
