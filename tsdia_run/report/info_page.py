@@ -92,7 +92,7 @@ def _code(code: CodeInfo) -> str:
 
 def _get_code(info: Info) -> str | None:
     code = info.newest.code if info.newest else None
-    # The record may come from somebody else: the commit must not be read as an option.
+    # The record may come from another user: the commit must not be read as an option.
     if code is None or code.commit is None or code.commit.startswith("-") or info.status.run is None:
         return None
     checkout = shell(["git", "checkout", code.commit])
