@@ -24,7 +24,7 @@ from tsdia_run.report.suggestions import (
     pattern_for,
     resume_args,
 )
-from tsdia_run.text import shown
+from tsdia_run.text import argument, shown
 
 
 def hint(error: TsdiaRunError, typed: TypedCommand) -> str:
@@ -126,7 +126,7 @@ def _(error: lookups.NoSuchRun, typed: TypedCommand) -> str:
 
 @_remedy.register
 def _(error: lookups.FolderIsNotRun, typed: TypedCommand) -> str:
-    return f"List the runs in it: {list_runs(error.folder)}"
+    return f"List the runs in it: {list_runs(argument(error.folder))}"
 
 
 @_remedy.register

@@ -142,7 +142,7 @@ class Suggestions:
 
 def list_runs(*words: str) -> str:
     """Return the command that lists runs, or the runs in the given folders."""
-    return shell(["tsdia-run", "list", *map(argument, words)])
+    return shell(["tsdia-run", "list", *words])
 
 
 def resume_args(script: Path | None) -> tuple[str, str]:
