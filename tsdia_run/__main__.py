@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line."""
+    # First of all: Ctrl-C during an import ends the process without a traceback, as SIGTERM does. The supervisor has
+    # its own handlers. An ignored SIGINT, as in a job started with `&` from a script, stays ignored.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     _open_standard_streams()
     # Garbage collection during imports takes a tenth of the start-up time; the supervisor turns it on again.
     gc.disable()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os.path
+import os
 import re
 import shlex
 from collections.abc import Iterable
@@ -56,11 +56,14 @@ def count(number: int, noun: str) -> str:
 
 
 def shown(path: Path) -> str:
-    """Return the shortest form of a path for the command line; it never looks like an option."""
+    """Return the shortest form of a path for the command line."""
     relative = os.path.relpath(path)
-    if relative.startswith(".."):
-        return str(path)
-    return f"./{relative}" if relative.startswith("-") else relative
+    return str(path) if relative == ".." or relative.startswith("../") else argument(relative)
+
+
+def argument(path: str) -> str:
+    """Return a path so that no command reads it as an option or as a home directory."""
+    return f"./{path}" if path.startswith(("-", "~")) else path
 
 
 def shell(argv: Iterable[str]) -> str:
@@ -70,7 +73,8 @@ def shell(argv: Iterable[str]) -> str:
 
 def _shell_word(word: str) -> str:
     if word.isprintable():
-        return shlex.quote(word)
+        # zsh replaces `=name` by the path of a program.
+        return f"'{word}'" if word.startswith("=") and shlex.quote(word) == word else shlex.quote(word)
     return "$'" + "".join(_shell_character(character) for character in word) + "'"
 
 
@@ -79,8 +83,10 @@ def _shell_character(character: str) -> str:
         return f"\\{character}"
     if character.isprintable():
         return character
-    is_byte = "\udc80" <= character <= "\udcff"  # from a name that is not UTF-8
-    data = character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+    try:
+        data = os.fsencode(character)
+    except UnicodeEncodeError:  # no file has such a name
+        data = character.encode("utf-8", "surrogatepass")
     return "".join(f"\\x{byte:02x}" for byte in data)
 
 

@@ -45,7 +45,7 @@ def measure(folder: Path) -> list[Result]:
         ),
         alternate(
             "one completion",
-            lambda: seconds_of([COMMAND, "completion", "--words", "2", "tsdia-run", "info", "e"], folder),
+            lambda: seconds_of([COMMAND, "completion", "--words", "bash", "e", "tsdia-run info e"], folder),
             "python -c 'import typer'",
             lambda: seconds_of([sys.executable, "-c", "import typer"], folder),
             runs=3 * RUNS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pexpect
@@ -79,3 +80,20 @@ def test_bash_completes_commands_flags_runs_and_checkpoints(project: Path) -> No
         shell.expect_exact(completed)
         shell.sendcontrol("u")
     shell.close(force=True)
+
+
+def test_two_dashes_end_the_options(project: Path) -> None:
+    (project / "train.py").write_text("")
+    for name in ("a b", "other"):
+        assert tsdia_run("new", "config.yml", "--name", name, cwd=project).returncode == 0
+    for words in (
+        ["info", "--json", "--", "a b"],
+        ["--", "info", "--json", "a b"],
+        ["info", "--json", "--", "runs/a b"],
+    ):
+        assert json.loads(tsdia_run(*words, cwd=project).stdout)["name"] == "a b", words
+    (project / "runs/other").rename(project / "-rf")
+    for command in ("info", "logs", "stop", "compare"):
+        done = tsdia_run(command, "--", "-rf", *["a b"][: command == "compare"], cwd=project)
+        assert (done.returncode, done.stderr if command != "stop" else "") == (0, ""), command
+    assert tsdia_run("list", "--", "a", "b", cwd=project).returncode == 66

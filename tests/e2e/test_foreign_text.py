@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import environment, log_of, record_of
+from tests.support.command import environment, log_of, record_of, tsdia_run
+from tests.support.suggestions import paste, the
 from tests.support.zygote import Ended, Zygote
 
 # An escape sequence in 7 and 8 bits, NUL, half a character, half a byte, a bidirectional override, a line separator.
@@ -138,3 +141,21 @@ def test_an_impossible_run_directory_is_refused(project: Path, zygote: Zygote, n
     (project / "odd.yml").write_text(f'checkpoint: {{save_dir: "runs/{name}"}}\n')
     ended = zygote.run("new", "odd.yml", cwd=project, env=environment())
     assert ended.code == 73, ended
+
+
+@pytest.mark.parametrize("utf8", ["0", "1"])
+def test_a_locale_other_than_utf8(project: Path, utf8: str) -> None:
+    """Every process reads paths in the same encoding, whatever the locale and PYTHONUTF8 say."""
+    name = "en_US.ISO-8859-1"
+    if shutil.which("localedef") is None or not Path("/usr/share/i18n/locales/en_US").exists():
+        pytest.skip("needs localedef and the sources of the locales (apt-get install locales)")
+    subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", str(project / name)], check=True)
+    (project / "train.py").write_text("print('trained')\n")
+    env = {"LOCPATH": str(project), "LC_ALL": name, "PYTHONUTF8": utf8}
+    run_dir = os.fsdecode("runs/caf\u00e9\u65e5".encode() + b"\xe9")
+    done = tsdia_run("new", "config.yml", "--run-dir", run_dir, "--", run_dir, cwd=project, env=env, encoding="latin-1")
+    assert done.returncode == 0
+    assert "relay" not in done.stderr
+    assert "trained" in log_of(project / run_dir)
+    again = paste(the(done.stderr, "new"), project, env)
+    assert again.returncode == 0

@@ -399,3 +399,63 @@ def test_exports_are_not_overwritten_by_a_training(lab: Path) -> None:
     assert states(lab / "runs/w") == ["failed"]
     done = paste(the(refused.stderr, "--allow weights"), lab)
     assert (done.returncode, states(lab / "runs/w")) == (0, ["failed", "completed"]), done.stderr
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-rf",
+        "--help",
+        "~root",
+        "latest",
+        ".hidden",
+        "=ls",
+        "a b;touch x",
+        "$(touch x)",
+        "!!",
+        "it's",
+        "a\nb",
+        "caf\udce9",
+    ],
+)
+def test_commands_about_a_run_with_any_name(lab: Path, name: str) -> None:
+    assert tsdia_run("new", "config.yml", cwd=lab).returncode == 3
+    (lab / "save").touch()
+    (lab / "runs/exp").rename(lab / "runs" / name)
+    (lab / "runs/.tsdia-trash").mkdir()
+    for cwd, path in ((lab, f"runs/{name}"), (lab / "runs", f"./{name}"), (lab / "runs/.tsdia-trash", f"../{name}")):
+        said = tsdia_run("info", path, cwd=cwd)
+        assert said.returncode == 0
+        commands = suggested(said.stdout)
+        assert {command.split()[1] for command in commands} >= {"resume", "logs"}
+        for command in commands:
+            done = paste(command, cwd)
+            assert done.returncode in (0, 3), (command, done.stderr)
+    assert [attempt["state"] for attempt in record_of(lab / "runs" / name)["attempts"]] == ["failed"] * 4
+    assert not list(lab.rglob("x"))
+
+
+@pytest.mark.parametrize("name", ["latest", "-rf", ".hidden", "~me", "a/b", "", "."])
+def test_a_name_that_commands_could_not_use(lab: Path, name: str) -> None:
+    refused = tsdia_run("new", "config.yml", "--name", name, cwd=lab)
+    assert refused.returncode == 2
+    assert paste(the(refused.stderr, "--name"), lab).returncode == 3
+    assert len(list((lab / "runs").iterdir())) == 1
+
+
+def test_a_config_whose_name_is_not_a_name_for_a_run(lab: Path) -> None:
+    (lab / "config.yml").rename(lab / "latest.yml")
+    (lab / "latest.yml").write_text((lab / "latest.yml").read_text().replace("save_dir: runs/exp", "save_dir:"))
+    refused = tsdia_run("new", "latest.yml", cwd=lab)
+    assert (refused.returncode, (lab / "runs").exists()) == (2, False)
+    paste(the(refused.stderr, "--name"), lab)
+    assert [path.name for path in (lab / "runs").iterdir()] == ["latest-run"]
+
+
+def test_several_runs_of_one_name_are_shown_as_words(lab: Path) -> None:
+    for folder in ("a", "$(touch x)"):
+        assert tsdia_run("new", "config.yml", "--run-dir", f"runs/{folder}/exp", cwd=lab).returncode == 3
+    said = tsdia_run("info", "exp", cwd=lab).stderr
+    paths = [line.strip() for line in said.splitlines() if line.strip().endswith(("exp", "exp'"))]
+    assert [paste(f"tsdia-run info {path}", lab).returncode for path in paths] == [0, 0]
+    assert not (lab / "x").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -105,6 +106,74 @@ def test_filters_of_a_submodule_are_not_run_either(tmp_path: Path) -> None:
     assert b"b/sub/train.py" in patch
 
 
+def test_a_repository_inside_that_is_no_submodule_runs_nothing_either(tmp_path: Path) -> None:
+    trap, outer = tmp_path / "trap", tmp_path / "outer"
+    inner = make_repository(outer / "inner", trap)
+    (inner / ".git" / "info" / "attributes").write_text("*.py filter=late\n")
+    git(inner, "config", "filter.late.process", f"touch '{trap}'")
+    git(outer, "init", "-q", "-b", "main")
+    git(outer, "add", ".")  # without an entry in .gitmodules
+    git(outer, "commit", "-q", "-m", "first")
+    assert not (outer / ".gitmodules").exists()
+    state, _ = capture_code(outer, PLAIN, [])
+    assert (state.error, trap.exists()) == (None, False)
+    assert {"inner", "inner/train.py", "inner/a.bin"} <= set(state.changed)
+    assert "inner" in state.submodules
+    assert "inner/train.py" in state.filtered
+    subprocess.run(["git", "status"], cwd=outer, check=False, capture_output=True)
+    assert trap.exists(), "git itself runs it"
+
+
+def test_no_program_of_the_configuration_or_of_the_environment_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trap = tmp_path / "trap"
+    top = make_repository(tmp_path / "project", trap)
+    spring = f"touch '{trap}'"
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for name in ("post-index-change", "reference-transaction", "fsmonitor-watchman", "post-checkout"):
+        (hooks / name).write_text(f"#!/bin/sh\n{spring}\n")
+        (hooks / name).chmod(0o755)
+    (tmp_path / "included").write_text(f'[filter "late"]\n\tclean = {spring}\n\tsmudge = {spring}\n')
+    (top / ".git/info/attributes").write_text("*.py filter=late diff=late\n")
+    for key, value in {
+        "includeIf.gitdir:**.path": str(tmp_path / "included"),
+        "diff.late.textconv": spring,
+        "diff.late.command": spring,
+        "diff.external": spring,
+        "core.hooksPath": str(hooks),
+        "core.pager": spring,
+        "core.editor": spring,
+        "core.sshCommand": spring,
+        "core.askPass": spring,
+        "credential.helper": f"!{spring}",
+        "core.alternateRefsCommand": spring,
+        "gpg.program": spring,
+        "alias.status": f"!{spring}",
+        "status.submoduleSummary": "true",
+        "submodule.recurse": "true",
+        # As in a partial clone: git fetches a missing object from there.
+        "remote.origin.url": f"ext::sh -c {spring}",
+        "remote.origin.uploadpack": spring,
+        "remote.origin.promisor": "true",
+        "remote.origin.partialclonefilter": "blob:none",
+        "extensions.partialClone": "origin",
+        "core.repositoryFormatVersion": "1",
+        "protocol.allow": "always",
+    }.items():
+        git(top, "config", key, value)
+    blob = git(top, "rev-parse", "HEAD:e.plain").strip()
+    (top / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    for name in ("GIT_EXTERNAL_DIFF", "GIT_SSH_COMMAND", "GIT_PAGER", "GIT_EDITOR", "GIT_ASKPASS", "GIT_PROXY_COMMAND"):
+        monkeypatch.setenv(name, spring)
+    trap.unlink(missing_ok=True)
+    state, _ = capture_code(top, PLAIN, [])
+    assert not trap.exists()
+    assert "train.py" in state.filtered
+    assert state.changed
+
+
 def test_a_file_at_which_git_fails_does_not_lose_the_others(tmp_path: Path) -> None:
     top = tmp_path / "project"
     top.mkdir()
@@ -162,3 +231,36 @@ def test_no_repository_gives_no_warning(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("")
     done = tsdia_run("new", "--name", "x", "--launcher", "python", "--", "{run_dir}", cwd=tmp_path)
     assert "warning" not in done.stderr
+
+
+def test_a_file_of_git_lfs_is_compared_with_its_pointer(tmp_path: Path) -> None:
+    top = tmp_path / "project"
+    top.mkdir()
+    pointer = tmp_path / "pointer.py"
+    pointer.write_text(
+        "import hashlib, sys\ndata = sys.stdin.buffer.read()\n"
+        "print('version https://git-lfs.github.com/spec/v1')\n"
+        "print(f'oid sha256:{hashlib.sha256(data).hexdigest()}\\nsize {len(data)}')\n"
+    )
+    git(top, "init", "-q", "-b", "main")
+    git(top, "config", "filter.lfs.clean", f"{sys.executable} {pointer}")
+    (top / ".gitattributes").write_text("*.bin filter=lfs\n")
+    names = ("same.bin", "sub dir/same \n.bin", "other.bin", "longer.bin", "mode.bin", "empty.bin")
+    for name in names:
+        (top / name).parent.mkdir(exist_ok=True)
+        (top / name).write_bytes(b"" if name == "empty.bin" else b"weights")
+    git(top, "add", ".")
+    git(top, "commit", "-q", "-m", "first")
+    git(top, "config", "filter.lfs.clean", f"touch '{tmp_path / 'trap'}'; cat")
+    (top / "other.bin").write_bytes(b"WEIGHTS")
+    (top / "longer.bin").write_bytes(b"weights and more")
+    (top / "mode.bin").chmod(0o755)
+    for name in names:  # as after a copy of the repository
+        os.utime(top / name, (1, 1))
+    state, patch = capture_code(top, PLAIN, [])
+    assert set(state.changed) == {"other.bin", "longer.bin", "mode.bin"}
+    assert set(state.filtered) == set(state.changed)
+    assert (patch, state.error, (tmp_path / "trap").exists()) == (b"", None, False)
+    (top / "train.py").write_text("new\n")
+    state, patch = capture_code(top, PLAIN, [])
+    assert (patch.count(b"diff --git"), b"train.py" in patch) == (1, True)

@@ -32,7 +32,7 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def tsdia_run(
-    *words: str, cwd: Path, env: Mapping[str, str] | None = None, limit_s: float = 60
+    *words: str, cwd: Path, env: Mapping[str, str] | None = None, limit_s: float = 60, encoding: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command until it exits."""
     return subprocess.run(
@@ -41,6 +41,7 @@ def tsdia_run(
         env=environment(env),
         capture_output=True,
         text=True,
+        encoding=encoding,
         timeout=limit_s,
         stdin=subprocess.DEVNULL,
         check=False,

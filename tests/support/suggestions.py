@@ -34,6 +34,7 @@ def paste(command: str, cwd: Path, env: Mapping[str, str] | None = None) -> subp
         env={**environment(env), "PATH": path},
         capture_output=True,
         text=True,
+        errors="backslashreplace",
         timeout=60,
         stdin=subprocess.DEVNULL,
         check=False,

@@ -53,13 +53,13 @@ ALLOWED = {
 SHARED = {("cli", "tsdia_run.rundir.env.OPTION_PREFIX")}
 PURE = [
     "errors/base", "errors/placing", "errors/launching", "errors/resuming", "errors/lookups",
-    "text", "patterns", "settings/kinds", "settings/declared", "settings/declaring",
+    "text", "patterns", "cli/bash_words", "settings/kinds", "settings/declared", "settings/declaring",
     "settings/layers",
     "config/document", "config/edits", "config/json_text",
     "config/node_edits", "config/nodes", "config/steps", "config/surprises", "config/toml_edits", "config/writing",
     "config/yaml_text",
     "checkpoints/retention", "checkpoints/naming", "checkpoints/recognition", "checkpoints/order",
-    "files/redaction", "provenance/git_status", "provenance/patch",
+    "files/token_formats", "files/redaction", "provenance/git_status", "provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress_bar", "relay/row", "relay/screen",
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/hooks/model_summary",

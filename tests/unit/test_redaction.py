@@ -163,6 +163,63 @@ def test_a_learned_secret_is_always_removed(secrets: list[str], between: str) ->
     assert redactor.argv([text]) == redactor.argv(redactor.argv([text]))
 
 
+_VALUES = st.from_regex(r"[a-z][a-z0-9]{3,12}[0-9][A-Za-z0-9]{2,20}", fullmatch=True)
+_SECRET_NAMES = st.sampled_from(NAMES.replace("--", "").split())
+_OTHER_NAMES = st.sampled_from(
+    [*NO_NAMES.replace("--", "").split(), *"credit pat_tern use_auth token_count n_tokens signal sig cache_key".split()]
+)
+_FORMS = st.sampled_from(
+    [
+        '{name}="{value}"', "{name} = '{value}'", '{{"{name}": "{value}", "lr": 1}}', "x['{name}'] = '{value}'",
+        "see https://host/a?b=c&{name}={value}&d=e", '\\"{name}\\": \\"{value}\\"', "{name}: {value}",
+    ]
+)  # fmt: skip
+_IN_MESSAGES = st.sampled_from(["failed: {name}={value} at 3", "failed ({name}: {value})", "a={name}, {name}={value}"])
+
+
+@given(_SECRET_NAMES, _VALUES, st.one_of(_FORMS, _IN_MESSAGES))
+def test_the_value_of_a_secret_name_is_removed(name: str, value: str, form: str) -> None:
+    text = form.format(name=name, value=value)
+    assert Redactor(()).text(text) == form.format(name=name, value=REDACTED)
+    assert Redactor(()).text(Redactor(()).text(text)) == Redactor(()).text(text)
+
+
+@given(_SECRET_NAMES, _VALUES, _FORMS)
+def test_the_value_of_a_secret_name_is_removed_from_a_patch(name: str, value: str, form: str) -> None:
+    patch = ("+" + form.format(name=name, value=value) + "\n").encode()
+    removed = len(value) >= 12 or form != "{name}: {value}"
+    assert (value.encode() not in Redactor(()).data(patch)) == removed
+
+
+@given(_OTHER_NAMES, _VALUES, st.one_of(_FORMS, _IN_MESSAGES))
+def test_the_value_of_another_name_is_kept(name: str, value: str, form: str) -> None:
+    text = form.format(name=name, value=value)
+    if not ("?" in form and name == "sig"):  # in a URL, it is a signature
+        assert Redactor(()).text(text) == text
+    assert Redactor(()).argv([f"--{name}", value, f"{name}={value}"]) == [f"--{name}", value, f"{name}={value}"]
+
+
+CODE = """\
++    self.token = token2
++    login(password=args.password2, api_key=os.environ["API_KEY_2"], token=tokens[0])
++    parser.add_argument("--token", default=None)
++def encode(text: str, token: str = "default", secret=config.secret_name_1) -> None:
++    use_auth_token=True, auth="basic", secret_key = "{{ secret }}", token: "<token>"
++    credentials = "~/.aws/credentials"
++    assert token == expected_token_12345
+"""
+
+
+def test_code_that_names_secrets_is_kept() -> None:
+    assert Redactor(()).data(CODE.encode()) == CODE.encode()
+
+
+@pytest.mark.parametrize("value", ["1", "test", "true", "password", "default"])
+def test_a_value_that_is_a_common_word_is_not_learned(value: str) -> None:
+    text = f"1 test of a {value} is true, by default"
+    assert Redactor.from_environment({"A_PASSWORD": value}).text(text) == text
+
+
 @given(st.text(st.characters(blacklist_characters="@-_.", blacklist_categories=["Cs"]), max_size=60))
 def test_a_text_without_secrets_is_unchanged(text: str) -> None:
     redactor = Redactor.from_environment({"X_TOKEN": "\x01never-there\x01"})

@@ -6,7 +6,6 @@ A lock shows that the supervisor is running; a lock or the run's tag shows that 
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +22,7 @@ from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.original import original_of
 from tsdia_run.rundir.record import LIVE
+from tsdia_run.text import shell
 
 _MAX_PIDS = 16
 _TRIES = 50
@@ -101,7 +101,7 @@ def refuse_owned(layout: RunLayout, own_fd: int) -> NewestClaim:
         raise RunAliveError(
             f"{layout.root} is owned by a process on another machine ({found}): its file system has no locks, so this"
             " machine can't check whether that process is running",
-            hint=f"If you know that it is not running: rm -r {shlex.quote(str(folder))}",
+            hint=f"If you know that it is not running: {shell(['rm', '-r', str(folder)])}",
         )
     return newest
 

@@ -14,16 +14,21 @@ from typing import Annotated, Any
 
 import typer
 
-from tsdia_run.cli import options
+from tsdia_run.cli import bash_words, options
+from tsdia_run.text import shown
 
 # The scripts below call this; it is answered before Typer parses anything.
 ASK = "--words"
 
+# Each candidate ends with NUL, since names may have line breaks. The bash of macOS (3.2) has no `mapfile`.
 _SCRIPTS = {
     "bash": """\
 _tsdia_run() {
-    local IFS=$'\\n'
-    COMPREPLY=($("${COMP_WORDS[0]}" completion --words "$COMP_CWORD" "${COMP_WORDS[@]}" 2>/dev/null))
+    local word
+    COMPREPLY=()
+    while IFS= read -r -d '' word; do
+        COMPREPLY+=("$word")
+    done < <("${COMP_WORDS[0]}" completion --words bash "$2" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
 }
 complete -o bashdefault -o default -F _tsdia_run tsdia-run
 """,
@@ -31,14 +36,15 @@ complete -o bashdefault -o default -F _tsdia_run tsdia-run
 #compdef tsdia-run
 _tsdia_run() {
     local -a found
-    found=("${(@f)$("${words[1]}" completion --words $((CURRENT - 1)) "${words[@]}" 2>/dev/null)}")
-    [[ -n "$found" ]] && compadd -- "${found[@]}" || _files
+    found=("${(@0)$("${(Q)words[1]}" completion --words zsh "${(@Q)words[1,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}")
+    found=("${(@)found:#}")
+    (( $#found )) && compadd -- "${found[@]}" || _files
 }
 compdef _tsdia_run tsdia-run
 """,
     "fish": """\
-complete -c tsdia-run -a '(tsdia-run completion --words (count (commandline -opc)) \
-(commandline -opc) (commandline -ct) 2>/dev/null)'
+complete -c tsdia-run -a '(tsdia-run completion --words fish (commandline -opc) \
+(commandline -ct | string collect --allow-empty) 2>/dev/null | string split0)'
 """,
 }
 _WHERE = {
@@ -68,17 +74,27 @@ def completion(shell: Shell, debug: options.Debug = False) -> None:
 
 
 def answer(names: Sequence[str], build: Build, words: Sequence[str]) -> None:
-    """Print the candidates, one per line; print nothing if the shell should complete file names.
+    """Print the candidates, each ended by NUL; print nothing if the shell should complete file names.
 
     Args:
         names: The commands.
         build: Builds the command line with some of the commands.
-        words: The index of the word at the cursor, then all words, starting with the program.
+        words: The shell, and what its script passes: bash the text that it will replace and the line up to the cursor;
+            zsh and fish the words up to the cursor, starting with the program.
     """
-    at = int(words[0])
-    typed = words[1 + at] if len(words) > 1 + at else ""
-    for found in candidates(names, build, list(words[2 : 1 + at]), typed):
-        sys.stdout.write(f"{found}\n")
+    shell, *given = words
+    if shell == "bash":
+        replaced, line = given
+        *before, typed = (word.value for word in bash_words.words(line))
+        found = [bash_words.insertion(one, line, replaced) for one in candidates(names, build, before[1:], typed)]
+    elif shell in _SCRIPTS:
+        *before, typed = given
+        typed = bash_words.words(typed)[-1].value if shell == "fish" else typed
+        found = candidates(names, build, before[1:], typed)
+    else:  # a script of version 0.1.0, in a shell that was open during the upgrade
+        found = []
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"".join(os.fsencode(one) + b"\0" for one in found))
 
 
 def candidates(names: Sequence[str], build: Build, before: Sequence[str], typed: str) -> list[str]:
@@ -153,10 +169,15 @@ def _runs(typed: str) -> list[str]:
     if folder:
         return []
     try:
-        found = [os.path.basename(path) for path in run_dirs(places())]
+        return ["latest", *sorted({_word(path) for path in run_dirs(places())})]
     except TsdiaRunError:  # the project file is invalid; the command itself reports it
         return []
-    return ["latest", *sorted(set(found))]
+
+
+def _word(path: str) -> str:
+    """Return a run's name, or its path if a command would read the name as an option or as something else."""
+    name = os.path.basename(path)
+    return shown(Path(path)) if name.startswith(("-", "~")) or name == "latest" else name
 
 
 def _checkpoints_of(before: Sequence[str]) -> list[str]:
@@ -165,7 +186,8 @@ def _checkpoints_of(before: Sequence[str]) -> list[str]:
     from tsdia_run.report.places import places
 
     try:
-        return _checkpoints(str(find_run(before[1], places())))
+        run = next((word for word in before[1:] if not word.startswith("-")), "latest")
+        return _checkpoints(str(find_run(run, places())))
     except TsdiaRunError:
         return []
 

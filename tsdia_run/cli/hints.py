@@ -24,6 +24,7 @@ from tsdia_run.report.suggestions import (
     pattern_for,
     resume_args,
 )
+from tsdia_run.text import argument, shown
 
 
 def hint(error: TsdiaRunError, typed: TypedCommand) -> str:
@@ -42,6 +43,12 @@ def hint(error: TsdiaRunError, typed: TypedCommand) -> str:
 @singledispatch
 def _remedy(error: TsdiaRunError, typed: TypedCommand) -> str:
     return ALWAYS.get(type(error), error.hint)
+
+
+@_remedy.register
+def _(error: placing.BadRunName, typed: TypedCommand) -> str:
+    example = f"Use another name: {line(typed.having(NAME, error.instead))}"
+    return f"{example}\n--run-dir takes a path." if "/" in error.name else example
 
 
 @_remedy.register
@@ -119,7 +126,7 @@ def _(error: lookups.NoSuchRun, typed: TypedCommand) -> str:
 
 @_remedy.register
 def _(error: lookups.FolderIsNotRun, typed: TypedCommand) -> str:
-    return f"List the runs in it: {list_runs(error.folder)}"
+    return f"List the runs in it: {list_runs(argument(error.folder))}"
 
 
 @_remedy.register
@@ -251,4 +258,4 @@ def _next_to(typed: TypedCommand, run_dir: Path) -> str:
 
 
 def _start_in(typed: TypedCommand, run_dir: Path) -> str:
-    return f"Start elsewhere: {line(typed.without(NAME, MOVE_ASIDE).having(RUN_DIR, str(run_dir)))}"
+    return f"Start elsewhere: {line(typed.without(NAME, MOVE_ASIDE).having(RUN_DIR, shown(run_dir)))}"

@@ -117,12 +117,12 @@ def _tell_damaged(damaged: Sequence[RunRow], roots: Sequence[str]) -> None:
     from tsdia_run.cli.console import say
     from tsdia_run.report.formatting import NoState
     from tsdia_run.report.suggestions import list_runs
-    from tsdia_run.text import shown
+    from tsdia_run.text import argument, shown
 
     for row in damaged[:_MOST_DAMAGED]:
         say(f"{shown(Path(row.path))}: {row.reason}")
     if len(damaged) > _MOST_DAMAGED:
-        command = list_runs(*roots, "--state", NoState.DAMAGED.value, "--columns", "path,reason")
+        command = list_runs(*map(argument, roots), "--state", NoState.DAMAGED.value, "--columns", "path,reason")
         say(f"… and {len(damaged) - _MOST_DAMAGED} more: {command}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Iterable
@@ -45,6 +44,8 @@ COMMANDS = {
     "logs": ("logs.logs", "Show or follow a run's log."),
     "completion": ("completion.completion", "Print a shell completion script."),
 }
+# The commands whose words after `--` are arguments for the script. For the others, `--` ends the options.
+TAKE_ARGUMENTS = frozenset({"new", "resume", "ensure"})
 
 
 def build(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
@@ -93,25 +94,23 @@ def _global(
 def main() -> None:
     """Entry point of the installed command."""
     words = sys.argv[1:]
-    # Arguments after `--` belong to the script; Typer would take the first one for CONFIG.
-    cut = words.index("--") if "--" in words else len(words)
-    ours, extra = words[:cut], words[cut + 1 :]
-    if ours[:2] == ["completion", ASK]:
-        answer(tuple(COMMANDS), build, ours[2:])
+    if words[:2] == ["completion", ASK]:
+        answer(tuple(COMMANDS), build, words[2:])
         return
+    command = next((word for word in words if not word.startswith("-")), None)
+    ours, extra = words, list[str]()
+    if command in TAKE_ARGUMENTS and "--" in words[words.index(command) :]:
+        # Arguments after `--` belong to the script; Typer would take the first one for CONFIG.
+        cut = words.index("--", words.index(command))
+        ours, extra = words[:cut], words[cut + 1 :]
     is_debug = "--debug" in ours or bool(os.environ.get(f"{OPTION_PREFIX}DEBUG"))
     try:
-        command = next((word for word in ours if not word.startswith("-")), None)
         # All commands for the overview, and to suggest a similar one.
         app = build([command]) if command in COMMANDS else build()
         app(args=ours, prog_name="tsdia-run", obj=tuple(extra))
     except RefusedError as refused:
         _show_refusal(refused, is_debug)
         sys.exit(refused.error.exit_code)
-    except KeyboardInterrupt:
-        # Die of the signal, as a process without a handler: a shell loop around tsdia-run stops too.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
     except OSError as error:
         message = f"{error.strerror}: {error.filename}" if error.filename else str(error)
         _show(error, message, "", is_debug)

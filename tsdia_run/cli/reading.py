@@ -44,10 +44,8 @@ AsJson = Annotated[
 
 
 def prepare_output() -> None:
-    """Make standard output accept any file name, and let SIGINT and SIGPIPE end the process as usual."""
+    """Make standard output accept any file name, and let SIGPIPE end the process as usual."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

@@ -43,7 +43,6 @@ INSTEAD = {
 # Errors whose hint does not depend on their facts.
 ALWAYS: dict[type[TsdiaRunError], str] = {
     placing.NamelessRun: "Pass a config, or name the run: --name EXPERIMENT (or --run-dir PATH).",
-    placing.BadRunName: "--name takes a name without `/`; --run-dir takes a path.",
     lookups.InvalidTime: "Examples: --since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
     launching.ConfigIsPython: "Set the script with --entrypoint; pass a Python config to the script after `--`.",
     launching.NoInterpreter: "Use its path, or a command on PATH: --python /path/to/venv/bin/python",

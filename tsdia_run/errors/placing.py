@@ -34,11 +34,16 @@ class NamelessRun(UsageError):
 
 
 class BadRunName(UsageError):
-    """A run name that is not valid."""
+    """A run name that is not valid.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name!r} is not a valid run name")
-        self.name = name
+    Attributes:
+        name: The name.
+        instead: A similar name that is valid.
+    """
+
+    def __init__(self, name: str, fault: str, instead: str) -> None:
+        super().__init__(f"{name!r} is not a valid run name: {fault}")
+        self.name, self.instead = name, instead
 
 
 class PlaceFault(Enum):

@@ -5,19 +5,35 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.\d+")
 
 
-def write_bytes(path: Path, data: bytes, *, is_durable: bool = True) -> None:
+PUBLIC = 0o666
+
+
+def mode_of(path: Path | None) -> int:
+    """Return the permissions for a copy of a file: who can't read the file can't read its copy.
+
+    The owner can write the copy. A file that does not exist has no content to protect.
+    """
+    with suppress(OSError):
+        if path is not None:
+            return os.stat(path).st_mode & PUBLIC | stat.S_IWUSR
+    return PUBLIC
+
+
+def write_bytes(path: Path, data: bytes, *, is_durable: bool = True, mode: int = PUBLIC) -> None:
     """Replace the content of ``path`` by ``data`` in one step.
 
     Args:
         path: The file.
         data: The new content.
         is_durable: Whether the new content must survive a power loss after this function returns.
+        mode: The permissions of the file, less those that the umask takes.
 
     Raises:
         OSError: The write failed; the old content is unchanged.
@@ -25,7 +41,7 @@ def write_bytes(path: Path, data: bytes, *, is_durable: bool = True) -> None:
     # The name may have the maximum length of the file system; a character takes up to four bytes.
     temporary = path.with_name(f".{path.name[:60]}.{os.getpid()}")
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         try:
             write_all(fd, data)
             if is_durable:

@@ -1,7 +1,7 @@
 """Find secrets by name and by value (pure): tsdia-run redacts its own records before it writes them.
 
-The token formats are those that the vendors document: Hugging Face, OpenAI, GitHub, GitLab, AWS, Google, Slack, Weights
-& Biases, JSON Web Tokens (RFC 7519), PEM private keys (RFC 7468).
+A secret is recognised by its name (a variable, a flag, a key, a parameter of a URL), by its format, or because it is
+the value of a variable with a secret's name. ``token_formats.py`` has the formats.
 """
 
 from __future__ import annotations
@@ -12,18 +12,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from tsdia_run.files import token_formats
+
 REDACTED = "[redacted]"
 
-# Shorter values are words such as "1" or "true", which are common in any text.
+# Shorter values, and these words, are common in any text: only under their own names are they secrets.
 _MIN_VALUE_CHARACTERS = 6
+_COMMON = frozenset("password secret default disabled offline online changeme postgres example localhost".split())
 _SECRET_WORDS = frozenset(
-    "secret secrets passphrase credential credentials sshpass bearer authtoken accesstoken apitoken hftoken".split()
+    "secret secrets passphrase passcode credential credentials cred creds sshpass bearer jwt authtoken accesstoken"
+    " apitoken hftoken cookie".split()
 )
 _SECRET_ENDINGS = ("password", "passwd", "apikey")
 _KEY_OWNERS = frozenset(
-    "api access private secret encryption signing account license auth master storage openai anthropic".split()
+    "api access private secret encryption signing account license auth master storage openai anthropic service"
+    " subscription client consumer app wandb hf huggingface comet neptune aws gcp azure deploy hmac ngc".split()
 )
-_PAT_OWNERS = frozenset("github gitlab gh azure ado".split())
+_PAT_OWNERS = frozenset("github gitlab gh azure ado git devops".split())
+# `use_auth` is a switch.
+_AUTH_SWITCHES = frozenset("use no with require requires skip enable disable need needs is has".split())
+# Parameters of a URL that are secrets only there: signatures of Azure, AWS and Google.
+_URL_SECRETS = frozenset("sig signature code credential key".split())
+# Values that are never a secret, whatever their name.
+_PLAIN = frozenset("true false yes no on off none null auto default required optional basic digest bearer".split())
 # `pad_token` and similar names belong to a tokenizer.
 _TOKENIZER_WORDS = frozenset(
     "pad eos bos sep unk cls mask special placeholder initializer instance per next image audio start end stop prefix"
@@ -34,34 +45,27 @@ _PLACE_WORDS = frozenset("file path dir directory".split())
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NAME = re.compile(r"[\w.:+/-]+")
 
-_PEM_BEGIN = r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
-_SHAPES = (
-    ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z0-9]{20,}\b")),
-    ("an API key", re.compile(r"\bsk-(?=[\w-]*\d)[A-Za-z0-9_-]{20,}")),
-    ("a Google API key", re.compile(r"\bAIza[\w-]{35}")),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{20,})\b")),
-    ("a GitLab token", re.compile(r"\bglpat-[\w-]{16,}")),
-    ("an AWS access key", re.compile(r"\bA(?:KIA|SIA)[0-9A-Z]{16}\b")),
-    ("a Slack token", re.compile(r"\bxox[abeoprs]-[\w-]{10,}")),
-    # The old format is 40 hexadecimal digits, like a commit id: only redacted if it follows the name on the same line.
-    ("a W&B API key", re.compile(r"\bwandb_v1_\w{20,}|(?i:(?P<before>\bwandb[^\n@]{0,40}?\b)[0-9a-f]{40}\b)")),
-    ("a JSON Web Token", re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")),
-    (
-        "an authorization header",
-        re.compile(r"(?i:(?P<before>authorization['\"]?[:=] ?['\"]?)(?:bearer|basic) [\w.~+/=-]{8,})"),
-    ),
-    # Up to its end marker, or, if that is missing, to the last line of base64.
-    (
-        "a private key",
-        re.compile(
-            rf"{_PEM_BEGIN}(?:[A-Za-z0-9+/=\s\\:,.-]{{0,16384}}?-----END [A-Z ]*PRIVATE KEY-----"
-            r"|(?:\r?\n[+ -]?[A-Za-z0-9+/=]{16,})*)"
-        ),
-    ),
-)
 # Braces, quotes and similar characters appear in code that builds a URL.
 _PART = r"[^/\s@:\"'`{}<>$\x00-\x1f]"
 _PASSWORD = re.compile(rf"(?P<before>://){_PART}{{0,256}}:(?:{_PART}|:){{1,512}}(?=@)")
+_PARAMETER = re.compile(r"(?P<before>[?&;](?P<name>[\w.-]{1,80})=)(?P<value>[^&;\s\"'<>#`]{4,})")
+# A string in code, JSON, YAML or TOML.
+_STRING = re.compile(
+    r"(?P<before>(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{1,80})\\?[\"']?\]?[ \t]{0,8}(?::=|[:=])[ \t]{0,8}"
+    r"\\?(?P<quote>[\"']))"
+    r"(?P<value>[^\"'\s\\]{6,})(?=\\?(?P=quote))"
+)
+# Without quotes: the rest of a line, as in YAML and in shell scripts, or a word of a message.
+_LINE = re.compile(
+    r"(?P<before>^[ +-]?[ \t]*(?:- |export |set |ENV )?(?P<name>[A-Za-z_][\w.-]{1,80})(?:: {0,8}|=))"
+    r"(?P<value>[^\s\"'`$<>{}()\[\],;]{12,})(?=[ \t]*\r?$)",
+    re.MULTILINE,
+)
+_MESSAGE = re.compile(
+    r"(?P<before>(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{1,80})(?:=|: ?(?![^\s=]*=[^\s=])))"
+    r"(?P<value>[^\s\"'`$<>{}()\[\],;&]{6,})"
+)
+_CODE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 # In an HTTP URL, a user name without a password is a token.
 _HTTP_USER = re.compile(rf"(?P<before>\bhttps?://)(?!\[redacted\]@){_PART}{{1,512}}(?=@)")
 
@@ -74,15 +78,26 @@ def is_secret_name(name: str) -> bool:
     before, last = words[-2] if len(words) > 1 else "", words[-1]
     if last == "token":
         return before not in _TOKENIZER_WORDS
-    if last == "pass" or (last == "pwd" and before not in ("", "old")) or (last == "pat" and before in _PAT_OWNERS):
+    if last == "pass" or (last == "pwd" and before not in ("", "old")):
+        return True
+    if (last == "pat" and (not before or before in _PAT_OWNERS)) or (last == "auth" and before not in _AUTH_SWITCHES):
         return True
     has_key = any(owner in _KEY_OWNERS and word == "key" for owner, word in itertools.pairwise(words))
     return has_key or any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) for word in words)
 
 
+def is_secret(name: str, value: str) -> bool:
+    """Return whether a value is a secret by its name; a switch, a placeholder and a path are not."""
+    return is_secret_name(name) and not _is_plain(value)
+
+
+def _is_plain(value: str) -> bool:
+    return value.lower() in _PLAIN or not value or value[0] in "$<{%*[" or value.startswith(("/", "./", "../", "~/"))
+
+
 def secret_kind(text: str) -> str | None:
     """Return the kind of secret that a text contains, by its format; None if no secret is recognised."""
-    kind = next((kind for kind, shape in _SHAPES if shape.search(text)), None)
+    kind = next((one.kind for one in token_formats.possible_in(text) if one.shape.search(text)), None)
     return kind or ("a password in a URL" if _PASSWORD.search(text) else None)
 
 
@@ -107,20 +122,28 @@ class Redactor:
         values |= {line.strip() for value in values for line in value.splitlines()}
         values |= {quote(value, safe="", errors="surrogateescape") for value in values}
         known = {value for value in values if len(value) >= _MIN_VALUE_CHARACTERS and value not in REDACTED}
+        known -= _COMMON
         return cls(tuple(sorted(known, key=lambda value: (-len(value), value))))
 
     def text(self, text: str) -> str:
-        """Return the text without secrets."""
+        """Return a message or an argument without secrets."""
+        return _MESSAGE.sub(_value_in_message, self._file(text))
+
+    def _file(self, text: str) -> str:
+        """Return text that may be code without secrets: a name there is often the name of a variable or a parameter."""
         for value in self.values:
             text = text.replace(value, REDACTED)
-        for shape in (*(shape for _, shape in _SHAPES), _PASSWORD):
-            text = shape.sub(_in_place, text)
-        return text
+        for one in token_formats.possible_in(text):
+            text = one.shape.sub(_in_place, text)
+        text = _PASSWORD.sub(_in_place, text)
+        text = _PARAMETER.sub(_value_in_url, text)
+        text = _STRING.sub(_value, text)
+        return _LINE.sub(_value_of_line, text)
 
     def data(self, data: bytes) -> bytes:
-        """Redact bytes as ``text`` does, in any encoding that extends ASCII."""
+        """Redact the bytes of files, such as a patch, in any encoding that extends ASCII."""
         values = tuple(value.encode("utf-8", "surrogateescape").decode("latin-1") for value in self.values)
-        return Redactor(values).text(data.decode("latin-1")).encode("latin-1")
+        return Redactor(values)._file(data.decode("latin-1")).encode("latin-1")
 
     def url(self, text: str) -> str:
         """Redact as ``text`` does, and also the user in HTTP URLs, which is a token; ``ssh://git@host`` is kept."""
@@ -132,7 +155,9 @@ class Redactor:
         for word in argv:
             names = word.split("=")[:-1]
             secret = next((at for at, name in enumerate(names) if _NAME.fullmatch(name) and is_secret_name(name)), None)
-            if is_value and not word.startswith("--"):
+            if secret is not None and _is_plain(word.split("=", secret + 1)[-1]):
+                secret = None
+            if is_value and not word.startswith("--") and not _is_plain(word):
                 found.append(REDACTED)
             elif secret is not None:
                 found.append("=".join([*names[: secret + 1], REDACTED]))
@@ -143,9 +168,7 @@ class Redactor:
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Redact environment variables."""
-        return {
-            name: REDACTED if is_secret_name(name) and value else self.url(value) for name, value in environ.items()
-        }
+        return {name: REDACTED if is_secret(name, value) else self.url(value) for name, value in environ.items()}
 
 
 def _in_place(match: re.Match[str]) -> str:
@@ -154,3 +177,24 @@ def _in_place(match: re.Match[str]) -> str:
     signs = [line[:1] if line[:1] in ("+", "-", " ") else "" for line in others]
     before = match.groupdict().get("before") or ""
     return "\n".join([before + REDACTED, *(sign + REDACTED for sign in signs)])
+
+
+def _value(match: re.Match[str]) -> str:
+    """Replace the value if its name is a secret's."""
+    return match["before"] + REDACTED if is_secret(match["name"], match["value"]) else match.group()
+
+
+def _value_in_url(match: re.Match[str]) -> str:
+    last = _WORD.findall(match["name"])[-1:]
+    is_known = bool(last) and last[0].lower() in _URL_SECRETS and not _is_plain(match["value"])
+    return match["before"] + REDACTED if is_known else _value(match)
+
+
+def _value_of_line(match: re.Match[str]) -> str:
+    is_random = any(one.isdigit() for one in match["value"]) and not _CODE.fullmatch(match["value"])
+    return _value(match) if is_random else match.group()
+
+
+def _value_in_message(match: re.Match[str]) -> str:
+    is_word = match["value"].isalpha() and not match["before"].endswith("=")
+    return match.group() if is_word or _CODE.fullmatch(match["value"]) else _value(match)

@@ -19,6 +19,8 @@ from tsdia_run.errors.placing import (
     UnusableRunDirectoryKey,
 )
 from tsdia_run.files.fields import can_be_path
+from tsdia_run.rundir import run_names
+from tsdia_run.rundir.run_names import MAX_NAME_BYTES
 
 DEFAULT_ROOT = "runs"
 
@@ -28,8 +30,7 @@ _INTERPOLATION = re.compile(r"\$\{[^}]*\}?|\$\([^)]*\)?|^\?\?\?$")
 # Python's formats: "{model}".format(...), "%(model)s" % ...
 _TEMPLATE = re.compile(r"\{[^{}]*\}|%\(\w+\)s")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-# Below Linux's NAME_MAX (one part) and PATH_MAX (the path), with space for the paths inside a run.
-_MAX_NAME_BYTES = 200
+# Below Linux's PATH_MAX, with space for the paths inside a run.
 _MAX_PATH_BYTES = 3500
 
 
@@ -86,7 +87,9 @@ def _from_config(request: RunPlaceRequest, document: Document | None, run_dir_ke
             raise UnusableRunDirectoryKey(f"`{run_dir_key}` is a URL: {text}", place=value.place, fault=PlaceFault.URL)
         return text
     if document is not None:
-        return os.path.join(DEFAULT_ROOT, Path(document.source).stem)
+        # With `--name`, it is replaced.
+        stem = Path(document.source).stem
+        return os.path.join(DEFAULT_ROOT, stem if request.name is not None else _checked_name(stem))
     if request.name is not None:
         return os.path.join(DEFAULT_ROOT, request.name)
     raise NamelessRun
@@ -141,8 +144,9 @@ def is_literal(text: str) -> bool:
 
 
 def _checked_name(name: str) -> str:
-    if not name or name in (".", "..") or "/" in name:
-        raise BadRunName(name)
+    fault = run_names.fault(name)
+    if fault:
+        raise BadRunName(name, fault, run_names.usable(name))
     return name
 
 
@@ -152,10 +156,10 @@ def _refuse_invalid(path: Path) -> None:
         raise RunDirectoryError(f"{text!r} has a control character", hint="Use a name without it.")
     if not can_be_path(text):
         raise RunDirectoryError(f"{text!r} has a lone surrogate", hint="Use a name without it.")
-    long_part = next((part for part in path.parts if len(os.fsencode(part)) > _MAX_NAME_BYTES), None)
+    long_part = next((part for part in path.parts if len(os.fsencode(part)) > MAX_NAME_BYTES), None)
     if long_part:
         raise UnusablePlace(
-            f"{long_part[:40]}… is {len(os.fsencode(long_part))} bytes long; the limit is {_MAX_NAME_BYTES}",
+            f"{long_part[:40]}… is {len(os.fsencode(long_part))} bytes long; the limit is {MAX_NAME_BYTES}",
             PlaceFault.LONG_NAME,
         )
     if len(os.fsencode(text)) > _MAX_PATH_BYTES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import shutil
+import stat
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tsdia_run.checkpoints.patterns_file import store_patterns
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
-from tsdia_run.files.atomic import write_bytes
+from tsdia_run.files.atomic import PUBLIC, mode_of, write_bytes
 from tsdia_run.files.fields import Fields
 from tsdia_run.files.redaction import REDACTED, Redactor
 from tsdia_run.launch.named_files import kept_as
@@ -54,7 +55,8 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
     if plan.script_config is not None:
         _write_config(attempt, plan)
     if plan.accelerate_config is not None:
-        write_bytes(attempt.accelerate_config, plan.accelerate_config.read_bytes())
+        data, mode = plan.accelerate_config.read_bytes(), mode_of(plan.accelerate_config)
+        write_bytes(attempt.accelerate_config, data, mode=mode)
     command_record.write(attempt, _command(plan, redactor, environment))
 
 
@@ -65,11 +67,12 @@ def _write_config(attempt: AttemptLayout, plan: Plan) -> None:
     for folder in (path.parent, attempt.references):
         shutil.rmtree(folder, ignore_errors=True)
     path.parent.mkdir()
-    write_bytes(path, plan.script_config.text.encode())
+    mode = mode_of(Path(plan.script_config.document.source))
+    write_bytes(path, plan.script_config.text.encode(), mode=mode)
     for file, name in kept_as(list(plan.references)).items():
         kept = attempt.references / name
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(kept, plan.references[file], is_durable=False)
+        write_bytes(kept, plan.references[file], is_durable=False, mode=mode_of(file))
 
 
 def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> CommandRecord:
@@ -159,7 +162,8 @@ def write_provenance(attempt: AttemptLayout, provenance: Provenance) -> None:
 
     code_state.write(attempt, provenance.code)
     if provenance.patch:
-        write_bytes(attempt.patch, provenance.patch)
+        mode = stat.S_IRUSR | stat.S_IWUSR if provenance.code.is_private else PUBLIC
+        write_bytes(attempt.patch, provenance.patch, mode=mode)
     environment_state.write(attempt, provenance.environment)
 
 

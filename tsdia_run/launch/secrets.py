@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tsdia_run.config import Document, Value
-from tsdia_run.files.redaction import is_secret_name, secret_kind
+from tsdia_run.files.redaction import is_secret, secret_kind
 
 _MIN_CHARACTERS = 8
 
@@ -15,5 +15,5 @@ def secrets_in(document: Document) -> list[tuple[str, Value, str]]:
 
 
 def _kind(key: str, text: str) -> str | None:
-    is_named_so = is_secret_name(key.rpartition(".")[2]) and len(text) >= _MIN_CHARACTERS and "${" not in text
+    is_named_so = is_secret(key.rpartition(".")[2], text) and len(text) >= _MIN_CHARACTERS and "${" not in text
     return secret_kind(text) or ("a secret" if is_named_so else None)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
+import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run.files.atomic import mode_of
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.provenance import patch
-from tsdia_run.provenance.git_filters import filtered
+from tsdia_run.provenance import git_filters, lfs, patch
 from tsdia_run.provenance.git_process import Git, GitError, LimitError
 from tsdia_run.provenance.git_status import Status
+from tsdia_run.provenance.repository import Diff, Repository
 from tsdia_run.rundir.code_state import LeftOut
 
 MAX_FILE_BYTES = 1024 * 1024
@@ -22,51 +21,13 @@ MAX_UNTRACKED_BYTES = 16 * 1024 * 1024
 MAX_UNTRACKED_FILES = 1000
 # A tracked file: its patch is mostly small, but git loads the file into memory; so does tsdia-run if it is binary.
 MAX_TRACKED_BYTES = 8 * 1024 * 1024
-MAX_PATCH_BYTES = 32 * 1024 * 1024
 
-# Independent of the user's git settings: the patch must apply on other machines.
-_DIFF = tuple(
-    "diff --binary --full-index --no-ext-diff --no-textconv --no-color --no-renames"
-    " --unified=3 --inter-hunk-context=0 --submodule=short --ignore-submodules=dirty".split()
-)
+
+# Without a look into submodules: git would run their filters. Each one is asked on its own, its filters turned off.
 _STATUS = tuple(
     "status --porcelain=v2 --branch -z --untracked-files=all --no-renames --no-ahead-behind"
-    " --ignore-submodules=none".split()
+    " --ignore-submodules=dirty".split()
 )
-_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-
-
-@dataclass(frozen=True)
-class Repository:
-    """The paths and the commit of a repository.
-
-    Attributes:
-        top: The top of its working tree, with symlinks resolved.
-        git_dir: The directory that contains its index.
-        commit: HEAD; None before the first commit.
-    """
-
-    top: Path
-    git_dir: Path
-    commit: str | None
-
-    @classmethod
-    def of(cls, git: Git) -> Repository:
-        """Return the repository that contains a directory.
-
-        Raises:
-            GitError: The directory is not in a repository, or git does not trust the repository.
-        """
-        # This order handles folder names with newlines. Before the first commit, git fails at HEAD, which is the last
-        # one.
-        answer = git.run("rev-parse", "--show-cdup", "--absolute-git-dir", "HEAD", may_fail=True)
-        cdup, _, rest = answer.removesuffix(b"\n").partition(b"\n")
-        git_dir, _, commit = rest.rpartition(b"\n")
-        return cls(
-            top=Path(os.path.realpath(git.cwd / os.fsdecode(cdup))),
-            git_dir=Path(os.fsdecode(git_dir)),
-            commit=None if commit == b"HEAD" else commit.decode("ascii"),
-        )
 
 
 class CodeChanges:
@@ -81,6 +42,7 @@ class CodeChanges:
         submodules: Submodules with another commit or with uncommitted changes.
         redacted: Files in the patch from which secrets were removed.
         patch: The patch, in parts, without secrets.
+        is_private: Whether the patch has a file that not every user can read.
         errors: The errors of git.
     """
 
@@ -96,6 +58,7 @@ class CodeChanges:
         self.submodules: list[str] = []
         self.redacted: list[str] = []
         self.patch: list[bytes] = []
+        self.is_private = False
         self.errors: list[str] = []
 
     def collect(self, git: Git, place: Repository, inside: str = "") -> None:
@@ -104,20 +67,39 @@ class CodeChanges:
             status = Status.parse(git.run(*_STATUS, cwd=place.top))
             untracked = [path for path in status.untracked if not self._is_among_runs(inside + path)]
             self.branch = self.branch if inside else status.branch
-            self.changed += [inside + path for path in status.changed]
+            behind = git_filters.filtered(git, place.top, [*status.changed, *untracked])
+            stored = {path: blob for path, blob in status.blobs.items() if behind.get(path) == "lfs"}
+            same = lfs.unchanged(git, place.top, stored)
+            changed = [path for path in status.changed if path not in same]
+            self.changed += [inside + path for path in changed]
             self.untracked += [inside + path for path in untracked]
             self.submodules += [inside + path for path in status.submodules]
-            behind = filtered(git, place.top, [*status.changed, *untracked])
-            without = self._unwanted(status.changed, inside, behind)
+            without = self._unwanted(changed, inside, behind)
             taken = self._chosen(untracked, inside, behind)
-            if taken or len(status.changed) > len(without):
-                self._add_all(_Diff(git, place, taken, inside), status.changed, without, inside)
-            inner = [(path, Repository.of(git.at(place.top / path))) for path in status.dirty_submodules]
+            if taken or len(changed) > len(without):
+                self._add_all(Diff(git, place, taken, inside), changed, [*without, *same], inside)
+            inner = git_filters.repositories_in(git, place.top, place.git_dir / "index")
         except (GitError, OSError) as error:
             self.errors.append(f"{inside}: {error}" if inside else str(error))
             return
-        for path, its_place in inner:
-            self.collect(git, its_place, f"{inside}{path}/")
+        for path in inner:
+            self._collect_inner(git.at(place.top / path), inside + path)
+
+    def _collect_inner(self, git: Git, path: str) -> None:
+        """Add the changes in a submodule, and the submodule itself if it has any."""
+        at, known = len(self.changed), len(self.changed) + len(self.untracked)
+        try:
+            place = Repository.of(git)
+            git = git.without(git_filters.names(git_filters.read_config(git, r"^filter\.")))
+        except (GitError, OSError) as error:
+            self.errors.append(f"{path}/: {error}")
+            return
+        if place.top != Path(os.path.realpath(git.cwd)):
+            return  # its configuration names another directory
+        self.collect(git, place, f"{path}/")
+        if len(self.changed) + len(self.untracked) > known and path not in self.submodules:
+            self.changed.insert(at, path)
+            self.submodules.append(path)
 
     def _is_among_runs(self, path: str) -> bool:
         return os.path.join(self._top, path).startswith(self._exclude)
@@ -163,7 +145,7 @@ class CodeChanges:
                 self.left_out.append(LeftOut(inside + path, reason))
         return taken
 
-    def _add_all(self, diff: _Diff, changed: Sequence[str], without: Sequence[str], inside: str) -> None:
+    def _add_all(self, diff: Diff, changed: Sequence[str], without: Sequence[str], inside: str) -> None:
         """Add the patch of all files. If git fails on some files, add the patch of the others."""
         try:
             self._add(diff.of([], without))
@@ -198,6 +180,7 @@ class CodeChanges:
             if clean != section.data:
                 self.redacted.append(path)
             self.patch.append(clean)
+            self.is_private |= not mode_of(self._top / path) & stat.S_IROTH
 
     def _has_secret(self, file: Path) -> bool:
         if file.is_symlink() or not file.is_file():
@@ -227,48 +210,3 @@ def _why_not(file: Path, limit_bytes: int) -> tuple[str | None, int]:
     if not file.is_symlink() and not os.access(file, os.R_OK):
         return "can't be read: no permission", 0
     return None, status.st_size
-
-
-class _Diff:
-    """Staged, unstaged and untracked changes of a repository as a patch.
-
-    Git includes an untracked file in a diff if the index names the file. So the diff uses a copy of the index that
-    names the untracked files.
-
-    Attributes:
-        taken: The untracked files.
-    """
-
-    def __init__(self, git: Git, place: Repository, taken: Sequence[str], inside: str) -> None:
-        self.taken = taken
-        self._git = git
-        self._place = place
-        self._words = (*_DIFF, f"--src-prefix=a/{inside}", f"--dst-prefix=b/{inside}", place.commit or _EMPTY_TREE)
-
-    def of(self, paths: Sequence[str], without: Sequence[str]) -> bytes:
-        """Return the patch.
-
-        Args:
-            paths: The files to include; empty for all.
-            without: The files to exclude.
-
-        Raises:
-            GitError: Git failed.
-        """
-        which = [f":(top,literal){path}" for path in paths] or [":(top)"]
-        words = (*self._words, "--", *which, *(f":(top,exclude,literal){path}" for path in without))
-        if not self.taken:
-            return self._git.run(*words, cwd=self._place.top, limit_bytes=MAX_PATCH_BYTES)
-        with tempfile.TemporaryDirectory(prefix="tsdia-run-") as folder:
-            index = Path(folder, "index")
-            self._add_taken(index)
-            return self._git.run(*words, cwd=self._place.top, index=index, limit_bytes=MAX_PATCH_BYTES)
-
-    def _add_taken(self, index: Path) -> None:
-        if (self._place.git_dir / "index").exists():
-            # With its time stamp: git uses it to find files that may have changed later without a new size or time.
-            shutil.copy2(self._place.git_dir / "index", index)
-        # Git never reads the object, since the file differs from it. (`git add --intent-to-add` would write an object.)
-        commit = self._place.commit or _EMPTY_TREE
-        entries = b"".join(b"100644 %s\t%s\0" % (commit.encode(), os.fsencode(path)) for path in self.taken)
-        self._git.run("update-index", "-z", "--index-info", cwd=self._place.top, index=index, given=entries)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import git_filters
-from tsdia_run.provenance.code_changes import CodeChanges, Repository
+from tsdia_run.provenance.code_changes import CodeChanges
 from tsdia_run.provenance.git_process import Git, GitError
+from tsdia_run.provenance.repository import Repository
 from tsdia_run.rundir.code_state import CodeState, LeftOut
 from tsdia_run.text import visible
 
@@ -38,7 +39,7 @@ def capture_code(cwd: Path, redactor: Redactor, exclude: Sequence[Path]) -> tupl
         git = Git(cwd, time.monotonic() + LIMIT_S)
         place = Repository.of(git)
         settings = git_filters.read_config(git, r"^(remote\..*\.url|filter\..*)$")
-        git = git.without(git_filters.names(settings) | git_filters.of_submodules(git, place.top))
+        git = git.without(git_filters.names(settings))
         remote = _remote(settings)
     except (GitError, OSError) as error:
         return CodeState(error=_shown(str(error), redactor)), b""
@@ -71,6 +72,7 @@ def _with_changes(state: CodeState, changes: CodeChanges, redactor: Redactor) ->
         submodules=names(changes.submodules),
         redacted=names(changes.redacted),
         is_redacted=bool(changes.redacted),
+        is_private=changes.is_private,
         error=_shown("; ".join(changes.errors), redactor) or None,
     )
 

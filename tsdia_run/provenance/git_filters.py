@@ -7,12 +7,18 @@ Without it, git can't compare such a file with the commit, so a changed file wit
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tsdia_run.provenance.git_process import Git, GitError
+from tsdia_run.provenance.git_process import Git, GitError, LimitError
 
-_MAX_DEPTH = 4
+# In the index file: the mode of a submodule, and the mark of an index that refers to another file.
+_SUBMODULE_MODE, _SPLIT = b"\0\0\xe0\0", b"link"
+# The mode of a submodule in the index, its commit, the stage and its path.
+_SUBMODULE = re.compile(rb"(?:^|\0)160000 [0-9a-f]+ \d\t([^\0]+)")
+# About a million files.
+_MAX_INDEX_BYTES = 128 * 1024 * 1024
 _NONE = ("unspecified", "unset", "set")
 
 
@@ -26,22 +32,26 @@ def names(settings: Mapping[str, str]) -> frozenset[str]:
     return frozenset(name for name, _, _ in parts if name)
 
 
-def of_submodules(git: Git, top: Path, depth: int = 0) -> frozenset[str]:
-    """Return the names of the filters in the submodules, since ``git status`` reads the submodules too.
+def repositories_in(git: Git, top: Path, index: Path) -> list[str]:
+    """Return the submodules that are checked out, and other repositories that were added without `git submodule`.
 
     Args:
         git: Runs git.
         top: The top of the outer repository.
-        depth: The number of repositories around it.
+        index: Its index, which is searched first: most repositories have no submodules, and a git process takes longer.
+
+    Raises:
+        OSError, GitError: The index can't be read.
     """
-    if depth == _MAX_DEPTH or not (top / ".gitmodules").is_file():
-        return frozenset()
-    found: frozenset[str] = frozenset()
-    paths = read_config(git.at(top), r"^submodule\..*\.path$", "--file", ".gitmodules").values()
-    for folder in (top / path for path in paths):
-        if (folder / ".git").exists():
-            found |= names(read_config(git.at(folder), r"^filter\.")) | of_submodules(git, folder, depth + 1)
-    return found
+    data = index.read_bytes() if index.exists() else b""
+    if _SUBMODULE_MODE not in data and _SPLIT not in data:
+        return []
+    try:
+        entries = git.run("ls-files", "--stage", "-z", cwd=top, limit_bytes=_MAX_INDEX_BYTES)
+    except LimitError:
+        return []
+    paths = (os.fsdecode(path) for path in _SUBMODULE.findall(entries))
+    return [path for path in paths if (top / path / ".git").exists()]
 
 
 def read_config(git: Git, pattern: str, *where: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # The path is the last of a fixed number of fields and may contain spaces.
@@ -17,8 +18,8 @@ class Status:
         branch: The branch; None if HEAD is detached.
         changed: Tracked files, and submodules, that differ from HEAD.
         untracked: Untracked files that git does not ignore; a nested repository ends with a slash.
-        submodules: The submodules among ``changed``.
-        dirty_submodules: The submodules with uncommitted changes.
+        blobs: The object in HEAD of each file that differs only in the content of its working copy.
+        submodules: The submodules among ``changed``: they have another commit.
     """
 
     commit: str | None
@@ -26,13 +27,13 @@ class Status:
     changed: tuple[str, ...]
     untracked: tuple[str, ...]
     submodules: tuple[str, ...]
-    dirty_submodules: tuple[str, ...]
+    blobs: Mapping[str, str]
 
     @classmethod
     def parse(cls, data: bytes) -> Status:
         """Parse the output."""
         commit = branch = None
-        changed, untracked, submodules, dirty = [], [], [], []
+        changed, untracked, submodules, blobs = [], [], [], {}
         for entry in data.decode("utf-8", "surrogateescape").split("\0"):
             kind, _, rest = entry.partition(" ")
             if entry.startswith("# branch.oid ") and "(initial)" not in entry:
@@ -44,9 +45,9 @@ class Status:
             elif kind in _FIELDS_BEFORE_PATH:
                 fields = rest.split(" ", _FIELDS_BEFORE_PATH[kind])
                 changed.append(fields[-1])
-                # "S", then three letters or dots: another commit, changed files, untracked files.
+                # Only the working copy is modified, and its mode is the same.
+                if kind == "1" and fields[0] == ".M" and fields[2] == fields[4]:
+                    blobs[fields[-1]] = fields[5]
                 if fields[1].startswith("S"):
                     submodules.append(fields[-1])
-                    if fields[1][2:] != "..":
-                        dirty.append(fields[-1])
-        return cls(commit, branch, tuple(changed), tuple(untracked), tuple(submodules), tuple(dirty))
+        return cls(commit, branch, tuple(changed), tuple(untracked), tuple(submodules), blobs)

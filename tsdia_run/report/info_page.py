@@ -93,7 +93,8 @@ def _code(code: CodeInfo) -> str:
 
 def _get_code(info: Info) -> str | None:
     code = info.newest.code if info.newest else None
-    if code is None or code.commit is None or info.status.run is None:
+    # The record may come from another user: the commit must not be read as an option.
+    if code is None or code.commit is None or code.commit.startswith("-") or info.status.run is None:
         return None
     checkout = shell(["git", "checkout", code.commit])
     patch = info.status.layout.attempt(info.status.run.last.number).patch

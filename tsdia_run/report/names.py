@@ -13,9 +13,9 @@ from tsdia_run.report.places import Places, is_run, places, run_dirs
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.original import original_of
-from tsdia_run.text import count, nearest, shown
+from tsdia_run.rundir.run_names import LATEST
+from tsdia_run.text import count, nearest, shell, shown
 
-LATEST = "latest"
 _MOST_CANDIDATES = 10
 
 
@@ -81,8 +81,8 @@ def _only(word: str, matches: list[str], found: Iterable[str], places: Places) -
         return Path(matches[0])
     if not matches:
         near = nearest(word, {os.path.basename(path) for path in found})
-        raise _not_found(f"no run {word!r}" + (f"; did you mean {near}?" if near else ""), places)
-    lines = [shown(Path(path)) for path in matches[:_MOST_CANDIDATES]]
+        raise _not_found(f"no run {word!r}" + (f"; did you mean {shell([near])}?" if near else ""), places)
+    lines = [shell([shown(Path(path))]) for path in matches[:_MOST_CANDIDATES]]
     more = len(matches) - len(lines)
     raise UsageError(
         f"{word!r} matches {count(len(matches), 'run')}",

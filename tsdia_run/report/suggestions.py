@@ -14,11 +14,11 @@ from pathlib import Path
 
 from tsdia_run.files.fields import beginning_of
 from tsdia_run.files.redaction import REDACTED
-from tsdia_run.rundir import command_record, env
+from tsdia_run.rundir import command_record, env, run_names
 from tsdia_run.rundir.command_record import CommandRecord
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.typed_command import TypedCommand as TypedCommand  # noqa: PLC0414 - cli/ takes it from here
-from tsdia_run.text import shell, shown
+from tsdia_run.text import argument, shell, shown
 
 MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
 RESUME_ARGS, CHECKPOINT_PATTERN = "--resume-args", "--checkpoint-pattern"
@@ -36,10 +36,10 @@ _CHECKPOINT_OPTIONS = (
 
 def free_name(run_dir: Path) -> str:
     """Return the first of NAME-2, NAME-3, … that does not exist next to ``run_dir``."""
-    number = 2
-    while os.path.lexists(run_dir.parent / f"{run_dir.name}-{number}"):
+    number, name = 2, run_names.usable(run_dir.name)
+    while os.path.lexists(run_dir.parent / f"{name}-{number}"):
         number += 1
-    return f"{run_dir.name}-{number}"
+    return f"{name}-{number}"
 
 
 def as_resume(typed: TypedCommand, run_dir: Path) -> TypedCommand:
@@ -53,8 +53,7 @@ def line(typed: TypedCommand) -> str:
     """Return the command line, for the shell where it is shown."""
     options = [word for option in typed.options for word in option if word is not None]
     args = ["--", *typed.args] if typed.args else []
-    words = [f"./{word}" if word.startswith("-") else word for word in typed.words]
-    text = shell(["tsdia-run", typed.command, *words, *options, *args])
+    text = shell(["tsdia-run", typed.command, *map(argument, typed.words), *options, *args])
     return text if _is_here(typed.cwd) else f"cd {shell([typed.cwd])} && {text}"
 
 

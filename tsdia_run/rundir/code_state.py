@@ -43,6 +43,7 @@ class CodeState:
         submodules: Submodules with another commit, or with changes; the patch has their changes, too.
         redacted: Files of the patch with secrets removed. If one does not apply, use ``git apply --exclude``.
         is_redacted: Whether any file of the patch is redacted.
+        is_private: Whether not every user can read each file of the patch. Then only the owner can read the patch.
         error: Why git could not report the state, or a part of it; None if it could.
     """
 
@@ -61,6 +62,7 @@ class CodeState:
     submodules: tuple[str, ...] = ()
     redacted: tuple[str, ...] = ()
     is_redacted: bool = False
+    is_private: bool = False
     error: str | None = None
 
 
@@ -96,5 +98,6 @@ def read(attempt: AttemptLayout) -> CodeState | None:
         submodules=fields.lenient_texts("submodules") or (),
         redacted=fields.lenient_texts("redacted") or (),
         is_redacted=fields.lenient("is_redacted", bool) or False,
+        is_private=fields.lenient("is_private", bool) or False,
         error=fields.lenient("error", str) or None,
     )

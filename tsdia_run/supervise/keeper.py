@@ -9,7 +9,7 @@ from pathlib import Path
 from tsdia_run.claim.guard import Claim
 from tsdia_run.errors import DamagedRunError, TsdiaRunError
 from tsdia_run.errors.placing import Overtaken
-from tsdia_run.files.atomic import write_bytes
+from tsdia_run.files.atomic import mode_of, write_bytes
 from tsdia_run.outcome import digest
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import STACKS_GLOB
@@ -34,6 +34,7 @@ class RecordKeeper:
         self._layout = claim.layout
         self._original_config = original_config
         self._config = claim.layout.config
+        self._config_mode = mode_of(self._config)
         self._is_behind = False
         self._is_taken = False
         self._next_s = 0.0
@@ -130,7 +131,7 @@ class RecordKeeper:
         original, path = self._original_config, self._config
         try:
             if original is not None and not self._is_taken and not _has(path, original):
-                write_bytes(path, original)
+                write_bytes(path, original, mode=self._config_mode)
                 self.warnings.append(f"the script overwrote {path.name}; the original was restored")
         except OSError as error:
             self.warnings.append(f"could not restore {path.name}: {error.strerror}")

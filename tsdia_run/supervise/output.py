@@ -100,10 +100,12 @@ class Output:
         control_read, control = os.pipe()
         events, events_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         spec = {**self._spec, "control": control_read, "events": events_write}
+        utf8 = f"utf8={sys.flags.utf8_mode}"
         try:
             self._relay = subprocess.Popen(
-                # -S and -E: the relay only needs the standard library, and starts in half the time.
-                [sys.executable, "-S", "-E", self.copy.path, "tsdia_run relay", json.dumps(spec)],
+                # -S and -E: the relay only needs the standard library, and starts in half the time. Without PYTHONUTF8,
+                # which -E ignores, it could read the paths in another encoding.
+                [sys.executable, "-S", "-E", "-X", utf8, self.copy.path, "tsdia_run relay", json.dumps(spec)],
                 pass_fds=(
                     *self._sources,
                     control_read,

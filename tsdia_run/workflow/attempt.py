@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tsdia_run.claim.guard import Claim
 from tsdia_run.config.source import MAX_CONFIG_BYTES
-from tsdia_run.files.atomic import write_bytes
+from tsdia_run.files.atomic import mode_of, write_bytes
 from tsdia_run.files.fields import read_bounded
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import prepare, resumption
@@ -64,7 +64,7 @@ def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], N
     variables = run_variables(plan, run)
     redactor = Redactor.from_environment({**request.environ, **variables})
     original = _write(plan, run, variables, redactor)
-    reporter.opening(_start_of(plan, attempt))
+    reporter.opening(_start_of(plan, attempt, redactor))
     _warn(prepared, reporter)
     ended = Supervisor(_job(prepared, run, variables, redactor, on_started, original)).supervise()
     reporter.closing(
@@ -83,7 +83,8 @@ def _write(plan: Plan, run: Run, variables: dict[str, str], redactor: Redactor) 
     """Record the attempt before its start; return the user's config as stored in the run."""
     request = plan.request
     if request.number == 0 and request.document is not None:
-        write_bytes(plan.layout.config_named(request.document.name), request.document.data)
+        mode = mode_of(Path(request.document.source))
+        write_bytes(plan.layout.config_named(request.document.name), request.document.data, mode=mode)
     prepare.write_attempt(plan, redactor, variables)
     original = _original(plan.layout.config)
     # Written last: a kill before this point leaves no attempt that a resume can't read.
@@ -99,14 +100,14 @@ def _original(path: Path) -> bytes | None:
         return None
 
 
-def _start_of(plan: Plan, attempt: Attempt) -> AttemptStart:
+def _start_of(plan: Plan, attempt: Attempt, redactor: Redactor) -> AttemptStart:
     return AttemptStart(
         run_dir=plan.request.run_dir,
         attempt=attempt,
         python=(plan.interpreter.path, plan.interpreter.origin),
         launcher=plan.command.how,
-        argv=plan.command.argv,
-        environment=plan.command.environment,
+        argv=redactor.argv(plan.command.argv),
+        environment=redactor.environment(plan.command.environment),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tsdia_run.checkpoints import Verdict
+from tsdia_run.config import KeyChange
 from tsdia_run.errors.launching import KeyAdded
+from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
 from tsdia_run.settings import Settings
@@ -62,19 +64,33 @@ def preview_of(
         changes: What changed since the checkpoint was written.
     """
     edited = plan.script_config
+    redactor = Redactor.from_environment({**plan.request.environ, **plan.command.environment})
     return Preview(
         run_dir=plan.request.run_dir,
         number=plan.request.number,
-        argv=tuple(plan.command.argv),
+        argv=tuple(redactor.argv(plan.command.argv)),
         cwd=plan.request.cwd,
         python=(plan.interpreter.path, plan.interpreter.origin),
         launcher=plan.command.how,
-        environment=plan.command.environment,
+        environment=redactor.environment(plan.command.environment),
         checkpoint=plan.request.checkpoint,
-        config_edits=None if edited is None else tuple((edit.key, edit.old, edit.new) for edit in edited.changes),
+        config_edits=None if edited is None else tuple(_edit(edit, redactor) for edit in edited.changes),
         moves_aside=moves_aside,
         warnings=plan.warnings,
-        settings=plan.request.settings,
+        settings=_without_secrets(plan.request.settings, redactor),
         skipped=tuple((one.path, one.reason) for one in skipped),
         changes=tuple((one.kind.value, one.text, one.needs_consent) for one in changes),
     )
+
+
+def _edit(edit: KeyChange, redactor: Redactor) -> tuple[str, str | None, str | None]:
+    def shown(value: str | None) -> str | None:
+        return None if value is None else redactor.argv([f"{edit.key}={value}"])[0].partition("=")[2]
+
+    return edit.key, shown(edit.old), shown(edit.new)
+
+
+def _without_secrets(settings: Settings, redactor: Redactor) -> Settings:
+    resume_args = None if settings.resume_args is None else tuple(redactor.argv(settings.resume_args))
+    env = redactor.environment(dict(settings.env))
+    return replace(settings, args=tuple(redactor.argv(settings.args)), resume_args=resume_args, env=env)

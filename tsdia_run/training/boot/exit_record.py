@@ -11,7 +11,7 @@ has these keys:
     step          the last step that the script passed to Accelerator.log or used in a checkpoint; null if there is none
     exception     null after a normal end and after ``sys.exit(0)``, otherwise an object:
         type      qualified as Python prints it: ValueError, torch.cuda.OutOfMemoryError
-        message   at most 2,000 characters
+        message   at most 2,000 characters, without secrets
         frames    the innermost frames, at most 20; the last one raised it; each has file, line, function, source
         at        the innermost frame in the user's own code: not in the standard library, an installed package or a
                   hook; null if there is none
@@ -34,6 +34,8 @@ _MESSAGE_CHARACTERS = 2_000
 _SOURCE_CHARACTERS = 200
 _FRAMES = 20
 _SIGINT = 2
+# A name, because ``boot`` does not import the rest of the package.
+_REDACTION = "tsdia_run.files.redaction"
 
 
 def exit_record(error: BaseException | None, trace: TracebackType | None, rank: int) -> dict[str, object]:
@@ -72,10 +74,10 @@ def _described(error: BaseException, trace: TracebackType | None) -> dict[str, o
     own = [entry for entry in entries if _is_users(entry[0].f_code.co_filename)]
     at = _frame(*own[-1]) if own else None
     if isinstance(error, SyntaxError) and error.filename and _is_users(error.filename):
-        at = {"file": error.filename, "line": error.lineno, "function": "", "source": _short(error.text or "")}
+        at = {"file": error.filename, "line": error.lineno, "function": "", "source": _clean(_short(error.text or ""))}
     return {
         "type": _type_name(type(error)),
-        "message": _message(error),
+        "message": _clean(_message(error)),
         "frames": [_frame(*entry) for entry in entries[-_FRAMES:]],
         "at": at,
     }
@@ -92,7 +94,18 @@ def _frame(frame: FrameType, line: int) -> Mapping[str, object]:
 
     name = frame.f_code.co_filename
     source = linecache.getline(name, line, frame.f_globals)
-    return {"file": name, "line": line, "function": frame.f_code.co_name, "source": _short(source)}
+    return {"file": name, "line": line, "function": frame.f_code.co_name, "source": _clean(_short(source))}
+
+
+def _clean(text: str) -> str:
+    """Return a text without secrets; unchanged if the package was replaced and can't be loaded."""
+    from importlib import import_module
+
+    try:
+        redacted: str = import_module(_REDACTION).Redactor.from_environment(os.environ).text(text)
+    except Exception:  # a module of another version may fail for any reason
+        return text
+    return redacted
 
 
 def _short(source: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.files.atomic import write_bytes
+from tsdia_run.files.atomic import PUBLIC, mode_of, write_bytes
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.wrapping import Steps, wrap
@@ -57,7 +57,7 @@ def publish_hyperparameters(session: Session, values: object) -> None:
         OSError: The file can't be written.
     """
     data = json.dumps(plain(values), indent=2, ensure_ascii=False) + "\n"
-    _publish(session, "hyperparameters", data.encode("utf-8", "backslashreplace"))
+    _publish(session, "hyperparameters", data.encode("utf-8", "backslashreplace"), mode_of(session.config))
 
 
 def publish_models(session: Session, models: list[Any]) -> None:
@@ -68,18 +68,18 @@ def publish_models(session: Session, models: list[Any]) -> None:
     """
     from tsdia_run.training.hooks.model_summary import summary
 
-    _publish(session, "model_summary", "\n".join(map(summary, models)).encode("utf-8", "backslashreplace"))
+    _publish(session, "model_summary", "\n".join(map(summary, models)).encode("utf-8", "backslashreplace"), PUBLIC)
 
 
-def _publish(session: Session, which: str, data: bytes) -> None:
+def _publish(session: Session, which: str, data: bytes, mode: int) -> None:
     def place(layout: AttemptLayout | RunLayout) -> Path:
         path: Path = getattr(layout, which)
         return path
 
     shared = place(session.layout)
     if not shared.exists() or _is_copy(shared, [place(session.layout.attempt(n)) for n in range(session.number + 1)]):
-        write_bytes(shared, data)
-    write_bytes(place(session.attempt), data)
+        write_bytes(shared, data, mode=mode)
+    write_bytes(place(session.attempt), data, mode=mode)
 
 
 def _is_copy(path: Path, attempts: list[Path]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.files.redaction import REDACTED, is_secret_name, secret_kind
+from tsdia_run.files.redaction import REDACTED, is_secret, secret_kind
 
 # The key of the config file in the config that a tracker gets.
 KEY = "config_file"
@@ -65,6 +65,6 @@ def without_secrets(value: Any, name: str = "") -> Any:
         return {key: without_secrets(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list):
         return [without_secrets(inner, name) for inner in value]
-    if isinstance(value, str) and value and (is_secret_name(name) or secret_kind(value)):
+    if isinstance(value, str) and (is_secret(name, value) or secret_kind(value)):
         return REDACTED
     return value
