@@ -43,11 +43,12 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/pytest $(PYTEST_FLAGS) $(TESTS)
 
-# About 15 minutes. If a test fails, the table is printed and `make coverage` fails.
-# Coverage imports its plugin in every process, so PYTHONPATH contains this directory.
+# About three times as long as `make test`, and so is the limit of each test. If a test fails, the table is printed and
+# `make coverage` fails. Coverage imports its plugin in every process, so PYTHONPATH contains this directory.
 coverage: $(STAMP)
 	$(BIN)/coverage erase
-	PYTHONPATH="$(CURDIR)" $(BIN)/coverage run --source="$(CURDIR)/tsdia_run" -m pytest $(PYTEST_FLAGS) -m "not lean" $(TESTS); \
+	PYTHONPATH="$(CURDIR)" $(BIN)/coverage run --source="$(CURDIR)/tsdia_run" -m pytest $(PYTEST_FLAGS) -m "not lean" \
+		-o timeout=720 $(TESTS); \
 	status=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
 
 test-oldest: $(OLDEST_STAMP)

@@ -12,6 +12,9 @@ from tests.support.faulty_calls import DIE, Fault
 from tests.support.faulty_runs import Project
 from tests.support.zygote import Zygote
 
+# A test starts the command about a hundred times: half a minute, and ten times that on a busy machine.
+pytestmark = pytest.mark.timeout(1200)
+
 ERRORS = ("ENOSPC", "EIO", "EROFS")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -35,11 +36,14 @@ def test_stop_allows_time_to_save_waits_and_reports(start: Starter, project: Pat
     wait_for(running, "ready")
     stopped = tsdia_run("stop", "runs/exp", cwd=project)
     assert stopped.returncode == 0, stopped.stderr
-    assert "stopped: stopped by `tsdia-run stop` on" in stopped.stderr
+    assert "runs/exp: stopped by `tsdia-run stop` on" in stopped.stderr
     running.communicate(timeout=60)
     assert running.returncode == -signal.SIGTERM  # 143 in a shell
     assert record_of(project / "runs/exp")["state"] == "stopped"
-    assert log_of(project / "runs/exp").count("saved after SIGTERM") == 1
+    log = log_of(project / "runs/exp")
+    assert log.count("saved after SIGTERM") == 1
+    assert re.fullmatch(r"\[tsdia-run: stopped after \S+ s by `tsdia-run stop` on .*\]", log.splitlines()[-1])
+    assert "  stopped by `tsdia-run stop` on" in tsdia_run("info", "runs/exp", cwd=project).stdout
 
     again = tsdia_run("stop", "runs/exp", cwd=project)
     assert again.returncode == 0

@@ -308,6 +308,34 @@ open(OUT + "/checkpoint-201/state.bin", "wb").write(b"new")
     assert (done.code, done.warnings, done.err) == (0, (text,), f"tsdia-run: warning: {text}\n")
 
 
+def test_a_metric_in_the_name_of_a_checkpoint_is_not_a_number_of_a_save(tmp_path: Path) -> None:
+    root = tmp_path / "exp"
+    (root / "ckpt-3-0.50").mkdir(parents=True)
+    (root / "ckpt-3-0.50" / "state.bin").write_bytes(b"old")
+    script = """
+open(CKPT + "/state.bin", "rb").read()
+os.makedirs(OUT + "/ckpt-4-0.25")
+open(OUT + "/ckpt-4-0.25/state.bin", "wb").write(b"new")
+"""
+    done = resume(root, "ckpt-3-0.50", script)
+    assert (done.code, done.warnings, done.err) == (0, (), "")
+
+
+def test_checkpoints_stay_protected_in_a_script_whose_working_directory_was_removed(folders: Path) -> None:
+    script = """
+os.mkdir(OUT + "/gone")
+os.chdir(OUT + "/gone")
+os.rmdir(OUT + "/gone")
+try:
+    open("x", "w")
+except FileNotFoundError:
+    open(CKPT + "/state.bin", "wb")
+"""
+    done = resume(folders, "checkpoint-200", script)
+    assert_refused(done, "checkpoint-200", "checkpoint-200")
+    assert "warning" not in done.err
+
+
 def test_a_linked_checkpoint_keeps_its_name(tmp_path: Path) -> None:
     root, scratch = tmp_path / "exp", tmp_path / "scratch"
     (root / "checkpoint-1").mkdir(parents=True)

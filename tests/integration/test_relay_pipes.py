@@ -242,7 +242,9 @@ def test_the_latest_progress_is_in_a_small_file(tmp_path: Path) -> None:
 
 def test_lines_have_the_time_at_which_they_began(tmp_path: Path) -> None:
     relay = Relay(tmp_path, header="header", settings={"timestamps": True})
-    write_all(relay.out, b"first\n" * 3000 + b"slow")
+    write_all(relay.out, b"first\n" * 3000)
+    relay.wait_for_log(b"first")
+    write_all(relay.out, b"slow")
     time.sleep(1.1)
     write_all(relay.out, b" line\n")
     relay.end()

@@ -110,7 +110,7 @@ def test_ctrl_c_reaches_the_supervisor_and_the_output_is_complete(start: Callabl
         "import time\ntry: print('ready'); time.sleep(60)\n"
         "except KeyboardInterrupt: print('saving'); time.sleep(.3); print('saved')"
     )
-    session.user.expect_exact("ready")
+    session.user.expect_exact("ready\r\n")  # else Ctrl-C may come before the end of the line
     session.wait_for_keys_to_pass()
     session.user.sendintr()
     session.user.expect_exact("saved")

@@ -66,4 +66,4 @@ def test_a_detached_run_stops(tmp_path: Path) -> None:
     assert _carry_out("detach", tmp_path)["kind"] == "Detached"
     stopped = _carry_out("stop", tmp_path)
     assert stopped["state"] == "stopped"
-    assert stopped["told"][-1][1].startswith("runs/exp: stopped: stopped by")
+    assert stopped["told"][-1][1].startswith("runs/exp: stopped by")

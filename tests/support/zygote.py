@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -67,8 +68,13 @@ class Zygote:
     """
 
     def __init__(self, folder: Path, program: str = "command") -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.zygote", program, str(folder)],
+        self._folder, self._program = folder, program
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[str]:
+        folder = tempfile.mkdtemp(dir=self._folder)
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.support.zygote", self._program, folder],
             env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -97,8 +103,6 @@ class Zygote:
             fault: The fault to inject.
             kill_after_s: The time after which it is killed.
         """
-        assert self._process.stdin
-        assert self._process.stdout
         start = {
             "words": words,
             "cwd": str(cwd),
@@ -106,9 +110,20 @@ class Zygote:
             "fault": asdict(fault or Fault(str(cwd))),
             "kill_after_s": kill_after_s,
         }
-        self._process.stdin.write(json.dumps(start) + "\n")
+        try:
+            return Ended(**json.loads(self._answer(json.dumps(start))))
+        except BaseException:  # such as pytest's timeout: the next test would read the answer to this start
+            self._process.kill()
+            self._process.communicate()
+            self._process = self._start()
+            raise
+
+    def _answer(self, line: str) -> str:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
-        return Ended(**json.loads(self._process.stdout.readline()))
+        return self._process.stdout.readline()
 
 
 def _run_command(words: list[str]) -> None:

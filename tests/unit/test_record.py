@@ -37,6 +37,20 @@ def test_with_attempt_replaces_the_attempt_with_the_same_number() -> None:
     assert RUN.with_attempt(ended).attempts == (FIRST, ended)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "after", "sentence"),
+    [
+        (OUTCOME, "", "failed: ValueError: bad (train.py:3)"),
+        (OUTCOME, " after 3.0 s", "failed after 3.0 s: ValueError: bad (train.py:3)"),
+        (Outcome(State.STOPPED, "stopped by Ctrl-C (SIGINT)"), "", "stopped by Ctrl-C (SIGINT)"),
+        (Outcome(State.STOPPED, "stopped by SIGTERM"), " after 3.0 s", "stopped after 3.0 s by SIGTERM"),
+        (Outcome(State.LOST, "lost-found.pt is missing"), "", "lost: lost-found.pt is missing"),
+    ],
+)
+def test_a_sentence_about_an_ending_names_the_state_once(outcome: Outcome, after: str, sentence: str) -> None:
+    assert outcome.sentence(after) == sentence
+
+
 def test_the_file_has_its_schema_and_state_at_the_top(tmp_path: Path) -> None:
     record_file.write(tmp_path / "run.json", RUN)
     assert list(json.loads((tmp_path / "run.json").read_text()))[:2] == ["schema", "state"]

@@ -89,8 +89,7 @@ def logs(
     starts = _starts(status, attempt, since, lines, follow)
 
     def wait(status: RunStatus) -> None:
-        state = status.state.value if status.state else "unknown state"
-        say(f"{status.name}: {state}: {status.reason}; waiting for a resume (Ctrl-C to quit)")
+        say(f"{status.name}: {status.ending}; waiting for a resume (Ctrl-C to quit)")
 
     pieces: Iterable[Piece] = (
         stream.follow(status.layout.root, starts, only=attempt, on_wait=wait) if follow else stream.read(starts)

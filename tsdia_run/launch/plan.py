@@ -11,7 +11,7 @@ from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors.launching import KeyAdded
 from tsdia_run.errors.resuming import OwnCheckpointNamed
-from tsdia_run.launch import command, hydra, interpreter, missing, named_files, place, rank_launcher, telling
+from tsdia_run.launch import checkpoint_passing, command, hydra, interpreter, missing, named_files, place, rank_launcher
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
@@ -82,9 +82,11 @@ def make(request: Request) -> Plan:
         has_config=request.document is not None and not is_hydra,
         is_resume=request.checkpoint is not None,
     )
-    tells_checkpoint = telling.tells_checkpoint(request, templates, reads_config=_reads_config(templates, is_hydra))
+    tells_checkpoint = checkpoint_passing.tells_checkpoint(
+        request, templates, reads_config=_reads_config(templates, is_hydra)
+    )
     if request.checkpoint is not None and not tells_checkpoint:
-        raise telling.not_passed(request, request.checkpoint)
+        raise checkpoint_passing.not_passed(request, request.checkpoint)
     edited, warnings = _script_config(request, target, templates, is_hydra=is_hydra)
     named = named_files.resolve(edited, _folder(request.document), request.cwd) if edited and request.document else None
     ranks = rank_launcher.decide(settings, python, request.environ, request.cwd)
@@ -106,7 +108,7 @@ def make(request: Request) -> Plan:
             *(named.warnings if named and not is_hydra else ()),
             *_missing(request, arguments),
         ),
-        notes=telling.restore_notes(request, edited),
+        notes=checkpoint_passing.restore_notes(request, edited),
         references=named.files if named else {},
         started_from=_started_from(request),
         tells_checkpoint=tells_checkpoint,
@@ -173,7 +175,7 @@ def _script_config(
         notes.append(_not_received(why if reaches_script else "the arguments have no {run_dir}", is_hydra=is_hydra))
     if run_dir_key is not None and not _has_directory(document, run_dir_key, target, request.cwd):
         edits.append(config.Set(run_dir_key, str(target.output_dir)))
-    edits += telling.config_edits(request, document, reads_config=reaches_script)
+    edits += checkpoint_passing.config_edits(request, document, reads_config=reaches_script)
     if document.find(SECTION) is not None:
         edits.append(config.Remove(SECTION))
     return config.apply(document, edits), notes

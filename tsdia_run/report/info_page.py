@@ -110,7 +110,6 @@ def _disk(info: Info) -> str | None:
 
 def _attempt(one: AttemptSteps, now: datetime) -> tuple[str, ...]:
     attempt = one.attempt
-    outcome = f": {attempt.outcome.reason}" if attempt.outcome else ""
     return (
         str(attempt.number),
         f"{attempt.started_at.astimezone():%Y-%m-%d %H:%M:%S}",
@@ -119,7 +118,7 @@ def _attempt(one: AttemptSteps, now: datetime) -> tuple[str, ...]:
         if attempt.checkpoint
         else "from the beginning",
         "" if one.first_step is None else f"steps {one.first_step} to {one.last_step}",
-        f"{attempt.state.value}{outcome}",
+        attempt.outcome.sentence() if attempt.outcome else attempt.state.value,
     )
 
 

@@ -11,7 +11,7 @@ from tsdia_run.outcome.settle import settled
 from tsdia_run.report.formatting import NoState
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.record import LIVE, Attempt, Run, State
+from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 
 MADE_ELSEWHERE = "not created by tsdia-run: no run.json"
 _NEVER_BEGAN = "killed before its start was recorded"
@@ -52,6 +52,11 @@ class RunStatus:
         """The state as a word."""
         word: str = self.standing.value
         return word
+
+    @property
+    def ending(self) -> str:
+        """The state and the reason for it, as one text."""
+        return Outcome(self.state, self.reason).sentence() if self.state else f"unknown state: {self.reason}"
 
     @property
     def is_living(self) -> bool:

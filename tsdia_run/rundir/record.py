@@ -42,6 +42,16 @@ class Outcome:
     signal: int | None = None
     rank: int | None = None
 
+    def sentence(self, after: str = "") -> str:
+        """Return the state and the reason as one text; the word of the state is not repeated.
+
+        Args:
+            after: A text to insert after the state, such as " after 3.0 s".
+        """
+        word = self.state.value
+        rest = self.reason.removeprefix(f"{word} ")
+        return f"{word}{after}: {self.reason}" if rest == self.reason else f"{word}{after} {rest}"
+
 
 @dataclass(frozen=True)
 class Attempt:

@@ -13,17 +13,19 @@ from pathlib import Path
 
 from tsdia_run.text import size
 
-_MOUNT = Path("/sys/fs/cgroup")
-_VMSTAT = Path("/proc/vmstat")
-_MEMINFO = Path("/proc/meminfo")
 _KIB = 1024
 
 
 class Watch:
-    """Counts OOM kills from its creation on."""
+    """Counts OOM kills from its creation on.
 
-    def __init__(self) -> None:
-        self._groups = _groups()
+    Args:
+        root: The folder that contains ``proc`` and ``sys``.
+    """
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._root = root
+        self._groups = _groups(root)
         self._before = self._kills()
 
     def verdict(self) -> str | None:
@@ -41,12 +43,11 @@ class Watch:
                 found = _counter(group / name, "oom_kill")
                 if found is not None:
                     return found
-        return _counter(_VMSTAT, "oom_kill") or 0
+        return _counter(self._root / "proc/vmstat", "oom_kill") or 0
 
     def _limit_bytes(self) -> int | None:
-        limits = [_counter(_MEMINFO, "MemTotal:") or 0]
-        machine = limits[0] * _KIB
-        found = [machine] if machine else []
+        machine = _counter(self._root / "proc/meminfo", "MemTotal:")
+        found = [machine * _KIB] if machine else []
         for group in self._groups:
             for name in ("memory.max", "memory.limit_in_bytes"):
                 with suppress(OSError, ValueError):
@@ -54,15 +55,16 @@ class Watch:
         return min(found, default=None)
 
 
-def _groups() -> list[Path]:
+def _groups(root: Path) -> list[Path]:
     """Return the folder of this process's cgroup, then its parents."""
+    mount = root / "sys/fs/cgroup"
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
         return []
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        bases = {"": (_MOUNT, _MOUNT / "unified"), "memory": (_MOUNT / "memory",)}.get(controllers, ())
+        bases = {"": (mount, mount / "unified"), "memory": (mount / "memory",)}.get(controllers, ())
         for base in bases:
             # In a container this may be the path on the host, which is not visible inside.
             group = Path(f"{base}{path}")

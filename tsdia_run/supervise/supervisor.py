@@ -252,7 +252,7 @@ class Supervisor:
         self._listen(self._output.drain())
         last = self._keeper.run.last
         lasted = duration((now - last.started_at).total_seconds())
-        self._output.finish(visible(f"[tsdia-run: {outcome.state.value} after {lasted}: {outcome.reason}]"))
+        self._output.finish(visible(f"[tsdia-run: {outcome.sentence(f' after {lasted}')}]"))
         self._keeper.measure()
         self._keeper.record(last.with_outcome(outcome, now))
         return JobResult(self._keeper.run, self._stopping.stop, (*self._warnings, *self._keeper.warnings), words)

@@ -26,11 +26,14 @@ def leave_terminal(claim: Claim, reporter: Reporter) -> Detached | NotDetached |
     Returns:
         In the parent, the result of the child; in the child, a function to call once the training runs.
     """
-    started_read, started_write = os.pipe()
+    pipe = os.pipe()
     pid = os.fork()  # no other thread exists yet
-    if pid:
-        os.close(started_write)
-        return _wait(pid, started_read, claim)
+    return _wait(pid, pipe, claim) if pid else _continue(pipe, claim, reporter)
+
+
+def _continue(pipe: tuple[int, int], claim: Claim, reporter: Reporter) -> Callable[[], None]:
+    """Leave the terminal; return the function that ends the parent's waiting."""
+    started_read, started_write = pipe
     os.close(started_read)
     os.setsid()
     claim.sign()
@@ -48,9 +51,12 @@ def leave_terminal(claim: Claim, reporter: Reporter) -> Detached | NotDetached |
     return started
 
 
-def _wait(pid: int, started: int, claim: Claim) -> Detached | NotDetached:
-    has_started = bool(os.read(started, 1))
-    os.close(started)
+def _wait(pid: int, pipe: tuple[int, int], claim: Claim) -> Detached | NotDetached:
+    """Wait until the child has started the training, or has ended."""
+    started_read, started_write = pipe
+    os.close(started_write)
+    has_started = bool(os.read(started_read, 1))
+    os.close(started_read)
     if has_started:
         return Detached(claim.layout.root, pid)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -137,7 +137,7 @@ def resume(found: Found, reporter: Reporter) -> Result:
         run = claimed_run(found.source, ready.last.run, last_seen, reporter)
         if found.source.run and found.source.run.state in LIVE and run.last.outcome:
             # Its supervisor was killed, so the user has not seen this ending yet.
-            reporter.note(f"attempt {run.last.number}: {run.state.value}: {run.last.outcome.reason}")
+            reporter.note(f"attempt {run.last.number}: {run.last.outcome.sentence()}")
         patterns = ready.plan.request.settings.checkpoints.pattern
         superseded = beyond(layout, ready.plan.request.checkpoint, patterns)
         if superseded:

@@ -68,7 +68,7 @@ def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
 
 def _ending(run: Run) -> str:
     outcome = run.last.outcome
-    return f"{run.state.value}: {outcome.reason}" if outcome else run.state.value
+    return outcome.sentence() if outcome else run.state.value
 
 
 def _wait(layout: RunLayout, run: Run, request: StopRequest, reporter: Reporter) -> Run:

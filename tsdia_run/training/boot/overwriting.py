@@ -129,7 +129,9 @@ class OverwriteGuard:
         self._busy.add(me)
         refused = None
         try:
-            place = os.path.abspath(os.fsdecode(path))
+            place = _absolute(os.fsdecode(path))
+            if place is None:
+                return
             refused = None if self._is_decided else self._refusal(place, doing, follows=follows)
             if refused is None:
                 self._check_number(place, doing)
@@ -230,6 +232,14 @@ class OverwriteGuard:
         parent = sys.modules.get(module.__name__.partition(".")[0])
         if parent is not None and getattr(parent, function, None) is original:
             setattr(parent, function, checked)
+
+
+def _absolute(path: str) -> str | None:
+    """Return the absolute path; None in a working directory that was removed, where the system refuses any write."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        return None
 
 
 def guard_checkpoints(observed: ObservedReads) -> OverwriteGuard | None:
