@@ -1,4 +1,4 @@
-"""Record the ending of an attempt whose supervisor was killed, from the records of its ranks."""
+"""Record the ending of an attempt whose supervisor could not, from the records of its ranks or its kept ending."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from tsdia_run.outcome import exit_records, launcher_record, refusals, stop_request
+from tsdia_run.outcome import exit_records, kept_endings, launcher_record, refusals, stop_request
 from tsdia_run.outcome.classify import Evidence, RankEnd, judge
 from tsdia_run.outcome.exit_records import ExitRecord, exit_summary, ranks_with
 from tsdia_run.rundir import record_file
@@ -19,7 +19,7 @@ _NEVER_BEGAN = "killed before or while the training started"
 
 
 def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
-    """Record the ending of an attempt whose supervisor was killed, from the records of its ranks.
+    """Record the ending of an attempt whose supervisor could not record it.
 
     Args:
         run: The current record.
@@ -32,6 +32,7 @@ def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     ended = settled(run, layout, last_seen)
     if ended is not run:
         record_file.write(layout.record, ended)
+        kept_endings.forget(ended)
     return ended
 
 
@@ -46,6 +47,9 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     last = run.last
     if last.state not in LIVE:
         return run
+    kept = kept_endings.kept(run)
+    if kept is not None:
+        return replace(run.with_attempt(kept.last), digest=kept.digest)
     attempt = layout.attempt(last.number)
     ends = exit_records.read_all(attempt)
     times = [end.ended_at for end in ends.values() if end.ended_at] or [last_seen or last.started_at]
