@@ -12,7 +12,7 @@ from tests.support.faulty_calls import DIE, Fault
 from tests.support.faulty_runs import Project
 from tests.support.zygote import Zygote
 
-ERRORS = ("ENOSPC", "EIO", "EROFS")
+ERRORS = ("ENOSPC", "EIO", "EROFS", "EDQUOT", "ESTALE", "ENOTCONN", "EACCES")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_every_call_may_fail(zygote: Zygote, failed_run: Project, tmp_path: Path
     for at in count(1, step):
         root = tmp_path / "project"
         project = Project.make(root) if command == "new" else Project.copy(failed_run, root)
-        how = DIE if kind == "dies" else ERRORS[(at // step) % 3]
+        how = DIE if kind == "dies" else ERRORS[(at // step) % len(ERRORS)]
         fault = Fault(str(project.root / "runs"), at, how, stays=kind == "keeps failing")
         ended = zygote.run(*words, cwd=project.root, fault=fault)
         if not ended.failed:
