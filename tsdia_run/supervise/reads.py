@@ -155,6 +155,7 @@ class ReadWatch:
 
     def _make_folder(self) -> None:
         shutil.rmtree(self._layout.root, ignore_errors=True)
+        self._run.own.mkdir(exist_ok=True)  # not its parents: the run directory may be unmounted
         self._layout.root.mkdir()
         self._layout.ours.touch()
 
