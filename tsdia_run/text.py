@@ -57,7 +57,10 @@ def count(number: int, noun: str) -> str:
 
 def shown(path: Path) -> str:
     """Return the shortest form of a path for the command line."""
-    relative = os.path.relpath(path)
+    try:
+        relative = os.path.relpath(path)
+    except OSError:  # the working directory was removed or unmounted
+        return str(path)
     return str(path) if relative == ".." or relative.startswith("../") else argument(relative)
 
 

@@ -15,7 +15,7 @@ from tests.support.zygote import Zygote
 # A test starts the command about a hundred times: half a minute, and ten times that on a busy machine.
 pytestmark = pytest.mark.timeout(1200)
 
-ERRORS = ("ENOSPC", "EIO", "EROFS")
+ERRORS = ("ENOSPC", "EIO", "EROFS", "EDQUOT", "ESTALE", "ENOTCONN", "EACCES")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_every_call_may_fail(zygote: Zygote, failed_run: Project, tmp_path: Path
     for at in count(1, step):
         root = tmp_path / "project"
         project = Project.make(root) if command == "new" else Project.copy(failed_run, root)
-        how = DIE if kind == "dies" else ERRORS[(at // step) % 3]
+        how = DIE if kind == "dies" else ERRORS[(at // step) % len(ERRORS)]
         fault = Fault(str(project.root / "runs"), at, how, stays=kind == "keeps failing")
         ended = zygote.run(*words, cwd=project.root, fault=fault)
         if not ended.failed:

@@ -31,7 +31,7 @@ ALLOWED = {
     "provenance": {"rundir", "files", "text"},
     "checkpoints": {"rundir", "files", "errors", "text", "patterns"},
     "claim": {"checkpoints", "rundir", "files", "errors", "text"},
-    "outcome": {"checkpoints", "rundir", "files", "text"},
+    "outcome": {"checkpoints", "rundir", "files", "errors", "text"},
     "report": {
         "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files", "errors", "text",
     },

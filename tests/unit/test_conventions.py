@@ -93,7 +93,7 @@ def test_each_file_of_an_attempt_has_one_module() -> None:
 
 def _files_used(node: ast.Call) -> list[str]:
     """Return the files of the attempt that a call receives, or whose methods it calls."""
-    if isinstance(node.func, ast.Name) and node.func.id == "str":
+    if ast.unparse(node.func) in ("str", "os.path.exists"):  # the latter is no error on a dead file system
         return []
     is_look = isinstance(node.func, ast.Attribute) and node.func.attr in ("exists", "stat")
     used = [*node.args, *(word.value for word in node.keywords)]

@@ -78,10 +78,10 @@ class Console:
             return
         from tsdia_run.report.card import card
 
-        lines = card(end.run_dir, end.run, end.error, end.wandb_dir)
+        lines = card(end.run_dir, end.run, end.error, end.wandb_dir, end.unrecorded)
         state = end.run.state.value
-        mark, colour = _MARKS.get(state, ("?", "yellow"))
-        title = visible(f"{mark} {end.run.name}: {state}")
+        mark, colour = _MARKS.get("" if end.unrecorded else state, ("?", "yellow"))
+        title = visible(f"{mark} {end.run.name}: {state}{', but not recorded' if end.unrecorded else ''}")
         if sys.stderr.isatty():
             _show_card(title, colour, lines)
         else:

@@ -52,6 +52,15 @@ def _(error: placing.BadRunName, typed: TypedCommand) -> str:
 
 
 @_remedy.register
+def _(error: errors.EndingNotRecordedError, typed: TypedCommand) -> str:
+    again = "" if error.reads_as == "completed" else " A resume would train again."
+    return (
+        f"Make the directory writable again. The run then reads as {error.reads_as}.{again}\n"
+        f"Check it: {_about(error.run_dir).info()}"
+    )
+
+
+@_remedy.register
 def _(error: placing.SupervisedRun, typed: TypedCommand) -> str:
     suggest = _about(error.run_dir)
     return f"Follow its log: {suggest.follow()}\nStop it: {suggest.stop()}"

@@ -54,6 +54,7 @@
         OwnCheckpointNamed                   a new run that names its own checkpoint
         RunCompleted                         the run has already completed
         OtherConfig                          the run was started with a different config
+      EndingNotRecordedError             74  the script completed, but its run's record could not be written
       RunAliveError                      75  a running run owns the directory
         SupervisedRun                        its supervisor is running
         OrphanedTraining                     only the training is running
@@ -74,6 +75,7 @@ from tsdia_run.errors.base import (
     CheckpointNotReadError,
     ConfigError,
     DamagedRunError,
+    EndingNotRecordedError,
     NotFoundError,
     RunAliveError,
     RunDirectoryError,
@@ -92,6 +94,7 @@ __all__ = [
     "CheckpointNotReadError",
     "ConfigError",
     "DamagedRunError",
+    "EndingNotRecordedError",
     "NotFoundError",
     "RunAliveError",
     "RunDirectoryError",

@@ -105,6 +105,21 @@ class CheckpointDirectoryExistsError(RunDirectoryError):
     """The run directory is not empty, and a start would overwrite its contents."""
 
 
+class EndingNotRecordedError(TsdiaRunError):
+    """The script completed, but its run's record could not be written.
+
+    Attributes:
+        run_dir: The run directory.
+        reads_as: The state that the next command finds.
+    """
+
+    exit_code = os.EX_IOERR
+
+    def __init__(self, run_dir: Path, why: str, reads_as: str) -> None:
+        super().__init__(f"the script completed, but that could not be recorded in {run_dir}: {why}")
+        self.run_dir, self.reads_as = run_dir, reads_as
+
+
 class RunAliveError(TsdiaRunError):
     """A running run owns the directory; tsdia-run changed nothing.
 

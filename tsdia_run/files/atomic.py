@@ -26,7 +26,9 @@ def mode_of(path: Path | None) -> int:
     return PUBLIC
 
 
-def write_bytes(path: Path, data: bytes, *, is_durable: bool = True, mode: int = PUBLIC) -> None:
+def write_bytes(
+    path: Path, data: bytes, *, is_durable: bool = True, mode: int = PUBLIC, dir_fd: int | None = None
+) -> None:
     """Replace the content of ``path`` by ``data`` in one step.
 
     Args:
@@ -34,6 +36,7 @@ def write_bytes(path: Path, data: bytes, *, is_durable: bool = True, mode: int =
         data: The new content.
         is_durable: Whether the new content must survive a power loss after this function returns.
         mode: The permissions of the file, less those that the umask takes.
+        dir_fd: The open directory that ``path`` is relative to; None for the working directory.
 
     Raises:
         OSError: The write failed; the old content is unchanged.
@@ -41,28 +44,32 @@ def write_bytes(path: Path, data: bytes, *, is_durable: bool = True, mode: int =
     # The name may have the maximum length of the file system; a character takes up to four bytes.
     temporary = path.with_name(f".{path.name[:60]}.{os.getpid()}")
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode, dir_fd=dir_fd)
         try:
             write_all(fd, data)
             if is_durable:
                 os.fsync(fd)
         finally:
             os.close(fd)
-        os.replace(temporary, path)
+        os.replace(temporary, path, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
     except OSError as error:
         with suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(temporary, dir_fd=dir_fd)
         # Name the file itself: an error of `write` names no file, and the user does not know the temporary one.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_json(path: Path, value: object, *, indent: int | None = 2, is_durable: bool = True) -> None:
-    """Replace the content of ``path`` by ``value`` as readable JSON.
+    """Replace the content of ``path`` by ``value`` as readable JSON."""
+    write_bytes(path, json_bytes(value, indent=indent), is_durable=is_durable)
+
+
+def json_bytes(value: object, *, indent: int | None = 2) -> bytes:
+    """Return a value as readable JSON.
 
     A byte of a file name that is not UTF-8 becomes an escape, which a JSON parser reads back in Python's own form.
     """
-    data = (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
-    write_bytes(path, data, is_durable=is_durable)
+    return (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -15,6 +15,7 @@ from tsdia_run.text import size
 
 # Enough for the record, the start of the log and the attempt's files. The size of checkpoints is unknown.
 MIN_FREE_BYTES = 64 * 1024 * 1024
+_MIN_FREE_FILES = 64
 
 
 def check(plan: Plan) -> None:
@@ -33,11 +34,21 @@ def check(plan: Plan) -> None:
         raise UnusablePlace(f"{parent} is not a directory", PlaceFault.UNREACHABLE)
     if not os.access(parent, os.W_OK | os.X_OK):
         raise UnusablePlace(f"can't create {run_dir}: {parent} is not writable", PlaceFault.UNREACHABLE)
-    free = os.statvfs(parent)
-    if free.f_bavail * free.f_frsize < MIN_FREE_BYTES or (free.f_files and not free.f_favail):
+    refuse_full_disk(parent)
+
+
+def refuse_full_disk(folder: Path) -> None:
+    """Check that the disk has room for the files of an attempt.
+
+    Raises:
+        RunDirectoryError: The disk is full.
+    """
+    free = os.statvfs(folder)
+    has_files = not free.f_files or free.f_favail >= _MIN_FREE_FILES  # some file systems count no files
+    if free.f_bavail * free.f_frsize < MIN_FREE_BYTES or not has_files:
         raise UnusablePlace(
-            f"the disk of {parent} is full: {size(free.f_bavail * free.f_frsize)} and {free.f_favail} files are free,"
-            f" a start needs {size(MIN_FREE_BYTES)}",
+            f"the disk of {folder} is full: {size(free.f_bavail * free.f_frsize)} and {free.f_favail} files are free,"
+            f" a start needs {size(MIN_FREE_BYTES)} and {_MIN_FREE_FILES} files",
             PlaceFault.DISK_FULL,
         )
 

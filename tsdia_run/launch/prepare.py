@@ -49,7 +49,9 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
     """
     attempt = plan.layout.attempt(plan.request.number)
     # It may exist already, from a start that was killed before it was recorded.
-    attempt.root.mkdir(parents=True, exist_ok=True)
+    # Not its parents: if the file system was unmounted, no run may be created below its mount point.
+    for folder in (attempt.root.parent, attempt.root):
+        folder.mkdir(exist_ok=True)
     plan.layout.logs.mkdir(exist_ok=True)
     store_patterns(plan.layout, plan.request.settings.checkpoints.pattern)
     if plan.script_config is not None:

@@ -40,15 +40,22 @@ def measure(layout: RunLayout, wandb_id: str | None) -> Digest:
 
 
 def size_bytes(layout: RunLayout) -> int:
-    """Return the size of all files of a run, or of its first files if there are very many."""
-    total = entries = 0
+    """Return the size of all files of a run, or of its first files if there are very many.
+
+    The reserve does not count: it exists only while the run is running.
+    """
+    total, entries = -_size(layout.reserve), 0
     for folder, _, names in os.walk(layout.root):
         for name in names:
-            try:
-                total += os.lstat(os.path.join(folder, name)).st_size
-            except OSError:
-                continue
+            total += _size(os.path.join(folder, name))
         entries += len(names)
         if entries > _MAX_ENTRIES:
             break
-    return total
+    return max(total, 0)
+
+
+def _size(path: str | os.PathLike[str]) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0

@@ -97,7 +97,15 @@ def read_all(attempt: AttemptLayout) -> dict[int, ExitRecord]:
 def ranks_with(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[int]:
     """Return the ranks that have a file."""
     before, _, behind = path_of(0).name.partition("0")
-    names = [path.name.removeprefix(before).removesuffix(behind) for path in attempt.root.glob(f"{before}*{behind}")]
+    try:
+        found = os.listdir(attempt.root)
+    except OSError:
+        return set()
+    names = [
+        name.removeprefix(before).removesuffix(behind)
+        for name in found
+        if name.startswith(before) and name.endswith(behind)
+    ]
     return {int(name) for name in names if name.isdecimal() and len(name) <= _MAX_RANK_DIGITS}
 
 

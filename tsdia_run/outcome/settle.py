@@ -1,4 +1,4 @@
-"""Record the ending of an attempt whose supervisor was killed, from the records of its ranks."""
+"""Record the ending of an attempt whose supervisor could not, from the records of its ranks or its kept ending."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from tsdia_run.outcome import exit_records, launcher_record, refusals, stop_request
+from tsdia_run.outcome import exit_records, kept_endings, launcher_record, refusals, stop_request
 from tsdia_run.outcome.classify import Evidence, RankEnd, judge
 from tsdia_run.outcome.exit_records import ExitRecord, exit_summary, ranks_with
 from tsdia_run.rundir import record_file
@@ -22,7 +22,7 @@ _NEVER_BEGAN = "killed before or while the training started"
 
 
 def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
-    """Record the ending of an attempt whose supervisor was killed, from the records of its ranks.
+    """Record the ending of an attempt whose supervisor could not record it.
 
     Args:
         run: The current record.
@@ -35,6 +35,8 @@ def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     ended = settled(run, layout, last_seen)
     if ended is not run:
         record_file.write(layout.record, ended)
+        if _kept(run, layout) is not None:
+            kept_endings.forget(ended)
     return ended
 
 
@@ -49,6 +51,9 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     last = run.last
     if last.state not in LIVE:
         return run
+    kept = _kept(run, layout)
+    if kept is not None:
+        return replace(run.with_attempt(kept.last), digest=kept.digest)
     attempt = layout.attempt(last.number)
     ends = exit_records.read_all(attempt)
     times = [end.ended_at for end in ends.values() if end.ended_at] or [last_seen or last.started_at]
@@ -60,6 +65,12 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     if outcome.state is State.LOST and (source := original(layout, run)) is not None:
         outcome = replace(outcome, reason=_COPIED.format(shown(source)))
     return run.with_attempt(last.with_outcome(outcome, ended_at))
+
+
+def _kept(run: Run, layout: RunLayout) -> Run | None:
+    """Return the record with the kept ending; None if there is none, or if it belongs to the original of a copy."""
+    kept = kept_endings.kept(run)
+    return kept if kept is not None and original(layout, run) is None else None
 
 
 def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int, ExitRecord]) -> Outcome:

@@ -6,6 +6,8 @@ contains: the training processes only check whether it exists.
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -34,25 +36,28 @@ class StopRequest:
 
 
 def write(attempt: AttemptLayout, request: StopRequest) -> None:
-    """Write a stop request.
+    """Write a stop request; an empty one on a full disk.
 
     Raises:
         OSError: The file can't be written.
     """
-    write_json(
-        attempt.stop,
-        {
-            "requested_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "signal": request.stop.signal.name,
-            "why": request.stop.why,
-            "now": request.is_now,
-        },
-    )
+    content = {
+        "requested_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "signal": request.stop.signal.name,
+        "why": request.stop.why,
+        "now": request.is_now,
+    }
+    try:
+        write_json(attempt.stop, content)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or request.is_now:
+            raise
+        attempt.stop.touch()
 
 
 def read(attempt: AttemptLayout) -> StopRequest | None:
     """Return the stop request of an attempt; None if there is none."""
-    if not attempt.stop.exists():
+    if not os.path.exists(attempt.stop):
         return None
     data = read_object(attempt.stop, _MAX_BYTES)
     name, why = data.get("signal"), data.get("why")

@@ -7,13 +7,20 @@ from pathlib import Path
 
 from tsdia_run import checkpoints
 from tsdia_run.outcome.classify import hint_for
+from tsdia_run.outcome.kept_endings import Unrecorded
 from tsdia_run.report.suggestions import Suggestions
 from tsdia_run.report.wandb import wandb_line
 from tsdia_run.rundir.record import Run, State
 from tsdia_run.text import duration, shown, visible
 
 
-def card(run_dir: Path, run: Run, error: str | None = None, wandb_dir: str | None = None) -> list[tuple[str, str]]:
+def card(
+    run_dir: Path,
+    run: Run,
+    error: str | None = None,
+    wandb_dir: str | None = None,
+    unrecorded: Unrecorded | None = None,
+) -> list[tuple[str, str]]:
     """Return the lines of the closing card: name and text.
 
     Args:
@@ -21,31 +28,41 @@ def card(run_dir: Path, run: Run, error: str | None = None, wandb_dir: str | Non
         run: The record of the run, whose newest attempt has ended.
         error: The exception that ended the script, in one line.
         wandb_dir: The user's own WANDB_DIR.
+        unrecorded: Why the record does not have this ending; None if it does.
     """
     last = run.last
     lines = [("why", last.outcome.reason if last.outcome else "unknown")]
+    if unrecorded:
+        lines.append(("record", f"not written: {unrecorded.why}; the run reads as {unrecorded.reads_as.value}"))
     if last.ended_at:
         lines.append(("duration", duration((last.ended_at - last.started_at).total_seconds())))
-    found = checkpoints.find(run_dir)
-    newest = checkpoints.newest_complete(found).chosen
-    text = f", newest {os.path.relpath(newest.path, run_dir)}" if newest else ", none complete" if found else ""
-    lines.append(("checkpoints", f"{len(found) or 'none'}{text}"))
-    lines.append(("log", shown(run_dir / last.log)))
-    wandb = wandb_line(run_dir, run.wandb_id or run.run_id, wandb_dir)
-    if wandb:
-        lines.append(("wandb", wandb))
+    try:
+        lines += _of_files(run_dir, run, wandb_dir)
+    except OSError as failure:
+        lines.append(("files", f"can't be read: {failure.strerror}"))
     hint = hint_for(error or "")
     if hint:
         lines.append(("hint", hint))
-    lines.append(("next", _next(run_dir, run, newest is not None)))
+    lines.append(("next", Suggestions(run_dir).info() if unrecorded else _next(run_dir, run)))
     return [(name, visible(text)) for name, text in lines]
 
 
-def _next(run_dir: Path, run: Run, has_checkpoints: bool) -> str:
+def _of_files(run_dir: Path, run: Run, wandb_dir: str | None) -> list[tuple[str, str]]:
+    found = checkpoints.find(run_dir)
+    newest = checkpoints.newest_complete(found).chosen
+    text = f", newest {os.path.relpath(newest.path, run_dir)}" if newest else ", none complete" if found else ""
+    lines = [("checkpoints", f"{len(found) or 'none'}{text}"), ("log", shown(run_dir / run.last.log))]
+    wandb = wandb_line(run_dir, run.wandb_id or run.run_id, wandb_dir)
+    if wandb:
+        lines.append(("wandb", wandb))
+    return lines
+
+
+def _next(run_dir: Path, run: Run) -> str:
     suggest = Suggestions(run_dir)
     if run.state is State.COMPLETED:
         return suggest.start_another() or suggest.info()
-    if not has_checkpoints:
+    if checkpoints.newest_complete(checkpoints.find(run_dir)).chosen is None:
         return f"{suggest.start_over()}   (no checkpoint to resume from)"
     command, advice = suggest.resume_from_checkpoint()
     return f"{command}   ({advice})" if advice else command

@@ -202,6 +202,11 @@ class RunLayout:
         return self.own / "heartbeat.json"
 
     @property
+    def reserve(self) -> Path:
+        """Room on the disk for the last write of the record; exists while the supervisor is running."""
+        return self.own / "reserve"
+
+    @property
     def progress(self) -> Path:
         """The latest progress of the training, from its progress bars."""
         return self.own / "progress.json"

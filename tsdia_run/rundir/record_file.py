@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tsdia_run.errors import DamagedRunError
-from tsdia_run.files.atomic import write_json
+from tsdia_run.files.atomic import json_bytes, write_bytes
 from tsdia_run.files.fields import Fields, can_be_path, parse_json, read_bounded, read_object
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Digest, Outcome, Run, State
@@ -42,7 +42,12 @@ def write(path: Path, run: Run) -> None:
     Raises:
         OSError: The file can't be written; the old record is unchanged.
     """
-    write_json(path, {"schema": SCHEMA, "state": run.state.value} | _object(run))
+    write_bytes(path, as_bytes(run))
+
+
+def as_bytes(run: Run) -> bytes:
+    """Return the content of the record of ``run``."""
+    return json_bytes({"schema": SCHEMA, "state": run.state.value} | _object(run))
 
 
 def _object(value: Run | Attempt | Outcome | Digest) -> dict[str, object]:

@@ -13,6 +13,7 @@ from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
 # A file system that refused a write may still have a little space left, too small for that write.
 _FULL_BYTES = 64 * 1024
+_FULL_FILES = 4
 
 
 def gather(layout: RunLayout, attempt: AttemptLayout, direct: RankEnd, is_delegated: bool) -> Evidence:
@@ -26,7 +27,7 @@ def gather(layout: RunLayout, attempt: AttemptLayout, direct: RankEnd, is_delega
     """
     launcher = launcher_record.read(attempt)
     # With a single rank the launcher becomes the script; then only the script can leave a record.
-    became_the_script = not attempt.launcher_record.exists() and attempt.exit_record(0).exists()
+    became_the_script = not os.path.exists(attempt.launcher_record) and os.path.exists(attempt.exit_record(0))
     return Evidence(
         direct=direct,
         is_delegated=is_delegated and not became_the_script,
@@ -49,4 +50,6 @@ def _is_full(folder: Path) -> bool:
         status = os.statvfs(folder)
     except OSError:
         return False
-    return status.f_blocks > 0 and status.f_bavail * status.f_frsize < _FULL_BYTES
+    has_bytes = status.f_blocks == 0 or status.f_bavail * status.f_frsize >= _FULL_BYTES
+    has_files = status.f_files == 0 or status.f_favail >= _FULL_FILES  # some file systems count no files
+    return not (has_bytes and has_files)

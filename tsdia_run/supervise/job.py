@@ -9,6 +9,7 @@ from pathlib import Path
 from tsdia_run.claim.guard import Claim
 from tsdia_run.outcome.classify import Stop
 from tsdia_run.outcome.exit_records import ExitSummary
+from tsdia_run.outcome.kept_endings import Unrecorded
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import LogSettings
 from tsdia_run.supervise.hang import Patience
@@ -64,9 +65,11 @@ class JobResult:
         stop: The first stop request, if there was one.
         warnings: The warnings for the user.
         words: The exit record of the first rank that failed.
+        unrecorded: Why the record does not have the outcome; None if it does.
     """
 
     run: Run
     stop: Stop | None
     warnings: tuple[str, ...]
     words: ExitSummary
+    unrecorded: Unrecorded | None = None

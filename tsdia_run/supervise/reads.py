@@ -120,7 +120,7 @@ class ReadWatch:
         if self._checkpoint is None:
             return None
         # A rank may have seen a read that the watch could not see.
-        return READ if self._layout.noticed.exists() else self._ended
+        return READ if os.path.exists(self._layout.noticed) else self._ended
 
     def closing_warning(self) -> str | None:
         """Return a problem with how the attempt used its checkpoint, after the watch has ended."""
@@ -131,7 +131,12 @@ class ReadWatch:
         if self._ended == OTHER:  # the ranks use the same sentence
             return f"the script read {self._opens.other} instead of {name}, the checkpoint to resume from"
         # For example by a child program, whose writes no rank sees.
-        if self._ended == NOT_READ and any(_stamp(path) != before for path, before in self._stamps.items()):
+        is_there = os.path.isdir(self._run.root)  # otherwise its disk is gone, and nothing was removed
+        if (
+            is_there
+            and self._ended == NOT_READ
+            and any(_stamp(path) != before for path, before in self._stamps.items())
+        ):
             return f"{name} was overwritten or removed, though the script did not read it to resume from it"
         return None
 
@@ -150,7 +155,8 @@ class ReadWatch:
 
     def _make_folder(self) -> None:
         shutil.rmtree(self._layout.root, ignore_errors=True)
-        self._layout.root.mkdir(parents=True)
+        self._run.own.mkdir(exist_ok=True)  # not its parents: the run directory may be unmounted
+        self._layout.root.mkdir()
         self._layout.ours.touch()
 
     def _protected(self, checkpoint: Path) -> bytes:

@@ -81,7 +81,8 @@ class Supervisor:
             self._clean_up()
             beside.join(_BESIDE_LIMIT_S)
             ended = self._conclude(end)
-            self._hashing.finish(self._is_hurried)
+            with suppress(OSError):
+                self._hashing.finish(self._is_hurried)
             return ended
 
     def _wait(self) -> None:
@@ -102,14 +103,18 @@ class Supervisor:
         self._wait()
         if self._stopping.stop is not None:
             return Outcome(State.STOPPED, f"{self._stopping.stop.why} before the training started")
+        self._reads.start()
         try:
-            return self._start()
+            alive_fd = self._job.claim.open_alive()
+        except OSError as error:  # its file system is gone
+            reason = f"could not start the training: {self._layout.alive}: {error.strerror}"
+            return Outcome(State.FAILED, reason, exit_code=os.EX_IOERR)
+        try:
+            return self._start(alive_fd)
         except OSError as error:
             return _not_started(self._job.argv, error)
 
-    def _start(self) -> TrainingProcess:
-        self._reads.start()
-        alive_fd = self._job.claim.open_alive()
+    def _start(self, alive_fd: int) -> TrainingProcess:
         try:
             child = TrainingProcess.start(
                 self._job.argv,
@@ -141,12 +146,16 @@ class Supervisor:
                 self._stopping.look(now_s)
                 self._listen(self._output.read_events())
                 self._listen(self._output.keep_alive())
-                self._look_for_hang(now_s)
-                self._metrics.tick(now_s)
-                self._record_warnings()
-                self._hashing.look(now_s)
+                with suppress(OSError):  # the file system of the run may be gone; the training continues
+                    self._look_at_files(now_s)
                 self._keeper.tick(now_s)
                 self._processes.reap(now_s)
+
+    def _look_at_files(self, now_s: float) -> None:
+        self._look_for_hang(now_s)
+        self._metrics.tick(now_s)
+        self._record_warnings()
+        self._hashing.look(now_s)
 
     def _on_signal(self, number: signal.Signals, child: TrainingProcess) -> None:
         if number in (signal.SIGINT, signal.SIGTERM):
@@ -212,7 +221,8 @@ class Supervisor:
     def _clean_up(self) -> None:
         if self._stopping.stop is not None:
             self._processes.ask_inner(signal.SIGTERM)
-        if self._job.is_delegated and not self._attempt.launcher_record.exists() and self._processes.own():
+        has_record = os.path.exists(self._attempt.launcher_record)
+        if self._job.is_delegated and not has_record and self._processes.own():
             # A killed launcher leaves its ranks behind, and they may still save.
             process.end_orphans(self._processes, self._job.grace_s, self._is_wait_over)
         left = process.end_leftovers(self._processes, self._is_wait_over)
@@ -254,8 +264,10 @@ class Supervisor:
         lasted = duration((now - last.started_at).total_seconds())
         self._output.finish(visible(f"[tsdia-run: {outcome.sentence(f' after {lasted}')}]"))
         self._keeper.measure()
-        self._keeper.record(last.with_outcome(outcome, now))
-        return JobResult(self._keeper.run, self._stopping.stop, (*self._warnings, *self._keeper.warnings), words)
+        unrecorded = self._keeper.conclude(last.with_outcome(outcome, now), self._is_hurried)
+        self._keeper.close()
+        warnings = (*self._warnings, *self._keeper.warnings)
+        return JobResult(self._keeper.run, self._stopping.stop, warnings, words, unrecorded)
 
     def _header(self) -> str:
         run, last = self._job.run, self._job.run.last

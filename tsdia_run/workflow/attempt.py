@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -74,6 +75,7 @@ def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], N
             error=ended.words.error,
             wandb_dir={**request.environ, **request.settings.env}.get("WANDB_DIR"),
             warnings=ended.warnings,
+            unrecorded=ended.unrecorded,
         )
     )
     return ended
@@ -82,13 +84,17 @@ def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], N
 def _write(plan: Plan, run: Run, variables: dict[str, str], redactor: Redactor) -> bytes | None:
     """Record the attempt before its start; return the user's config as stored in the run."""
     request = plan.request
-    if request.number == 0 and request.document is not None:
-        mode = mode_of(Path(request.document.source))
-        write_bytes(plan.layout.config_named(request.document.name), request.document.data, mode=mode)
-    prepare.write_attempt(plan, redactor, variables)
-    original = _original(plan.layout.config)
-    # Written last: a kill before this point leaves no attempt that a resume can't read.
-    record_file.write(plan.layout.record, run)
+    try:
+        if request.number == 0 and request.document is not None:
+            mode = mode_of(Path(request.document.source))
+            write_bytes(plan.layout.config_named(request.document.name), request.document.data, mode=mode)
+        prepare.write_attempt(plan, redactor, variables)
+        original = _original(plan.layout.config)
+        # Written last: a kill before this point leaves no attempt that a resume can't read.
+        record_file.write(plan.layout.record, run)
+    except OSError:
+        shutil.rmtree(plan.layout.attempt(request.number).root, ignore_errors=True)  # the record does not name it
+        raise
     return original
 
 

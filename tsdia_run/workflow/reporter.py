@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tsdia_run.errors.launching import KeyAdded
+from tsdia_run.outcome.kept_endings import Unrecorded
 from tsdia_run.rundir.record import Attempt, Run
 
 
@@ -42,6 +43,7 @@ class AttemptEnd:
         error: The exception of the first rank that failed, in one line; None if there was none.
         wandb_dir: The user's own WANDB_DIR.
         warnings: Problems outside the script.
+        unrecorded: Why the record on disk does not have the outcome; None if it does.
     """
 
     run_dir: Path
@@ -49,6 +51,7 @@ class AttemptEnd:
     error: str | None
     wandb_dir: str | None
     warnings: tuple[str, ...]
+    unrecorded: Unrecorded | None = None
 
 
 class Reporter(Protocol):

@@ -10,13 +10,14 @@ from pathlib import Path
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints import files
 from tsdia_run.checkpoints.superseded import beyond, superseded_now
-from tsdia_run.errors import DamagedRunError, TsdiaRunError, UnrecognisedCheckpointsError
+from tsdia_run.errors import DamagedRunError, EndingNotRecordedError, TsdiaRunError, UnrecognisedCheckpointsError
 from tsdia_run.launch import plan as plans
 from tsdia_run.launch import resumption
+from tsdia_run.launch.checks import refuse_full_disk
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.resumption import Source
 from tsdia_run.outcome.classify import exit_status
-from tsdia_run.rundir.record import Attempt, Run
+from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.supervise import job
 from tsdia_run.supervise.policy import End, Restart, Tried, decide
 from tsdia_run.text import duration, shown
@@ -36,6 +37,9 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
 
     Returns:
         The ending of the last attempt; in the foreground process of a background run, the result of the fork.
+
+    Raises:
+        EndingNotRecordedError: The script completed, but its run's record could not be written.
     """
     on_started = leave_terminal(prepared.claim, reporter) if is_detached else stay
     if not callable(on_started):
@@ -43,6 +47,9 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
     ended = _run_with_restarts(prepared, reporter, on_started)
     outcome = ended.run.last.outcome
     is_requested = ended.stop is not None and not ended.stop.is_hang
+    if ended.unrecorded and ended.run.state is State.COMPLETED:
+        lost = ended.unrecorded
+        raise EndingNotRecordedError(prepared.plan.request.run_dir, lost.why, lost.reads_as.value)
     return Ended(
         run_dir=prepared.plan.request.run_dir,
         run=ended.run,
@@ -58,17 +65,23 @@ def _run_with_restarts(prepared: Prepared, reporter: Reporter, on_started: Calla
         return ended
     plan, tried = prepared.plan, [_tried(prepared.plan, ended)]
     while isinstance(decision := decide(tried, restarts.max, restarts.backoff_s), Restart):
+        if ended.unrecorded:
+            reporter.warn(f"no restart: the ending could not be recorded: {ended.unrecorded.why}")
+            return ended
         try:
             plan = _again(plan, ended.run)
+            _announce(reporter, plan, decision)
+            superseded = beyond(plan.layout, plan.request.checkpoint)
+            again = Prepared(plan, prepared.claim, ended.run, superseded=superseded, delay_s=decision.delay_s)
+            ended = carry_out(again, reporter, stay)
         except UnrecognisedCheckpointsError:
             raise
         except TsdiaRunError as error:
             reporter.warn(f"no restart: {error.message}")
             return ended
-        _announce(reporter, plan, decision)
-        superseded = beyond(plan.layout, plan.request.checkpoint)
-        again = Prepared(plan, prepared.claim, ended.run, superseded=superseded, delay_s=decision.delay_s)
-        ended = carry_out(again, reporter, stay)
+        except OSError as error:
+            reporter.warn(f"no restart: could not prepare the next attempt: {error.strerror}")
+            return ended
         tried.append(_tried(plan, ended))
     if isinstance(decision, End) and decision.reason:
         reporter.warn(f"no restart: {decision.reason}")
@@ -92,6 +105,7 @@ def _is_of(checkpoint: Path, attempt: Attempt) -> bool:
 def _again(plan: Plan, run: Run) -> Plan:
     """Return the next attempt, from the newest complete checkpoint, or from the beginning if the script saved none."""
     run_dir = plan.request.run_dir
+    refuse_full_disk(run_dir)
     choice = resumption.choose(Source(plan.layout, run, None), None, superseded_now(run, plan.layout))
     if choice.chosen is None and choice.skipped:
         raise DamagedRunError(f"{shown(run_dir)} has no complete checkpoint")

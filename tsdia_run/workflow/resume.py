@@ -17,6 +17,7 @@ from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.changes import Change, ChangeKind
+from tsdia_run.launch.checks import refuse_full_disk
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.resumption import Source
@@ -151,6 +152,7 @@ def _ready(found: Found) -> _Ready:
     guard.refuse_running(layout.root)
     last = last_attempt(found.source, found.config)
     _refuse_completed(request, last.run, layout)
+    refuse_full_disk(layout.root)
     settings = resolve([request.start.settings, *found.section, *last.settings(request.start.cwd)])
     choice = _choose(found, last.run, settings)
     planned = _plan(found, last, settings, choice)

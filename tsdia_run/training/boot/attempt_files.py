@@ -127,12 +127,17 @@ def write_record(directory: str, name: str, record: Mapping[str, object]) -> Non
         import json
 
         path, temporary = os.path.join(directory, name), os.path.join(directory, f".{name}.{os.getpid()}")
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(_clean(record), file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        try:
+            with open(temporary, "w", encoding="utf-8") as file:
+                json.dump(_clean(record), file, indent=2)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError:
+            if os.path.lexists(temporary):
+                os.unlink(temporary)
+            raise
     except Exception as error:  # a failure here must not change how the training ends
         say(f"warning: could not write {name}: {error}")
 
