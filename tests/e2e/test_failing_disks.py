@@ -429,6 +429,21 @@ def test_no_restart_is_tried_without_the_disk(training: Training, failing: Faili
     assert training.trained() == 1
 
 
+def test_a_restart_whose_disk_is_unmounted_while_it_waits_creates_nothing(training: Training) -> None:
+    training.env["TSDIA_RUN_OPT_RESTARTS_BACKOFF_S"] = "4"
+    with disks.tmpfs(training.runs):
+        training.begin("--max-restarts", "1", code=3)
+        (training.project / "go").touch()
+        wait_until(lambda: len(record_of(training.run_dir)["attempts"]) == 2)
+        disks.unmount(training.runs)
+        code, told = training.end()
+        assert code == 74, told
+        assert "could not start the training: " in told
+        assert "exp: failed, but not recorded" in told
+        assert os.listdir(training.runs) == []
+        assert training.trained() == 1
+
+
 def test_the_whole_project_on_a_lost_disk(start: Starter, tmp_path: Path) -> None:
     """The working directory, the config and the script are gone too."""
     outside = tmp_path / "outside"
