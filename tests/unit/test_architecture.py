@@ -25,7 +25,7 @@ ALLOWED = {
     "text": set(),
     "patterns": set(),
     "files": {"text"},
-    "settings": {"config", "errors", "text", "patterns"},
+    "settings": {"config", "files", "errors", "text", "patterns"},
     "config": {"errors", "text"},
     "rundir": {"files", "errors", "text"},
     "provenance": {"rundir", "files", "text"},

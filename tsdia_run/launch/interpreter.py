@@ -16,9 +16,13 @@ from pathlib import Path
 from tsdia_run.errors.launching import InterpreterFails, NoInterpreter
 
 _PROBE_TIMEOUT_S = 60.0
-# Run in another interpreter: it only finds the package, so that nothing heavy is imported.
+# Run in another interpreter: it only finds the package, so that nothing heavy is imported. With `-c`, Python would look
+# for modules in the working directory first, where another user may have put a `json.py`.
 _PROBE = """
-import importlib.util, json, sys
+import sys
+if sys.path[0] == "":
+    del sys.path[0]
+import importlib.util, json
 spec = importlib.util.find_spec("accelerate")
 json.dump({"accelerate": spec.origin if spec else None}, sys.stdout)
 """

@@ -43,9 +43,9 @@ def places(named: Sequence[str] | None = None) -> Places:
         return Places(roots)
     # Given roots need no settings: without this import, `list` over thousands of runs starts twice as fast.
     from tsdia_run.settings import resolve
-    from tsdia_run.settings.from_files import project_layer
+    from tsdia_run.settings.from_files import project_roots
 
-    settings = resolve([project_layer(cwd)])
+    settings = resolve([project_roots(cwd)])
     return Places(tuple(cwd / os.path.expanduser(root) for root in settings.roots), catalog.listed(os.environ))
 
 

@@ -146,6 +146,11 @@ def list_runs(*words: str) -> str:
     return shell(["tsdia-run", "list", *words])
 
 
+def trust_folder(folder: Path) -> str:
+    """Return the command that trusts a folder that other users can write to, in addition to other folders."""
+    return f'export {env.TRUSTED_DIRS}="${env.TRUSTED_DIRS}":{shell([str(folder)])}'
+
+
 def resume_args(script: Path | None) -> tuple[str, str]:
     """Return the value of ``--resume-args`` for a script, and advice on what to change in it, if needed."""
     option = _checkpoint_option(script) if script else None

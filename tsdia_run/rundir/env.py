@@ -26,3 +26,5 @@ WANDB_ID = f"{PREFIX}WANDB_ID"
 WANDB_NAME = f"{PREFIX}WANDB_NAME"
 # The descriptor of the lock ``alive``, for a script that replaces its process by another program.
 ALIVE_FD = f"{PREFIX}ALIVE_FD"
+# Set by the user: folders, separated by colons, whose files may set what runs although another user could write them.
+TRUSTED_DIRS = f"{PREFIX}TRUSTED_DIRS"
