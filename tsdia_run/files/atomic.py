@@ -8,6 +8,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from tsdia_run.files.opening import create
+
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.\d+")
 
 
@@ -25,7 +27,7 @@ def write_bytes(path: Path, data: bytes, *, is_durable: bool = True) -> None:
     # The name may have the maximum length of the file system; a character takes up to four bytes.
     temporary = path.with_name(f".{path.name[:60]}.{os.getpid()}")
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        fd = create(temporary)
         try:
             write_all(fd, data)
             if is_durable:

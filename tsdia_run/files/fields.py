@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import stat
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
+from tsdia_run.files.opening import open_regular
 from tsdia_run.text import visible
 
 _MAX_SCRIPT_BYTES = 1024 * 1024
@@ -92,24 +91,6 @@ class Fields:
         return at
 
 
-def open_regular(path: Path, dir_fd: int | None = None) -> BinaryIO:
-    """Open a regular file for reading; refuse any other kind of file in its place.
-
-    Args:
-        path: The file.
-        dir_fd: The open folder that a relative path is relative to, instead of the working directory.
-
-    Raises:
-        OSError: The file can't be opened, or is not a regular file.
-    """
-    # Without O_NONBLOCK, opening a pipe would block.
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return file
-
-
 def can_be_path(text: str) -> bool:
     """Return whether a text is usable as a path, existing or not: it has no NUL and no lone surrogate."""
     try:
@@ -158,7 +139,7 @@ def read_object(path: Path, max_bytes: int) -> dict[str, object]:
 def beginning_of(path: Path) -> str:
     """Return the first part of a script as text; empty if it can't be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(_MAX_SCRIPT_BYTES).decode("utf-8", "replace") if path.is_file() else ""
-    except OSError:
+        with open_regular(path) as file:
+            return file.read(_MAX_SCRIPT_BYTES).decode("utf-8", "replace")
+    except (OSError, ValueError):  # a recorded path may contain any character
         return ""

@@ -37,8 +37,11 @@ def open_fd(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o666, *, di
         if error.errno == errno.ELOOP and flags & os.O_NOFOLLOW:
             raise OSError(errno.ELOOP, "is a symlink", os.fspath(path)) from error
         raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    kind = stat.S_IFMT(os.fstat(fd).st_mode)
+    if kind != stat.S_IFREG:
         os.close(fd)
+        if kind == stat.S_IFDIR:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
         raise OSError(errno.EINVAL, _NOT_REGULAR, os.fspath(path))
     return fd
 

@@ -14,6 +14,7 @@ from tsdia_run.checkpoints.patterns_file import store_patterns
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.files.atomic import write_bytes
 from tsdia_run.files.fields import Fields
+from tsdia_run.files.opening import open_regular
 from tsdia_run.files.redaction import REDACTED, Redactor
 from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
@@ -54,7 +55,8 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
     if plan.script_config is not None:
         _write_config(attempt, plan)
     if plan.accelerate_config is not None:
-        write_bytes(attempt.accelerate_config, plan.accelerate_config.read_bytes())
+        with open_regular(plan.accelerate_config) as file:
+            write_bytes(attempt.accelerate_config, file.read())
     command_record.write(attempt, _command(plan, redactor, environment))
 
 

@@ -10,6 +10,7 @@ from tsdia_run.claim.guard import Claim
 from tsdia_run.errors import DamagedRunError, TsdiaRunError
 from tsdia_run.errors.placing import Overtaken
 from tsdia_run.files.atomic import write_bytes
+from tsdia_run.files.fields import read_bounded
 from tsdia_run.outcome import digest
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import STACKS_GLOB
@@ -127,4 +128,7 @@ class RecordKeeper:
 
 
 def _has(path: Path, data: bytes) -> bool:
-    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+    try:
+        return read_bounded(path, len(data)) == data
+    except (OSError, ValueError):
+        return False

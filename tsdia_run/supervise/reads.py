@@ -18,6 +18,7 @@ from types import TracebackType
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints.state_files import SIDE_SUFFIXES, state_files
 from tsdia_run.files.atomic import write_bytes
+from tsdia_run.files.opening import touch
 from tsdia_run.outcome import refusals
 from tsdia_run.rundir.checkpoint_layout import ReadsLayout
 from tsdia_run.rundir.layout import RunLayout
@@ -151,7 +152,7 @@ class ReadWatch:
     def _make_folder(self) -> None:
         shutil.rmtree(self._layout.root, ignore_errors=True)
         self._layout.root.mkdir(parents=True)
-        self._layout.ours.touch()
+        touch(self._layout.ours)
 
     def _protected(self, checkpoint: Path) -> bytes:
         """Return the protected checkpoints for ``boot/overwriting.py``: NUL-ended ``KIND=VALUE`` entries."""
