@@ -188,6 +188,6 @@ def _index_fault(file: BinaryIO, folder: Path) -> str | None:
     if not isinstance(names, Mapping):
         return None
     for name in sorted({name for name in names.values() if isinstance(name, str) and "/" not in name}):
-        if "\0" not in name and not (folder / name).exists():
+        if "\0" not in name and not os.path.exists(folder / name):
             return f"it lists {name}, which is missing"
     return None

@@ -83,6 +83,14 @@ def create(path: str | Path, mode: int = 0o666, *, dir_fd: int | None = None) ->
         return open_fd(path, flags, mode, dir_fd=dir_fd)
 
 
+def names_in(folder: Path) -> list[str]:
+    """Return the sorted names in a folder; none if it can't be read, for example because its file system is gone."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
 def touch(path: Path) -> None:
     """Create an empty file if it does not exist, and set its time.
 

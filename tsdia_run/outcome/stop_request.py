@@ -6,6 +6,7 @@ contains: the training processes only check whether it exists.
 
 from __future__ import annotations
 
+import os
 import signal
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -52,7 +53,7 @@ def write(attempt: AttemptLayout, request: StopRequest) -> None:
 
 def read(attempt: AttemptLayout) -> StopRequest | None:
     """Return the stop request of an attempt; None if there is none."""
-    if not attempt.stop.exists():
+    if not os.path.exists(attempt.stop):
         return None
     data = read_object(attempt.stop, _MAX_BYTES)
     name, why = data.get("signal"), data.get("why")

@@ -100,7 +100,7 @@ class Suggestions:
         layout = RunLayout(self.run_dir)
         newest = layout.attempt(_newest_attempt(layout))
         recorded = command_record.read(newest)
-        if newest.refused.exists():
+        if os.path.exists(newest.refused):
             return self.resume(), "fix the script first: it must read its checkpoint"
         if _tells_checkpoint(recorded, layout):
             return self.resume(), ""
@@ -175,10 +175,10 @@ def _newest_attempt(layout: RunLayout) -> int:
 
 def _tells_checkpoint(recorded: CommandRecord | None, layout: RunLayout) -> bool:
     if recorded is not None and recorded.tells_checkpoint is not None:
-        return recorded.tells_checkpoint or layout.helper.exists()
+        return recorded.tells_checkpoint or os.path.exists(layout.helper)
     # A record of version 0.1.0, which resumed every script without a config, with or without the checkpoint.
     has_arguments = recorded is None or recorded.has_resume_args
-    return layout.config.is_file() or has_arguments or layout.helper.exists()
+    return os.path.isfile(layout.config) or has_arguments or os.path.exists(layout.helper)
 
 
 def _script_of(recorded: CommandRecord | None) -> Path | None:

@@ -96,7 +96,7 @@ class _File:
 def _nearest(cwd: Path) -> tuple[_File, Layer] | None:
     for folder in (cwd, *cwd.parents):
         for name, parse in ((FILE_NAME, _from_yaml), (_PYPROJECT, _from_toml)):
-            if not (folder / name).is_file():
+            if not os.path.isfile(folder / name):
                 continue
             file = _read(folder / name)
             layer = parse(file)

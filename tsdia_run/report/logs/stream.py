@@ -38,7 +38,7 @@ class AttemptLog:
     @property
     def is_there(self) -> bool:
         """Whether any part of it exists."""
-        return self.live.exists() or bool(LogParts(self.live).numbers())
+        return os.path.exists(self.live) or bool(LogParts(self.live).numbers())
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _named_logs(status: RunStatus) -> tuple[AttemptLog, ...]:
         root = status.layout.root
         return tuple(AttemptLog(attempt.number, root / attempt.log) for attempt in status.run.attempts)
     try:
-        names = sorted(path.name for path in status.layout.logs.iterdir())
+        names = sorted(os.listdir(status.layout.logs))
     except OSError:
         return ()
     found = [(int(match[1] or 0), name) for name in names if (match := _NAME.fullmatch(name))]
