@@ -148,6 +148,25 @@ def test_a_log_is_unpacked_within_limits(tmp_path: Path, bomb: str) -> None:
     assert at_tail(live, 10).lines >= 1
 
 
+JSON_BOMBS = {
+    "nested": b"[" * 10**6,
+    "many lists": b"[" + b"[]," * (5 * 10**6) + b"[]]",
+    "many objects": b'{"a": [' + b"{}," * (5 * 10**6) + b"{}]}",
+    "a huge number": b'{"schema": ' + b"9" * 10**6 + b"}",
+    "larger than any record": b'"' + b"x" * (20 * 2**20) + b'"',
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("bomb", JSON_BOMBS)
+@pytest.mark.parametrize("name", ["run.json", ".tsdia/metrics.json", "attempts/1/command.json"])
+def test_json_is_parsed_within_limits(runs: Path, name: str, bomb: str, little_memory: None) -> None:
+    (runs / "exp" / name).write_bytes(JSON_BOMBS[bomb])
+    found = {row.name: row for row in look_everywhere(runs / "exp")}
+    assert set(found) == {"exp", "sound"}
+    assert name != "run.json" or found["exp"].reason.startswith("the record can't be used: ")
+
+
 @pytest.mark.timeout(30)
 @pytest.mark.usefixtures("little_memory")
 def test_an_empty_log_of_a_terabyte_is_not_searched_for_lines(tmp_path: Path) -> None:

@@ -250,7 +250,10 @@ def _refusals(run_dir: Path) -> Iterator[None]:
     except FileNotFoundError as error:  # it existed a moment ago
         raise Overtaken(run_dir) from error
     except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EEXIST):
+        own = os.path.basename(error.filename) if isinstance(error.filename, str) else ""
+        if own in (_CLAIM, _ALIVE):  # something else is in its place
+            reason = f"can't use {RunLayout(run_dir).own / own}: {error.strerror}"
+        elif error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EEXIST):
             wrong = next((path for path in (run_dir, *run_dir.parents) if os.path.lexists(path)), run_dir)
             reason = f"{wrong} is {'a symlink' if wrong.is_symlink() else 'not a directory'}"
         else:

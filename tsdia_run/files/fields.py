@@ -13,6 +13,8 @@ from tsdia_run.files.opening import open_regular
 from tsdia_run.text import visible
 
 _MAX_SCRIPT_BYTES = 1024 * 1024
+# The largest summaries of metrics and headers of models have about a million.
+_MAX_PARTS = 4_000_000
 
 _T = TypeVar("_T")
 
@@ -108,8 +110,10 @@ def read_bounded(path: Path, max_bytes: int, dir_fd: int | None = None) -> bytes
         ValueError: The file is larger than any file that tsdia-run writes there.
     """
     with open_regular(path, dir_fd) as file:
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
+        size_bytes = os.fstat(file.fileno()).st_size
+        # Python would allocate a buffer of the limit.
+        data = file.read(size_bytes + 1) if size_bytes <= max_bytes else b""
+    if max(len(data), size_bytes) > max_bytes:
         raise ValueError(f"too large (more than {max_bytes} bytes)")
     return data
 
@@ -118,8 +122,11 @@ def parse_json(data: bytes) -> object:
     """Parse JSON.
 
     Raises:
-        ValueError: The data is not JSON, or is nested too deeply.
+        ValueError: The data is not JSON, is nested too deeply, or has too many parts.
     """
+    # An empty list takes two bytes in a file and 64 in memory.
+    if data.count(b"[") + data.count(b"{") > _MAX_PARTS:
+        raise ValueError(f"more than {_MAX_PARTS} lists and objects")
     try:
         parsed: object = json.loads(data)
     except RecursionError:

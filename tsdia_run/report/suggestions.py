@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tsdia_run.files.fields import beginning_of
+from tsdia_run.files.ownership import Trust
 from tsdia_run.files.redaction import REDACTED
 from tsdia_run.rundir import command_record, env
 from tsdia_run.rundir.command_record import CommandRecord
-from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.typed_command import TypedCommand as TypedCommand  # noqa: PLC0414 - cli/ takes it from here
 from tsdia_run.text import shell, shown
 
@@ -104,7 +105,7 @@ class Suggestions:
             return self.resume(), "fix the script first: it must read its checkpoint"
         if _tells_checkpoint(recorded, layout):
             return self.resume(), ""
-        template, advice = resume_args(_script_of(recorded))
+        template, advice = resume_args(_script_of(recorded, newest))
         return self.resume(RESUME_ARGS, template), advice
 
     def start_over(self) -> str:
@@ -181,8 +182,12 @@ def _tells_checkpoint(recorded: CommandRecord | None, layout: RunLayout) -> bool
     return os.path.isfile(layout.config) or has_arguments or os.path.exists(layout.helper)
 
 
-def _script_of(recorded: CommandRecord | None) -> Path | None:
+def _script_of(recorded: CommandRecord | None, attempt: AttemptLayout) -> Path | None:
+    """Return the script of an attempt; None if another user may have recorded its path, since it is read."""
     if recorded is None or recorded.script is None or recorded.cwd is None:
+        return None
+    trust = Trust.here(Path(), os.environ.get(env.TRUSTED_DIRS, "").split(":"))
+    if not command_record.is_trusted(attempt, trust):
         return None
     return Path(recorded.cwd, recorded.script)
 
