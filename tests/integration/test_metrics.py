@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.command import environment
+from tests.support.faulty_files import REPLACEMENTS
 from tests.support.zygote import Zygote
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
 
@@ -137,13 +140,49 @@ def test_validation_metrics_are_confirmed_once_the_trackers_received_them(run: R
     assert [line["step"] for line in run.lines()] == [11, 12, 13]
 
 
-def test_a_full_disk_is_one_warning(run: Run) -> None:
+LOGS_FIVE_TIMES = "for step in range(5):\n    accelerator.log({'loss': 1.0}, step=step)\nprint('done')\n"
+
+
+@pytest.fixture
+def full_disk(run: Run, tmp_path: Path) -> Iterator[None]:
+    """Let metrics.jsonl be a file on a disk without space."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
     run.file.parent.mkdir(parents=True)
-    run.file.symlink_to("/dev/full")
-    ended = run.attempt("for step in range(5):\n    accelerator.log({'loss': 1.0}, step=step)\nprint('done')\n")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)], check=True)
+    (disk / "metrics.jsonl").touch()
+    run.file.touch()
+    subprocess.run(["mount", "--bind", str(disk / "metrics.jsonl"), str(run.file)], check=True)
+    with pytest.raises(OSError, match="No space left"):
+        (disk / "rest").write_bytes(bytes(64 * 1024))
+    yield
+    for mounted in (run.file, disk):
+        subprocess.run(["umount", str(mounted)], check=True)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a small tmpfs")
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_is_one_warning(run: Run) -> None:
+    ended = run.attempt(LOGS_FIVE_TIMES)
     assert (ended.returncode, ended.stdout) == (0, "done\n")
     assert ended.stderr.count("the metrics hook failed") == 1
     assert "No space left" in ended.stderr
+
+
+@pytest.mark.parametrize("kind", ["link to another file", "pipe", "socket", "terminal"])
+def test_a_file_that_is_not_regular_is_one_warning_and_is_not_written(run: Run, tmp_path: Path, kind: str) -> None:
+    run.file.parent.mkdir(parents=True)
+    other = tmp_path / "other"
+    other.write_text("mine\n")
+    if kind in REPLACEMENTS:
+        REPLACEMENTS[kind](run.file)
+    else:
+        run.file.symlink_to(other)
+    ended = run.attempt(LOGS_FIVE_TIMES)
+    assert (ended.returncode, ended.stdout) == (0, "done\n")
+    assert ended.stderr.count("the metrics hook failed") == 1
+    assert other.read_text() == "mine\n"
 
 
 def test_ascii_output_works(run: Run) -> None:

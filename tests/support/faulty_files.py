@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,24 @@ def _pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
+def _socket(path: Path) -> None:
+    _remove(path)
+    with socket.socket(socket.AF_UNIX) as bound:  # the path of a socket is limited to 108 characters
+        folder = os.open(path.parent, os.O_RDONLY)
+        bound.bind(f"/proc/self/fd/{folder}/{path.name}")
+        os.close(folder)
+
+
+def _endless(path: Path) -> None:
+    _remove(path)
+    path.symlink_to("/dev/zero")
+
+
+def _terminal(path: Path) -> None:
+    _remove(path)
+    path.symlink_to("/dev/ptmx")
+
+
 def _loop(path: Path) -> None:
     _remove(path)
     path.symlink_to(path.name)
@@ -120,6 +139,9 @@ REPLACEMENTS: dict[str, Callable[[Path], None]] = {
     "huge": _huge,
     "folder": _folder,
     "pipe": _pipe,
+    "socket": _socket,
+    "device": _endless,
+    "terminal": _terminal,
     "link to itself": _loop,
 }
 

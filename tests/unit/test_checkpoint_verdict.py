@@ -95,7 +95,7 @@ def test_a_sealed_file_that_is_a_directory_is_damaged(sealed: Path) -> None:
     assert written
     before, after = f'"{name}": {written.files[name]}', f'"{name}": {(sealed / name).stat().st_size}'
     path.write_text(path.read_text().replace(before, after))
-    assert judge(sealed).reason == f"{sealed} can't be read: Is a directory"
+    assert judge(sealed).reason == f"{sealed / name} can't be read: Is a directory"
     assert judge(sealed).state is Soundness.DAMAGED
 
 

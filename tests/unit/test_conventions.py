@@ -112,3 +112,72 @@ def test_json_is_parsed_where_its_keys_are_known() -> None:
             if (is_bare or is_json) and not module.startswith(("training/boot/", "examples/")):
                 readers.add(module)
     assert readers == JSON_READERS
+
+
+# These open no file that another user can replace.
+OPENS_OTHERS = {
+    "files/opening": "the one place",
+    "__main__": "standard streams",
+    "provenance/machine": "files of the kernel",
+    "launch/hardware": "files of the kernel",
+    "supervise/memory": "files of the kernel",
+    "provenance/packages": "installed packages; it runs under another interpreter, without the package",
+    "provenance/git_filters": "git's index",
+    "provenance/repository": "git's index",
+    "supervise/run_processes": "files of the kernel",
+    "training/hooks/kept_modules": "tsdia-run itself",
+}
+_OPENERS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "copy2", "copyfile"}
+_KERNEL = ("/proc/", "/sys/", "os.devnull", "O_DIRECTORY")
+
+
+def _opens(tree: ast.AST) -> list[str]:
+    """Return the calls that open a file by its path, except for directories and files of the kernel."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            is_bare = isinstance(node.func, ast.Name) and node.func.id == "open"
+            is_method = isinstance(node.func, ast.Attribute) and node.func.attr in _OPENERS
+            text = ast.unparse(node)
+            is_other = ".touch(" in text and (bool(node.args) or text == "self._claim.touch()")
+            if (is_bare or is_method) and not is_other and not any(mark in text for mark in _KERNEL):
+                found.append(text)
+    return found
+
+
+def test_files_are_opened_in_one_place() -> None:
+    """A FIFO in place of a file must not block a command, and a planted symlink must not lead a write elsewhere."""
+    rooms = ("training/boot/", "relay/", "examples/")
+    found = {
+        module: calls for module, tree in MODULES.items() if not module.startswith(rooms) and (calls := _opens(tree))
+    }
+    assert {module: calls for module, calls in found.items() if module not in OPENS_OTHERS} == {}
+    assert OPENS_OTHERS.keys() - found.keys() == set()
+
+
+def test_code_without_the_package_opens_files_of_a_run_in_the_same_way() -> None:
+    """Every call there has the flags, is given a descriptor, or creates the file; or it reads the user's script."""
+    found = {
+        (module, call)
+        for module, tree in MODULES.items()
+        if module.startswith(("training/boot/", "relay/"))
+        for call in _opens(tree)
+        if not any(safe in call for safe in ("SAFE", "_OPEN", "O_NOFOLLOW", "'x'", "'xb'", "flags"))
+    }
+    assert {module for module, _ in found} == {"training/boot/bootstrap"}
+
+
+_RAISE = {"exists", "is_file", "is_dir", "glob", "rglob", "iterdir"}
+
+
+def test_the_read_side_uses_no_method_that_fails_on_a_dead_file_system() -> None:
+    """``Path.exists`` and others raise on ENOTCONN, ESTALE and EIO before Python 3.14; ``os.path.exists`` does not."""
+    found = {
+        (module, ast.unparse(node))
+        for module, tree in MODULES.items()
+        if module.startswith(("report/", "checkpoints/", "outcome/", "rundir/", "settings/"))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _RAISE
+        if not ast.unparse(node.func).startswith(("os.path.", "entry."))
+    }
+    assert found == set()

@@ -10,6 +10,7 @@ import yaml
 
 from tests.support.hints import message_of
 from tsdia_run.errors import ConfigError, SourcePosition, UsageError
+from tsdia_run.files.ownership import Trust
 from tsdia_run.settings import SETTINGS, Launcher, Layer, Setting, flags_layer, read_layer, resolve
 from tsdia_run.settings.from_files import project_layer
 
@@ -131,7 +132,7 @@ def test_the_project_file_is_found_in_parent_directories_and_its_paths_are_relat
     (tmp_path / "tsdia-run.yml").write_text("entrypoint: src/train.py\npython: python3.11\nlauncher: python\n")
     inner = tmp_path / "experiments" / "a"
     inner.mkdir(parents=True)
-    settings = resolve([project_layer(inner)])
+    settings = resolve([project_layer(inner, Trust.here(inner))])
     assert settings.entrypoint == str(tmp_path / "src" / "train.py")
     assert (settings.python, settings.launcher) == ("python3.11", Launcher.PYTHON)
 
@@ -139,7 +140,7 @@ def test_the_project_file_is_found_in_parent_directories_and_its_paths_are_relat
 @pytest.mark.parametrize("text", ["", "\n", "# launcher: python\n\n  # pty: false\n"])
 def test_a_project_file_may_have_every_setting_commented_out(tmp_path: Path, text: str) -> None:
     (tmp_path / "tsdia-run.yml").write_text(text)
-    assert resolve([project_layer(tmp_path)]) == resolve([])
+    assert resolve([project_layer(tmp_path, Trust.here(tmp_path))]) == resolve([])
 
 
 def test_pyproject_toml_is_a_project_file_if_it_has_the_table(tmp_path: Path) -> None:
@@ -149,20 +150,20 @@ def test_pyproject_toml_is_a_project_file_if_it_has_the_table(tmp_path: Path) ->
     inner = tmp_path / "inner"
     inner.mkdir()
     (inner / "pyproject.toml").write_text('[project]\nname = "inner"\n')
-    settings = resolve([project_layer(inner)])
+    settings = resolve([project_layer(inner, Trust.here(inner))])
     assert (settings.launcher, settings.args) == (Launcher.PYTHON, ())
 
 
 def test_a_typo_in_pyproject_toml_is_reported_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.tsdia-run]\nlaunchr = "python"\n')
     with pytest.raises(ConfigError, match=r"pyproject\.toml:2:1: unknown setting `launchr`"):
-        project_layer(tmp_path)
+        project_layer(tmp_path, Trust.here(tmp_path))
 
 
 def test_a_broken_pyproject_toml_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.tsdia-run\n")
     with pytest.raises(ConfigError, match=r"pyproject\.toml"):
-        project_layer(tmp_path)
+        project_layer(tmp_path, Trust.here(tmp_path))
 
 
 def test_the_commented_config_shows_every_setting_and_is_valid() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from tsdia_run.files.opening import open_fd
 from tsdia_run.rundir.checkpoint_layout import CheckpointLayout
 
 # Far more than any sharded state has; the limit stops the walk through a data set in the directory.
@@ -140,7 +141,7 @@ def sync(path: Path) -> None:
     Raises:
         OSError: The disk is full or broken.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if os.path.isdir(path) else open_fd(path)
     try:
         os.fsync(fd)
     finally:

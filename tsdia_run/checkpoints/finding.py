@@ -15,6 +15,7 @@ from tsdia_run.checkpoints.patterns_file import stored_patterns
 from tsdia_run.checkpoints.recognition import EntryKind
 from tsdia_run.checkpoints.walking import Folder, listing, walk
 from tsdia_run.errors import DamagedRunError
+from tsdia_run.files.opening import names_in
 from tsdia_run.rundir.layout import OWN_NAMES
 
 __all__ = ["Checkpoint", "FoundCheckpoint", "Survey", "aside", "find", "in_order", "kind_of", "survey"]
@@ -199,4 +200,4 @@ def aside(checkpoint: Path) -> Path:
 
 def written_aside(run_dir: Path) -> list[Path]:
     """The checkpoints that have no name yet, or never got one."""
-    return list(run_dir.glob(f".*{_ASIDE_SUFFIX}"))
+    return [run_dir / name for name in names_in(run_dir) if name.startswith(".") and name.endswith(_ASIDE_SUFFIX)]

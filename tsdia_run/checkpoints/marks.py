@@ -178,7 +178,7 @@ def read(checkpoint: Path) -> tuple[Mark, ...]:
     """
     if os.path.isfile(checkpoint):
         return ()
-    names = sorted(path.name for path in checkpoint.iterdir())
+    names = sorted(os.listdir(checkpoint))
     return tuple(_read_one(checkpoint / name) for name in names if _NAME.fullmatch(name))
 
 

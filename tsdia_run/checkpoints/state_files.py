@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from tsdia_run.files.opening import open_fd
 from tsdia_run.rundir.checkpoint_layout import CheckpointLayout, ReadsLayout
 from tsdia_run.rundir.layout import RunLayout
 
@@ -66,7 +67,7 @@ def open_unnoticed(path: Path) -> int:
         OSError: It can't be opened.
     """
     with _announced(path):
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return open_fd(path)
 
 
 @contextmanager
@@ -83,7 +84,7 @@ def _announced(path: Path) -> Iterator[None]:
 def _announcement(path: Path) -> int:
     for parent in islice(Path(os.path.abspath(path)).parents, _MAX_PARENTS):
         try:
-            return os.open(ReadsLayout(RunLayout(parent).reads).ours, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            return open_fd(ReadsLayout(RunLayout(parent).reads).ours)
         except OSError:  # not a run directory, or the script has read its checkpoint already
             continue
     return -1

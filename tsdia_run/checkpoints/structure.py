@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from tsdia_run.checkpoints.state_files import open_unnoticed
 from tsdia_run.files.fields import parse_json
+from tsdia_run.files.opening import open_regular
 
 # The limit of the safetensors format.
 _MAX_SAFETENSORS_HEADER = 100_000_000
@@ -105,7 +106,7 @@ def file_fault(path: Path) -> str | None:
     Raises:
         OSError: It can't be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size_bytes = file.seek(0, 2)
         file.seek(0)
         start = file.read(64)
@@ -187,6 +188,6 @@ def _index_fault(file: BinaryIO, folder: Path) -> str | None:
     if not isinstance(names, Mapping):
         return None
     for name in sorted({name for name in names.values() if isinstance(name, str) and "/" not in name}):
-        if "\0" not in name and not (folder / name).exists():
+        if "\0" not in name and not os.path.exists(folder / name):
             return f"it lists {name}, which is missing"
     return None

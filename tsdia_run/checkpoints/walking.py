@@ -96,7 +96,7 @@ def _is_of_another_run(real: str, root: str) -> bool:
     """Whether a link points into another run: for example to a checkpoint that this run starts from."""
     if _contains(root, real):
         return False
-    return any(RunLayout(folder).record.is_file() for folder in (Path(real), *Path(real).parents))
+    return any(os.path.isfile(RunLayout(folder).record) for folder in (Path(real), *Path(real).parents))
 
 
 def _walk_tree(state: _Walk, top: Path, real_top: str, depth: int, enter: Enter, on_file: OnFile) -> None:
@@ -129,14 +129,15 @@ def _turn(name: str) -> int:
 
 
 def _list(path: Path, real: str, depth: int) -> Folder:
-    folders, files, links = set(), set(), set()
+    folders: set[str] = set()
+    files: set[str] = set()
+    links: set[str] = set()
     for entry in _entries(real):
-        if entry.is_symlink():
-            links.add(entry.name)
-        elif entry.is_dir(follow_symlinks=False):
-            folders.add(entry.name)
-        else:
-            files.add(entry.name)
+        try:
+            kind = links if entry.is_symlink() else folders if entry.is_dir(follow_symlinks=False) else files
+        except OSError:  # its file system is gone
+            continue
+        kind.add(entry.name)
     return Folder(path, real, depth, Listing(frozenset(folders), frozenset(files)), frozenset(links))
 
 

@@ -18,6 +18,7 @@ from tsdia_run.claim import live_check, lockless, owner
 from tsdia_run.errors.placing import Overtaken, PlaceFault, UnusablePlace
 from tsdia_run.files.atomic import write_all, write_bytes
 from tsdia_run.files.locks import Locking, lock, lock_patiently
+from tsdia_run.files.opening import open_fd, touch
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
 
 _TOKEN_PREFIX = f"{OWN_DIR_NAME}."
@@ -66,13 +67,13 @@ class Claim:
 
     def open_alive(self) -> int:
         """Return a descriptor with the shared lock of a running rank, for the process that is about to start."""
-        fd = os.open(self.layout.alive, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_fd(self.layout.alive)
         lock(fd, shared=True)
         return fd
 
     def touch(self) -> None:
         """Update the heartbeat: after a kill of everything, it shows when the run was last running."""
-        os.utime(self.layout.heartbeat)
+        os.utime(self.layout.heartbeat, follow_symlinks=False)
 
     def sign(self) -> None:
         """Record this process as the owner, after a fork of the process that claimed the run."""
@@ -164,12 +165,12 @@ def _claim_own_folder(layout: RunLayout, check: Callable[[RunLayout], None] = la
         # By descriptor: another start may move the run to the trash and create a new one at its path.
         own_fd = live_check.open_folder(layout.own)
         always.callback(os.close, own_fd)
-        claim_fd = os.open(_CLAIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=own_fd)
+        claim_fd = open_fd(_CLAIM, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644, dir_fd=own_fd)
         claim = on_failure.enter_context(Claim(layout, claim_fd))
         claim._held_fd = _lock(layout, claim_fd, own_fd, check)
         if not claim.is_in_place():
             raise Overtaken(layout.root)
-        layout.alive.touch()
+        touch(layout.alive)
         claim.sign()
         on_failure.pop_all()
     return claim
@@ -236,7 +237,7 @@ def _fill(claim: Claim, token: str, dir_fd: int) -> None:
 
 
 def _create(name: str, dir_fd: int) -> int:
-    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=dir_fd)
+    return open_fd(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=dir_fd)
 
 
 def _rename(token: str, dir_fd: int) -> bool:
@@ -282,7 +283,10 @@ def _refusals(run_dir: Path) -> Iterator[None]:
     except FileNotFoundError as error:  # it existed a moment ago
         raise Overtaken(run_dir) from error
     except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EEXIST):
+        own = os.path.basename(error.filename) if isinstance(error.filename, str) else ""
+        if own in (_CLAIM, _ALIVE):  # something else is in its place
+            reason = f"can't use {RunLayout(run_dir).own / own}: {error.strerror}"
+        elif error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EEXIST):
             wrong = next((path for path in (run_dir, *run_dir.parents) if os.path.lexists(path)), run_dir)
             reason = f"{wrong} is {'a symlink' if wrong.is_symlink() else 'not a directory'}"
         else:

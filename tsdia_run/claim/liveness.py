@@ -19,6 +19,7 @@ from pathlib import Path
 from tsdia_run.claim import live_check, owner
 from tsdia_run.claim.owner import Life
 from tsdia_run.errors import DamagedRunError
+from tsdia_run.files.opening import open_fd
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.original import original_of
@@ -68,7 +69,7 @@ def _ranks_live(layout: RunLayout) -> bool:
 def _tried(path: Path, kind: int) -> Iterator[bool | None]:
     """Hold a lock in the block and yield whether that worked; None if the file does not exist or locks don't work."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_fd(path)
     except OSError:
         yield None
         return

@@ -19,6 +19,7 @@ from pathlib import Path
 from tsdia_run.claim import owner
 from tsdia_run.claim.owner import Life, Owner
 from tsdia_run.files.atomic import write_all
+from tsdia_run.files.opening import create
 from tsdia_run.rundir.layout import GIVEN_BACK_NAME, HOLDER_NAME, RunLayout
 
 _NAME = re.compile(r"held-(\d{1,9})")
@@ -128,7 +129,7 @@ def sign(fd: int) -> None:
         OSError: The file system failed.
     """
     temporary = f".{HOLDER_NAME}"
-    file_fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644, dir_fd=fd)
+    file_fd = create(temporary, 0o644, dir_fd=fd)
     try:
         write_all(file_fd, owner.this_process().as_bytes())
         os.fsync(file_fd)

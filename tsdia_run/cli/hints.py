@@ -23,7 +23,9 @@ from tsdia_run.report.suggestions import (
     list_runs,
     pattern_for,
     resume_args,
+    trust_folder,
 )
+from tsdia_run.settings.from_files import FILE_NAME
 from tsdia_run.text import argument, shown
 
 
@@ -110,6 +112,17 @@ def _(error: placing.InsideOfRun, typed: TypedCommand) -> str:
 @_remedy.register(placing.UnusableRunDirectoryKey)
 def _(error: placing.UnusablePlace | placing.UnusableRunDirectoryKey, typed: TypedCommand) -> str:
     return OF_PLACES[error.fault]
+
+
+@_remedy.register
+def _(error: launching.UntrustedProjectFile, typed: TypedCommand) -> str:
+    own = f"To use your own settings instead, create {error.cwd / FILE_NAME}."
+    return f"{own}\n{_to_trust(error.path.parent)}"
+
+
+@_remedy.register
+def _(error: placing.UntrustedRun, typed: TypedCommand) -> str:
+    return _to_trust(error.run_dir)
 
 
 @_remedy.register
@@ -244,6 +257,10 @@ def _(error: placing.OtherConfig, typed: TypedCommand) -> str:
     else:
         instead = f"Move it to trash first:  {line(typed.as_new().having(MOVE_ASIDE))}"
     return f"{instead}\nStart a new run:         {line(typed.having(NAME, free_name(error.run_dir)))}"
+
+
+def _to_trust(folder: Path) -> str:
+    return f"If you trust everything in {shown(folder)}: {trust_folder(folder)}"
 
 
 def _resumes(typed: TypedCommand) -> bool:

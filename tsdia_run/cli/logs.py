@@ -108,6 +108,8 @@ def _starts(status: RunStatus, attempt: int | None, since: str | None, lines: in
     from tsdia_run.report.suggestions import Suggestions
     from tsdia_run.report.times import parse_since
 
+    for one in stream.logs_outside(status):
+        say(f"the log of attempt {one.number} is not shown: its recorded path leads out of the run: {one.log}")
     logs = [log for log in stream.attempt_logs(status) if attempt in (None, log.number)]
     if not logs:
         what = "log" if attempt is None else f"attempt {attempt}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
+import errno
 from pathlib import Path
 
 from tsdia_run.config.document import Document, parse
 from tsdia_run.errors import ConfigError, NotFoundError
 from tsdia_run.errors.launching import ConfigIsPython
+from tsdia_run.files.opening import open_regular
 from tsdia_run.text import nearest
 
 # A config is written by hand. PyYAML takes several seconds for this size.
@@ -28,17 +28,15 @@ def read(path: Path, shown: str | None = None) -> Document:
     """
     source = shown or str(path)
     try:
-        # Without O_NONBLOCK, opening a pipe would wait for a writer.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise ConfigError(f"{source} is not a regular file", hint="Give a YAML, JSON or TOML file.")
+        with open_regular(path) as file:
             data = file.read(MAX_CONFIG_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _not_found(path, source) from error
     except IsADirectoryError as error:
         raise ConfigError(f"{source} is a directory", hint=_inside(path)) from error
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EINVAL:
+            raise ConfigError(f"{source} is not a regular file", hint="Give a YAML, JSON or TOML file.") from error
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
             f"can't read {source}: {reason}", hint="Check the file's permissions, or give another file."

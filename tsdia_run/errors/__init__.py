@@ -22,6 +22,7 @@
         ConfigIsPython                       a Python script instead of a config
         UnusableRunDirectoryKey              the run directory in the config can't be resolved
         InterpreterFails                     the interpreter does not run
+        UntrustedProjectFile                 a project file that another user could have written sets what runs
         NoAccelerate                         the interpreter can't import Accelerate
         UnusableAccelerateConfig             an Accelerate config, or flags, that can't be used here
         CheckpointNotPassed                  the script would not receive the checkpoint
@@ -53,6 +54,7 @@
         InsideOfRun                          it is inside another run
         OwnCheckpointNamed                   a new run that names its own checkpoint
         RunCompleted                         the run has already completed
+        UntrustedRun                         a record that another user could have written sets what runs
         OtherConfig                          the run was started with a different config
       EndingNotRecordedError             74  the script completed, but its run's record could not be written
       RunAliveError                      75  a running run owns the directory

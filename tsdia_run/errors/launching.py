@@ -106,6 +106,20 @@ class InterpreterFails(ConfigError):
     """The interpreter for the training does not run."""
 
 
+class UntrustedProjectFile(ConfigError):
+    """A project file sets what runs, and another user could have written it.
+
+    Attributes:
+        path: The file.
+        cwd: The directory from which it was found upward.
+    """
+
+    def __init__(self, path: Path, keys: tuple[str, ...], doubt: str, cwd: Path) -> None:
+        named = ", ".join(f"`{key}`" for key in keys)
+        super().__init__(f"{path} sets what runs ({named}), but is not trusted: {doubt}")
+        self.path, self.cwd = path, cwd
+
+
 class NoAccelerate(ConfigError):
     """The interpreter for the training can't import Accelerate.
 

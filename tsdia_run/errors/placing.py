@@ -132,6 +132,18 @@ class InsideOfRun(RunDirectoryError):
         self.run_dir, self.outer = run_dir, outer
 
 
+class UntrustedRun(RunDirectoryError):
+    """A resume would run what a file in the run directory names, and another user could have written the file.
+
+    Attributes:
+        run_dir: The run directory.
+    """
+
+    def __init__(self, run_dir: Path, path: Path, doubt: str) -> None:
+        super().__init__(f"a resume would run what {path} records, but the file is not trusted: {doubt}")
+        self.run_dir = run_dir
+
+
 class OtherConfig(RunDirectoryError):
     """The run was started with a different config.
 

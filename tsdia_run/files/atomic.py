@@ -9,6 +9,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from tsdia_run.files.opening import create
+
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.\d+")
 
 
@@ -44,7 +46,7 @@ def write_bytes(
     # The name may have the maximum length of the file system; a character takes up to four bytes.
     temporary = path.with_name(f".{path.name[:60]}.{os.getpid()}")
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode, dir_fd=dir_fd)
+        fd = create(temporary, mode, dir_fd=dir_fd)
         try:
             write_all(fd, data)
             if is_durable:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import stat
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
+from tsdia_run.files.opening import open_regular
 from tsdia_run.text import visible
 
 _MAX_SCRIPT_BYTES = 1024 * 1024
+# The largest summaries of metrics and headers of models have about a million.
+_MAX_PARTS = 4_000_000
 
 _T = TypeVar("_T")
 
@@ -92,24 +93,6 @@ class Fields:
         return at
 
 
-def open_regular(path: Path, dir_fd: int | None = None) -> BinaryIO:
-    """Open a regular file for reading; refuse any other kind of file in its place.
-
-    Args:
-        path: The file.
-        dir_fd: The open folder that a relative path is relative to, instead of the working directory.
-
-    Raises:
-        OSError: The file can't be opened, or is not a regular file.
-    """
-    # Without O_NONBLOCK, opening a pipe would block.
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return file
-
-
 def can_be_path(text: str) -> bool:
     """Return whether a text is usable as a path, existing or not: it has no NUL and no lone surrogate."""
     try:
@@ -127,8 +110,10 @@ def read_bounded(path: Path, max_bytes: int, dir_fd: int | None = None) -> bytes
         ValueError: The file is larger than any file that tsdia-run writes there.
     """
     with open_regular(path, dir_fd) as file:
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
+        size_bytes = os.fstat(file.fileno()).st_size
+        # Python would allocate a buffer of the limit.
+        data = file.read(size_bytes + 1) if size_bytes <= max_bytes else b""
+    if max(len(data), size_bytes) > max_bytes:
         raise ValueError(f"too large (more than {max_bytes} bytes)")
     return data
 
@@ -137,8 +122,11 @@ def parse_json(data: bytes) -> object:
     """Parse JSON.
 
     Raises:
-        ValueError: The data is not JSON, or is nested too deeply.
+        ValueError: The data is not JSON, is nested too deeply, or has too many parts.
     """
+    # An empty list takes two bytes in a file and 64 in memory.
+    if data.count(b"[") + data.count(b"{") > _MAX_PARTS:
+        raise ValueError(f"more than {_MAX_PARTS} lists and objects")
     try:
         parsed: object = json.loads(data)
     except RecursionError:
@@ -158,7 +146,7 @@ def read_object(path: Path, max_bytes: int) -> dict[str, object]:
 def beginning_of(path: Path) -> str:
     """Return the first part of a script as text; empty if it can't be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(_MAX_SCRIPT_BYTES).decode("utf-8", "replace") if path.is_file() else ""
-    except OSError:
+        with open_regular(path) as file:
+            return file.read(_MAX_SCRIPT_BYTES).decode("utf-8", "replace")
+    except (OSError, ValueError):  # a recorded path may contain any character
         return ""

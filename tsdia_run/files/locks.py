@@ -9,6 +9,8 @@ import time
 from enum import Enum
 from pathlib import Path
 
+from tsdia_run.files.opening import open_fd
+
 _TRIES = 5
 _BETWEEN_TRIES_S = 0.01
 # NFS returns EBADF for a descriptor that was opened for reading: flock(2).
@@ -30,11 +32,11 @@ def open_lock(path: Path) -> int:
         OSError: The file can't be opened.
     """
     try:
-        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        return open_fd(path, os.O_RDWR)
     except FileNotFoundError:
         raise
     except OSError:
-        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return open_fd(path)
 
 
 def lock(fd: int, *, shared: bool = False) -> Locking:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tsdia_run.files.atomic import write_all
+from tsdia_run.files.opening import open_fd
 
 
 def make_reserve(path: Path, size_bytes: int, dir_fd: int) -> None:
@@ -27,7 +28,7 @@ def make_reserve(path: Path, size_bytes: int, dir_fd: int) -> None:
     """
     with suppress(FileNotFoundError):
         os.unlink(path, dir_fd=dir_fd)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=dir_fd)
+    fd = open_fd(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, dir_fd=dir_fd)
     try:
         os.posix_fallocate(fd, 0, size_bytes)
     except OSError:
@@ -49,7 +50,7 @@ def write_into_reserve(reserve: Path, path: Path, data: bytes, dir_fd: int) -> N
     Raises:
         OSError: There is no reserve, or the file system refuses the write; the old content of ``path`` is unchanged.
     """
-    fd = os.open(reserve, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd)
+    fd = open_fd(reserve, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=dir_fd)
     try:
         write_all(fd, data)
         os.ftruncate(fd, len(data))

@@ -14,11 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.errors.launching import InterpreterFails, NoInterpreter
+from tsdia_run.files.fields import beginning_of
 
 _PROBE_TIMEOUT_S = 60.0
-# Run in another interpreter: it only finds the package, so that nothing heavy is imported.
+# Run in another interpreter: it only finds the package, so that nothing heavy is imported. With `-c`, Python would look
+# for modules in the working directory first, where another user may have put a `json.py`.
 _PROBE = """
-import importlib.util, json, sys
+import sys
+if sys.path[0] == "":
+    del sys.path[0]
+import importlib.util, json
 spec = importlib.util.find_spec("accelerate")
 json.dump({"accelerate": spec.origin if spec else None}, sys.stdout)
 """
@@ -87,7 +92,7 @@ def accelerate_version(interpreter: Interpreter, environ: Mapping[str, str], cwd
         origin = _ask(interpreter, environ, cwd)
     if not origin:
         return None
-    match = _VERSION.search(Path(origin).read_text(encoding="utf-8"))
+    match = _VERSION.search(beginning_of(Path(origin)))
     return tuple(int(part) for part in re.findall(r"\d+", match.group(1))[:3]) if match else ()
 
 

@@ -15,6 +15,7 @@ from tsdia_run.checkpoints.patterns_file import store_patterns
 from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.files.atomic import PUBLIC, mode_of, write_bytes
 from tsdia_run.files.fields import Fields
+from tsdia_run.files.opening import open_regular
 from tsdia_run.files.redaction import REDACTED, Redactor
 from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
@@ -57,8 +58,8 @@ def write_attempt(plan: Plan, redactor: Redactor, environment: dict[str, str]) -
     if plan.script_config is not None:
         _write_config(attempt, plan)
     if plan.accelerate_config is not None:
-        data, mode = plan.accelerate_config.read_bytes(), mode_of(plan.accelerate_config)
-        write_bytes(attempt.accelerate_config, data, mode=mode)
+        with open_regular(plan.accelerate_config) as file:
+            write_bytes(attempt.accelerate_config, file.read(), mode=mode_of(plan.accelerate_config))
     command_record.write(attempt, _command(plan, redactor, environment))
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.files.fields import Fields, read_object
+from tsdia_run.files.opening import names_in
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.text import visible
 
@@ -97,15 +98,8 @@ def read_all(attempt: AttemptLayout) -> dict[int, ExitRecord]:
 def ranks_with(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[int]:
     """Return the ranks that have a file."""
     before, _, behind = path_of(0).name.partition("0")
-    try:
-        found = os.listdir(attempt.root)
-    except OSError:
-        return set()
-    names = [
-        name.removeprefix(before).removesuffix(behind)
-        for name in found
-        if name.startswith(before) and name.endswith(behind)
-    ]
+    files = (name for name in names_in(attempt.root) if name.startswith(before) and name.endswith(behind))
+    names = [name.removeprefix(before).removesuffix(behind) for name in files]
     return {int(name) for name in names if name.isdecimal() and len(name) <= _MAX_RANK_DIGITS}
 
 

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import read_object
+from tsdia_run.files.opening import touch
 from tsdia_run.outcome.classify import Stop
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.text import visible
@@ -52,7 +53,7 @@ def write(attempt: AttemptLayout, request: StopRequest) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) or request.is_now:
             raise
-        attempt.stop.touch()
+        touch(attempt.stop)
 
 
 def read(attempt: AttemptLayout) -> StopRequest | None:

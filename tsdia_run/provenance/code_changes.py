@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tsdia_run.files.atomic import mode_of
+from tsdia_run.files.opening import open_regular
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import git_filters, lfs, patch
 from tsdia_run.provenance.git_process import Git, GitError, LimitError
@@ -185,7 +186,8 @@ class CodeChanges:
     def _has_secret(self, file: Path) -> bool:
         if file.is_symlink() or not file.is_file():
             return False
-        data = file.read_bytes()
+        with open_regular(file) as opened:
+            data = opened.read()
         return self._redactor.data(data) != data
 
 

@@ -7,12 +7,12 @@ Without the filter, git compares the file with the pointer, so a file with a new
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from tsdia_run.files.opening import open_regular
 from tsdia_run.provenance.git_process import Git, LimitError
 
 # In all files together: they are read in about a second.
@@ -72,7 +72,7 @@ def _has(path: Path, sha256: str, size_bytes: int) -> bool:
         if not stat.S_ISREG(status.st_mode) or status.st_size != size_bytes:
             return False
         digest = hashlib.sha256()
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open_regular(path, follows_links=False) as file:
             while block := file.read(_BLOCK_BYTES):
                 digest.update(block)
     except OSError:

@@ -8,6 +8,7 @@ import time
 
 from tsdia_run.relay import progress_bar
 from tsdia_run.relay.lines import LineModel
+from tsdia_run.relay.log_parts import create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Journal:
         latest = {"time": time.time(), **self._bar, "last_line": texts[0].strip()[:_LONGEST_LINE] if texts else ""}
         draft = f"{self._progress_path}.draft"
         try:
-            with open(draft, "w", encoding="utf-8", errors="backslashreplace") as file:
+            with create(draft) as file:
                 json.dump(latest, file, ensure_ascii=False)
             os.rename(draft, self._progress_path)
         except OSError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 
 from tsdia_run.relay.log_parts import RotatedParts, start_compressing
@@ -27,7 +28,8 @@ _MOST_PLAIN_PARTS = 16
 # With a file-size limit (ulimit -f) below this, parts would be too small to be useful.
 _SMALLEST_PART_BYTES = 64 * 1024
 _MOST_BUFFERS = 512
-_OPEN = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+# Never wait for the other end of a FIFO, and follow no planted symlink.
+_OPEN = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Log:
@@ -209,10 +211,10 @@ class Log:
     def _open(self) -> bool:
         try:
             try:
-                self._fd = os.open(self._path, _OPEN, 0o644)
+                self._fd = _opened(self._path)
             except FileNotFoundError:  # the folder was removed; the relay does not create the run directory
                 os.mkdir(self._parts.folder)
-                self._fd = os.open(self._path, _OPEN, 0o644)
+                self._fd = _opened(self._path)
             self._size = os.fstat(self._fd).st_size
             if self._size:
                 self.is_torn = os.pread(self._fd, 1, self._size - 1) != b"\n"
@@ -290,7 +292,15 @@ class Log:
             if self._times_fd is None:
                 folder, name = os.path.split(self._path)
                 times = os.path.join(folder, f".{name.removesuffix('.log')}.times")
-                self._times_fd = os.open(times, _OPEN, 0o644)
+                self._times_fd = _opened(times)
             os.write(self._times_fd, f"{now_s:.3f} {self._part} {self._size}\n".encode())
         except OSError:
             return  # the log itself reports disk errors
+
+
+def _opened(path: str) -> int:
+    fd = os.open(path, _OPEN, 0o644)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return fd

@@ -20,10 +20,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from io import BufferedReader
+    from io import BufferedReader, TextIOWrapper
 
 MEMBER_BYTES = 1024 * 1024
 _GZIP = b"\x1f\x8b"
@@ -33,6 +34,7 @@ _HEAD_BYTES = len(_HEAD) + 8
 _LEVEL = 6
 _LOWEST_NICE = 19
 _CUT_TEXT = "[tsdia-run: parts 2 to {last} of this log, {size} bytes, were deleted to stay below the total limit]\n"
+_MAX_CUT_BYTES = 4096
 _CUT_PATTERN = re.compile(r"parts 2 to (\d+) of this log, (\d+) bytes")
 
 
@@ -70,23 +72,23 @@ class RotatedParts:
         Raises:
             OSError: A part can't be read or written; it is not changed.
         """
-        while (plain := self._oldest_plain()) is not None:
+        while (found := self._oldest_plain()) is not None:
+            path, plain = found
             with plain:
-                self._compress(plain)
+                self._compress(path, plain)
 
-    def _oldest_plain(self) -> BufferedReader | None:
+    def _oldest_plain(self) -> tuple[str, BufferedReader] | None:
         for path in map(self.path, self.numbers()):
-            part = open(path, "rb")  # noqa: SIM115 - the caller closes it
+            part = opened(path)
             if part.read(len(_GZIP)) != _GZIP:
                 part.seek(0)
-                return part
+                return path, part
             part.close()
         return None
 
-    def _compress(self, plain: BufferedReader) -> None:
+    def _compress(self, path: str, plain: BufferedReader) -> None:
         # Use the open file, not its name: the compressor of a killed relay may be about to put its compressed part
         # there, and a part that is compressed twice is unreadable.
-        path = plain.name
         folder, name = os.path.split(path)
         for other in os.listdir(folder):  # left by a killed compressor
             if other.startswith(f".{name}."):
@@ -132,17 +134,37 @@ class RotatedParts:
 
     def _cut(self) -> tuple[int, int]:
         try:
-            with open(self._cut_path, encoding="utf-8") as cut:
-                found = _CUT_PATTERN.search(cut.read())
+            with opened(self._cut_path) as cut:
+                found = _CUT_PATTERN.search(cut.read(_MAX_CUT_BYTES).decode("utf-8", "replace"))
         except FileNotFoundError:
             return 0, 0
         return (int(found[1]), int(found[2])) if found else (0, 0)
 
     def _write_cut(self, last: int, size: int) -> None:
         draft = os.path.join(self.folder, f".{self._stem}.cut")
-        with open(draft, "w", encoding="utf-8") as cut:
+        with create(draft) as cut:
             cut.write(_CUT_TEXT.format(last=last, size=size))
         os.rename(draft, self._cut_path)
+
+
+def opened(path: str) -> BufferedReader:
+    """Open a file for reading: never wait for the other end of a FIFO, and follow no planted symlink.
+
+    Raises:
+        OSError: It can't be opened.
+    """
+    return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb")
+
+
+def create(path: str) -> TextIOWrapper:
+    """Create a temporary file in place of one that a killed relay left, or of a planted symlink.
+
+    Raises:
+        OSError: It can't be created.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    return open(path, "x", encoding="utf-8", errors="backslashreplace")
 
 
 def member(text: bytes) -> bytes:
@@ -162,7 +184,7 @@ def text_bytes(path: str) -> int:
     Raises:
         OSError: It can't be read.
     """
-    with open(path, "rb") as part:
+    with opened(path) as part:
         at = size = 0
         while (head := os.pread(part.fileno(), _HEAD_BYTES, at)).startswith(_HEAD):
             at += int.from_bytes(head[-8:-4], "little")

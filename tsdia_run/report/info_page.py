@@ -9,6 +9,7 @@ from tsdia_run.claim.liveness import Living
 from tsdia_run.outcome.classify import hint_for
 from tsdia_run.report.attempt_info import CodeInfo
 from tsdia_run.report.formatting import MARKS, PageSection, aligned, number
+from tsdia_run.report.places import is_unreadable
 from tsdia_run.report.run_info import AttemptSteps, CheckpointInfo, Info, MetricInfo
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.suggestions import Suggestions
@@ -189,6 +190,8 @@ def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_
 def commands(info: Info) -> list[tuple[str, str]]:
     """Return the next possible commands, each with its description."""
     status, suggest = info.status, Suggestions(info.status.layout.root)
+    if is_unreadable(status.layout.record):
+        return [(suggest.info(), "look again once the directory can be read")]
     if status.state in LIVE or status.living is not Living.NOTHING:
         return [(suggest.follow(), "follow the log"), (suggest.stop(), "stop the run")]
     has_usable = any(not one.is_unusable and not one.is_superseded for one in info.checkpoints)

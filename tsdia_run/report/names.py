@@ -9,7 +9,7 @@ from pathlib import Path
 from tsdia_run.errors import DamagedRunError, UsageError
 from tsdia_run.errors.lookups import FolderIsNotRun, NoSuchRun
 from tsdia_run.report import wandb
-from tsdia_run.report.places import Places, is_run, places, run_dirs
+from tsdia_run.report.places import Places, is_run, is_unreadable, places, run_dirs
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.original import original_of
@@ -71,6 +71,8 @@ def checkpoint_names(run_dir: Path) -> list[str]:
 
 def _enclosing(path: Path) -> Path | None:
     """Return the innermost run that is, or contains, ``path``."""
+    if is_unreadable(path):
+        return path
     if not os.path.lexists(path):
         return None
     return next((folder for folder in (path, *path.parents) if os.path.isdir(folder) and is_run(str(folder))), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,14 +39,14 @@ def places(named: Sequence[str] | None = None) -> Places:
     if named:
         roots = tuple(cwd / os.path.expanduser(root) for root in named)
         for root in roots:
-            if not os.path.isdir(root):
+            if not os.path.isdir(root) and not is_unreadable(root):
                 raise NoSuchFolder(root)
         return Places(roots)
     # Given roots need no settings: without this import, `list` over thousands of runs starts twice as fast.
     from tsdia_run.settings import resolve
-    from tsdia_run.settings.from_files import project_layer
+    from tsdia_run.settings.from_files import project_roots
 
-    settings = resolve([project_layer(cwd)])
+    settings = resolve([project_roots(cwd)])
     return Places(tuple(cwd / os.path.expanduser(root) for root in settings.roots), catalog.listed(os.environ))
 
 
@@ -73,9 +74,20 @@ def run_dirs(places: Places, is_known: Callable[[str], bool] | None = None) -> I
 def is_run(path: str) -> bool:
     """Return whether a directory is a run of tsdia-run or of TS-DIA's own scripts."""
     try:
-        return _exists(f"{path}/run.json") or _exists(f"{path}/.tsdia/claim") or is_foreign(path)
-    except PermissionError:
+        return exists(f"{path}/run.json") or exists(f"{path}/.tsdia/claim") or is_foreign(path)
+    except OSError:  # no permission, or the file system is gone
         return True
+
+
+def is_unreadable(path: str | Path) -> bool:
+    """Return whether a path may exist, but can't be examined: no permission, or the file system is gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    return False
 
 
 def is_foreign(path: str) -> bool:
@@ -85,7 +97,12 @@ def is_foreign(path: str) -> bool:
     )
 
 
-def _exists(path: str) -> bool:
+def exists(path: str | Path) -> bool:
+    """Return whether a path exists.
+
+    Raises:
+        OSError: The path can't be examined.
+    """
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -113,12 +130,19 @@ def _below(folder: str, depth: int, knows: Callable[[str], bool]) -> Iterator[st
                 continue
             if entry.is_symlink():
                 links.append(entry.path)
-            elif entry.is_dir():
+            elif _is_folder(entry):
                 if knows(entry.path):
                     yield entry.path
                 elif depth:
                     yield from _below(entry.path, depth - 1, knows)
     for link in links:  # a link may lead to a run on another disk; `latest -> exp` is not another run
         target = os.path.realpath(link)
-        if os.path.dirname(target) != folder and os.path.isdir(target) and knows(target):
+        if os.path.dirname(target) != folder and knows(target):
             yield target
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # the file system is gone, and it never named the kinds of its entries
+        return True

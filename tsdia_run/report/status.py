@@ -9,6 +9,7 @@ from tsdia_run.claim.liveness import Living, living
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.outcome.settle import settled
 from tsdia_run.report.formatting import NoState
+from tsdia_run.report.places import exists
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
@@ -102,8 +103,8 @@ def _again(layout: RunLayout, run: Run) -> Run:
 
 def _without_record(layout: RunLayout, alive: Living, trouble: str) -> RunStatus:
     try:
-        has_record, is_claimed = layout.record.exists(), layout.claim.exists()
-    except OSError:  # no permission to enter the directory
+        has_record, is_claimed = exists(layout.record), exists(layout.claim)
+    except OSError:  # no permission to enter the directory, or the file system is gone
         return RunStatus(layout, None, None, trouble, alive, trouble)
     if has_record:
         return RunStatus(layout, None, None, f"the record can't be used: {trouble}", alive, trouble)

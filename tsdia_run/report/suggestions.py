@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tsdia_run.files.fields import beginning_of
+from tsdia_run.files.ownership import Trust
 from tsdia_run.files.redaction import REDACTED
 from tsdia_run.rundir import command_record, env, run_names
 from tsdia_run.rundir.command_record import CommandRecord
-from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.typed_command import TypedCommand as TypedCommand  # noqa: PLC0414 - cli/ takes it from here
 from tsdia_run.text import argument, shell, shown
 
@@ -103,7 +104,7 @@ class Suggestions:
             return self.resume(), "fix the script first: it must read its checkpoint"
         if _tells_checkpoint(recorded, layout):
             return self.resume(), ""
-        template, advice = resume_args(_script_of(recorded))
+        template, advice = resume_args(_script_of(recorded, newest))
         return self.resume(RESUME_ARGS, template), advice
 
     def start_over(self) -> str:
@@ -145,6 +146,11 @@ def list_runs(*words: str) -> str:
     return shell(["tsdia-run", "list", *words])
 
 
+def trust_folder(folder: Path) -> str:
+    """Return the command that trusts a folder that other users can write to, in addition to other folders."""
+    return f'export {env.TRUSTED_DIRS}="${env.TRUSTED_DIRS}":{shell([str(folder)])}'
+
+
 def resume_args(script: Path | None) -> tuple[str, str]:
     """Return the value of ``--resume-args`` for a script, and advice on what to change in it, if needed."""
     option = _checkpoint_option(script) if script else None
@@ -175,8 +181,12 @@ def _tells_checkpoint(recorded: CommandRecord | None, layout: RunLayout) -> bool
     return os.path.isfile(layout.config) or has_arguments or os.path.exists(layout.helper)
 
 
-def _script_of(recorded: CommandRecord | None) -> Path | None:
+def _script_of(recorded: CommandRecord | None, attempt: AttemptLayout) -> Path | None:
+    """Return the script of an attempt; None if another user may have recorded its path, since it is read."""
     if recorded is None or recorded.script is None or recorded.cwd is None:
+        return None
+    trust = Trust.here(Path(), os.environ.get(env.TRUSTED_DIRS, "").split(":"))
+    if not command_record.is_trusted(attempt, trust):
         return None
     return Path(recorded.cwd, recorded.script)
 

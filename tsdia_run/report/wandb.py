@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 
 from tsdia_run.files.fields import Fields, read_object
+from tsdia_run.files.opening import names_in
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.text import shell, shown
 
@@ -21,7 +21,8 @@ def wandb_line(run_dir: Path, wandb_id: str | None, users: str | None = None) ->
         users: The user's own WANDB_DIR.
     """
     folder = Path(users or run_dir) / "wandb"
-    offline = sorted(folder.glob(f"offline-run-*-{glob.escape(wandb_id)}")) if wandb_id else []
+    names = names_in(folder) if wandb_id else []
+    offline = [folder / name for name in names if name.startswith("offline-run-") and name.endswith(f"-{wandb_id}")]
     if offline:
         return shell(["wandb", "sync", *map(shown, offline)])
     return _info(run_dir).lenient("run_url", str)

@@ -11,6 +11,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from tsdia_run.files.fields import read_bounded
+from tsdia_run.files.opening import open_to_append
+
+# Hundreds of thousands of runs.
+_MAX_BYTES = 64 * 1024 * 1024
+
 
 def path(environ: Mapping[str, str]) -> Path:
     """Return the path of the list."""
@@ -25,7 +31,7 @@ def note(run_dir: Path, environ: Mapping[str, str]) -> None:
     file = path(environ)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = open_to_append(file, 0o600)
         try:
             os.write(fd, os.fsencode(run_dir) + b"\n")
         finally:
@@ -35,7 +41,7 @@ def note(run_dir: Path, environ: Mapping[str, str]) -> None:
 def listed(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Return the runs on the list, each once, whether they still exist or not."""
     try:
-        lines = path(environ).read_bytes().split(b"\n")
-    except OSError:
+        lines = read_bounded(path(environ), _MAX_BYTES).split(b"\n")
+    except (OSError, ValueError):
         return ()
     return tuple(Path(os.fsdecode(line)) for line in dict.fromkeys(lines) if line.startswith(b"/"))

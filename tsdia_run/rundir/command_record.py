@@ -15,6 +15,7 @@ from typing import TypeGuard
 
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import Fields, can_be_path, parse_json, read_bounded, read_object
+from tsdia_run.files.ownership import Trust
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import AttemptLayout
 from tsdia_run.rundir.typed_command import TypedCommand
@@ -109,6 +110,11 @@ def read(attempt: AttemptLayout) -> CommandRecord | None:
     """Return the record of an attempt, as far as it can be read; None if there is none."""
     data = read_object(attempt.command, _MAX_BYTES)
     return _record(data) if data else None
+
+
+def is_trusted(attempt: AttemptLayout, trust: Trust) -> bool:
+    """Return whether no untrusted user could have written the record."""
+    return trust.doubt(attempt.command) is None
 
 
 def read_for_resume(attempt: AttemptLayout) -> CommandRecord:

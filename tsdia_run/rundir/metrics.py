@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.files.fields import open_regular
+from tsdia_run.files.opening import open_regular
 
 STEP, TIME, ATTEMPT = OWN_KEYS = ("step", "time", "attempt")
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.files.atomic import json_bytes, write_bytes
 from tsdia_run.files.fields import Fields, can_be_path, parse_json, read_bounded, read_object
+from tsdia_run.files.opening import open_fd
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Digest, Outcome, Run, State
 from tsdia_run.text import visible
@@ -192,7 +193,7 @@ def glance(run_dir: str) -> EndedRun | None:
         None for any other run, and for an unusual record: ``read`` then reports the problem.
     """
     try:
-        fd = os.open(f"{run_dir}/{_NAME}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_fd(f"{run_dir}/{_NAME}")
         try:
             file = os.fstat(fd)
             # A buffer of the largest size for each record would take longer than everything else.

@@ -1,7 +1,9 @@
 """Every setting, declared once: key, type, default, help, flag and example.
 
 The fields of ``Settings`` are the declarations. Validation, the options of the commands, ``--dry-run --json``,
-configs/all-settings.yml and docs/settings.md follow from them. To add a setting, declare it here and use it.
+configs/all-settings.yml and docs/settings.md follow from them. To add a setting, declare it here and use it. ``CODE``
+marks a setting that can make a program run or that a script may execute: it is refused from a project file that another
+user could have written.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsdia_run.settings import kinds
-from tsdia_run.settings.declaring import Flag, Setting, declared_in, group, setting
+from tsdia_run.settings.declaring import CODE, DATA, Flag, Setting, declared_in, group, setting
 from tsdia_run.settings.kinds import Launcher
 
 
@@ -20,6 +22,7 @@ class AccelerateSettings:
     """Settings for Accelerate's launcher."""
 
     config_file: str | None = setting(
+        CODE,
         kinds.PATH,
         "Use this Accelerate config file.",
         flag=Flag("--accelerate-config", "FILE", "fsdp.yaml"),
@@ -27,27 +30,36 @@ class AccelerateSettings:
         words="the one that `accelerate launch` finds",
     )
     num_processes: int | None = setting(
-        kinds.COUNT, "Start this many ranks.", flag=Flag("--num-processes", "N", "2"), example="2"
+        DATA, kinds.COUNT, "Start this many ranks.", flag=Flag("--num-processes", "N", "2"), example="2"
     )
     mixed_precision: str | None = setting(
+        DATA,
         kinds.PRECISION,
         "Set mixed precision, as for `accelerate launch`.",
         flag=Flag("--mixed-precision", "no|fp16|bf16|fp8", "bf16"),
         example="bf16",
     )
-    flags: tuple[str, ...] = setting(kinds.TEXTS, "Pass these flags to `accelerate launch`.", ())
+    flags: tuple[str, ...] = setting(CODE, kinds.TEXTS, "Pass these flags to `accelerate launch`.", ())
 
 
 @dataclass(frozen=True)
 class LogSettings:
     """Settings for logs; sizes in bytes."""
 
-    max_size: int = setting(kinds.SIZE, "Rotate and compress a log at this size.", 64 * 2**20)
+    max_size: int = setting(DATA, kinds.SIZE, "Rotate and compress a log at this size.", 64 * 2**20)
     total_size: int | None = setting(
-        kinds.SIZE, "Limit all parts of a log together; the oldest middle goes first.", example="1 GiB", words="none"
+        DATA,
+        kinds.SIZE,
+        "Limit all parts of a log together; the oldest middle goes first.",
+        example="1 GiB",
+        words="none",
     )
-    progress_interval_s: float = setting(kinds.SECONDS, "Log the state of a progress bar this often, in seconds.", 30.0)
-    timestamps: bool = setting(kinds.SWITCH, "Prefix log lines with timestamps.", False, flag=Flag("--log-timestamps"))
+    progress_interval_s: float = setting(
+        DATA, kinds.SECONDS, "Log the state of a progress bar this often, in seconds.", 30.0
+    )
+    timestamps: bool = setting(
+        DATA, kinds.SWITCH, "Prefix log lines with timestamps.", False, flag=Flag("--log-timestamps")
+    )
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class WandbSettings:
     """Settings for W&B."""
 
     console: str | None = setting(
-        kinds.WANDB_CONSOLE, "Set how W&B captures the console.", example='"off"', words="W&B's default"
+        DATA, kinds.WANDB_CONSOLE, "Set how W&B captures the console.", example='"off"', words="W&B's default"
     )
 
 
@@ -64,6 +76,7 @@ class MetricSettings:
     """Settings for metrics."""
 
     validation: tuple[str, ...] = setting(
+        DATA,
         kinds.TEXTS,
         "Report when these metrics reached the trackers; `*` is a wildcard.",
         ("val_*", "val/*", "eval_*", "eval/*", "validation_*", "validation/*", "*/val"),
@@ -75,15 +88,18 @@ class HookSettings:
     """Which hooks are enabled."""
 
     enabled: bool = setting(
+        DATA,
         kinds.SWITCH,
         "Use hooks in the training process.",
         True,
         flag=Flag("--no-hooks", gives=False, help="Run without hooks."),
     )
-    trackers: bool = setting(kinds.SWITCH, "Pass the full config to all trackers, and the run id to W&B.", True)
-    metrics: bool = setting(kinds.SWITCH, "Write what `Accelerator.log` gets to metrics.jsonl.", True)
-    checkpoints: bool = setting(kinds.SWITCH, "Seal checkpoints in `save_state`; verify them in `load_state`.", True)
-    summaries: bool = setting(kinds.SWITCH, "Write hyperparameters.json and model_summary.txt.", True)
+    trackers: bool = setting(DATA, kinds.SWITCH, "Pass the full config to all trackers, and the run id to W&B.", True)
+    metrics: bool = setting(DATA, kinds.SWITCH, "Write what `Accelerator.log` gets to metrics.jsonl.", True)
+    checkpoints: bool = setting(
+        DATA, kinds.SWITCH, "Seal checkpoints in `save_state`; verify them in `load_state`.", True
+    )
+    summaries: bool = setting(DATA, kinds.SWITCH, "Write hyperparameters.json and model_summary.txt.", True)
 
     def names(self) -> tuple[str, ...]:
         """The names of the enabled hooks."""
@@ -95,8 +111,9 @@ class HookSettings:
 class CheckpointSettings:
     """Settings for checkpoints."""
 
-    hash: bool = setting(kinds.SWITCH, "Add SHA-256 hashes to sealed checkpoints, in the background.", True)
+    hash: bool = setting(DATA, kinds.SWITCH, "Add SHA-256 hashes to sealed checkpoints, in the background.", True)
     pattern: tuple[str, ...] = setting(
+        DATA,
         kinds.PATTERNS,
         "Recognise more files or directories of the run as checkpoints.",
         (),
@@ -111,12 +128,15 @@ class RestartSettings:
     """Settings for restarts after a failure."""
 
     max: int = setting(
+        DATA,
         kinds.NUMBER,
         "Restart after a failure, up to N times without a new checkpoint.",
         0,
         flag=Flag("--max-restarts", "N", "3"),
     )
-    backoff_s: float = setting(kinds.SECONDS, "Wait before a restart, in seconds; doubles, up to 10 minutes.", 10.0)
+    backoff_s: float = setting(
+        DATA, kinds.SECONDS, "Wait before a restart, in seconds; doubles, up to 10 minutes.", 10.0
+    )
 
 
 @dataclass(frozen=True)
@@ -124,6 +144,7 @@ class HangSettings:
     """When a run counts as hung; times in seconds."""
 
     timeout: float | None = setting(
+        DATA,
         kinds.TIME,
         "Stop a hung run: no output, metrics or checkpoint for this long.",
         flag=Flag("--hang-timeout", "TIME", "30m"),
@@ -131,13 +152,14 @@ class HangSettings:
         words="off",
     )
     start_timeout: float | None = setting(
+        DATA,
         kinds.TIME,
         "Like `hang.timeout`, before the first metric or checkpoint.",
         example="90m",
         words="3 x `hang.timeout`",
     )
     save_timeout: float | None = setting(
-        kinds.TIME, "Like `hang.timeout`, while a checkpoint is saved.", example="90m", words="3 x `hang.timeout`"
+        DATA, kinds.TIME, "Like `hang.timeout`, while a checkpoint is saved.", example="90m", words="3 x `hang.timeout`"
     )
 
 
@@ -146,50 +168,58 @@ class Settings:
     """Every setting, resolved."""
 
     entrypoint: str = setting(
+        CODE,
         kinds.PATH,
         "Run this training script or executable.",
         "train.py",
         flag=Flag("--entrypoint", "SCRIPT", "src/train.py"),
     )
     module: str | None = setting(
+        CODE,
         kinds.TEXT,
         "Run this module instead of a script, like `python -m`.",
         flag=Flag("--module", "NAME", "mylab.train"),
         example="mylab.train",
     )
     python: str | None = setting(
+        CODE,
         kinds.PATH,
         "Use this Python interpreter.",
         flag=Flag("--python", "PATH", "~/envs/torch/bin/python"),
         example="/path/to/venv/bin/python",
         words="the active virtual or conda environment's, else tsdia-run's own",
     )
-    args: tuple[str, ...] = setting(kinds.TEXTS, "Pass these arguments to the script.", ("--config", "{config}"))
+    args: tuple[str, ...] = setting(CODE, kinds.TEXTS, "Pass these arguments to the script.", ("--config", "{config}"))
     resume_args: tuple[str, ...] | None = setting(
+        CODE,
         kinds.TEXTS,
         "Add these arguments on a resume; empty if the script needs none.",
         flag=Flag("--resume-args", "ARGS", "'--load {checkpoint}'"),
         example='["--resume", "{checkpoint}"]',
     )
     run_dir_key: str | None = setting(
+        DATA,
         kinds.TEXT,
         "Read the run directory from this config key.",
         example="training.checkpoint.save_dir",
         words="training.checkpoint.save_dir, else checkpoint.save_dir",
     )
     resume_key: str | None = setting(
+        DATA,
         kinds.TEXT,
         "Set this config key to the checkpoint on a resume.",
         example="training.checkpoint.resume",
         words="training.checkpoint.resume, else checkpoint.resume",
     )
-    resume_set: Mapping[str, Any] = setting(kinds.VALUES, "Set these other config keys on a resume.", {})
+    resume_set: Mapping[str, Any] = setting(CODE, kinds.VALUES, "Set these other config keys on a resume.", {})
     script_dir: str | None = setting(
+        DATA,
         kinds.TEXT,
         "Pass a sub-directory of the run that the script creates itself.",
         example="out",
     )
     launcher: Launcher = setting(
+        CODE,
         kinds.LAUNCHER,
         "Start the ranks with this launcher.",
         Launcher.ACCELERATE,
@@ -197,12 +227,14 @@ class Settings:
     )
     accelerate: AccelerateSettings = group(AccelerateSettings)
     env: Mapping[str, str] = setting(
+        CODE,
         kinds.VARIABLES,
         "Set these environment variables for the script.",
         {},
         example='{TOKENIZERS_PARALLELISM: "false"}',
     )
     pty: bool = setting(
+        DATA,
         kinds.SWITCH,
         "Give the script a pseudo-terminal if tsdia-run has a terminal.",
         True,
@@ -214,6 +246,7 @@ class Settings:
     hooks: HookSettings = group(HookSettings)
     checkpoints: CheckpointSettings = group(CheckpointSettings)
     time_limit: float | None = setting(
+        DATA,
         kinds.TIME,
         "Stop gracefully after this time.",
         flag=Flag("--time-limit", "TIME", "11.5h"),
@@ -222,8 +255,10 @@ class Settings:
     )
     restarts: RestartSettings = group(RestartSettings)
     hang: HangSettings = group(HangSettings)
-    roots: tuple[str, ...] = setting(kinds.PATHS, "Look for runs in these folders.", ("runs",))
-    stop_grace_s: float = setting(kinds.SECONDS, "Let the script run this long after a stop request, in seconds.", 60.0)
+    roots: tuple[str, ...] = setting(DATA, kinds.PATHS, "Look for runs in these folders.", ("runs",))
+    stop_grace_s: float = setting(
+        DATA, kinds.SECONDS, "Let the script run this long after a stop request, in seconds.", 60.0
+    )
 
 
 SETTINGS: tuple[Setting, ...] = tuple(declared_in(Settings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from typing import Any, TypeVar
 
 from tsdia_run.settings import kinds
@@ -12,6 +13,16 @@ from tsdia_run.settings.kinds import Launcher, ValueKind
 
 _METADATA = "setting"
 _T = TypeVar("_T")
+
+
+class Effect(Enum):
+    """What the value of a setting can do."""
+
+    CODE = "can make a program run"
+    DATA = "can't make a program run"
+
+
+CODE, DATA = Effect.CODE, Effect.DATA
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,7 @@ class Setting:
 
     Attributes:
         key: Dotted name inside the section.
+        effect: What its value can do.
         kind: The type of its value.
         help: One line that starts with a verb.
         default: Its value if no layer sets it.
@@ -48,6 +60,7 @@ class Setting:
     """
 
     key: str
+    effect: Effect
     kind: ValueKind
     help: str
     default: Any = None
@@ -57,10 +70,17 @@ class Setting:
 
 
 def setting(
-    kind: ValueKind, text: str, default: object = None, *, flag: Flag | None = None, example: str = "", words: str = ""
+    effect: Effect,
+    kind: ValueKind,
+    text: str,
+    default: object = None,
+    *,
+    flag: Flag | None = None,
+    example: str = "",
+    words: str = "",
 ) -> Any:  # noqa: ANN401 - the field has the type that its annotation says
     """Declare a setting: the field of a dataclass."""
-    declared = Setting("", kind, text, default, flag, example, words)
+    declared = Setting("", effect, kind, text, default, flag, example, words)
     return field(default_factory=lambda: default, metadata={_METADATA: declared})
 
 

@@ -12,6 +12,7 @@ from tsdia_run.claim.guard import Claim
 from tsdia_run.errors import DamagedRunError, RunAliveError, TsdiaRunError
 from tsdia_run.errors.placing import Overtaken
 from tsdia_run.files.atomic import mode_of, write_bytes
+from tsdia_run.files.fields import read_bounded
 from tsdia_run.outcome import digest, kept_endings
 from tsdia_run.outcome.kept_endings import Unrecorded
 from tsdia_run.outcome.settle import settled
@@ -232,4 +233,7 @@ class RecordKeeper:
 
 
 def _has(path: Path, data: bytes) -> bool:
-    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+    try:
+        return read_bounded(path, len(data)) == data
+    except (OSError, ValueError):
+        return False

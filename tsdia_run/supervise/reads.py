@@ -18,6 +18,7 @@ from types import TracebackType
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints.state_files import SIDE_SUFFIXES, state_files
 from tsdia_run.files.atomic import write_bytes
+from tsdia_run.files.opening import touch
 from tsdia_run.outcome import refusals
 from tsdia_run.rundir.checkpoint_layout import ReadsLayout
 from tsdia_run.rundir.layout import RunLayout
@@ -157,7 +158,7 @@ class ReadWatch:
         shutil.rmtree(self._layout.root, ignore_errors=True)
         self._run.own.mkdir(exist_ok=True)  # not its parents: the run directory may be unmounted
         self._layout.root.mkdir()
-        self._layout.ours.touch()
+        touch(self._layout.ours)
 
     def _protected(self, checkpoint: Path) -> bytes:
         """Return the protected checkpoints for ``boot/overwriting.py``: NUL-ended ``KIND=VALUE`` entries."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.config import Document, keys
-from tsdia_run.errors.placing import Overtaken
+from tsdia_run.errors.placing import Overtaken, UntrustedRun
+from tsdia_run.files.ownership import Trust
 from tsdia_run.launch import prepare
 from tsdia_run.launch.prepare import Recorded
 from tsdia_run.launch.resumption import Source
@@ -37,32 +39,46 @@ class LastAttempt:
     recorded: Recorded | None
     document: Document | None
 
-    def settings(self, cwd: Path) -> tuple[Layer, ...]:
+    def settings(self, cwd: Path, trust: Trust) -> tuple[Layer, ...]:
         """Return its settings; if not created by tsdia-run, those of its config and of the project file of ``cwd``."""
         if self.recorded:
             return (self.recorded.settings,)
-        return section_layer(self.document), project_layer(cwd)
+        return section_layer(self.document), project_layer(cwd, trust)
 
 
-def last_attempt(source: Source, instead: Document | None) -> LastAttempt:
+def last_attempt(source: Source, instead: Document | None, trust: Trust) -> LastAttempt:
     """Return the last attempt of a run.
 
     Args:
         source: The run.
         instead: A config that replaces the last attempt's.
+        trust: Whose files may set what runs.
 
     Raises:
         DamagedRunError: The recorded inputs of the last attempt can't be read.
+        UntrustedRun: Another user could have written them.
     """
     layout = source.layout
     if source.run is None:
+        _refuse_files_of_others(layout, [] if instead else [layout.config], trust)
         document = instead or (config.read(layout.config) if layout.config.is_file() else None)
         return LastAttempt(None, None, document)
     run = settled(source.run, layout, layout.last_seen())
     attempt = layout.attempt(run.last.number)
     is_adopted = not attempt.root.exists()
+    _refuse_files_of_others(
+        layout, [layout.record, attempt.root, attempt.command, *([] if instead else [attempt.config])], trust
+    )
     document = instead or (config.read(attempt.config) if attempt.config.exists() else None)
     return LastAttempt(run, None if is_adopted else prepare.read_attempt(attempt), document)
+
+
+def _refuse_files_of_others(layout: RunLayout, files: Sequence[Path], trust: Trust) -> None:
+    """Refuse to run what a file names that another user could have written."""
+    for path in files:
+        doubt = trust.doubt(path) if os.path.exists(path) else None  # a missing file has its own error
+        if doubt:
+            raise UntrustedRun(layout.root, path, doubt)
 
 
 def without_resume(document: Document, layout: RunLayout, settings: Settings) -> Document:

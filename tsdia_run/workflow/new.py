@@ -75,7 +75,7 @@ def describe(request: NewRequest) -> Beginning:
     document = None if request.config_file is None else config.read(Path(request.config_file))
     if document is None and common.overrides:
         raise NoConfigToSet
-    section = (section_layer(document), project_layer(common.cwd))
+    section = (section_layer(document), project_layer(common.cwd, common.trust()))
     settings = resolve([common.settings, *section])
     key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
     requested = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ)

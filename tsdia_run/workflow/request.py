@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run.files.ownership import Trust
 from tsdia_run.launch.changes import ChangeKind
+from tsdia_run.rundir import env
 from tsdia_run.rundir.typed_command import TypedCommand
 from tsdia_run.settings import Layer
 
@@ -32,6 +34,10 @@ class StartRequest:
     environ: Mapping[str, str]
     typed: TypedCommand | None = None
     is_detached: bool = False
+
+    def trust(self) -> Trust:
+        """Return whose files may set what runs."""
+        return Trust.here(self.cwd, self.environ.get(env.TRUSTED_DIRS, "").split(":"))
 
 
 @dataclass(frozen=True)

@@ -150,10 +150,11 @@ def resume(found: Found, reporter: Reporter) -> Result:
 def _ready(found: Found) -> _Ready:
     request, layout = found.request, found.source.layout
     guard.refuse_running(layout.root)
-    last = last_attempt(found.source, found.config)
+    trust = request.start.trust()
+    last = last_attempt(found.source, found.config, trust)
     _refuse_completed(request, last.run, layout)
     refuse_full_disk(layout.root)
-    settings = resolve([request.start.settings, *found.section, *last.settings(request.start.cwd)])
+    settings = resolve([request.start.settings, *found.section, *last.settings(request.start.cwd, trust)])
     choice = _choose(found, last.run, settings)
     planned = _plan(found, last, settings, choice)
     redactor = Redactor.from_environment({**request.start.environ, **planned.command.environment})

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.files.fields import open_regular
+from tsdia_run.files.opening import open_regular
 
 _CHUNK_BYTES = 1024 * 1024
+# tsdia-run writes up to 2 MiB of text into a member; a larger one is not unpacked.
+_MAX_MEMBER_BYTES = 8 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 # The header has only extra fields; their length; the field's name; its length; the two numbers.
 _HEAD = re.compile(rb"\x1f\x8b\x08\x04.{6}\x0c\x00TD\x08\x00(.{4})(.{4})", re.DOTALL)
@@ -100,7 +102,7 @@ def text_of(path: Path, offset: int = 0) -> Iterator[bytes]:
     Raises:
         OSError: The file can't be read.
     """
-    with open_regular(path) as file:
+    with open_regular(path, follows_links=False) as file:
         if file.read(len(_GZIP)) != _GZIP:
             file.seek(offset)
             while chunk := file.read(_CHUNK_BYTES):
@@ -120,7 +122,7 @@ def members(fd: int) -> Iterator[Member]:
     at = text_at = 0
     while head := _HEAD.fullmatch(os.pread(fd, _HEAD_BYTES, at)):
         size, text_bytes = (int.from_bytes(number, "little") for number in head.groups())
-        if size <= _HEAD_BYTES:
+        if size <= _HEAD_BYTES or max(size, text_bytes) > _MAX_MEMBER_BYTES:
             return
         yield Member(at, size, text_bytes, text_at)
         at, text_at = at + size, text_at + text_bytes
@@ -128,10 +130,14 @@ def members(fd: int) -> Iterator[Member]:
 
 def _unpacked(fd: int, member: Member, path: Path) -> bytes:
     try:
-        # 16: with gzip's header and checksum; zlib verifies the checksum.
-        return zlib.decompress(os.pread(fd, member.size, member.at), zlib.MAX_WBITS | 16)
+        # 16: with gzip's header and checksum; zlib verifies the checksum at the end of the member.
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        text = unpacker.decompress(os.pread(fd, member.size, member.at), member.text_bytes + 1)
     except zlib.error:
         return _damage(path, f"{member.text_bytes} bytes")
+    if not unpacker.eof or len(text) != member.text_bytes:
+        return _damage(path, f"{member.text_bytes} bytes")
+    return text
 
 
 def _damage(path: Path, what: str) -> bytes:

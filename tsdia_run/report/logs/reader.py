@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tsdia_run.files.fields import open_regular
+from tsdia_run.files.opening import open_regular
 from tsdia_run.report.logs.parts import LogParts, Position, text_of
 
 _CHUNK_BYTES = 1024 * 1024
+_MAX_CUT_BYTES = 4096
 
 
 class Reader:
@@ -37,7 +38,7 @@ class Reader:
                 yield from self._left_out(min(number for number in numbers if number > self._part))
             else:
                 try:
-                    file = open_regular(self._parts.live)
+                    file = open_regular(self._parts.live, follows_links=False)
                 except FileNotFoundError:
                     return
                 except OSError as error:
@@ -66,8 +67,8 @@ class Reader:
     def _left_out(self, following: int) -> Iterator[bytes]:
         if self._part > 1:
             with suppress(OSError):
-                with open_regular(self._parts.cut) as file:
-                    text = file.read()
+                with open_regular(self._parts.cut, follows_links=False) as file:
+                    text = file.read(_MAX_CUT_BYTES)
                 yield text
         self._part, self._offset = following, 0
 

@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdia_run.files.fields import open_regular
+from tsdia_run.files.fields import read_bounded
+from tsdia_run.files.opening import open_regular
 from tsdia_run.report.logs.parts import LogParts, Position, members, text_of
 
 _INTERVAL_S = 5.0
 _BLOCK_BYTES = 256 * 1024
+# Years of output.
+_MAX_INDEX_BYTES = 128 * 1024 * 1024
+# Text without a newline for this long is not read further back: it may be an empty file of many terabytes.
+_MAX_LINE_BYTES = 16 * 1024 * 1024
 
 
 def at_time(live: Path, since_s: float) -> Position | None:
@@ -27,9 +32,8 @@ def at_time(live: Path, since_s: float) -> Position | None:
     """
     parts = LogParts(live)
     try:
-        with open_regular(parts.times) as file:
-            entries = file.read().split(b"\n")
-    except OSError:
+        entries = read_bounded(parts.times, _MAX_INDEX_BYTES).split(b"\n")
+    except (OSError, ValueError):
         return Position() if _changed_s(live) >= since_s else None
     found = None
     # From the end, since the clock may have been set back in between.
@@ -82,7 +86,7 @@ class Tail:
 
 def at_tail(live: Path, count: int) -> Tail:
     """Find the start of the last ``count`` lines; the start of the log if it has fewer lines."""
-    parts, found, is_last = LogParts(live), 0, True
+    parts, found, is_last, line_bytes = LogParts(live), 0, True, 0
     numbers = parts.numbers()
     last = numbers[-1] + 1 if numbers else 1
     start = Position(last)
@@ -97,6 +101,9 @@ def at_tail(live: Path, count: int) -> Tail:
                 return Tail(Position(number, offset + _after(text, count - found)), count)
             found += ends
             start = Position(number, offset)
+            line_bytes = 0 if ends else line_bytes + len(text)
+            if line_bytes > _MAX_LINE_BYTES:
+                return Tail(start, found)
     return Tail(start, found)
 
 
@@ -111,7 +118,7 @@ def _after(text: bytes, ends: int) -> int:
 def _blocks_from_end(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the text of a part in blocks from the end, each with its offset."""
     try:
-        with open_regular(path) as file:
+        with open_regular(path, follows_links=False) as file:
             found = list(members(file.fileno()))
             for member in reversed(found):
                 yield member.text_at, next(text_of(path, member.text_at))

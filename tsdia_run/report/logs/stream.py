@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,11 +13,13 @@ from tsdia_run.report.logs import seek
 from tsdia_run.report.logs.parts import LogParts, Position
 from tsdia_run.report.logs.reader import Reader
 from tsdia_run.report.status import RunStatus, look
-from tsdia_run.rundir.record import LIVE, State
+from tsdia_run.rundir.record import LIVE, Attempt, State
 
 _POLL_S = 0.2
 # The status of a run without new output is checked less often.
 _LOOK_S = 1.0
+# A longer line is cut into several.
+_MAX_LINE_BYTES = 16 * 1024 * 1024
 _NAME = re.compile(r"training_(?:resume_(\d+)_)?\d{8}_\d{6}\.log")
 
 
@@ -35,7 +38,7 @@ class AttemptLog:
     @property
     def is_there(self) -> bool:
         """Whether any part of it exists."""
-        return self.live.exists() or bool(LogParts(self.live).numbers())
+        return os.path.exists(self.live) or bool(LogParts(self.live).numbers())
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,30 @@ class Piece:
 def attempt_logs(status: RunStatus) -> tuple[AttemptLog, ...]:
     """Return the logs of a run; those of TS-DIA's own runs are found by name. A log need not exist any more."""
     root = status.layout.root
+    return tuple(log for log in _named_logs(status) if _is_inside(log.live, root))
+
+
+def _named_logs(status: RunStatus) -> tuple[AttemptLog, ...]:
     if status.run:
+        root = status.layout.root
         return tuple(AttemptLog(attempt.number, root / attempt.log) for attempt in status.run.attempts)
     try:
-        names = sorted(path.name for path in status.layout.logs.iterdir())
+        names = sorted(os.listdir(status.layout.logs))
     except OSError:
         return ()
     found = [(int(match[1] or 0), name) for name in names if (match := _NAME.fullmatch(name))]
     return tuple(AttemptLog(number, status.layout.logs / name) for number, name in sorted(found))
+
+
+def logs_outside(status: RunStatus) -> tuple[Attempt, ...]:
+    """Return the attempts whose recorded log is outside of the run. It is not read: a record may come from anyone."""
+    root = status.layout.root
+    return tuple(one for one in status.attempts if one.log and not _is_inside(root / one.log, root))
+
+
+def _is_inside(live: Path, root: Path) -> bool:
+    folder, real_root = os.path.realpath(live.parent), os.path.realpath(root)
+    return live.name != ".." and (folder == real_root or folder.startswith(real_root.rstrip("/") + "/"))
 
 
 @dataclass(frozen=True)
@@ -178,6 +197,9 @@ def lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
         attempt = piece.attempt
         first, *others = piece.data.split(b"\n")
         rest += first
+        if len(rest) > _MAX_LINE_BYTES:
+            yield Piece(attempt, rest)
+            rest = b""
         for other in others:
             yield Piece(attempt, rest + b"\n")
             rest = other

@@ -17,6 +17,7 @@ from tsdia_run import config as configs
 from tsdia_run.checkpoints import judge, read_name
 from tsdia_run.config import keys
 from tsdia_run.errors import UnusableCheckpointError
+from tsdia_run.files.opening import touch
 from tsdia_run.training.api import named_saves
 from tsdia_run.training.api.stop_signal import StopSignal
 from tsdia_run.training.boot.rank_state import RANK
@@ -185,5 +186,5 @@ def current_run(config: str | Path | None = None) -> CurrentRun:
     elif os.environ.get("RANK", "0") == "0":
         with suppress(OSError):  # a full disk must not end the training
             # The file shows a later resume that the script gets the checkpoint from this API.
-            found.layout.helper.touch()
+            touch(found.layout.helper)
     return CurrentRun(found, document.plain() if document else {})

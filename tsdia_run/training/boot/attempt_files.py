@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # Makes a rank write the stacks of all its threads to a file of the attempt; a real-time signal of Linux.
 STACKS_SIGNAL = 40
 
+# For files in the run directory: never wait for the other end of a FIFO, and follow no planted symlink.
+SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
 _TRIES = 20
 _BETWEEN_TRIES_S = 0.005
 
@@ -59,7 +62,7 @@ def hold_alive(environ: Mapping[str, str]) -> int | None:
         return None
     try:
         # Programs that the script starts don't inherit the descriptor.
-        fd = os.open(os.path.join(run_dir, ALIVE_FILE), os.O_RDONLY | os.O_NONBLOCK)
+        fd = os.open(os.path.join(run_dir, ALIVE_FILE), os.O_RDONLY | SAFE)
     except OSError:
         return None
     before = _handed_over(fd)
@@ -128,7 +131,9 @@ def write_record(directory: str, name: str, record: Mapping[str, object]) -> Non
 
         path, temporary = os.path.join(directory, name), os.path.join(directory, f".{name}.{os.getpid()}")
         try:
-            with open(temporary, "w", encoding="utf-8") as file:
+            if os.path.lexists(temporary):  # of a killed process with the same id, or a planted symlink
+                os.unlink(temporary)
+            with open(temporary, "x", encoding="utf-8") as file:
                 json.dump(_clean(record), file, indent=2)
                 file.write("\n")
                 file.flush()

@@ -11,6 +11,7 @@ import fcntl
 import os
 import time
 
+from tsdia_run.training.boot.attempt_files import SAFE
 from tsdia_run.training.boot.repeated_names import (
     ANSWER_FILE,
     CLAIM_FILE,
@@ -80,7 +81,7 @@ class ObservedReads:
 
     def note(self, name: str) -> bool:
         """Create an empty file for other processes, and return whether it is new."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE
         try:
             os.close(os.open(os.path.join(self._reads, name), flags, 0o644))
         except OSError:
@@ -92,17 +93,17 @@ class ObservedReads:
         if not self.note(f"warned-{kind}"):
             return
         self.say(f"warning: {text}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | SAFE
         _write(os.path.join(self._reads, WARNINGS_FILE), flags, text.encode("utf-8", "replace") + b"\0")
 
     def refuse(self, text: str) -> None:
         """Write the reason for a refused save; the first reason is kept."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE
         _write(os.path.join(self._directory, REFUSED_FILE), flags, os.fsencode(text) + b"\n")
 
     def _content(self, name: str) -> str:
         try:
-            with open(os.path.join(self._reads, name), "rb") as file:
+            with open(os.open(os.path.join(self._reads, name), os.O_RDONLY | SAFE), "rb") as file:
                 return os.fsdecode(file.read())
         except OSError:
             return ""
@@ -122,7 +123,7 @@ def _write(path: str, flags: int, data: bytes) -> None:
 def _is_locked(path: str) -> bool:
     """Return whether the supervisor has its lock: True if locks can't be tested, False if the file can't be opened."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | SAFE)
     except OSError:
         return False
     try:

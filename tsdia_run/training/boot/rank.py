@@ -9,6 +9,7 @@ import os
 import sys
 
 from tsdia_run.training.boot.attempt_files import (
+    SAFE,
     STACKS_SIGNAL,
     attempt_directory,
     exit_record_name,
@@ -65,7 +66,7 @@ class Rank:
             if not faulthandler.is_enabled():
                 faulthandler.enable()
             path = os.path.join(directory, stacks_name(self._number))
-            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | SAFE, 0o644)
             # Scripts and batch systems do not use this signal.
             faulthandler.register(STACKS_SIGNAL, fd, all_threads=True)
         except (OSError, ValueError, AttributeError, RuntimeError):  # no stderr, or the disk is full

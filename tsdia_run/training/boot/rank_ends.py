@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from tsdia_run.training.boot.attempt_files import SAFE
+
+# As in the package: an exit record is a few hundred bytes.
+_MAX_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,9 @@ class RankEnds:
 def own_record(directory: str, name: str) -> OwnRecord | None:
     """Read a rank's exit record; None if there is no valid record."""
     try:
-        record = json.loads(Path(directory, name).read_bytes())
+        with open(os.open(os.path.join(directory, name), os.O_RDONLY | SAFE), "rb") as file:
+            record = json.loads(file.read(_MAX_BYTES))
         code = record["exit_code"]
         return OwnRecord(None if code is None else int(code), str(record["ended_at"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from tsdia_run.files.opening import open_to_append
 from tsdia_run.rundir import command_record
 from tsdia_run.rundir.metrics import ATTEMPT, OWN_KEYS, STEP, TIME, as_text
 from tsdia_run.text import visible
@@ -100,7 +101,7 @@ class MetricsFile:
         self._is_line_open = os.write(self._fd, data) != len(data)
 
     def _open(self) -> None:
-        self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._fd = open_to_append(self._path)
         size = os.fstat(self._fd).st_size
         self._is_line_open = size > 0 and os.pread(self._fd, 1, size - 1) != b"\n"
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from tsdia_run.files.atomic import PUBLIC, mode_of, write_bytes
+from tsdia_run.files.fields import read_bounded
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.wrapping import Steps, wrap
 
 _DEPTH = 20
+_MAX_BYTES = 16 * 1024 * 1024
 
 
 def hook_accelerator(accelerator_class: Any, session: Session) -> None:
@@ -83,8 +85,15 @@ def _publish(session: Session, which: str, data: bytes, mode: int) -> None:
 
 
 def _is_copy(path: Path, attempts: list[Path]) -> bool:
-    data = path.read_bytes()
-    return any(copy.is_file() and copy.read_bytes() == data for copy in reversed(attempts))
+    data = _content(path)
+    return data is not None and any(_content(copy) == data for copy in reversed(attempts))
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return read_bounded(path, _MAX_BYTES)
+    except (OSError, ValueError):  # not a file that tsdia-run wrote
+        return None
 
 
 def plain(value: Any, depth: int = 0) -> Any:

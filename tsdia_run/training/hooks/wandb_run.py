@@ -12,9 +12,11 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from tsdia_run.files.atomic import write_json
+from tsdia_run.files.fields import read_bounded
 from tsdia_run.rundir import env
 from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.hooks import tracker_config
@@ -24,6 +26,7 @@ from tsdia_run.training.hooks.tracker_config import KEY
 from tsdia_run.training.hooks.wrapping import Call, Steps, warn, wrap
 
 _HOST = "https://api.wandb.ai"
+_MAX_NETRC_BYTES = 1024 * 1024
 
 
 def hook_wandb(wandb: Any, session: Session) -> None:
@@ -92,9 +95,8 @@ def _would_ask_for_key() -> bool:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
+        return read_bounded(Path(path), _MAX_NETRC_BYTES).decode("utf-8", "replace")
+    except (OSError, ValueError):
         return ""
 
 
