@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.relay import MAIN, Relay, concatenation, no_relay_left, read_all, write_all
+from tsdia_run.outcome.journal_files import JournalFiles, write_rest
+from tsdia_run.relay.console_pipe import waiting_bytes
 from tsdia_run.relay.lines import LineModel
+from tsdia_run.rundir.layout import RunLayout
 
 __all__ = ["no_relay_left"]
 
@@ -71,6 +74,38 @@ def test_no_byte_is_lost_doubled_or_reordered_by_many_kills(tmp_path: Path, seed
         kills += 1
     relay.end()
     assert concatenation(tmp_path) == b"header\n" + logged(b"".join(sent)) + b"footer\n"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_journal_in_files_needs_no_process_that_holds_it(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    files = JournalFiles(RunLayout(tmp_path), 0)
+    files.folder.parent.mkdir()
+    relay = Relay(tmp_path, console=False, header="header", settings={"max_bytes": 70_000}, files=files.create({}))
+    pieces, sent = output(rng), []
+    for _ in range(30):
+        for _ in range(rng.randrange(12)):
+            sent.append(next(pieces))
+            write_all(relay.out, sent[-1])
+        time.sleep(rng.choice([0, 0.001, 0.03, rng.random() * 0.12]))
+        relay.kill()
+        if rng.random() < 0.5:
+            relay.reopen(files.folder)
+        os.close(relay.control)
+        os.close(relay.events)
+        relay.start()
+    wait_until_read(relay)
+    relay.kill()
+    relay.reopen(files.folder, is_closed=True)
+    write_rest(RunLayout(tmp_path), 0, "training_x.log")
+    end = b"[tsdia-run: end of output; the supervisor had died before]\n"
+    assert concatenation(tmp_path) == b"header\n" + logged(b"".join(sent)) + end
+    assert not files.folder.exists()
+
+
+def wait_until_read(relay: Relay) -> None:
+    """Wait until the relay has taken everything from its pipe."""
+    relay.wait_for(lambda: not waiting_bytes(relay.source), "an empty pipe")
 
 
 def test_kills_keep_two_streams_complete_and_in_order(tmp_path: Path) -> None:

@@ -41,18 +41,25 @@ class Relay:
         folder: The folder for the logs; ``training_x.log`` in it is the live file.
         console: Whether the relay's outputs are pipes that ``shown`` reads (otherwise there is no console).
         main: What the first relay runs.
+        files: The descriptors of a journal in files.
         spec: The fields of the SPEC other than descriptors and paths.
     """
 
     def __init__(
-        self, folder: Path, *, console: bool = True, main: Sequence[str] = (str(MAIN),), **spec: object
+        self,
+        folder: Path,
+        *,
+        console: bool = True,
+        main: Sequence[str] = (str(MAIN),),
+        files: tuple[int, int] | None = None,
+        **spec: object,
     ) -> None:
         self.folder = folder
         self.log = folder / "training_x.log"
         self._spec = spec
         self._out_read, self.out = os.pipe()
         self._err_read, self.err = os.pipe()
-        self._journal = in_memory()
+        self._journal = files or in_memory()
         self._pipes = (os.pipe(), os.pipe())
         self.console_out, self._console_out = _pipe(is_wanted=console)
         self.console_err, self._console_err = _pipe(is_wanted=console)
@@ -85,6 +92,20 @@ class Relay:
         _living.append(self.process)
         os.close(control_read)
         os.close(events_write)
+
+    @property
+    def source(self) -> int:
+        """The read end of standard output's pipe."""
+        return self._out_read
+
+    def reopen(self, folder: Path, *, is_closed: bool = False) -> None:
+        """Close the journal, as a supervisor that is killed, and open its files again."""
+        for fd in self._journal:
+            os.close(fd)
+        if not is_closed:
+            data, state = (os.open(folder / name, os.O_RDWR) for name in ("data", "state"))
+            os.lseek(data, 0, os.SEEK_END)
+            self._journal = (data, state)
 
     def order(self, **message: object) -> None:
         """Send an order as the supervisor does."""

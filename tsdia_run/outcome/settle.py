@@ -9,6 +9,7 @@ from datetime import datetime
 from tsdia_run.outcome import exit_records, launcher_record, refusals, stop_request
 from tsdia_run.outcome.classify import Evidence, RankEnd, judge
 from tsdia_run.outcome.exit_records import ExitRecord, exit_summary, ranks_with
+from tsdia_run.outcome.journal_files import write_rest
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
@@ -19,7 +20,7 @@ _NEVER_BEGAN = "killed before or while the training started"
 
 
 def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
-    """Record the ending of an attempt whose supervisor was killed, from the records of its ranks.
+    """Record the ending of an attempt whose supervisor was killed, from the records of its ranks; complete its log.
 
     Args:
         run: The current record.
@@ -31,6 +32,7 @@ def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     """
     ended = settled(run, layout, last_seen)
     if ended is not run:
+        write_rest(layout, run.last.number, run.last.log)
         record_file.write(layout.record, ended)
     return ended
 

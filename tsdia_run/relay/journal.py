@@ -132,9 +132,9 @@ class Journal:
             taken = entries.pop().start
         if not entries:  # killed after the header was written and before the data was reset
             taken = 0
-        os.lseek(self._data, taken, os.SEEK_SET)
+        self._end_at(taken)
         self._count, self._taken = len(entries), taken
-        ends = [*(entry.start for entry in entries[1:]), taken]
+        ends = [*(entry.start for entry in entries), taken][1:]
         for entry, end in zip(entries, ends, strict=True):
             yield entry, os.pread(self._data, end - entry.start, entry.start)
 
@@ -167,12 +167,15 @@ class Journal:
             self._generation += 1
             self.is_on = True
             self._write_header(log)
-            os.lseek(self._data, 0, os.SEEK_SET)
-            if self._has_name:
-                os.ftruncate(self._data, 0)
+            self._end_at(0)
         except OSError:
             self.turn_off()
         self._count = self._taken = 0
+
+    def _end_at(self, size: int) -> None:
+        os.lseek(self._data, size, os.SEEK_SET)
+        if self._has_name:
+            os.ftruncate(self._data, size)
 
     def commit(self, log: LogMark) -> None:
         """Note a change of the log that its size does not tell."""

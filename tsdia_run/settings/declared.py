@@ -48,6 +48,9 @@ class LogSettings:
     )
     progress_interval_s: float = setting(kinds.SECONDS, "Log the state of a progress bar this often, in seconds.", 30.0)
     timestamps: bool = setting(kinds.SWITCH, "Prefix log lines with timestamps.", False, flag=Flag("--log-timestamps"))
+    journal: str = setting(
+        kinds.JOURNAL, "Keep output that is not logged yet in memory, or in files (slower).", "memory"
+    )
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tsdia_run.outcome.journal_files import JournalFiles
 from tsdia_run.settings import LogSettings
 from tsdia_run.supervise.relay_copy import RelayCopy
 
@@ -69,17 +71,35 @@ class Output:
         progress: Path of the file with the latest progress.
         header: First line of the log.
         settings: The settings of the log.
+        files: The files for the journal; used if the settings ask for files.
         use_terminal: Whether the training gets a pseudo-terminal if the supervisor has a terminal.
 
     Raises:
         OSError: A pipe, terminal or process can't be created.
     """
 
-    def __init__(self, log: Path, progress: Path, header: str, settings: LogSettings, *, use_terminal: bool) -> None:
+    def __init__(
+        self,
+        log: Path,
+        progress: Path,
+        header: str,
+        settings: LogSettings,
+        files: JournalFiles,
+        *,
+        use_terminal: bool,
+    ) -> None:
         self.copy = RelayCopy()
         is_terminal = use_terminal and os.isatty(1) and os.isatty(2)
         self.ends, self._sources = _open_terminal() if is_terminal else _open_pipes()
-        journal = (os.memfd_create("tsdia-run-output"), os.memfd_create("tsdia-run-journal"))
+        relay_settings = {
+            "max_bytes": settings.max_size,
+            "total_bytes": settings.total_size,
+            "progress_s": settings.progress_interval_s,
+            "timestamps": settings.timestamps,
+        }
+        self._files = files if settings.journal == "file" else None
+        self._early: list[RelayEvent] = []
+        journal = self._open_journal(relay_settings)
         terminal_pipe = os.pipe() if is_terminal else ()
         console_pipes = [os.pipe() for _ in self._sources]
         self._spec: dict[str, Any] = {
@@ -95,16 +115,22 @@ class Output:
             "console_pipes": console_pipes,
             "terminal": _users_terminal() if self.ends.stdin is not None else None,
             "progress": str(progress),
-            "settings": {
-                "max_bytes": settings.max_size,
-                "total_bytes": settings.total_size,
-                "progress_s": settings.progress_interval_s,
-                "timestamps": settings.timestamps,
-            },
+            "settings": relay_settings,
         }
         # What a new relay needs.
         self._held = (*self._sources, *journal, *terminal_pipe, *(fd for pipe in console_pipes for fd in pipe))
         self._start()
+
+    def _open_journal(self, settings: Mapping[str, object]) -> tuple[int, int]:
+        if self._files is not None:
+            try:
+                return self._files.create(settings)
+            except OSError as error:
+                text = (
+                    f"can't create the journal of the output: {error.strerror} ({self._files.folder}); it is in memory"
+                )
+                self._early.append(RelayEvent("warning", text))
+        return os.memfd_create("tsdia-run-output"), os.memfd_create("tsdia-run-journal")
 
     def _start(self) -> None:
         control_read, control = os.pipe()
@@ -145,13 +171,14 @@ class Output:
 
     def read_events(self) -> list[RelayEvent]:
         """Return the relay's events since the last call."""
+        early, self._early = self._early, []
         try:
             data = os.read(self.events, 65536)
         except BlockingIOError:
-            return []
+            return early
         *lines, self._partial = (self._partial + data).split(b"\n")
         found = [json.loads(line) for line in lines]
-        return [RelayEvent(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
+        return early + [RelayEvent(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
 
     def bytes_read(self) -> int:
         """Return how much the relay has read so far; grows with all output of the training."""
@@ -191,6 +218,8 @@ class Output:
             self._tell(drain=0.0)  # the killed relay had read everything
         for fd in (*self._held, self._control, self.events):
             os.close(fd)
+        if self._files is not None:
+            self._files.remove()
         self.copy.close()
 
     def _ends(self, footer: str) -> bool:
