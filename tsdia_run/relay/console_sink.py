@@ -151,6 +151,7 @@ class ConsoleSink:
 
     def end_restoring(self) -> None:
         """Write what a killed relay has not written; everything that it had read was passed to ``write``."""
+        self._pass_over()
         self._ahead = 0
         self.flush()
 
