@@ -61,6 +61,7 @@ PURE = [
     "checkpoints/retention", "checkpoints/naming", "checkpoints/recognition", "checkpoints/order",
     "files/token_formats", "files/redaction", "provenance/git_status", "provenance/patch",
     "relay/cells", "relay/escapes", "relay/lines", "relay/outlet", "relay/progress_bar", "relay/row", "relay/screen",
+    "relay/log_mark", "relay/state", "relay/saved_state",
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/hooks/model_summary",
     "launch/accelerate_config", "supervise/ladder", "outcome/classify", "rundir/headline", "rundir/arguments",

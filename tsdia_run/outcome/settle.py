@@ -9,6 +9,7 @@ from datetime import datetime
 from tsdia_run.outcome import exit_records, kept_endings, launcher_record, refusals, stop_request
 from tsdia_run.outcome.classify import Evidence, RankEnd, judge
 from tsdia_run.outcome.exit_records import ExitRecord, exit_summary, ranks_with
+from tsdia_run.outcome.journal_files import write_rest
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.original import original
@@ -22,7 +23,7 @@ _NEVER_BEGAN = "killed before or while the training started"
 
 
 def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
-    """Record the ending of an attempt whose supervisor could not record it.
+    """Record the ending of an attempt whose supervisor could not record it, and complete its log.
 
     Args:
         run: The current record.
@@ -34,6 +35,7 @@ def settle(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     """
     ended = settled(run, layout, last_seen)
     if ended is not run:
+        write_rest(layout, run.last.number, run.last.log)
         record_file.write(layout.record, ended)
         if _kept(run, layout) is not None:
             kept_endings.forget(ended)

@@ -211,6 +211,10 @@ class RunLayout:
         """The latest progress of the training, from its progress bars."""
         return self.own / "progress.json"
 
+    def journal(self, number: int) -> Path:
+        """The folder for the journal of attempt ``number``'s output; only with ``logs.journal: file``."""
+        return self.own / f"journal-{number}"
+
     @property
     def reads(self) -> Path:
         """Whether the newest attempt read the checkpoint that it resumes from: ``ReadsLayout``."""

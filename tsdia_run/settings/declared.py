@@ -60,6 +60,9 @@ class LogSettings:
     timestamps: bool = setting(
         DATA, kinds.SWITCH, "Prefix log lines with timestamps.", False, flag=Flag("--log-timestamps")
     )
+    journal: str = setting(
+        DATA, kinds.JOURNAL, "Keep output that is not logged yet in memory, or in files (slower).", "memory"
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The supervisor's side of the output path: the pipes or terminal of the training, and the relay that reads them.
 
-The supervisor keeps the read ends open too, so that a new relay can continue where one was killed. It never reads them.
+The supervisor keeps the read ends and the journal open too, so that a new relay can continue where one was killed. It
+never reads them.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tsdia_run.outcome.journal_files import JournalFiles
 from tsdia_run.settings import LogSettings
 from tsdia_run.supervise.relay_copy import RelayCopy
 
@@ -24,8 +27,9 @@ from tsdia_run.supervise.relay_copy import RelayCopy
 DRAIN_S = 5.0
 _ANSWER_S = 5.0
 _SUSPEND_S = 0.5
+_RETRY_S = 0.01
 _OFLAG = 1
-_RESTARTED = "the relay was killed and restarted; the log has a marker there"
+_RESTARTED = "the relay was killed and restarted; it continued from its journal"
 
 
 @dataclass(frozen=True)
@@ -67,16 +71,37 @@ class Output:
         progress: Path of the file with the latest progress.
         header: First line of the log.
         settings: The settings of the log.
+        files: The files for the journal; used if the settings ask for files.
         use_terminal: Whether the training gets a pseudo-terminal if the supervisor has a terminal.
 
     Raises:
         OSError: A pipe, terminal or process can't be created.
     """
 
-    def __init__(self, log: Path, progress: Path, header: str, settings: LogSettings, *, use_terminal: bool) -> None:
+    def __init__(
+        self,
+        log: Path,
+        progress: Path,
+        header: str,
+        settings: LogSettings,
+        files: JournalFiles,
+        *,
+        use_terminal: bool,
+    ) -> None:
         self.copy = RelayCopy()
         is_terminal = use_terminal and os.isatty(1) and os.isatty(2)
         self.ends, self._sources = _open_terminal() if is_terminal else _open_pipes()
+        relay_settings = {
+            "max_bytes": settings.max_size,
+            "total_bytes": settings.total_size,
+            "progress_s": settings.progress_interval_s,
+            "timestamps": settings.timestamps,
+        }
+        self._files = files if settings.journal == "file" else None
+        self._early: list[RelayEvent] = []
+        journal = self._open_journal(relay_settings)
+        terminal_pipe = os.pipe() if is_terminal else ()
+        console_pipes = [os.pipe() for _ in self._sources]
         self._spec: dict[str, Any] = {
             "log": str(log),
             "header": header,
@@ -85,16 +110,27 @@ class Output:
             "stderr": None if is_terminal else self._sources[1],
             "console_out": 1,
             "console_err": None if is_terminal else 2,
+            "journal": journal,
+            "terminal_pipe": terminal_pipe or None,
+            "console_pipes": console_pipes,
             "terminal": _users_terminal() if self.ends.stdin is not None else None,
             "progress": str(progress),
-            "settings": {
-                "max_bytes": settings.max_size,
-                "total_bytes": settings.total_size,
-                "progress_s": settings.progress_interval_s,
-                "timestamps": settings.timestamps,
-            },
+            "settings": relay_settings,
         }
+        # What a new relay needs.
+        self._held = (*self._sources, *journal, *terminal_pipe, *(fd for pipe in console_pipes for fd in pipe))
         self._start()
+
+    def _open_journal(self, settings: Mapping[str, object]) -> tuple[int, int]:
+        if self._files is not None:
+            try:
+                return self._files.create(settings)
+            except OSError as error:
+                text = (
+                    f"can't create the journal of the output: {error.strerror} ({self._files.folder}); it is in memory"
+                )
+                self._early.append(RelayEvent("warning", text))
+        return os.memfd_create("tsdia-run-output"), os.memfd_create("tsdia-run-journal")
 
     def _start(self) -> None:
         control_read, control = os.pipe()
@@ -106,12 +142,7 @@ class Output:
                 # -S and -E: the relay only needs the standard library, and starts in half the time. Without PYTHONUTF8,
                 # which -E ignores, it could read the paths in another encoding.
                 [sys.executable, "-S", "-E", "-X", utf8, self.copy.path, "tsdia_run relay", json.dumps(spec)],
-                pass_fds=(
-                    *self._sources,
-                    control_read,
-                    events_write,
-                    *self.copy.fds,
-                ),
+                pass_fds=(*self._held, control_read, events_write, *self.copy.fds),
             )
         except OSError:
             os.close(control)
@@ -132,7 +163,6 @@ class Output:
             return []
         found = self.read_events()
         old = (self._control, self.events)
-        self._spec["restarted"] = True
         try:
             self._start()
         except OSError:
@@ -143,13 +173,14 @@ class Output:
 
     def read_events(self) -> list[RelayEvent]:
         """Return the relay's events since the last call."""
+        early, self._early = self._early, []
         try:
             data = os.read(self.events, 65536)
         except BlockingIOError:
-            return []
+            return early
         *lines, self._partial = (self._partial + data).split(b"\n")
         found = [json.loads(line) for line in lines]
-        return [RelayEvent(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
+        return early + [RelayEvent(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
 
     def bytes_read(self) -> int:
         """Return how much the relay has read so far; grows with all output of the training."""
@@ -171,26 +202,37 @@ class Output:
     def drain(self) -> list[RelayEvent]:
         """Wait until all output is in the log, and on the console if it takes it; call it after the training ended."""
         found = self.keep_alive()
-        self._tell(drain=DRAIN_S)
-        found += self._wait_for("drained", DRAIN_S + _ANSWER_S)
-        if restarted := self.keep_alive():  # killed while it drained
+        limit_s = time.monotonic() + DRAIN_S + _ANSWER_S
+        while time.monotonic() < limit_s:
             self._tell(drain=DRAIN_S)
-            found += [*restarted, *self._wait_for("drained", DRAIN_S + _ANSWER_S)]
+            found += self._wait_for("drained", DRAIN_S + _ANSWER_S)
+            if not (restarted := self.keep_alive()):
+                break
+            found += restarted  # killed while it drained
         return found
 
     def finish(self, footer: str) -> None:
         """Write the last line of the log, and end the relay."""
-        if self.keep_alive():
-            self._tell(drain=0.0)  # the previous relay had read everything
+        limit_s = time.monotonic() + _ANSWER_S
+        while not self._ends(footer) and time.monotonic() < limit_s:
+            time.sleep(_RETRY_S)
+            self.keep_alive()  # it was killed
+            self._tell(drain=0.0)  # the killed relay had read everything
+        for fd in (*self._held, self._control, self.events):
+            os.close(fd)
+        if self._files is not None:
+            self._files.remove()
+        self.copy.close()
+
+    def _ends(self, footer: str) -> bool:
+        """Tell the relay the last line; return whether it wrote it, or does not answer."""
         self._tell(footer=footer)
         try:
-            self._relay.wait(_ANSWER_S)
+            return self._relay.wait(_ANSWER_S) >= 0
         except subprocess.TimeoutExpired:
             self._relay.kill()
             self._relay.wait()
-        for fd in (*self._sources, self._control, self.events):
-            os.close(fd)
-        self.copy.close()
+            return True
 
     def _tell(self, **order: object) -> None:
         with suppress(OSError):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-import tsdia_run
-
-RELAY = Path(tsdia_run.__file__).parent / "relay"
+from tsdia_run.outcome.journal_files import RELAY
 
 
 class RelayCopy:

@@ -15,6 +15,7 @@ from threading import Thread
 
 from tsdia_run.outcome.classify import RankEnd, Stop, judge
 from tsdia_run.outcome.exit_records import ExitSummary
+from tsdia_run.outcome.journal_files import JournalFiles
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Outcome, State
@@ -64,6 +65,7 @@ class Supervisor:
                 self._layout.progress,
                 self._header(),
                 self._job.logs,
+                JournalFiles(self._layout, self._job.run.last.number),
                 use_terminal=self._job.use_terminal,
             )
             self._hang = HangWatch(self._layout, self._job.run.last, self._job.patience, output.bytes_read)
