@@ -11,7 +11,7 @@ import pyte.modes
 _IMAGES = re.compile(rb"\x1bP[^\x1b]*\x1b\\")  # and other device control strings, which pyte does not know
 
 
-class _Screen(pyte.HistoryScreen):
+class _Screen(pyte.HistoryScreen):  # type: ignore[misc]  # pyte has no types
     """A screen whose rows have an attribute ``goes_on`` if their line continues in the next row."""
 
     def draw(self, data: str) -> None:
@@ -67,7 +67,7 @@ class _Screen(pyte.HistoryScreen):
         self.cursor.y, self.cursor.x = getattr(self, "_saved", (0, 0))
 
     def _fill(self) -> None:
-        """Create the rows that were never written: pyte moves only rows that exist."""
+        """Create the rows that were never written, since pyte moves only rows that exist."""
         for row in range(self.lines):
             self.buffer[row]
 

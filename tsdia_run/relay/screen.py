@@ -141,7 +141,7 @@ class Screen:
         widest = min(self.columns, LONG_LINE)
         while text:
             self.touch(self.row)
-            self.row.is_drawn = self.row.is_drawn or not self.row.is_empty
+            self.row.is_drawn = True
             self.column, used = cells.put(self.row.as_cells(), self.column, text, widest)
             text = text[used:]
             if text and self.is_wrapping:
@@ -180,6 +180,8 @@ class Screen:
         self.at = at
         for _ in range(min(abs(steps), last - first + 1)):
             if steps > 0 and is_logged:
+                if first:  # the row above the region stays
+                    self.rows[first - 1].detach()
                 self._outlet.emit(self.rows[first : first + 1], self.now)
             self.remove(first if steps > 0 else last)
             self.insert(last if steps > 0 else first)
