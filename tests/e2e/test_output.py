@@ -172,9 +172,9 @@ def test_a_killed_relay_is_replaced_and_the_training_continues(project: Path, st
     assert running.returncode == 0, err
     assert "the relay was killed and restarted" in err
     log = log_of(project / "runs/exp")
-    assert "the relay was killed here and restarted" in log
+    assert "lost" not in log
     numbers = [int(line.split()[1]) for line in log.splitlines() if re.fullmatch(r"line \d+", line)]
-    assert len(numbers) == len(set(numbers)), "nothing twice"
+    assert numbers == list(range(len(numbers)))
     assert "last line" in log
 
 
@@ -193,7 +193,7 @@ def test_a_relay_that_is_killed_right_before_the_end_loses_no_line(project: Path
     assert "the relay was killed and restarted" in done.stderr
     assert lines_of(project / "runs/exp") == [f"line {i}" for i in range(1000)] == done.stdout.splitlines()
     log = log_of(project / "runs/exp").splitlines()
-    assert "the relay was killed here and restarted" in log[-1002]
+    assert len(log) == 1002
     assert "completed after" in log[-1]
 
 

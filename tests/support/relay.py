@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import tsdia_run
+from tsdia_run.relay.journal import in_memory
 
 MAIN = Path(tsdia_run.__file__).parent / "relay" / "__main__.py"
 LIMIT_S = 20.0
@@ -39,20 +40,25 @@ class Relay:
     Args:
         folder: The folder for the logs; ``training_x.log`` in it is the live file.
         console: Whether the relay's outputs are pipes that ``shown`` reads (otherwise there is no console).
+        main: What the first relay runs.
         spec: The fields of the SPEC other than descriptors and paths.
     """
 
-    def __init__(self, folder: Path, *, console: bool = True, **spec: object) -> None:
+    def __init__(
+        self, folder: Path, *, console: bool = True, main: Sequence[str] = (str(MAIN),), **spec: object
+    ) -> None:
         self.folder = folder
         self.log = folder / "training_x.log"
         self._spec = spec
         self._out_read, self.out = os.pipe()
         self._err_read, self.err = os.pipe()
+        self._journal = in_memory()
+        self._pipes = (os.pipe(), os.pipe())
         self.console_out, self._console_out = _pipe(is_wanted=console)
         self.console_err, self._console_err = _pipe(is_wanted=console)
-        self.start()
+        self.start(main=main)
 
-    def start(self, **more: object) -> None:
+    def start(self, *, main: Sequence[str] = (str(MAIN),)) -> None:
         """Start a relay; a second call starts a relay that continues where the first one was killed."""
         control_read, self.control = os.pipe()
         self.events, events_write = os.pipe()
@@ -64,11 +70,17 @@ class Relay:
             "control": control_read,
             "events": events_write,
         }
-        spec: dict[str, object] = {"log": str(self.log), "mode": "pipes", **fds, **self._spec, **more}
+        spec: dict[str, object] = {"log": str(self.log), "mode": "pipes", **fds, **self._spec}
+        spec |= {"journal": self._journal, "console_pipes": self._pipes}
         self.process = subprocess.Popen(
-            [sys.executable, "-S", "-E", str(MAIN), "tsdia_run relay", json.dumps(spec)],
+            [sys.executable, "-S", "-E", *main, "tsdia_run relay", json.dumps(spec)],
             stdin=subprocess.DEVNULL,
-            pass_fds=[fd for name in fds if isinstance(fd := spec[name], int)],
+            pass_fds=[
+                *self._journal,
+                *self._pipes[0],
+                *self._pipes[1],
+                *(fd for name in fds if isinstance(fd := spec[name], int)),
+            ],
         )
         _living.append(self.process)
         os.close(control_read)
@@ -110,6 +122,8 @@ class Relay:
         """Wait for the relay to exit and return its events."""
         assert self.process.wait(LIMIT_S) == 0
         self.close_console_writers()
+        for fd in (*self._journal, *self._pipes[0], *self._pipes[1]):
+            os.close(fd)
         with open(self.events, "rb", closefd=False) as events:
             return [json.loads(line) for line in events]
 

@@ -62,6 +62,7 @@ PURE = [
     "files/redaction", "provenance/git_status", "provenance/patch",
     "relay/cells", "relay/controls", "relay/escapes", "relay/lines", "relay/modes", "relay/outlet",
     "relay/progress_bar", "relay/reflow", "relay/row", "relay/screen",
+    "relay/log_mark", "relay/state", "relay/saved_state",
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/hooks/model_summary",
     "launch/accelerate_config", "supervise/ladder", "outcome/classify", "rundir/headline", "rundir/arguments",

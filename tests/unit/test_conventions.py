@@ -36,6 +36,7 @@ JSON_READERS = {
     "report/wandb",  # wandb_info.json, which the training writes
     "report/configs", "config/json_text", "cli/dry_run",
     "relay/link", "relay/spec", "supervise/output",  # messages between supervisor and relay
+    "relay/journal",  # its header, for the next relay
     "launch/interpreter", "provenance/environment", "provenance/packages",  # the answers of another interpreter
 }  # fmt: skip
 _PARSERS = {"read_object", "parse_json", "loads", "load"}

@@ -17,6 +17,10 @@ del sys.path[0]
 from tsdia_run.relay.pump import Pump  # noqa: E402
 from tsdia_run.relay.spec import Spec  # noqa: E402
 
+_KEPT_BYTES = 2 * 1024 * 1024
+
 if __name__ == "__main__":
     gc.disable()  # the relay creates no reference cycles
+    # glibc then keeps freed blocks up to this size, instead of returning them to the kernel for each read.
+    bytes(_KEPT_BYTES)
     Pump(Spec.parse(sys.argv[2])).run()

@@ -12,6 +12,13 @@ import os
 import stat
 import time
 
+from tsdia_run.relay.console_pipe import ConsolePipe
+from tsdia_run.relay.state import SinkState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BACKLOG_BYTES = 1024 * 1024
 # A terminal takes a few megabytes per second, more than a user can read. Writing a flood must not take time from
 # reading its source. So a flood is shown in slices, with a larger backlog, so that a long table is shown completely.
@@ -30,10 +37,23 @@ class ConsoleSink:
 
     Args:
         fd: The descriptor; None if there is no console.
+        pipe: Both ends of a pipe for the way to the console.
+        note: As for ``ConsolePipe``.
+
+    Attributes:
+        is_changed: Whether skipping began or ended since the last ``state``; only a new state tells of that.
     """
 
-    def __init__(self, fd: int | None) -> None:
+    def __init__(
+        self,
+        fd: int | None,
+        pipe: tuple[int, int] | None = None,
+        note: Callable[[int, int | None], None] = lambda _sent, _in_pipe: None,
+    ) -> None:
+        self.is_changed = False
+        self._ahead = 0  # how much of the next output a killed relay has written already
         self._fd = None if fd is None else _unblocked(fd)
+        self._pipe = None if self._fd is None else ConsolePipe(self._fd, pipe or os.pipe(), note)
         self._is_terminal = self._fd is not None and os.isatty(self._fd)
         self._limit = TERMINAL_BACKLOG_BYTES if self._is_terminal else BACKLOG_BYTES
         self._sliced_s = 0.0
@@ -45,14 +65,15 @@ class ConsoleSink:
 
     @property
     def waiting_fd(self) -> int | None:
-        """The descriptor to poll for writing; None if the backlog is empty."""
-        return self._fd if self._backlog else None
+        """The descriptor to poll for writing; None if nothing waits."""
+        return self._fd if self._backlog or (self._pipe is not None and not self._pipe.is_empty) else None
 
     def write(self, data: bytes) -> None:
         """Write the data, keep it for later, or skip it."""
-        if self._fd is None:
+        if self._pipe is None:
             return
         if self._skipped or self._backlog_bytes + len(data) > self._limit:
+            self.is_changed = self.is_changed or not self._skipped
             self._skip(data)
             if self._backlog:
                 return
@@ -67,6 +88,7 @@ class ConsoleSink:
         Args:
             is_flooded: Whether the input rate is so high that a terminal only gets a slice from time to time.
         """
+        self._pass_over()
         left = self._backlog_bytes
         if is_flooded and self._is_terminal:
             now = time.monotonic()
@@ -74,27 +96,68 @@ class ConsoleSink:
                 return
             self._sliced_s = now
             left = _SLICE_BYTES
-        while self._backlog and self._fd is not None and left > 0:
-            data = self._backlog[0]
-            try:
-                written = os.write(self._fd, data)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._fail(error)
-                return
-            self._backlog_bytes -= written
+        try:
+            self._move(left)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._fail(error)
+
+    def _move(self, left: int) -> None:
+        if self._pipe is not None and not self._pipe.is_empty:
+            self._pipe.flush()
+        while self._backlog and self._pipe is not None and left > 0:
+            written = self._pipe.write(self._backlog[0])
             left -= written
-            self._is_torn = data[written - 1] != 0x0A
-            if written == len(data):
-                self._backlog.pop(0)
-                if not self._backlog:
-                    self._go_on()
-            else:
-                self._backlog[0] = memoryview(data)[written:]
+            if written:
+                self._drop(written)
+
+    def _drop(self, written: int) -> None:
+        """Remove from the backlog what the console has."""
+        data = self._backlog[0]
+        self._backlog_bytes -= written
+        self._is_torn = data[written - 1] != 0x0A
+        if written == len(data):
+            self._backlog.pop(0)
+            if not self._backlog:
+                self._go_on()
+        else:
+            self._backlog[0] = memoryview(data)[written:]
+
+    def _pass_over(self) -> None:
+        while self._ahead and self._backlog:
+            written = min(self._ahead, len(self._backlog[0]))
+            self._ahead -= written
+            self._drop(written)
+
+    def state(self) -> SinkState:
+        """Return what the console has still to get, and count what it gets from now on."""
+        self.is_changed = False
+        if self._pipe is not None:
+            self._pipe.restart()
+        return SinkState(b"".join(self._backlog), self._skipped, self._tail, is_torn=self._is_torn)
+
+    def restore(self, state: SinkState, sent: tuple[int, int | None]) -> None:
+        """Continue for a killed relay.
+
+        Args:
+            state: What its console had still to get.
+            sent: Its last note about what the console got of that, and of what was written later.
+        """
+        self._queue(state.backlog)
+        self._skipped, self._tail, self._is_torn = state.skipped, state.tail, state.is_torn
+        if self._pipe is not None:
+            self._ahead = self._pipe.continue_from(*sent)
+
+    def end_restoring(self) -> None:
+        """Write what a killed relay has not written; everything that it had read was passed to ``write``."""
+        self._ahead = 0
+        self.flush()
 
     def skip_backlog(self) -> None:
         """Discard the backlog of a slow console."""
+        if self._pipe is not None:
+            self._queue(self._pipe.take_back(), at=0)
         self._skipped += self._backlog_bytes
         self._tail = (b"".join(self._backlog) + self._tail)[-_TAIL_BYTES:]
         self._backlog.clear()
@@ -102,7 +165,7 @@ class ConsoleSink:
 
     def finish(self) -> None:
         """Write the marker for skipped output, if the backlog is empty."""
-        if not self._backlog:
+        if self.waiting_fd is None:
             self._go_on()
             self.flush()
 
@@ -112,6 +175,7 @@ class ConsoleSink:
 
     def _go_on(self) -> None:
         """Write a marker and then the end of the skipped output, from the start of a line."""
+        self.is_changed = self.is_changed or bool(self._skipped)
         shown = self._tail
         if self._skipped > len(shown):  # only a part is kept
             shown = shown[shown.find(b"\n") + 1 :]
@@ -120,9 +184,9 @@ class ConsoleSink:
         self._skipped = 0
         self._tail = b""
 
-    def _queue(self, data: bytes) -> None:
+    def _queue(self, data: bytes, *, at: int | None = None) -> None:
         if data:
-            self._backlog.append(data)
+            self._backlog.insert(len(self._backlog) if at is None else at, data)
             self._backlog_bytes += len(data)
 
     def _mark(self, skipped: int) -> bytes:
@@ -134,7 +198,7 @@ class ConsoleSink:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):  # a file; space may become free again
             self.skip_backlog()
             return
-        self._fd = None
+        self._fd = self._pipe = None
         self._backlog.clear()
         self._backlog_bytes = 0
 

@@ -4,6 +4,9 @@ Data that can't be written is counted and dropped; the log reports how much as s
 deleted log file is created again. Next to the log, ``.training_X.times`` has lines ``TIME PART OFFSET`` (seconds since
 the epoch, and the position of the next line), at most one every five seconds. The part that is not rotated yet is the
 live file.
+
+A new relay passes the text of its generation again. The log knows how much of it a killed relay had written: the mark
+tells what was written up to some moment, and the size of the live file tells what was written since.
 """
 
 from __future__ import annotations
@@ -12,7 +15,11 @@ import errno
 import os
 import time
 
-from tsdia_run.relay.log_parts import RotatedParts, start_compressing
+from tsdia_run.relay.compression import Compression
+from tsdia_run.relay.line_times import LineTimes
+from tsdia_run.relay.live_file import LiveFile
+from tsdia_run.relay.log_mark import LogMark
+from tsdia_run.relay.log_parts import RotatedParts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,14 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 _RETRY_S = 1.0
-_TIMES_S = 5.0
-# Compression starts when no part was rotated for this long, or when this many parts wait.
-_CALM_S = 2.0
-_MOST_PLAIN_PARTS = 16
 # With a file-size limit (ulimit -f) below this, parts would be too small to be useful.
 _SMALLEST_PART_BYTES = 64 * 1024
-_MOST_BUFFERS = 512
-_OPEN = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 class Log:
@@ -38,7 +39,9 @@ class Log:
         max_bytes: Size at which it is rotated.
         total_bytes: Limit for all its parts together; None for no limit.
         warn: Called once for each kind of error.
-        stamp: Returns the timestamp for a line that tsdia-run writes itself.
+        stamp: Returns the timestamp for a report.
+        mark: Where a killed relay was; None if there was none.
+        commit: Called with a mark after each change that the size of the live file does not tell.
     """
 
     def __init__(
@@ -49,70 +52,76 @@ class Log:
         total_bytes: int | None = None,
         warn: Callable[[str], None],
         stamp: Callable[[], bytes] = lambda: b"",
+        mark: LogMark | None = None,
+        commit: Callable[[LogMark], None] = lambda _mark: None,
     ) -> None:
         self._path = path
         if total_bytes is not None:  # head, tail and live file are always kept
             max_bytes = min(max_bytes, max(total_bytes // 4, _SMALLEST_PART_BYTES))
-        self._max_bytes = max_bytes
-        self._total_bytes = total_bytes
+        self._max_bytes = self._rotate_at = max_bytes
         self._warn = warn
-        self._stamp = stamp
         self._warned: set[str] = set()
+        self._stamp = stamp
+        self._commit_mark = commit
         self._parts = RotatedParts(path)
         self._part = 0
-        self._rotate_at = max_bytes
-        self._fd: int | None = None
-        self._size = 0
-        self.is_torn = False
+        self._live = LiveFile(path)
+        self._times = LineTimes(path)
+        self._compression = Compression(
+            self._parts, live_bytes=max_bytes, total_bytes=total_bytes, warn_once=self.warn_once
+        )
         self._dropped = 0
         self._why = ""
-        self._retry_s = 0.0
         self._notes: list[str] = []
-        self._rotated_s = 0.0
-        self._packed_part = 0
-        self._compressor: int | None = None
-        self._is_compression_due = False
-        self._times_fd: int | None = None
-        self._times_s = 0.0
+        self._is_telling = False
+        self._retry_s = 0.0
+        self._done = 0  # how much text of this generation was written or dropped
+        self._ahead = 0  # how much of the next text is in the log already
         self._open()
-        self._is_compression_due = self._part > 1  # a killed relay may have left uncompressed parts
+        self._compression.is_due = self._part > 1  # a killed relay may have left uncompressed parts
+        if mark is not None:
+            self._continue(mark)
 
     def write(self, chunks: Sequence[bytes | memoryview]) -> None:
         """Append the data, or count it as dropped."""
+        if self._ahead:
+            chunks = self._pass_over(chunks)
+            if not chunks:
+                return
         if not self._is_writable() or not self._tell():
-            self._dropped += sum(map(len, chunks))
+            self._drop(chunks)
             return
-        self._note_time()
+        if not self._live.is_torn:
+            self._times.note(self._part, self._live.size)
         self._write(chunks)
-        if self._size >= self._rotate_at and (not self.is_torn or self._size >= 2 * self._rotate_at):
+        size = self._live.size
+        if size >= self._rotate_at and (not self._live.is_torn or size >= 2 * self._rotate_at):
             self._rotate()
-
-    def line(self, text: str) -> None:
-        """Write a line of tsdia-run itself."""
-        self.write([b"\n" * self.is_torn + self._stamp() + text.encode("utf-8", "backslashreplace") + b"\n"])
 
     @property
     def is_quiet(self) -> bool:
         """Whether ``tick`` has nothing to do."""
-        return self._is_whole and not self._is_compression_due and self._compressor is None
+        return self._is_whole and self._compression.is_quiet
 
     def tick(self) -> None:
         """Report dropped data if that is possible now, and start due compression; called about once per second."""
         if not self._is_whole:
             self.write([])
-        self._see_to_compression()
+        self._compression.tick()
 
     def close(self) -> None:
         """Write pending reports and start the last compression, which continues on its own."""
         self._retry_s = 0.0
         self.write([])
-        if self._is_compression_due:  # the running compressor may have listed the parts already
-            self._end_compressor()
-        self._see_to_compression(is_ending=True)
-        for fd in (self._fd, self._times_fd):
-            if fd is not None:
-                os.close(fd)
-        self._fd = self._times_fd = None
+        self._compression.close()
+        self._live.close()
+        self._times.close()
+
+    def warn_once(self, text: str) -> None:
+        """Warn the supervisor, once for each text."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self._warn(text)
 
     # Writing, and its errors.
 
@@ -125,28 +134,26 @@ class Log:
         left = chunks
         for _ in range(2):
             try:
-                while left and self._fd is not None:
-                    left = self._advance(left, os.writev(self._fd, left[:_MOST_BUFFERS]))
+                while left and self._live.is_open:
+                    size = self._live.size
+                    left = self._live.append(left)
+                    self._done += 0 if self._is_telling else self._live.size - size
                 return True
             except OSError as error:
-                if error.errno == errno.EFBIG and self._size >= _SMALLEST_PART_BYTES and self._rotate():
+                if error.errno == errno.EFBIG and self._live.size >= _SMALLEST_PART_BYTES and self._rotate():
                     continue
                 self._fail(error)
                 break
-        self._dropped += sum(map(len, left))
+        if not self._is_telling:
+            self._drop(left)
         return False
 
-    def _advance(self, chunks: Sequence[bytes | memoryview], written: int) -> Sequence[bytes | memoryview]:
-        self._size += written
-        for index, chunk in enumerate(chunks):
-            if written < len(chunk):
-                if written:
-                    self.is_torn = chunk[written - 1] != 0x0A
-                return [memoryview(chunk)[written:], *chunks[index + 1 :]]
-            written -= len(chunk)
-            if chunk:
-                self.is_torn = chunk[-1] != 0x0A
-        return []
+    def _drop(self, chunks: Sequence[bytes | memoryview]) -> None:
+        size = sum(map(len, chunks))
+        if size:
+            self._done += size
+            self._dropped += size
+            self._commit()
 
     def _tell(self) -> bool:
         """Report what happened to earlier lines, completely or not at all.
@@ -159,63 +166,46 @@ class Log:
         notes = [*self._notes]
         if self._dropped:
             notes.append(f"[tsdia-run: {self._dropped} bytes dropped here: {self._why}]")
-        dropped, self._dropped = self._dropped, 0
-        size, was_torn = self._size, self.is_torn
+        size, lead = self._live.size, b"\n" * self._live.is_torn
         text = b"".join(self._stamp() + note.encode("utf-8", "backslashreplace") + b"\n" for note in notes)
-        if self._write([b"\n" * was_torn + text]):
+        self._is_telling = True
+        self._commit()
+        is_told = self._write([lead + text])
+        self._is_telling = False
+        if is_told:
             self._notes.clear()
-            return True
-        self._dropped = dropped
-        if self._fd is not None and self._size > size:
-            try:
-                os.ftruncate(self._fd, size)
-            except OSError:  # half a report stays if the disk refuses everything
-                return False
-            self._size, self.is_torn = size, was_torn
-        return False
+            self._dropped = 0
+            self._commit()
+        else:
+            self._live.truncate(size)  # half a report stays if the disk refuses everything
+        return is_told
 
     def _fail(self, error: OSError) -> None:
         self._why = error.strerror or type(error).__name__
         self._retry_s = time.monotonic() + _RETRY_S
         self.warn_once(f"can't write the log: {self._why} ({self._path}); the training continues")
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-    def warn_once(self, text: str) -> None:
-        """Warn the supervisor, once for each text."""
-        if text not in self._warned:
-            self._warned.add(text)
-            self._warn(text)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            self._live.close()
 
     def _is_writable(self) -> bool:
         """Whether to try a write now; a deleted file is created again."""
-        if self._fd is not None and self._is_deleted(self._fd):
-            os.close(self._fd)
-            self._fd = None
-            self._notes.append(f"[tsdia-run: the log file was deleted; {self._size} bytes are lost]")
-            self.warn_once(f"the log was deleted ({self._path}); it continues in a new file")
+        if self._live.is_deleted():
+            self._live.close()
+            self._note_deletion(self._live.size)
         if self._retry_s and time.monotonic() < self._retry_s:
             return False
         self._retry_s = 0.0
-        return self._fd is not None or self._open()
+        if not self._live.is_open and self._open():
+            self._commit()
+        return self._live.is_open
 
-    def _is_deleted(self, fd: int) -> bool:
-        try:
-            return os.fstat(fd).st_nlink == 0
-        except OSError as error:
-            return error.errno == errno.ESTALE  # NFS reports this if another machine deleted it
+    def _note_deletion(self, size: int) -> None:
+        self._notes.append(f"[tsdia-run: the log file was deleted; {size} bytes are lost]")
+        self.warn_once(f"the log was deleted ({self._path}); it continues in a new file")
 
     def _open(self) -> bool:
         try:
-            try:
-                self._fd = os.open(self._path, _OPEN, 0o644)
-            except FileNotFoundError:  # the folder was removed; the relay does not create the run directory
-                os.mkdir(self._parts.folder)
-                self._fd = os.open(self._path, _OPEN, 0o644)
-            self._size = os.fstat(self._fd).st_size
-            if self._size:
-                self.is_torn = os.pread(self._fd, 1, self._size - 1) != b"\n"
+            self._live.open()
             if not self._part:  # only once: listing all parts at each rotation would become slower and slower
                 self._part = max(self._parts.numbers(), default=0) + 1
         except OSError as error:
@@ -224,73 +214,69 @@ class Log:
         self._rotate_at = self._max_bytes
         return True
 
-    # Rotation.
-
     def _rotate(self) -> bool:
         """Rename the live file to a part, then open a new one: in between, every line is in a part."""
+        self._commit()  # once the file has another name, its size does not tell what was written
         try:
             os.rename(self._path, self._parts.path(self._part))
         except OSError as error:
             self.warn_once(f"can't rotate the log: {error.strerror} ({self._path}); it keeps growing")
-            self._rotate_at = self._size + self._max_bytes
+            self._rotate_at = self._live.size + self._max_bytes
             return False
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        self._live.close()
         self._part += 1
-        self._rotated_s = time.monotonic()
-        self._is_compression_due = True
+        self._compression.note_part()
         is_open = self._open()
-        self._see_to_compression()
+        self._commit()
+        self._compression.tick()
         return is_open
 
-    def _is_busy(self) -> bool:
-        """Whether the input rate is so high that compression should wait, even at the lowest priority."""
-        is_calm = time.monotonic() - self._rotated_s >= _CALM_S
-        return not is_calm and self._part - self._packed_part < _MOST_PLAIN_PARTS and self._total_bytes is None
+    # Continuing where a killed relay stopped.
 
-    def _see_to_compression(self, *, is_ending: bool = False) -> None:
-        if self._compressor is not None and os.waitpid(self._compressor, os.WNOHANG)[0]:
-            self._compressor = None
-        if not self._is_compression_due or (not is_ending and self._is_busy()):
+    def begin(self) -> LogMark:
+        """Start a new generation: the text so far will not be passed again. Return the mark of this moment."""
+        self._done = 0
+        return self._mark()
+
+    def end_continuing(self) -> None:
+        """Write everything from now on: the text of the generation was passed again."""
+        self._ahead = 0
+
+    def _mark(self) -> LogMark:
+        return LogMark(
+            done=self._done,
+            part=self._part,
+            file=self._live.identity if self._live.is_open else None,
+            size=self._live.size,
+            dropped=self._dropped,
+            why=self._why,
+            notes=tuple(self._notes),
+            is_telling=self._is_telling,
+        )
+
+    def _commit(self) -> None:
+        self._commit_mark(self._mark())
+
+    def _continue(self, mark: LogMark) -> None:
+        """Find out how much a killed relay wrote after its mark."""
+        self._dropped, self._why, self._notes = mark.dropped, mark.why, [*mark.notes]
+        self._ahead = mark.done
+        was_rotated = os.path.exists(self._parts.path(mark.part))  # right after the mark: nothing was written since
+        live = self._live
+        if was_rotated or not live.is_open or mark.file is None:
             return
-        try:
-            self._keep_to_bound()
-            if self._compressor is None:
-                self._compressor = start_compressing(self._parts)
-                self._is_compression_due = False
-                self._packed_part = self._part
-        except OSError as error:
-            self._is_compression_due = False
-            self.warn_once(f"can't compress old parts of the log: {error.strerror} ({self._parts.folder})")
+        if live.identity != mark.file or live.size < mark.size:
+            self._note_deletion(mark.size)
+        elif mark.is_telling:  # the report is written again
+            live.truncate(mark.size)
+        else:
+            self._ahead += live.size - mark.size
 
-    def _keep_to_bound(self) -> None:
-        if self._total_bytes is None:
-            return
-        excess = self._parts.size() + self._max_bytes - self._total_bytes
-        if excess > 0:
-            self._end_compressor()
-            self._parts.leave_out(excess)
-
-    def _end_compressor(self) -> None:
-        """Kill the compressor: it may be compressing a part that is about to be removed."""
-        if self._compressor is not None:
-            os.kill(self._compressor, 9)
-            os.waitpid(self._compressor, 0)
-            self._compressor = None
-
-    # Time.
-
-    def _note_time(self) -> None:
-        now_s = time.time()
-        if 0 <= now_s - self._times_s < _TIMES_S or self.is_torn:
-            return
-        self._times_s = now_s
-        try:
-            if self._times_fd is None:
-                folder, name = os.path.split(self._path)
-                times = os.path.join(folder, f".{name.removesuffix('.log')}.times")
-                self._times_fd = os.open(times, _OPEN, 0o644)
-            os.write(self._times_fd, f"{now_s:.3f} {self._part} {self._size}\n".encode())
-        except OSError:
-            return  # the log itself reports disk errors
+    def _pass_over(self, chunks: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]:
+        """Leave out what is in the log already."""
+        while chunks and self._ahead:
+            size = min(self._ahead, len(chunks[0]))
+            self._ahead -= size
+            self._done += size
+            chunks = chunks[1:] if size == len(chunks[0]) else [chunks[0][size:], *chunks[1:]]
+        return chunks

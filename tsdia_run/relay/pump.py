@@ -7,37 +7,26 @@ is expected to accept a write in time.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import select
 import signal
-import sys
-import termios
 import time
 
-from tsdia_run.relay.console_sink import ConsoleSink
-from tsdia_run.relay.journal import Clock, Journal
+from tsdia_run.relay.journal import END, FINISH
 from tsdia_run.relay.link import SupervisorLink
-from tsdia_run.relay.log import Log
+from tsdia_run.relay.sources import PipeSource, TerminalSource
+from tsdia_run.relay.steps import Steps
 from tsdia_run.relay.terminal import Terminal, copy_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
+    from tsdia_run.relay.console_sink import ConsoleSink
     from tsdia_run.relay.spec import Spec
 
 _IGNORED = ("INT", "TERM", "HUP", "QUIT", "PIPE", "TSTP", "TTIN", "TTOU", "USR1", "USR2", "XFSZ")
-# Linux only, and missing in some builds of Python's fcntl.
-F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)
-_PIPE_BYTES = 1024 * 1024
-_READ_BYTES = 256 * 1024
-_TERMINAL_READ_BYTES = 64 * 1024
-# After a full read of a terminal, the kernel refills it on another CPU. Polling for that costs less than sleeping and
-# waking up for each 4 KiB: 100 MB took 0.8 s instead of 1.6 s.
-_FLOOD_BYTES = 2 * 1024
-_REFILL_S = 50e-6
+_WAKE_BYTES = 4096
 _SMALL_BYTES = 2 * 1024
 _PAUSE_S = 0.001
 _TICK_S = 0.25
@@ -51,7 +40,6 @@ _CUT = (
     "[tsdia-run: the training ended {seconds:g} s ago, but another process keeps its output open;"
     " later output is not logged]"
 )
-_RESTARTED = "[tsdia-run: the relay was killed here and restarted; output that it had read but not written is lost]"
 
 
 class Pump:
@@ -61,21 +49,10 @@ class Pump:
         self._spec = spec
         self._wake = _take_signals()
         self._supervisor = SupervisorLink(spec.control, spec.events)
-        clock = Clock(is_shown=spec.has_timestamps)
-        self._log = Log(
-            spec.log,
-            max_bytes=spec.max_bytes,
-            total_bytes=spec.total_bytes,
-            warn=lambda text: self._supervisor.tell("warning", text=text),
-            stamp=clock.now,
-        )
-        self._journal = Journal(
-            self._log, len(spec.sources), interval_s=spec.interval_s, progress_path=spec.progress, clock=clock
-        )
-        self._consoles = [ConsoleSink(fd) for fd in spec.consoles]
+        self._steps = Steps(spec, lambda text: self._supervisor.tell("warning", text=text))
         self._terminal = Terminal(spec.terminal, spec.sources[0]) if spec.terminal else None
         self._is_suspended = False
-        self._open = dict(enumerate(spec.sources))
+        self._open = {stream: self._source(fd, stream) for stream, fd in enumerate(spec.sources)}
         self._registered: list[tuple[int, int]] = []
         self._poll = select.poll()
         self._ticked_s = self._turned_s = 0.0
@@ -83,24 +60,29 @@ class Pump:
         self._deadline_s: float | None = None
         self._drain_s = 0.0
         self._footer: str | None = None
-        for source in spec.sources:
-            _prepare(source)
+
+    def _source(self, fd: int, stream: int) -> PipeSource | TerminalSource:
+        if self._spec.is_terminal:
+            return TerminalSource(fd, stream, self._spec.terminal_pipe or os.pipe())
+        return PipeSource(fd, stream)
 
     def run(self) -> None:
         """Copy until the sources end."""
-        if self._spec.is_restarted:
-            self._log.line(_RESTARTED)
-        elif self._spec.header is not None:
-            self._log.line(self._spec.header)
+        self._steps.begin()
+        if self._steps.state.is_finished:  # a killed relay had read everything
+            self._open.clear()
         if self._terminal is not None:
             self._terminal.take()
+        for stream, source in [*self._open.items()]:  # a killed relay may have left output between terminal and journal
+            self._read(stream, source)
         while self._open and not self._is_late():
             self._turn()
         self._end_sources()
         while self._footer is None and self._supervisor.is_alive:
             self._turn()
-        self._log.line(_GONE if self._footer is None else self._footer)
-        self._log.close()
+        if not self._steps.state.is_ended:
+            self._steps.say(END, _GONE if self._footer is None else self._footer)
+        self._steps.close()
 
     def _turn(self) -> None:
         """Wait for events and handle them."""
@@ -112,7 +94,7 @@ class Pump:
                 self._poll.register(fd, events)
         ready = dict(self._poll.poll(self._wait_ms()))
         if self._wake in ready:
-            os.read(self._wake, _READ_BYTES)
+            os.read(self._wake, _WAKE_BYTES)
             if self._spec.is_terminal and self._spec.consoles[0] is not None:  # without its keys
                 copy_size(self._spec.consoles[0], self._spec.sources[0])
         if self._supervisor.control in ready:
@@ -120,12 +102,13 @@ class Pump:
         if self._terminal is not None:
             self._see_to_terminal(self._terminal, ready)
         for stream, source in [*self._open.items()]:
-            if ready.get(source, 0) & ~select.POLLOUT:  # a terminal that takes keys may have no output
+            if ready.get(source.fd, 0) & ~select.POLLOUT:  # a terminal that takes keys may have no output
                 self._read(stream, source)
-        for console in self._consoles:
+        for console in self._steps.consoles:
             if console.waiting_fd in ready:
                 console.flush(is_flooded=self._moved_bytes >= _SMALL_BYTES)
         self._tick()
+        self._steps.save_if_due()
         self._pause()
 
     def _pause(self) -> None:
@@ -136,23 +119,25 @@ class Pump:
         self._turned_s = time.monotonic()
 
     def _wanted(self) -> list[tuple[int, int]]:
-        wanted = [(source, select.POLLIN) for source in self._open.values()]
+        wanted = [(source.fd, select.POLLIN) for source in self._open.values()]
         wanted.append((self._wake, select.POLLIN))
         if self._supervisor.is_alive:
             wanted.append((self._supervisor.control, select.POLLIN))
-        wanted += [(console.waiting_fd, select.POLLOUT) for console in self._consoles if console.waiting_fd is not None]
+        wanted += [
+            (console.waiting_fd, select.POLLOUT) for console in self._steps.consoles if console.waiting_fd is not None
+        ]
         terminal = self._terminal
         if terminal is not None and terminal.reading_fd is not None:
             wanted.append((terminal.reading_fd, select.POLLIN))
         if terminal is not None and terminal.has_keys and self._open:
-            wanted[0] = (self._open[0], select.POLLIN | select.POLLOUT)
+            wanted[0] = (self._open[0].fd, select.POLLIN | select.POLLOUT)
         return wanted
 
     def _wait_ms(self) -> float | None:
         waits = []
         if self._deadline_s is not None and self._open:
             waits.append(max(0.0, self._deadline_s - time.monotonic()))
-        if not (self._journal.is_quiet and self._log.is_quiet):
+        if not self._steps.is_quiet:
             waits.append(_TICK_S)
         if self._terminal is not None and self._terminal.is_away:
             waits.append(_SLOW_TICK_S)  # the shell sends no signal when it brings the group to the foreground
@@ -163,40 +148,16 @@ class Pump:
         if now - self._ticked_s < _TICK_S:
             return
         self._ticked_s = now
-        self._journal.tick(now)
-        self._log.tick()
+        self._steps.tick(now)
         if self._terminal is not None and not self._is_suspended:
             self._terminal.take()
 
-    def _read(self, stream: int, source: int) -> None:
-        data = self._read_terminal(source) if self._spec.is_terminal else os.read(source, _READ_BYTES)
-        if data:
-            self._moved_bytes += len(data)
-            self._journal.feed(stream, data, time.monotonic())
-            self._consoles[stream].write(data)
-        else:
+    def _read(self, stream: int, source: PipeSource | TerminalSource) -> None:
+        size = self._steps.read(source)
+        if size is None:
             del self._open[stream]
-
-    def _read_terminal(self, master: int) -> bytes:
-        """Read a terminal, which returns 4 KiB at a time; return nothing at its end."""
-        parts: list[bytes] = []
-        size = 0
-        while size < _READ_BYTES:
-            try:
-                part = os.read(master, _TERMINAL_READ_BYTES)
-            except BlockingIOError:
-                break
-            except OSError as error:
-                if error.errno == errno.EIO:  # no process has the other side open any more
-                    break
-                raise
-            parts.append(part)
-            size += len(part)
-            if len(part) >= _FLOOD_BYTES:
-                late_s = time.monotonic() + _REFILL_S
-                while _waiting_bytes(master) < _FLOOD_BYTES and time.monotonic() < late_s:
-                    pass
-        return b"".join(parts)
+        else:
+            self._moved_bytes += size
 
     def _obey(self) -> None:
         for order in self._supervisor.orders():
@@ -232,18 +193,17 @@ class Pump:
 
     def _end_sources(self) -> None:
         """Write everything that was read to the log, and to the consoles that take it."""
-        self._journal.finish(time.monotonic())
-        is_cut = bool(self._open)
-        if is_cut:
-            self._log.line(_CUT.format(seconds=self._drain_s))
+        self._steps.show_last_progress()
+        if not self._steps.state.is_finished:
+            self._steps.say(FINISH, _CUT.format(seconds=self._drain_s) if self._open else "")
         self._open.clear()
         deadline_s = time.monotonic() + _CONSOLES_LIMIT_S
-        for console in self._consoles:
+        for console in self._steps.consoles:
             _end_console(console, deadline_s)
         if self._terminal is not None:
             self._terminal.give_back()
             self._terminal = None
-        self._supervisor.tell("drained", is_cut=is_cut)
+        self._supervisor.tell("drained", is_cut=self._steps.state.is_cut)
 
 
 def _end_console(console: ConsoleSink, deadline_s: float) -> None:
@@ -262,24 +222,6 @@ def _takes_some(fd: int) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     return bool(poll.poll(_CONSOLE_GRACE_S * 1000))
-
-
-def _waiting_bytes(terminal: int) -> int:
-    """Return how many bytes can be read at once."""
-    count = bytearray(4)
-    try:
-        fcntl.ioctl(terminal, termios.FIONREAD, count)
-    except OSError:  # the read reports the error
-        return _FLOOD_BYTES
-    return int.from_bytes(count, sys.byteorder)
-
-
-def _prepare(source: int) -> None:
-    os.set_blocking(source, False)
-    try:
-        fcntl.fcntl(source, F_SETPIPE_SZ, _PIPE_BYTES)
-    except OSError:
-        return  # a terminal, or the user's limit for pipe buffers is reached
 
 
 def _take_signals() -> int:

@@ -31,11 +31,14 @@ class Spec:
 
     Attributes:
         log: Path of the live log file.
-        header: First line of the log; None to write none. A restarted relay does not write it.
-        is_restarted: Whether this relay replaces one that died.
+        header: First line of the log; None to write none. A relay that continues a log does not write it.
+        journal: Descriptors of the journal: its data and its state; None for a journal that ends with this relay.
+        terminal_pipe: Both ends of a pipe for the output of a terminal; None for a pipe that ends with this relay.
         is_terminal: Whether ``sources`` is the master side of the training's pseudo-terminal; otherwise pipes.
-        sources: Descriptors to read: standard output and standard error, or the terminal.
+        sources: Descriptors to read: standard output and standard error, or the terminal. None to end a log with what
+            a journal has.
         consoles: The console of each source; None to show it nowhere.
+        console_pipes: A pipe for the way to each console; empty for pipes that end with this relay.
         terminal: The user's terminal; None if there is none, or if it is the training's standard input.
         control: Read end of a pipe from the supervisor.
         events: Write end of a pipe to the supervisor; None to send no events.
@@ -49,9 +52,11 @@ class Spec:
     def __init__(self, fields: dict[str, Any]) -> None:
         self.log: str = fields["log"]
         self.header: str | None = fields.get("header")
-        self.is_restarted: bool = fields.get("restarted", False)
+        self.journal: tuple[int, int] | None = _pair(fields.get("journal"))
+        self.console_pipes: list[tuple[int, int]] = [(one[0], one[1]) for one in fields.get("console_pipes", ())]
+        self.terminal_pipe: tuple[int, int] | None = _pair(fields.get("terminal_pipe"))
         self.is_terminal: bool = fields["mode"] == "pty"
-        both = ((fields["stdout"], fields.get("console_out")), (fields.get("stderr"), fields.get("console_err")))
+        both = ((fields.get("stdout"), fields.get("console_out")), (fields.get("stderr"), fields.get("console_err")))
         self.sources: list[int] = [source for source, _ in both if source is not None]
         self.consoles: list[int | None] = [console for source, console in both if source is not None]
         self.terminal = TerminalSpec(fields["terminal"]) if fields.get("terminal") else None
@@ -68,3 +73,7 @@ class Spec:
     def parse(cls, text: str) -> Spec:
         """Parse the JSON of the command line."""
         return cls(json.loads(text))
+
+
+def _pair(found: list[int] | None) -> tuple[int, int] | None:
+    return None if found is None else (found[0], found[1])

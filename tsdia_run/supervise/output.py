@@ -1,6 +1,7 @@
 """The supervisor's side of the output path: the pipes or terminal of the training, and the relay that reads them.
 
-The supervisor keeps the read ends open too, so that a new relay can continue where one was killed. It never reads them.
+The supervisor keeps the read ends and the journal open too, so that a new relay can continue where one was killed. It
+never reads them.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from tsdia_run.supervise.relay_copy import RelayCopy
 DRAIN_S = 5.0
 _ANSWER_S = 5.0
 _SUSPEND_S = 0.5
+_RETRY_S = 0.01
 _OFLAG = 1
-_RESTARTED = "the relay was killed and restarted; the log has a marker there"
+_RESTARTED = "the relay was killed and restarted; it continued from its journal"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,9 @@ class Output:
         self.copy = RelayCopy()
         is_terminal = use_terminal and os.isatty(1) and os.isatty(2)
         self.ends, self._sources = _open_terminal() if is_terminal else _open_pipes()
+        journal = (os.memfd_create("tsdia-run-output"), os.memfd_create("tsdia-run-journal"))
+        terminal_pipe = os.pipe() if is_terminal else ()
+        console_pipes = [os.pipe() for _ in self._sources]
         self._spec: dict[str, Any] = {
             "log": str(log),
             "header": header,
@@ -85,6 +90,9 @@ class Output:
             "stderr": None if is_terminal else self._sources[1],
             "console_out": 1,
             "console_err": None if is_terminal else 2,
+            "journal": journal,
+            "terminal_pipe": terminal_pipe or None,
+            "console_pipes": console_pipes,
             "terminal": _users_terminal() if self.ends.stdin is not None else None,
             "progress": str(progress),
             "settings": {
@@ -94,6 +102,8 @@ class Output:
                 "timestamps": settings.timestamps,
             },
         }
+        # What a new relay needs.
+        self._held = (*self._sources, *journal, *terminal_pipe, *(fd for pipe in console_pipes for fd in pipe))
         self._start()
 
     def _start(self) -> None:
@@ -104,12 +114,7 @@ class Output:
             self._relay = subprocess.Popen(
                 # -S and -E: the relay only needs the standard library, and starts in half the time.
                 [sys.executable, "-S", "-E", self.copy.path, "tsdia_run relay", json.dumps(spec)],
-                pass_fds=(
-                    *self._sources,
-                    control_read,
-                    events_write,
-                    *self.copy.fds,
-                ),
+                pass_fds=(*self._held, control_read, events_write, *self.copy.fds),
             )
         except OSError:
             os.close(control)
@@ -130,7 +135,6 @@ class Output:
             return []
         found = self.read_events()
         old = (self._control, self.events)
-        self._spec["restarted"] = True
         try:
             self._start()
         except OSError:
@@ -169,26 +173,35 @@ class Output:
     def drain(self) -> list[RelayEvent]:
         """Wait until all output is in the log, and on the console if it takes it; call it after the training ended."""
         found = self.keep_alive()
-        self._tell(drain=DRAIN_S)
-        found += self._wait_for("drained", DRAIN_S + _ANSWER_S)
-        if restarted := self.keep_alive():  # killed while it drained
+        limit_s = time.monotonic() + DRAIN_S + _ANSWER_S
+        while time.monotonic() < limit_s:
             self._tell(drain=DRAIN_S)
-            found += [*restarted, *self._wait_for("drained", DRAIN_S + _ANSWER_S)]
+            found += self._wait_for("drained", DRAIN_S + _ANSWER_S)
+            if not (restarted := self.keep_alive()):
+                break
+            found += restarted  # killed while it drained
         return found
 
     def finish(self, footer: str) -> None:
         """Write the last line of the log, and end the relay."""
-        if self.keep_alive():
-            self._tell(drain=0.0)  # the previous relay had read everything
+        limit_s = time.monotonic() + _ANSWER_S
+        while not self._ends(footer) and time.monotonic() < limit_s:
+            time.sleep(_RETRY_S)
+            self.keep_alive()  # it was killed
+            self._tell(drain=0.0)  # the killed relay had read everything
+        for fd in (*self._held, self._control, self.events):
+            os.close(fd)
+        self.copy.close()
+
+    def _ends(self, footer: str) -> bool:
+        """Tell the relay the last line; return whether it wrote it, or does not answer."""
         self._tell(footer=footer)
         try:
-            self._relay.wait(_ANSWER_S)
+            return self._relay.wait(_ANSWER_S) >= 0
         except subprocess.TimeoutExpired:
             self._relay.kill()
             self._relay.wait()
-        for fd in (*self._sources, self._control, self.events):
-            os.close(fd)
-        self.copy.close()
+            return True
 
     def _tell(self, **order: object) -> None:
         with suppress(OSError):

@@ -1,0 +1,150 @@
+"""Write the streams of a training to its log, and its latest progress to a small file."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from tsdia_run.relay import progress_bar
+from tsdia_run.relay.journal import END, FINISH, LINE, TICK
+from tsdia_run.relay.lines import LineModel
+from tsdia_run.relay.state import TranscriptState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tsdia_run.relay.clock import Clock
+    from tsdia_run.relay.journal import JournalEntry
+    from tsdia_run.relay.log import Log
+
+_STREAMS = 2
+_PROGRESS_S = 1.0
+_LOOK_AT_LINES = 8
+_LONGEST_LINE = 500
+
+
+class Transcript:
+    """Writes the lines of several streams in order of arrival, without mixing lines.
+
+    Its text depends only on the entries, never on the disk or on the time.
+
+    Args:
+        log: The log.
+        interval_s: How often a line that keeps changing is logged.
+        progress_path: The file for the progress; None to write none.
+        clock: Formats the time for the log.
+    """
+
+    def __init__(self, log: Log, *, interval_s: float, progress_path: str | None, clock: Clock) -> None:
+        self._log = log
+        self._interval_s = interval_s
+        self.state = TranscriptState(clock, [])
+        self.state.models += [self._new_model() for _ in range(_STREAMS)]
+        self._progress_path = progress_path
+        self._progress_s = 0.0
+        self._is_progress_due = False
+
+    def _new_model(self) -> LineModel:
+        clock = self.state.clock
+        return LineModel(interval_s=self._interval_s, stamp=clock.stamp if clock.is_shown else None)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a TICK changes nothing."""
+        return all(model.is_settled for model in self.state.models)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether neither a TICK nor ``show_progress`` has anything to do."""
+        return not self._is_progress_due and self.is_settled
+
+    def apply(self, entry: JournalEntry, data: bytes) -> None:
+        """Write what one entry adds to the log."""
+        self.state.clock.offset = entry.offset
+        if entry.kind == TICK:
+            self._settle(entry.now)
+        elif entry.kind in (LINE, END):
+            self._line(data, entry.now)
+        elif entry.kind == FINISH:
+            self._finish(entry.now)
+            self._line(data, entry.now)
+            self.state.is_finished, self.state.is_cut = True, bool(data)
+        elif data:
+            self._feed(entry.kind, data, entry.now)
+        self.state.is_ended = self.state.is_ended or entry.kind == END
+
+    def _feed(self, stream: int, data: bytes, now: float) -> None:
+        state = self.state
+        if stream != state.latest:  # the complete lines of the other stream came first
+            self._write(state.latest, state.models[state.latest].complete())
+            state.latest = stream
+        try:
+            pieces = state.models[stream].feed(data, now)
+        except Exception as error:  # A bug in parsing unusual output must not lose the output.
+            pieces = [b"\n" * state.is_torn, data]
+            self._begin_anew(stream, error)
+        self._write(stream, pieces)
+        self._is_progress_due = True
+
+    def _settle(self, now: float) -> None:
+        for stream, model in enumerate(self.state.models):
+            if not model.is_settled:
+                try:
+                    self._write(stream, model.settle(now))
+                except Exception as error:  # As above.
+                    self._begin_anew(stream, error)
+
+    def _finish(self, now: float) -> None:
+        models = self.state.models
+        for stream in (self.state.latest, *range(len(models))):
+            try:
+                self._write(stream, models[stream].finish(now))
+            except Exception as error:  # As above.
+                self._begin_anew(stream, error)
+
+    def _line(self, text: bytes, now: float) -> None:
+        """Write a line of tsdia-run itself."""
+        if text:
+            clock = self.state.clock
+            stamp = clock.stamp(now) if clock.is_shown else b""
+            self._log.write([b"\n" * self.state.is_torn + stamp + text + b"\n"])
+            self.state.is_torn = False
+
+    def _begin_anew(self, stream: int, error: Exception) -> None:
+        self.state.models[stream] = self._new_model()
+        self._log.warn_once(f"some output could not be cleaned ({error!r}); the log may lack a few lines there")
+
+    def _write(self, stream: int, pieces: list[bytes | memoryview]) -> None:
+        if not pieces:
+            return
+        state = self.state
+        if state.is_torn and stream != state.writer:  # in the middle of a very long line of the other stream
+            pieces.insert(0, b"\n")
+        state.writer = stream
+        last = next((piece for piece in reversed(pieces) if piece), None)
+        if last is not None:
+            state.is_torn = last[-1] != 0x0A
+        self._log.write(pieces)
+
+    def show_progress(self, now: float, *, is_last: bool = False) -> None:
+        """Write the file for the progress if it is due; called a few times per second."""
+        if not self._is_progress_due or (now - self._progress_s < _PROGRESS_S and not is_last):
+            return
+        self._progress_s = now
+        self._is_progress_due = False
+        if self._progress_path is None:
+            return
+        models, latest = self.state.models, self.state.latest
+        latest_first = sorted(range(len(models)), key=lambda stream: stream != latest)
+        texts = [text for stream in latest_first for text in models[stream].last_texts(_LOOK_AT_LINES)]
+        bars = [bar for bar in map(progress_bar.read, texts) if bar]
+        if bars:
+            self.state.bar = bars[0]
+        shown = {"time": time.time(), **self.state.bar, "last_line": texts[0].strip()[:_LONGEST_LINE] if texts else ""}
+        draft = f"{self._progress_path}.draft"
+        try:
+            with open(draft, "w", encoding="utf-8", errors="backslashreplace") as file:
+                json.dump(shown, file, ensure_ascii=False)
+            os.rename(draft, self._progress_path)
+        except OSError:
+            return  # the log itself reports disk errors
