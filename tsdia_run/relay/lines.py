@@ -140,6 +140,16 @@ class LineModel:
         texts = (row.text().rpartition(b"\n")[2].decode() for row in rows)
         return [text for text in texts if text.strip()]
 
+    def to_fresh_line(self) -> bytes:
+        """Return the control characters that move the terminal's cursor to a blank line below everything."""
+        screen = self._screen
+        if screen.is_alternate:  # the row to which the terminal returns is not known
+            return b"\r\n"
+        screen.lay_out()
+        last = max((index for index, row in enumerate(screen.rows) if row.text()), default=-1)
+        steps = max(0, last + 1 - screen.at)
+        return b"\r\n" * steps or (b"\r" if screen.column else b"")
+
     # Text and newlines at the end of the screen.
 
     def _plain(self, data: bytes) -> None:

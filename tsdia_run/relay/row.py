@@ -62,6 +62,15 @@ class ScreenRow:
         self.next: ScreenRow | None = None
         self.previous: ScreenRow | None = None
 
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out the other rows of the line, which would nest the state as deep as the terminal is high."""
+        return {name: getattr(self, name) for name in self.__slots__ if name not in ("next", "previous")}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.next = self.previous = None
+        for name, value in state.items():
+            setattr(self, name, value)
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing was written, or everything was erased."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 from tsdia_run.relay import cells, reflow
 from tsdia_run.relay.outlet import Outlet
 from tsdia_run.relay.reflow import END
 from tsdia_run.relay.row import LONG_LINE, ScreenRow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # The size of a screen that is not a terminal: how far up a bar may be redrawn, and no right edge.
 HEIGHT = 50
@@ -57,6 +63,16 @@ class Screen:
         self.rows = [ScreenRow(0.0)]
         self.at = 0
         self.column = END
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_wrapped": [row.next is not None for row in self.rows]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        wrapped = state.pop("_wrapped")
+        self.__dict__.update(state)
+        for (row, following), is_wrapped in zip(itertools.pairwise(self.rows), wrapped, strict=False):
+            if is_wrapped:
+                row.go_on_in(following)
 
     @property
     def row(self) -> ScreenRow:
