@@ -12,9 +12,11 @@ import pytest
 from tests.support.faulty_files import REPLACEMENTS
 from tests.support.runs import full_run, make_run
 from tests.unit.test_report_tampered import look_everywhere
-from tsdia_run.relay.journal import Clock, Journal
+from tsdia_run.relay.clock import Clock
+from tsdia_run.relay.journal import JournalEntry
 from tsdia_run.relay.log import Log
 from tsdia_run.relay.log_parts import RotatedParts
+from tsdia_run.relay.transcript import Transcript
 from tsdia_run.training.boot.attempt_files import write_record
 from tsdia_run.training.boot.rank_ends import own_record
 
@@ -59,9 +61,10 @@ def test_the_progress_and_the_note_of_a_cut_replace_what_is_in_place_of_their_dr
     plant(Path(f"{progress}.draft"))
     plant(tmp_path / ".training_x.cut")
     log = Log(str(live), warn=lambda _: None)
-    journal = Journal(log, 1, interval_s=0, progress_path=str(progress), clock=Clock(is_shown=False))
-    journal.feed(0, b"a line\n", 1.0)
-    journal.finish(2.0)
+    clock = Clock(is_shown=False)
+    transcript = Transcript(log, interval_s=0, progress_path=str(progress), clock=clock, is_terminal=False)
+    transcript.apply(JournalEntry(0, 1.0, 0.0, 0, 0), b"a line\n")
+    transcript.show_progress(2.0, is_last=True)
     log.close()
     parts = RotatedParts(str(live))
     for number in (1, 2, 3):

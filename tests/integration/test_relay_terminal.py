@@ -150,3 +150,60 @@ def test_a_closed_terminal_does_not_end_the_training(start: Callable[[str], Sess
     os.close(session.user.child_fd)
     session.wait_for_log("footer")
     assert session.log.read_text().splitlines() == ["ready", "done", "footer"]
+
+
+BARS = """
+import shutil, sys
+columns = shutil.get_terminal_size().columns
+for number in range(60):
+    print("line", number)
+for step in range(20):
+    # As indicatif draws: two bars of the terminal's full width, then up to the first one, which is erased.
+    sys.stdout.write(f"bar {step}".ljust(columns) + f"second {step}".ljust(columns))
+    sys.stdout.flush()
+    if step < 19:
+        sys.stdout.write("\\r\\x1b[1A\\x1b[2K")
+print()
+"""
+
+
+def test_bars_as_wide_as_the_terminal_erase_no_lines(start: Callable[[str], Session]) -> None:
+    session = start(BARS)
+    session.user.expect(pexpect.EOF)
+    lines = session.log.read_text().splitlines()
+    assert lines[:60] == [f"line {number}" for number in range(60)]
+    assert "second 19" in lines[-2]
+
+
+def test_a_new_size_of_the_terminal_is_the_size_of_the_log_s_screen(start: Callable[[str], Session]) -> None:
+    session = start(f"print('ready'); input()\n{BARS}")
+    session.user.expect_exact("ready")
+    session.wait_for_keys_to_pass()
+    session.user.setwinsize(20, 45)
+    session.wait_for(lambda: session.user.getwinsize() == (20, 45))
+    time.sleep(0.3)  # until the relay has copied the size
+    session.user.sendline("")
+    session.user.expect(pexpect.EOF)
+    assert [line for line in session.log.read_text().splitlines() if line.startswith("line ")] == [
+        f"line {number}" for number in range(60)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "restored"),
+    [
+        ("\\x1b[?1049h\\x1b[?25l\\x1b[2Jfull screen", b"\x1b[?1049l\x1b[?25h\r\n"),
+        ("\\x1b[?1000;2004h\\x1b=text\\n", b"\x1b[?1000l\x1b[?2004l\x1b>"),
+        ("\\x1b[31mno newline", b"\x1b[0m\r\n"),
+        ("first bar\\nsecond bar\\x1b[A", b"\r\n\r\n"),
+        ("complete\\x1b[0m\\n\\x1b[K", b""),
+        ("gone\\r\\x1b[K", b""),
+    ],
+)
+def test_the_terminal_is_restored_and_the_cursor_is_on_a_new_line(
+    start: Callable[[str], Session], written: str, restored: bytes
+) -> None:
+    session = start(f"import sys; sys.stdout.write('{written}'); sys.stdout.flush()")
+    session.user.expect(pexpect.EOF)
+    raw = written.encode().decode("unicode_escape").replace("\n", "\r\n").encode()
+    assert session.user.before == raw + restored.replace(b"\r\n", b"\r\r\n")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tsdia_run.relay import saved_state
 from tsdia_run.relay.clock import Clock
 from tsdia_run.relay.lines import LineModel
+from tsdia_run.relay.modes import Modes
 from tsdia_run.relay.state import SinkState, TranscriptState
 
 SHORT = ("text", "\n", "\r", "\x1b[A", "\x1b[2K", "\x1b[?1049h", "\x1b[?1049l", "\t", "\b", "█", "\x1b[", "3;4H")
@@ -20,16 +21,29 @@ PIECES = st.lists(
 )
 
 
+def state_of(clock: Clock, model: LineModel) -> TranscriptState:
+    state = TranscriptState(clock, Modes())
+    state.models.append(model)
+    return state
+
+
+def test_a_line_that_fills_a_high_terminal_can_be_saved() -> None:
+    model = LineModel(columns=20, height=250)
+    model.feed(b"wide line " * 500 + b"\x1b[A", 0.0)
+    state, _ = saved_state.read(saved_state.save(state_of(Clock(is_shown=False), model), []))
+    assert b"".join(state.models[0].finish(0.0)) == b"wide line " * 500 + b"\n"
+
+
 @given(before=PIECES, after=PIECES, is_stamped=st.booleans())
 def test_a_model_that_was_saved_and_read_continues_as_the_original(
     before: list[bytes], after: list[bytes], is_stamped: bool
 ) -> None:
     clock = Clock(is_shown=is_stamped)
-    model = LineModel(stamp=clock.stamp if is_stamped else None)
+    model = LineModel(stamp=clock.stamp if is_stamped else None, columns=80, height=24)
     for time, piece in enumerate(before):
         model.feed(piece, time / 3)
         model.settle(time / 3 + 0.1)
-    state, _ = saved_state.read(saved_state.save(TranscriptState(clock, [model]), []))
+    state, _ = saved_state.read(saved_state.save(state_of(clock, model), []))
     (copy,) = state.models
     for time, piece in enumerate(after, len(before)):
         assert b"".join(copy.feed(piece, time / 3)) == b"".join(model.feed(piece, time / 3))
@@ -41,7 +55,7 @@ def test_a_model_that_was_saved_and_read_continues_as_the_original(
 def test_the_clock_of_the_state_is_the_clock_of_its_models() -> None:
     clock = Clock(is_shown=True)
     model = LineModel(stamp=clock.stamp)
-    state, consoles = saved_state.read(saved_state.save(TranscriptState(clock, [model]), [SinkState(b"x", 1, b"y")]))
+    state, consoles = saved_state.read(saved_state.save(state_of(clock, model), [SinkState(b"x", 1, b"y")]))
     state.clock.offset = 1e9
     stamped = b"".join([*state.models[0].feed(b"line\n", 0.0), *state.models[0].finish(0.0)])
     assert stamped.startswith(b"2001-09-0")

@@ -13,7 +13,9 @@ _UNEVEN = (
     "[\u0300-\u036f\u0483-\u0489\u0591-\u074a\u07a6-\u0e4e\u0e50-\u11ff\u1300-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u20d0-\u20ff\u2300-\u23ff\u25fd\u25fe\u2600-\u27ff\u2900-\ufffc\ufffe\uffff\U00010000-\U0010ffff]"
 )
-_TAB_CELLS = 8
+TAB_CELLS = 8
+# More columns than any line has: the width of output that goes to no terminal.
+WIDEST = 1 << 30
 # Further combining characters are dropped, as terminals do: a cell must not grow without limit.
 _LONGEST_CELL = 32
 
@@ -40,26 +42,45 @@ def width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def put(cells: list[str], column: int, text: str) -> int:
-    """Write text over cells, as a terminal does.
+def put(cells: list[str], column: int, text: str, columns: int = WIDEST) -> tuple[int, int]:
+    """Write text over cells, as a terminal does, up to its right edge.
 
     Args:
-        cells: The line; changed in place.
-        column: The start column; may be beyond the end of the line.
+        cells: The row; changed in place.
+        column: The start column; may be beyond the end of the row. ``columns`` means that the row is full.
         text: Characters and tabs.
+        columns: The number of columns of the terminal.
 
     Returns:
-        The column after the text.
+        The column after the text, and how many characters fit.
     """
+    is_simple = "\t" not in text and is_even(text)
+    if is_simple and column >= columns:
+        return column, 0
     if len(cells) < column:
         cells.extend(" " * (column - len(cells)))
-    if "\t" not in text and is_even(text):
-        _unpair(cells, column, column + len(text))
-        cells[column : column + len(text)] = text
-        return column + len(text)
-    for char in text:
-        column = _put_char(cells, column, char)
-    return column
+    if is_simple:
+        used = min(len(text), columns - column)
+        _unpair(cells, column, column + used)
+        cells[column : column + used] = text[:used]
+        return column + used, used
+    for used, char in enumerate(text):
+        after = _put_char(cells, column, char, columns)
+        if after is None:
+            return column, used
+        column = after
+    return column, len(text)
+
+
+def laid_out(text: str, columns: int) -> list[list[str]]:
+    """Return the cells of a line in rows of at most ``columns`` cells."""
+    rows: list[list[str]] = [[]]
+    while True:
+        _, used = put(rows[-1], 0, text, columns)
+        text = text[used:]
+        if not text:
+            return rows
+        rows.append([])
 
 
 def blank(cells: list[str], start: int, end: int) -> None:
@@ -70,21 +91,15 @@ def blank(cells: list[str], start: int, end: int) -> None:
         cells[start:end] = " " * (end - start)
 
 
-def of(text: str) -> list[str]:
-    """Return the cells of a complete line."""
-    cells: list[str] = []
-    put(cells, 0, text)
-    return cells
-
-
 def count(text: str) -> int:
     """Return how many cells a line takes."""
-    return len(text) if is_even(text) and "\t" not in text else len(of(text))
+    return len(text) if "\t" not in text and is_even(text) else len(laid_out(text, WIDEST)[0])
 
 
-def _put_char(cells: list[str], column: int, char: str) -> int:
+def _put_char(cells: list[str], column: int, char: str, columns: int) -> int | None:
+    """Return the column after the character; None if it does not fit in the row."""
     if char == "\t":
-        column += _TAB_CELLS - column % _TAB_CELLS
+        column = min(column + TAB_CELLS - column % TAB_CELLS, columns - 1)
         if len(cells) < column:
             cells.extend(" " * (column - len(cells)))
         return column
@@ -96,6 +111,8 @@ def _put_char(cells: list[str], column: int, char: str) -> int:
             cells[at] += char
         return column
     needed = max(needed, 1)
+    if column + needed > columns:
+        return None
     _unpair(cells, column, column + needed)
     cells[column : column + needed] = [char, ""][:needed]
     return column + needed

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # The kinds of entries that are not output. The kind of output is the number of its stream.
-TICK, LINE, FINISH, END = 16, 17, 18, 19
+TICK, LINE, FINISH, END, SIZE, FRESH = 16, 17, 18, 19, 20, 21
 
 READ_BYTES = 256 * 1024
 _GENERATION_BYTES = 1024 * 1024
@@ -54,7 +54,7 @@ class JournalEntry:
     """One step of the relay.
 
     Attributes:
-        kind: The number of a stream, or TICK, LINE, FINISH, END.
+        kind: The number of a stream, or TICK, LINE, FINISH, END, SIZE, FRESH.
         now: The monotonic time.
         offset: What to add to a monotonic time to get the time of day.
         start: Where its bytes start.

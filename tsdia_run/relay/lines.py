@@ -1,10 +1,10 @@
 """Turn terminal output into the lines that a user would read at the end (pure).
 
-The model is a screen of ``height`` lines, as wide as needed. A line that scrolls out at the top can't change any more
-and is logged. So a redrawn bar, or a group of bars, leaves its last state. Two rules show a reader of the log progress
-before that: a line that has not changed for a while is logged early (if it changes later, it is logged again), and a
-line that keeps changing is logged once per interval. Without ``settle`` the log depends only on the bytes, however they
-were split.
+The model is a screen with the size of the terminal. A line that scrolls out at the top can't change any more and is
+logged. A line that the terminal wraps is one line of the log. So a redrawn bar, or a group of bars, leaves its last
+state. Two rules show a reader of the log progress before that: a line that has not changed for a while is logged early
+(if it changes later, it is logged again), and a line that keeps changing is logged once per interval. Without
+``settle`` the log depends only on the bytes, however they were split.
 
 Plain output does not go through the screen line by line: complete blocks of it pass through.
 """
@@ -15,31 +15,34 @@ import codecs
 import re
 
 from tsdia_run.relay import cells, escapes
+from tsdia_run.relay.controls import Controls
+from tsdia_run.relay.escapes import Cleaner
 from tsdia_run.relay.outlet import Outlet
+from tsdia_run.relay.reflow import END
 from tsdia_run.relay.row import DRAWINGS_KEPT, LONG_LINE, ScreenRow
-from tsdia_run.relay.screen import END, Screen
+from tsdia_run.relay.screen import HEIGHT, MOST_COLUMNS, MOST_ROWS, UNBOUNDED, Screen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HEIGHT = 50
 # Only the last lines of a read are processed one by one.
 _BLOCK_BYTES = 16 * 1024
 # A drawing of a bar is at most this long; longer text is processed character by character.
 _BAR_BYTES = 4096
-_WIDEST_CELLS = 8  # a tab
+# A terminal that is smaller has not been given a size.
+_FEWEST_ROWS, _FEWEST_COLUMNS = 2, 4
 
 _MOVING = re.compile(rb"[\r\x08\x1b]")
 _TOKEN = re.compile(rb"[^\r\x08\x1b]+|\r+|\x08+|" + escapes.ACTIVE)
-_ESCAPES = {b"M": b"A", b"D": b"B", b"E": b"E"}
 
 
 class LineModel:
     """One stream of output.
 
     Args:
-        height: Number of lines of the screen: how far up a bar may be redrawn.
+        height: The number of rows of the terminal.
+        columns: The number of its columns; UNBOUNDED if the output goes to no terminal.
         interval_s: How often a line that keeps changing is logged.
         stamp: Returns the timestamp of a log line from its start time; None for no timestamps.
 
@@ -48,14 +51,24 @@ class LineModel:
     """
 
     def __init__(
-        self, *, height: int = HEIGHT, interval_s: float = 30.0, stamp: Callable[[float], bytes] | None = None
+        self,
+        *,
+        height: int = HEIGHT,
+        columns: int = UNBOUNDED,
+        interval_s: float = 30.0,
+        stamp: Callable[[float], bytes] | None = None,
     ) -> None:
-        self._height = height
         self._interval_s = interval_s
         self._outlet = Outlet(stamp)
-        self._screen = Screen(height, interval_s, self._outlet)
-        self._carry = b""
+        self._screen = Screen(height, columns, interval_s, self._outlet)
+        self._controls = Controls(self._screen)
+        self._cleaner = Cleaner()
+        self._carry = b""  # a partial character
         self.is_settled = True
+
+    def resize(self, height: int, columns: int) -> None:
+        """Follow a change of the terminal's size; zeros mean that it has no size."""
+        self._screen.resize(*_bounded(height, columns))
 
     def feed(self, data: bytes, now: float) -> list[bytes | memoryview]:
         """Process output.
@@ -72,13 +85,15 @@ class LineModel:
         last = self._screen.rows[-1]
         if last.is_empty and not last.is_continued:
             last.began = last.shown = now
-        data, self._carry = escapes.split_partial(self._carry + data)
-        data = escapes.clean(data)
-        if self._is_plain() and b"\r" not in data and b"\x1b" not in data and b"\b" not in data:
+        self._process(self._carry + self._cleaner.feed(data))
+        return self._outlet.take()
+
+    def _process(self, data: bytes) -> None:
+        self._carry = b""
+        if self._screen.is_plain and b"\r" not in data and b"\x1b" not in data and b"\b" not in data:
             self._plain(data)
         else:
             self._mixed(data)
-        return self._outlet.take()
 
     def settle(self, now: float) -> list[bytes | memoryview]:
         """Return lines that seem final, and changing lines that were not logged for an interval."""
@@ -88,13 +103,17 @@ class LineModel:
         is_held = False
         above = screen.above
         for index, row in enumerate(screen.rows):
-            is_above = index < above
-            if row.is_in_log or not (is_above or (row.text() and not row.is_continued)):
+            if row.previous is not None:
                 continue
-            is_final = is_above and not is_held and now - row.touched >= screen.patience_s
+            line = row.line()
+            is_above = index < above
+            if all(part.is_in_log for part in line) or not (is_above or (row.text() and not row.is_continued)):
+                continue
+            is_final = is_above and not is_held and now - max(part.touched for part in line) >= screen.patience_s
             if is_final or now - row.shown >= self._interval_s:
-                self._outlet.emit((row,), now)
-                row.is_hasty = is_final
+                self._outlet.emit(line, now)
+                for part in line:
+                    part.is_hasty = is_final
             else:
                 is_held = True  # the lines below it wait, to keep the order
                 self.is_settled = False
@@ -108,10 +127,10 @@ class LineModel:
     def finish(self, now: float) -> list[bytes | memoryview]:
         """Return everything: the stream has ended."""
         self._screen.now = now
-        broken, _, _ = self._carry.partition(b"\x1b")
-        self._carry = b""
-        if broken:
-            self._text(broken, is_last=False)
+        self._process(self._carry + self._cleaner.finish())
+        carry, self._carry = self._carry, b""
+        if carry:
+            self._text(carry, is_last=False)
         self._screen.flush()
         return self._outlet.take()
 
@@ -121,10 +140,17 @@ class LineModel:
         texts = (row.text().rpartition(b"\n")[2].decode() for row in rows)
         return [text for text in texts if text.strip()]
 
-    # Text and newlines at the end of the screen.
+    def to_fresh_line(self) -> bytes:
+        """Return the control characters that move the terminal's cursor to a blank line below everything."""
+        screen = self._screen
+        if screen.is_alternate:  # the row to which the terminal returns is not known
+            return b"\r\n"
+        screen.lay_out()
+        last = max((index for index, row in enumerate(screen.rows) if row.text()), default=-1)
+        steps = max(0, last + 1 - screen.at)
+        return b"\r\n" * steps or (b"\r" if screen.column else b"")
 
-    def _is_plain(self) -> bool:
-        return self._screen.at == len(self._screen.rows) - 1 and self._screen.is_behind
+    # Text and newlines at the end of the screen.
 
     def _plain(self, data: bytes) -> None:
         screen = self._screen
@@ -149,7 +175,7 @@ class LineModel:
             The start of these last lines.
         """
         start = end - _BLOCK_BYTES // 2
-        if data.count(b"\n", start, end) <= self._height:
+        if data.count(b"\n", start, end) <= self._screen.height:
             return first
         start = data.find(b"\n", start) + 1
         self._screen.clear_for_block()
@@ -158,23 +184,24 @@ class LineModel:
 
     def _append(self, data: bytes, *, is_last: bool) -> None:
         """Append text to the raw row at the cursor."""
-        row = self._screen.row
-        self._screen.touch(row)
+        screen, row = self._screen, self._screen.row
+        screen.touch(row)
         row.raw += data
-        if row.is_drawn and len(row.raw) > _BAR_BYTES:
+        can_wait = screen.is_plain and not row.under
+        if (not can_wait and row.is_wider_than(screen.columns)) or (row.is_drawn and len(row.raw) > _BAR_BYTES):
             raw, row.raw = row.raw, b""
             row.as_cells()
-            self._screen.column = 0
-            self._overwrite(row, self._decoded(raw, is_last=is_last))
+            screen.column = 0
+            screen.write(self._decoded(raw, is_last=is_last))
         elif len(row.raw) > LONG_LINE:
-            self._screen.cut(row)
+            screen.cut(row)
 
     # Text with cursor movements.
 
     def _mixed(self, data: bytes) -> None:
         at = 0
         while at < len(data):
-            if self._is_plain():
+            if self._screen.is_plain:
                 found = _MOVING.search(data, at)
                 start = data.rfind(b"\n", at, found.start()) + 1 if found else len(data)
                 if start > at:
@@ -200,31 +227,31 @@ class LineModel:
             self._text(first, is_last=is_last and not returned)
         if not returned:
             return
-        screen = self._screen
-        screen.carriage_return()
-        drawings = _last_drawings(drawn)
+        self._controls.carriage_return()
+        drawings = _last_drawings(drawn, self._screen.columns)
         if drawings is None:
             for drawing in drawn.split(b"\r"):
-                screen.carriage_return()
+                self._controls.carriage_return()
                 if drawing:
                     self._text(drawing, is_last=is_last)
         elif drawings:
-            screen.draw(drawings)
+            self._screen.draw(drawings)
             if drawn.endswith(b"\r"):
-                screen.carriage_return()
+                self._controls.carriage_return()
 
     def _token(self, token: re.Match[bytes], *, is_last: bool) -> None:
-        text, parameters, final, escape, alternate = token.group(0, 1, 2, 3, 4)
+        text = token.group()
+        parameters, final, letter, numbers, switch = token.group(1, 2, 3, 4, 5)
         if final:
-            self._screen.control(final, parameters)
-        elif escape:
-            self._screen.control(_ESCAPES[escape], b"")
-        elif alternate:
-            self._screen.change(is_alternate=alternate == b"h")
+            self._controls.sequence(final, parameters)
+        elif letter:
+            self._controls.escape(letter)
+        elif switch:
+            self._controls.mode(numbers, is_set=switch == b"h")
         elif text[0] == 0x0D:
-            self._screen.carriage_return()
+            self._controls.carriage_return()
         elif text[0] == 0x08:
-            self._screen.backspace(len(text))
+            self._controls.backspace(len(text))
         else:
             self._text(text, is_last=is_last)
 
@@ -242,10 +269,9 @@ class LineModel:
             return
         text = self._decoded(piece, is_last=is_last)
         if text:
-            screen.touch(row)
-            row.is_drawn = True
-            row.as_cells()
-            self._overwrite(row, text)
+            if screen.column == END:
+                screen.column = row.end()
+            screen.write(text)
 
     def _decoded(self, piece: bytes, *, is_last: bool) -> str:
         """Decode text; keep a partial character for the next bytes."""
@@ -254,33 +280,28 @@ class LineModel:
             self._carry = piece[used:] + self._carry
         return text
 
-    def _overwrite(self, row: ScreenRow, text: str) -> None:
-        """Write text from the cursor on; a line that grows too long is logged, and a new one starts."""
-        screen = self._screen
-        widest = 1 if "\t" not in text and cells.is_even(text) else _WIDEST_CELLS
-        start = 0
-        while start < len(text):
-            part = text[start : start + max(1, (LONG_LINE - screen.column) // widest)]
-            screen.column = cells.put(row.as_cells(), screen.column, part)
-            start += len(part)
-            if screen.column >= LONG_LINE:
-                screen.let_begin(row)
-                row.cells = []
-                screen.column = 0
 
-
-def _last_drawings(drawn: bytes) -> list[bytes] | None:
+def _last_drawings(drawn: bytes, columns: int) -> list[bytes] | None:
     """Return the last texts between carriage returns that a row keeps; None if each one matters."""
-    parts = drawn.rsplit(b"\r", DRAWINGS_KEPT + 2)
-    earlier = parts.pop(0) if len(parts) > DRAWINGS_KEPT + 2 else b""
-    drawings = [part for part in parts if part][-DRAWINGS_KEPT - 1 :]
+    parts = drawn.split(b"\r")
+    widest = max(map(len, parts))
+    if widest >= LONG_LINE:  # a text of this length is logged
+        return None
+    if widest > columns or (columns < UNBOUNDED and b"\t" in drawn):
+        text = drawn.decode("utf-8", "replace")
+        if "\t" in text or not cells.is_even(text) or max(map(len, text.split("\r"))) > columns:
+            return None
+    texts = [part for part in parts if part]
+    drawings = texts[-DRAWINGS_KEPT - 1 :]
     if max(map(len, drawings), default=0) > _BAR_BYTES:
         return None
-    if earlier and (len(drawings) <= DRAWINGS_KEPT or b"\t" in earlier):
+    if len(texts) > len(drawings) and b"\t" in drawn:
         return None
-    start = 0
-    while len(earlier) - start >= LONG_LINE:  # a text of this length is logged
-        start = earlier.rfind(b"\r", start, start + LONG_LINE) + 1
-        if not start:
-            return None
     return drawings
+
+
+def _bounded(height: int, columns: int) -> tuple[int, int]:
+    """Return the size of a screen for a size that a terminal reports."""
+    if height < _FEWEST_ROWS or columns < _FEWEST_COLUMNS:
+        return HEIGHT, UNBOUNDED
+    return min(height, MOST_ROWS), min(columns, MOST_COLUMNS)

@@ -16,9 +16,10 @@ class SupervisorLink:
     """The supervisor, as the relay sees it.
 
     Args:
-        control: Read end: ``{"drain": SECONDS}``, ``{"footer": TEXT}``, ``{"suspend": true}``, ``{"resume": true}``;
-            end of file means that the supervisor has died.
+        control: Read end: ``{"drain": SECONDS}``, ``{"footer": TEXT}``, ``{"suspend": true}``, ``{"resume": true}``,
+            ``{"line": true}`` (begin a line for a message); end of file means that the supervisor has died.
         events: Write end: ``{"event": "warning", "text": …}``, ``{"event": "suspended"}``,
+            ``{"event": "line"}``,
             ``{"event": "drained", "is_cut": …}``; None to send none. The supervisor need not read it.
     """
 

@@ -30,17 +30,23 @@ class Outlet:
     def emit(self, rows: Iterable[ScreenRow], now: float) -> None:
         """Add rows to the log, except those that it already has."""
         for row in rows:
-            if not row.is_in_log:
+            if row.is_in_log:
+                continue
+            if row.next is not None:
+                self._emit_beginning(row.text(), row, row.next)
+            else:
                 self._emit(row.text() + b"\n", row.began, row)
-                row.is_in_log = True
-                row.shown = now
+            row.is_in_log = True
+            row.shown = now
 
     def emit_beginning(self, row: ScreenRow) -> None:
         """Add the start of a line that is not complete."""
-        text = repaired(row.raw) if row.cells is None else "".join(row.cells).encode()
+        self._emit_beginning(repaired(row.raw) if row.cells is None else "".join(row.cells).encode(), row, row)
+
+    def _emit_beginning(self, text: bytes, row: ScreenRow, following: ScreenRow) -> None:
         self._emit(text, row.began, row)
-        row.is_continued = True
-        self._unfinished = row
+        following.is_continued = True
+        self._unfinished = following
 
     def emit_block(self, data: bytes, start: int, end: int, began: float) -> None:
         """Add complete plain lines to the log, with their newlines: ``data`` from ``start`` to ``end``."""

@@ -16,7 +16,7 @@ from tsdia_run.relay.journal import END, FINISH
 from tsdia_run.relay.link import SupervisorLink
 from tsdia_run.relay.sources import PipeSource, TerminalSource
 from tsdia_run.relay.steps import Steps
-from tsdia_run.relay.terminal import Terminal, copy_size
+from tsdia_run.relay.terminal import Terminal, copy_size, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Pump:
             self._open.clear()
         if self._terminal is not None:
             self._terminal.take()
+        if self._spec.is_terminal and self._open:
+            self._steps.resize(*size_of(self._spec.sources[0]))
         for stream, source in [*self._open.items()]:  # a killed relay may have left output between terminal and journal
             self._read(stream, source)
         while self._open and not self._is_late():
@@ -97,6 +99,7 @@ class Pump:
             os.read(self._wake, _WAKE_BYTES)
             if self._spec.is_terminal and self._spec.consoles[0] is not None:  # without its keys
                 copy_size(self._spec.consoles[0], self._spec.sources[0])
+                self._steps.resize(*size_of(self._spec.sources[0]))
         if self._supervisor.control in ready:
             self._obey()
         if self._terminal is not None:
@@ -164,6 +167,9 @@ class Pump:
             if "drain" in order:
                 self._drain_s = order["drain"]
                 self._deadline_s = time.monotonic() + self._drain_s
+            if "line" in order:
+                self._steps.begin_line()
+                self._supervisor.tell("line")
             if "footer" in order:
                 self._footer = order["footer"]
             if "suspend" in order or "resume" in order:

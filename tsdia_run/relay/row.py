@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import itertools
+
 from tsdia_run.relay import cells
 
 # A longer line is logged in pieces.
@@ -26,6 +29,8 @@ class ScreenRow:
         is_hasty: Whether it was logged early because it had not changed for a while.
         is_drawn: Whether something was overwritten or erased; spaces at its end are then not the script's.
         is_continued: Whether the log already has the start of this line, without a newline.
+        next: The row in which this line goes on because it was wider than the terminal.
+        previous: The row from which this line comes.
     """
 
     __slots__ = (
@@ -36,6 +41,8 @@ class ScreenRow:
         "is_hasty",
         "is_in_log",
         "lines",
+        "next",
+        "previous",
         "raw",
         "shown",
         "touched",
@@ -52,6 +59,17 @@ class ScreenRow:
         self.is_hasty = False
         self.is_drawn = False
         self.is_continued = False
+        self.next: ScreenRow | None = None
+        self.previous: ScreenRow | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out the other rows of the line, which would nest the state as deep as the terminal is high."""
+        return {name: getattr(self, name) for name in self.__slots__ if name not in ("next", "previous")}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.next = self.previous = None
+        for name, value in state.items():
+            setattr(self, name, value)
 
     @property
     def is_empty(self) -> bool:
@@ -63,6 +81,13 @@ class ScreenRow:
         if self.cells is not None:
             return len(self.cells)
         return cells.count(self.raw.decode("utf-8", "replace"))
+
+    def is_wider_than(self, columns: int) -> bool:
+        """Whether the line does not fit in a row of a terminal."""
+        size = len(self.raw)
+        if self.cells is None and size <= columns and (b"\t" not in self.raw or cells.TAB_CELLS * size <= columns):
+            return False
+        return self.lines == 1 and self.end() > columns
 
     def begin_drawing(self) -> None:
         """Start a drawing: the next bytes overwrite the row from its first column."""
@@ -104,17 +129,51 @@ class ScreenRow:
         self.under.clear()
         self.cells = None
         self.is_drawn = True
+        self.detach()
+
+    def go_on_in(self, row: ScreenRow) -> None:
+        """Let the line go on in another row, because it is wider than the terminal."""
+        if self.next is not row:
+            self.detach()
+            if row.previous is not None:
+                row.previous.detach()
+            self.next, row.previous = row, self
+
+    def detach(self) -> None:
+        """Let the line end here."""
+        if self.next is not None:
+            self.next.previous = None
+            self.next = None
+
+    def join(self) -> None:
+        """Take over the text of the rows in which this line goes on."""
+        parts = self.line()
+        if len(parts) > 1:
+            self.raw = b"".join(part.text() for part in parts)
+            self.under.clear()
+            self.cells = None
+            self.is_drawn = any(part.is_drawn for part in parts)
+            for part in parts:
+                part.detach()
+
+    def line(self) -> list[ScreenRow]:
+        """Return all rows of the line."""
+        first = self
+        while first.previous is not None:
+            first = first.previous
+        rows = [first]
+        while rows[-1].next is not None:
+            rows.append(rows[-1].next)
+        return rows
 
     def text(self) -> bytes:
         """Return the visible text in UTF-8, without the last newline."""
-        if self.cells is not None:
-            text = "".join(self.cells)
-            return (text.rstrip(" ") if self.is_drawn else text).encode()
-        if not self.is_drawn:
-            return repaired(self.raw)
-        if not self.under and b"\t" not in self.raw:
-            return repaired(self.raw).rstrip(b" ")
-        return "".join(self._overlaid()).rstrip(" ").encode()
+        is_stripped = self.is_drawn and self.next is None
+        if self.cells is not None or (self.is_drawn and (self.under or b"\t" in self.raw)):
+            text = "".join(self._overlaid() if self.cells is None else self.cells).encode()
+        else:
+            text = repaired(self.raw)
+        return text.rstrip(b" ") if is_stripped else text
 
     def cut_at(self) -> int:
         """Return where to split a raw line that is too long.
@@ -132,13 +191,31 @@ class ScreenRow:
         """Return the lines of a block, each as a separate row."""
         if self.lines == 1:
             return [self]
-        rows = []
-        for raw in self.raw.split(b"\n"):
-            row = ScreenRow(self.began, raw)
-            row.touched, row.shown = self.touched, self.shown
-            row.is_in_log, row.is_hasty = self.is_in_log, self.is_hasty
-            rows.append(row)
+        return [self._copy(raw) for raw in self.raw.split(b"\n")]
+
+    def wrapped(self, columns: int) -> list[ScreenRow]:
+        """Return the rows in which a terminal shows the line; the first one is this object.
+
+        A partial character stays at the end of the last row.
+        """
+        if not self.is_wider_than(columns):
+            return [self]
+        text, used = codecs.utf_8_decode(b"".join(map(str.encode, self.cells or ())) or self.raw, "replace", False)
+        rest = b"" if self.cells else self.raw[used:]
+        first, *others = ("".join(row).encode() for row in cells.laid_out(text, columns))
+        self.raw, self.cells = first, None
+        rows = [self, *map(self._copy, others)]
+        rows[-1].raw += rest
+        for row, following in itertools.pairwise(rows):
+            row.go_on_in(following)
         return rows
+
+    def _copy(self, raw: bytes) -> ScreenRow:
+        """Return a row with another text and the same state."""
+        row = ScreenRow(self.began, raw)
+        row.touched, row.shown = self.touched, self.shown
+        row.is_in_log, row.is_hasty, row.is_drawn = self.is_in_log, self.is_hasty, self.is_drawn
+        return row
 
 
 def repaired(raw: bytes) -> bytes:

@@ -14,7 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tsdia_run.relay.state import SinkState, TranscriptState
 
-_MODULES = frozenset(f"tsdia_run.relay.{name}" for name in ("clock", "lines", "outlet", "row", "screen", "state"))
+_NAMES = ("clock", "controls", "escapes", "lines", "modes", "outlet", "row", "screen", "state")
+_MODULES = frozenset(f"tsdia_run.relay.{name}" for name in _NAMES)
 
 
 def save(transcript: TranscriptState, consoles: list[SinkState]) -> bytes:

@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tsdia_run.relay.clock import Clock
     from tsdia_run.relay.lines import LineModel
+    from tsdia_run.relay.modes import Modes
 
 
 class TranscriptState:
@@ -14,6 +15,10 @@ class TranscriptState:
     Attributes:
         clock: The clock of the timestamps.
         models: The screen of each stream.
+        size: Rows and columns of the training's terminal; zeros if it has none.
+        modes: What the script changed in its terminal; None if it has none.
+        are_torn: Whether the latest output of each stream did not end with a newline.
+        is_fresh: Whether tsdia-run has moved the consoles to a new line since the latest output.
         latest: The stream that had the latest output.
         writer: The stream whose text was written last.
         is_torn: Whether the text so far does not end with a newline.
@@ -23,9 +28,13 @@ class TranscriptState:
         is_ended: Whether the last line is in the log.
     """
 
-    def __init__(self, clock: Clock, models: list[LineModel]) -> None:
+    def __init__(self, clock: Clock, modes: Modes | None) -> None:
         self.clock = clock
-        self.models = models
+        self.models: list[LineModel] = []
+        self.size = (0, 0)
+        self.modes = modes
+        self.are_torn = [False, False]
+        self.is_fresh = True
         self.latest = self.writer = 0
         self.is_torn = False
         self.bar: dict[str, str] = {}

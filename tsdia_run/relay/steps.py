@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 import time
 
 from tsdia_run.relay import saved_state
 from tsdia_run.relay.clock import Clock
 from tsdia_run.relay.console_sink import ConsoleSink
-from tsdia_run.relay.journal import LINE, TICK, Journal, in_memory
+from tsdia_run.relay.journal import FINISH, FRESH, LINE, SIZE, TICK, Journal, in_memory
 from tsdia_run.relay.log import Log
 from tsdia_run.relay.state import SinkState
 from tsdia_run.relay.transcript import Transcript
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
     from tsdia_run.relay.state import TranscriptState
 
 _LOST = "[tsdia-run: the relay was killed here and restarted; output that it had read but not written is lost]"
+
+
+def _is_same(one: int | None, other: int | None) -> bool:
+    """Whether two descriptors are of the same terminal, pipe or file."""
+    if one is None or other is None:
+        return one is other
+    return os.path.sameopenfile(one, other)
 
 
 class Steps:
@@ -53,11 +61,20 @@ class Steps:
             mark=journal.log,
             commit=journal.commit,
         )
-        self._transcript = Transcript(self._log, interval_s=spec.interval_s, progress_path=spec.progress, clock=clock)
+        self._transcript = Transcript(
+            self._log,
+            interval_s=spec.interval_s,
+            progress_path=spec.progress,
+            clock=clock,
+            is_terminal=spec.is_terminal,
+        )
         self.consoles = [
             ConsoleSink(fd, pipe, functools.partial(journal.note_sent, stream))
             for stream, (fd, pipe) in enumerate(itertools.zip_longest(spec.consoles, spec.console_pipes))
         ]
+
+        # The streams whose output comes between tsdia-run's messages, which go to standard error.
+        self._beside_messages = [stream for stream, fd in enumerate(spec.consoles) if _is_same(fd, spec.consoles[-1])]
 
     @property
     def state(self) -> TranscriptState:
@@ -118,6 +135,9 @@ class Steps:
     def _apply(self, entry: JournalEntry, data: bytes) -> None:
         if entry.kind < len(self.consoles):
             self.consoles[entry.kind].write(data)  # first, since a user may be waiting for it
+        elif entry.kind in (FINISH, FRESH) and self.consoles:
+            restoring = self._transcript.to_restore() if entry.kind == FINISH else b""
+            self.consoles[-1].write(restoring + self._transcript.to_fresh_line(self._beside_messages))
         self._transcript.apply(entry, data)
 
     def read(self, source: PipeSource | TerminalSource) -> int | None:
@@ -136,6 +156,16 @@ class Steps:
         """
         line = text.encode("utf-8", "backslashreplace")
         self._apply(self._journal.put(kind, time.monotonic(), line, is_text=True), line)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Follow the size of the training's terminal."""
+        if (rows, columns) != self.state.size:
+            size = b"%d %d" % (rows, columns)
+            self._apply(self._journal.put(SIZE, time.monotonic(), size, is_text=True), size)
+
+    def begin_line(self) -> None:
+        """Move the console of tsdia-run's messages to a new line."""
+        self._apply(self._journal.put(FRESH, time.monotonic()), b"")
 
     def tick(self, now: float) -> None:
         """Write what is due; called a few times per second."""

@@ -30,6 +30,15 @@ def copy_size(user: int, master: int) -> None:
         return  # closed; reading keys reports it
 
 
+def size_of(terminal: int) -> tuple[int, int]:
+    """Return the rows and columns of a terminal; zeros if it has no size."""
+    try:
+        size = os.get_terminal_size(terminal)
+    except OSError:
+        return (0, 0)
+    return (size.lines, size.columns)
+
+
 class Terminal:
     """The user's terminal.
 

@@ -7,13 +7,16 @@ import os
 import time
 
 from tsdia_run.relay import progress_bar
-from tsdia_run.relay.journal import END, FINISH, LINE, TICK
+from tsdia_run.relay.journal import END, FINISH, LINE, SIZE, TICK
 from tsdia_run.relay.lines import LineModel
 from tsdia_run.relay.log_parts import create
+from tsdia_run.relay.modes import Modes
 from tsdia_run.relay.state import TranscriptState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tsdia_run.relay.clock import Clock
     from tsdia_run.relay.journal import JournalEntry
     from tsdia_run.relay.log import Log
@@ -34,12 +37,15 @@ class Transcript:
         interval_s: How often a line that keeps changing is logged.
         progress_path: The file for the progress; None to write none.
         clock: Formats the time for the log.
+        is_terminal: Whether the training has a terminal; otherwise it has pipes.
     """
 
-    def __init__(self, log: Log, *, interval_s: float, progress_path: str | None, clock: Clock) -> None:
+    def __init__(
+        self, log: Log, *, interval_s: float, progress_path: str | None, clock: Clock, is_terminal: bool
+    ) -> None:
         self._log = log
         self._interval_s = interval_s
-        self.state = TranscriptState(clock, [])
+        self.state = TranscriptState(clock, Modes() if is_terminal else None)
         self.state.models += [self._new_model() for _ in range(_STREAMS)]
         self._progress_path = progress_path
         self._progress_s = 0.0
@@ -47,7 +53,9 @@ class Transcript:
 
     def _new_model(self) -> LineModel:
         clock = self.state.clock
-        return LineModel(interval_s=self._interval_s, stamp=clock.stamp if clock.is_shown else None)
+        model = LineModel(interval_s=self._interval_s, stamp=clock.stamp if clock.is_shown else None)
+        model.resize(*self.state.size)
+        return model
 
     @property
     def is_settled(self) -> bool:
@@ -70,7 +78,9 @@ class Transcript:
             self._finish(entry.now)
             self._line(data, entry.now)
             self.state.is_finished, self.state.is_cut = True, bool(data)
-        elif data:
+        elif entry.kind == SIZE:
+            self._resize(data)
+        elif data and entry.kind < _STREAMS:
             self._feed(entry.kind, data, entry.now)
         self.state.is_ended = self.state.is_ended or entry.kind == END
 
@@ -86,6 +96,33 @@ class Transcript:
             self._begin_anew(stream, error)
         self._write(stream, pieces)
         self._is_progress_due = True
+
+        state.are_torn[stream], state.is_fresh = data[-1] != 0x0A, False
+        if state.modes is not None:
+            state.modes.feed(data)
+
+    def _resize(self, size: bytes) -> None:
+        rows, columns = size.split()
+        self.state.size = (int(rows), int(columns))
+        for stream, model in enumerate(self.state.models):
+            try:
+                model.resize(*self.state.size)
+            except Exception as error:  # As above.
+                self._begin_anew(stream, error)
+
+    def to_fresh_line(self, streams: Sequence[int]) -> bytes:
+        """Return what moves a console to a new line, below everything that these streams show on it."""
+        state = self.state
+        if state.is_fresh:
+            return b""
+        state.is_fresh = True
+        if state.modes is not None:
+            return state.models[0].to_fresh_line()
+        return b"\n" if any(state.are_torn[stream] for stream in streams) else b""
+
+    def to_restore(self) -> bytes:
+        """Return what undoes the script's changes of its terminal."""
+        return b"" if self.state.modes is None else self.state.modes.undo()
 
     def _settle(self, now: float) -> None:
         for stream, model in enumerate(self.state.models):

@@ -27,6 +27,7 @@ from tsdia_run.supervise.relay_copy import RelayCopy
 DRAIN_S = 5.0
 _ANSWER_S = 5.0
 _SUSPEND_S = 0.5
+_LINE_S = 0.3
 _RETRY_S = 0.01
 _OFLAG = 1
 _RESTARTED = "the relay was killed and restarted; it continued from its journal"
@@ -198,6 +199,11 @@ class Output:
     def resume(self) -> None:
         """Take the terminal again."""
         self._tell(resume=True)
+
+    def begin_line(self) -> list[RelayEvent]:
+        """Move the user's console to a new line, for a message; return when the relay has done so."""
+        self._tell(line=True)
+        return self._wait_for("line", _LINE_S)
 
     def drain(self) -> list[RelayEvent]:
         """Wait until all output is in the log, and on the console if it takes it; call it after the training ended."""
