@@ -4,6 +4,7 @@
 # make test-oldest  run the tests with the oldest supported version of each dependency
 # make bench        measure the speed of tsdia-run and its peers; writes docs/benchmarks.md
 # make wild         run scripts of many public styles through new, SIGKILL, resume, info and compare; not part of the check
+# make storm        SIGKILL every kind of process at random moments for MINUTES=5, with SEED=1; not part of the check
 # make docs         write the generated parts of docs/, and configs/all-settings.yml
 # make pictures     make the README's pictures from real output
 # make format       format the code and apply the linter's fixes
@@ -27,12 +28,14 @@ OLDEST_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/pytho
 PROCESSES ?= 3
 PYTEST_FLAGS := -n $(PROCESSES) --dist worksteal
 TESTS ?=
+MINUTES ?= 5
+SEED ?= 1
 ACCELERATE ?=
 
 # An installed package has bytecode files. If the environment forbids them here, each start compiles the whole package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test coverage test-oldest bench wild docs pictures format clean
+.PHONY: demo test coverage test-oldest bench wild storm docs pictures format clean
 
 demo: $(STAMP)
 	$(BIN)/tsdia-run new configs/quickstart.yml --move-aside
@@ -61,6 +64,11 @@ bench: $(STAMP)
 # with 1 if a row fails. Its libraries have their own environment, so that the check never depends on them.
 wild: $(WILD_STAMP)
 	$(WILD_VENV)/bin/python -m tests.wild $(STYLES)
+
+# About a kill every two seconds. It exits with 1 if a log lost, doubled or reordered a line, a record is not legal, a process is
+# left, or a command that tsdia-run suggests is refused.
+storm: $(STAMP)
+	$(BIN)/python -m tests.storm $(MINUTES) $(SEED)
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_cli.py

@@ -1,0 +1,1 @@
+"""`make storm`: SIGKILL of every kind of process at random moments."""
