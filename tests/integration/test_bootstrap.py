@@ -80,6 +80,7 @@ def test_a_script_sees_itself_as_under_plain_python(name: str, project: Path) ->
     assert seen == expected
 
 
+@pytest.mark.lean  # under coverage a pool of spawned workers waits for ever; the cause is not known
 def test_processes_of_every_start_method_work(tmp_path: Path) -> None:
     ends = both([str(SCRIPTS / "pools.py"), str(tmp_path / "ended")], tmp_path)
     assert ends[1] == ends[0]

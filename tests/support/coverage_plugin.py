@@ -20,6 +20,7 @@ from typing import Any
 from coverage import Coverage
 
 _WITHOUT_SITE = ["-S", "-E"]
+_RELAY = "tsdia_run relay"
 _STARTS_COVERAGE = ("COVERAGE_PROCESS_CONFIG", "PYTHONPATH")
 
 
@@ -33,7 +34,7 @@ def coverage_init(reg: object, options: object) -> None:
 
 def _measured(start: Callable[..., None]) -> Callable[..., None]:
     def start_measured(self: Any, args: Any, *rest: Any, **named: Any) -> None:
-        if isinstance(args, list) and args[1:3] == _WITHOUT_SITE:
+        if isinstance(args, list) and args[1:3] == _WITHOUT_SITE and args[4:5] == [_RELAY]:
             args = [args[0], *args[3:]]
         if named.get("env") is not None:
             named["env"] = {
