@@ -92,7 +92,7 @@ def write_rest(layout: RunLayout, number: int, log: str) -> None:
         log: Its log, relative to the run.
     """
     files = JournalFiles(layout, number)
-    is_inside = os.path.dirname(log) == layout.logs.name  # a record must not choose another place
+    is_inside = not os.path.isabs(log) and ".." not in Path(log).parts  # a record must not choose another place
     if is_inside and os.path.isdir(files.folder):
         with suppress(OSError, subprocess.SubprocessError):  # the log lacks its end, as without a journal
             files.write_rest(layout.root / log)

@@ -39,7 +39,7 @@ class LiveFile:
         """Whether it is open."""
         return self._fd is not None
 
-    def open(self) -> None:
+    def open_or_create(self) -> None:
         """Open or create it, and its folder; the relay does not create the run directory.
 
         Raises:

@@ -205,7 +205,7 @@ class Log:
 
     def _open(self) -> bool:
         try:
-            self._live.open()
+            self._live.open_or_create()
             if not self._part:  # only once: listing all parts at each rotation would become slower and slower
                 self._part = max(self._parts.numbers(), default=0) + 1
         except OSError as error:

@@ -29,7 +29,7 @@ class ScreenRow:
         is_hasty: Whether it was logged early because it had not changed for a while.
         is_drawn: Whether something was overwritten or erased; spaces at its end are then not the script's.
         is_continued: Whether the log already has the start of this line, without a newline.
-        next: The row in which this line goes on because it was wider than the terminal.
+        next: The row in which this line continues because it was wider than the terminal.
         previous: The row from which this line comes.
     """
 
@@ -146,7 +146,7 @@ class ScreenRow:
             self.next = None
 
     def join(self) -> None:
-        """Take over the text of the rows in which this line goes on."""
+        """Take over the text of the rows in which this line continues."""
         parts = self.line()
         if len(parts) > 1:
             self.raw = b"".join(part.text() for part in parts)
