@@ -23,7 +23,7 @@ from tests.support.command import COMMAND, environment, tsdia_run
 from tests.support.suggestions import suggested
 
 # How often each kind of process is chosen.
-_WEIGHTS = {"supervisor": 1, "relay": 16, "rank": 1, "launcher": 1, "hasher": 30, "compressor": 30}
+_WEIGHTS = {"supervisor": 1, "relay": 16, "rank": 1, "launcher": 4, "hasher": 30, "compressor": 30}
 _NONE_WEIGHT = 20
 _END_S = 60.0
 _COMMAND_S = 120.0
@@ -47,7 +47,7 @@ class Storm:
     def run_one(self, number: int) -> None:
         """Start a run, then follow what tsdia-run suggests, a few times."""
         numbers = self._numbers
-        ranks = 2 if numbers.random() < 0.15 else 1
+        ranks = 2 if numbers.random() < 0.25 else 1
         project = Project(self._folder / str(number), numbers.choice(["memory", "file"]), ranks)
         words = ["new", "config.yml"]
         lossy: set[int] = set()
@@ -107,7 +107,7 @@ class Storm:
         """
         numbers, lossy, is_alone = self._numbers, set[int](), False
         relay_s = 0.0
-        end_s, wanted_kills = time.monotonic() + numbers.uniform(1, 8), numbers.randrange(1, 12)
+        end_s, wanted_kills = time.monotonic() + numbers.uniform(1, 10), numbers.randrange(4, 25)
         while time.monotonic() < end_s and wanted_kills and processes(self._mark):
             time.sleep(numbers.choice([0.0, 0.02, 0.3]) * numbers.random())
             found = processes(self._mark)
