@@ -23,7 +23,8 @@ from tests.support.command import COMMAND, environment, tsdia_run
 from tests.support.suggestions import suggested
 
 # How often each kind of process is chosen.
-_WEIGHTS = {"supervisor": 1, "relay": 16, "rank": 1, "launcher": 1, "hasher": 12, "compressor": 12}
+_WEIGHTS = {"supervisor": 1, "relay": 16, "rank": 1, "launcher": 4, "hasher": 30, "compressor": 30}
+_NONE_WEIGHT = 20
 _END_S = 60.0
 _COMMAND_S = 120.0
 # A start that was refused, or a bug: no command that tsdia-run suggests may end like this.
@@ -46,7 +47,7 @@ class Storm:
     def run_one(self, number: int) -> None:
         """Start a run, then follow what tsdia-run suggests, a few times."""
         numbers = self._numbers
-        ranks = 2 if numbers.random() < 0.15 else 1
+        ranks = 2 if numbers.random() < 0.25 else 1
         project = Project(self._folder / str(number), numbers.choice(["memory", "file"]), ranks)
         words = ["new", "config.yml"]
         lossy: set[int] = set()
@@ -106,13 +107,15 @@ class Storm:
         """
         numbers, lossy, is_alone = self._numbers, set[int](), False
         relay_s = 0.0
-        end_s, wanted_kills = time.monotonic() + numbers.uniform(1, 8), numbers.randrange(1, 12)
+        end_s, wanted_kills = time.monotonic() + numbers.uniform(1, 10), numbers.randrange(4, 25)
         while time.monotonic() < end_s and wanted_kills and processes(self._mark):
             time.sleep(numbers.choice([0.0, 0.02, 0.3]) * numbers.random())
-            wanted = numbers.choices([*_WEIGHTS], [*_WEIGHTS.values()])[0]
+            found = processes(self._mark)
+            kinds = sorted({*_WEIGHTS} & {*found.values()})
+            wanted = numbers.choices([*kinds, ""], [*(_WEIGHTS[kind] for kind in kinds), _NONE_WEIGHT])[0]
             if is_alone and wanted == "relay" and numbers.random() < 0.8:
                 continue
-            pids = [pid for pid, kind in processes(self._mark).items() if kind == wanted]
+            pids = [pid for pid, kind in found.items() if kind == wanted]
             if not pids or not kill(numbers.choice(pids)):
                 continue
             self.kills[wanted] += 1

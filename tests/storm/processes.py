@@ -26,7 +26,7 @@ def processes(mark: str) -> dict[int, str]:
 def _kind(pid: int, command: bytes) -> str:
     if b"\0tsdia_run relay\0" in command:
         return "compressor" if os.getpriority(os.PRIO_PROCESS, pid) == _LOWEST_NICE else "relay"
-    for name in ("bootstrap", "launcher", "hasher"):
+    for name in ("launcher", "bootstrap", "hasher"):  # a launcher also names the bootstrap
         if name.encode() + b".py" in command or b"supervise." + name.encode() in command:
             return {"bootstrap": "rank"}.get(name, name)
     return "supervisor" if b"tsdia-run\0" in command else "other"

@@ -37,7 +37,8 @@ for step in range(60):
     for _ in range(numbers.choice([1, 30, 8000])):
         sys.stdout.write(f"attempt {attempt} rank {rank} line {number}\\n")
         number += 1
-    print("bar", step, end="\\r", flush=True)
+    sys.stdout.write(f"bar {step}\\r")  # one write: another rank may write at the same time
+    sys.stdout.flush()
     told.seek(0)
     told.write(f"{number:12}")
     told.flush()

@@ -64,10 +64,10 @@ class TerminalSource:
         """Take output; as ``Journal.take``."""
         try:
             is_at_end = self._fill()
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOSYS):
+        except (AttributeError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.ENOSYS):
                 raise
-            return self._read(journal, now)  # Linux 5.10 can't splice a terminal
+            return self._read(journal, now)  # Linux 5.10 can't splice a terminal, and some builds of Python lack splice
         entry, data = journal.take(self._pipe[0], self._stream, now)
         return entry, b"" if data is None and is_at_end else data
 
