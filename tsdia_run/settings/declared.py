@@ -223,7 +223,12 @@ class Settings:
     restarts: RestartSettings = group(RestartSettings)
     hang: HangSettings = group(HangSettings)
     roots: tuple[str, ...] = setting(kinds.PATHS, "Look for runs in these folders.", ("runs",))
-    stop_grace_s: float = setting(kinds.SECONDS, "Let the script run this long after a stop request, in seconds.", 60.0)
+    stop_grace_s: float = setting(
+        kinds.GRACE,
+        "Let the script save this long after a stop request, or `none`.",
+        60.0,
+        flag=Flag("--stop-grace", "TIME|none", "10m"),
+    )
 
 
 SETTINGS: tuple[Setting, ...] = tuple(declared_in(Settings))

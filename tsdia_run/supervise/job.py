@@ -12,6 +12,7 @@ from tsdia_run.outcome.exit_records import ExitSummary
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import LogSettings
 from tsdia_run.supervise.hang import Patience
+from tsdia_run.supervise.signals import SignalQueue
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ class Job:
         cwd: Its working directory.
         environment: Its complete environment, with the run's tag.
         is_delegated: Whether ``argv`` is a launcher of several ranks.
-        grace_s: The grace period after the first stop request.
+        grace_s: The grace period after the first stop request; infinite for no limit.
+        signals: The signals to this process.
+        say: Tells the user what tsdia-run does while the training runs.
         shown_command: The command line without secrets, for the log.
         logs: The settings of the log.
         use_terminal: Whether the training gets a pseudo-terminal if the supervisor has a terminal.
@@ -44,6 +47,8 @@ class Job:
     environment: Mapping[str, str]
     is_delegated: bool
     grace_s: float
+    signals: SignalQueue
+    say: Callable[[str], None]
     shown_command: str
     logs: LogSettings
     use_terminal: bool
@@ -64,9 +69,11 @@ class JobResult:
         stop: The first stop request, if there was one.
         warnings: The warnings for the user.
         words: The exit record of the first rank that failed.
+        is_last: Whether the user asked for a stop after the training had ended: no restart may follow.
     """
 
     run: Run
     stop: Stop | None
     warnings: tuple[str, ...]
     words: ExitSummary
+    is_last: bool = False

@@ -24,7 +24,7 @@ from tsdia_run.supervise.relay_copy import RelayCopy
 DRAIN_S = 5.0
 _ANSWER_S = 5.0
 _SUSPEND_S = 0.5
-_OFLAG = 1
+_OFLAG, _CC = 1, 6
 _RESTARTED = "the relay was killed and restarted; the log has a marker there"
 
 
@@ -95,6 +95,11 @@ class Output:
             },
         }
         self._start()
+
+    @property
+    def terminal(self) -> int | None:
+        """The master side of the training's terminal; None without one."""
+        return self._sources[0] if self.ends.is_terminal else None
 
     def _start(self) -> None:
         control_read, control = os.pipe()
@@ -218,6 +223,8 @@ def _open_terminal() -> tuple[Streams, tuple[int, ...]]:
     # The user's terminal translates newlines; doing it here too would cost the kernel one call per line.
     modes = termios.tcgetattr(slave)
     modes[_OFLAG] &= ~termios.OPOST
+    if os.isatty(0):
+        modes[_CC] = termios.tcgetattr(0)[_CC]  # the user's own keys for Ctrl-C, erase and so on
     termios.tcsetattr(slave, termios.TCSANOW, modes)
     return Streams(slave if os.isatty(0) else None, slave, slave, is_terminal=True), (master,)
 
