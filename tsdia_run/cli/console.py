@@ -36,6 +36,7 @@ def die_of(number: int) -> NoReturn:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # unlike a limit, this also holds if a program takes it
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     sys.exit(128 + number)
 
 

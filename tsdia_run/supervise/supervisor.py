@@ -87,6 +87,7 @@ class Supervisor:
     def _wait(self) -> None:
         """Wait until it is time to start, or a stop is requested."""
         start_s = time.monotonic() + self._job.delay_s
+        self._signals.handle()
         while (now_s := time.monotonic()) < start_s and self._stopping.stop is None:
             select.select([self._job.signals.fd], [], [], min(_LOOK_S, start_s - now_s))
             self._signals.handle()
