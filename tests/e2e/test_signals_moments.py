@@ -53,7 +53,11 @@ def test_signals_between_two_attempts(start: Starter, project: Path, number: sig
 def test_harmless_signals_at_every_moment_of_restarts_change_nothing(start: Starter, project: Path) -> None:
     (project / "config.yml").write_text(RESTARTED % 0.1)
     (project / "train.py").write_text(
-        "import os\nprint('ready', flush=True)\nif os.environ['TSDIA_RUN_ATTEMPT'] != '2':\n    raise RuntimeError(os.environ['TSDIA_RUN_ATTEMPT'])\n"
+        "import os\n"
+        "attempt = os.environ['TSDIA_RUN_ATTEMPT']\n"
+        "print('ready', flush=True)\n"
+        "if attempt != '2':\n"
+        "    raise RuntimeError(attempt)\n"
     )
     running = start("new", "config.yml", "--max-restarts", "3", cwd=project)
     wait_for(running, "ready")
