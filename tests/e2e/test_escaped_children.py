@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import COMMAND, TWO_RANKS, Starter, environment, record_of, tsdia_run, wait_for, wait_until
+from tests.support.unprivileged import signal_only_own_processes
 from tsdia_run.claim import owner, processes
 
 # Overwrites the memory of the process that /proc/self/environ shows, as setproctitle does for a long title.
@@ -195,3 +196,42 @@ def test_orphans_are_reaped_and_no_exit_code_is_lost(start: Starter, project: Pa
     (project / "go").touch()
     running.communicate(timeout=60)
     assert running.returncode == 7
+
+
+@pytest.mark.root
+def test_a_process_of_another_user_is_named(project: Path, kill: list[Script]) -> None:
+    script = Script(project, "subprocess.Popen(['sh', '-c', 'sleep 300; :', WORDS[-1]], user=65534)", "sys.exit(3)")
+    kill.append(script)
+    done = subprocess.run(
+        [COMMAND, "new", "config.yml"],
+        cwd=project,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=signal_only_own_processes,
+    )
+    assert done.returncode == 3, done.stderr
+    (pid,) = script.running()
+    assert "could not end leftover processes of the training, which another user owns: " in done.stderr
+    assert f" (pid {pid})" in done.stderr
+
+
+@pytest.mark.root
+def test_in_a_pid_namespace_with_the_proc_of_another_nothing_else_is_signalled(project: Path) -> None:
+    """There, tsdia-run is process 1, and the numbers in /proc mean other processes: daemons are children of its 1."""
+    (project / "train.py").write_text("import time\ntime.sleep(2)\n")
+    words = ["unshare", "-p", "-f", COMMAND, "new", "config.yml"]
+    with subprocess.Popen(words, cwd=project, env=environment(), stderr=subprocess.PIPE, text=True) as running:
+        time.sleep(1)
+        daemon = subprocess.run(
+            ["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True, check=True
+        )
+        try:
+            _, said = running.communicate(timeout=60)
+            assert running.returncode == 0, said
+            assert "leftover" not in said
+            assert owner.start_ticks(int(daemon.stdout)) is not None
+        finally:
+            os.kill(int(daemon.stdout), signal.SIGKILL)

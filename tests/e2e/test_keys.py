@@ -97,6 +97,16 @@ def test_ctrl_c_at_a_prompt_goes_to_the_script(project: Path) -> None:
     assert not (project / "runs/exp/attempts/0/stop.json").exists()
 
 
+def test_a_script_that_dies_of_ctrl_c_at_its_prompt_is_stopped(project: Path) -> None:
+    shell = started(project, "input('name? ')\n", "--max-restarts", "3")
+    shell.expect("name[?] ")
+    shell.sendintr()
+    text = ended(shell)
+    assert "stopped by Ctrl-C (SIGINT)" in text
+    assert "restarting" not in text
+    assert shell.signalstatus == signal.SIGINT
+
+
 def test_ctrl_c_in_pdb_does_not_stop_the_run(project: Path) -> None:
     shell = started(project, "step = 7\nbreakpoint()\nprint('continued', flush=True)\n")
     for _ in range(3):

@@ -96,7 +96,7 @@ def test_a_script_that_removes_its_run_directory_is_noticed(start: Starter, proj
     (project / "go").touch()
     _, said = running.communicate(timeout=60)
     assert running.returncode == 0
-    assert "the script removed or replaced its run directory" in said
+    assert "the run directory was removed or replaced, by the script or another process" in said
     assert "script_dir" in said
     assert record_of(run_dir)["state"] == "completed"
     assert (run_dir / "config.yml").read_bytes() == (project / "config.yml").read_bytes()

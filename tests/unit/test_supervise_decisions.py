@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,21 @@ def test_time_climbs_only_at_the_deadline() -> None:
     terminated = asked.at(60.0)
     assert terminated.rung is Rung.TERMINATE
     assert terminated.at(60.0 + TERM_GRACE_S).rung is Rung.KILL
+
+
+def test_a_run_inside_the_training_keeps_its_grace_at_the_deadline() -> None:
+    asked = replace(START.after_request(TERM, 0.0), inner_s=120.0)
+    spared = asked.at(60.0)
+    assert (spared.rung, spared.deadline_s) == (Rung.KILL_OWN, 180.0)
+    assert spared.at(179.9) is spared
+    assert spared.at(180.0).rung is Rung.KILL
+
+
+def test_a_repeated_or_urgent_request_kills_the_run_inside_too() -> None:
+    asked = replace(START.after_request(TERM, 0.0), inner_s=120.0)
+    assert asked.after_request(TERM, 1.0).rung is Rung.KILL
+    assert asked.at(60.0).after_request(TERM, 61.0).rung is Rung.KILL
+    assert asked.after_urgent_request(TERM).rung is Rung.KILL
 
 
 def test_without_a_request_time_does_nothing() -> None:

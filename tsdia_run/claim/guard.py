@@ -24,6 +24,7 @@ _TOKEN_PREFIX = f"{OWN_DIR_NAME}."
 _CLAIM = RunLayout(Path()).claim.name
 _HEARTBEAT = RunLayout(Path()).heartbeat.name
 _ALIVE = RunLayout(Path()).alive.name
+_RENEWALS = 20
 
 
 class Claim:
@@ -90,13 +91,45 @@ class Claim:
             RunAliveError: Another process has claimed the directory in the meantime.
             RunDirectoryError: It can't be created or written.
         """
+        for tries_left in reversed(range(_RENEWALS)):
+            try:
+                fresh = self._claim_again()
+                break
+            except Overtaken as error:
+                # The process that removes the directory has removed the new one too.
+                if not tries_left or not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+        self.close()
+        self._claim_fd, self._held_fd = fresh._claim_fd, fresh._held_fd
+
+    def _claim_again(self) -> Claim:
         run_dir = self.layout.root
         with _refusals(run_dir):
             run_dir.mkdir(parents=True, exist_ok=True)
         # No check for running ranks: they belong to this run.
-        fresh = _claim_own_folder(self.layout) if self.layout.own.is_dir() else _claim_unclaimed(run_dir)
-        self.close()
-        self._claim_fd, self._held_fd = fresh._claim_fd, fresh._held_fd
+        return _claim_own_folder(self.layout) if self.layout.own.is_dir() else _claim_unclaimed(run_dir)
+
+    def moved_to(self) -> Path | None:
+        """Return where the run directory is now, if it was moved."""
+        try:
+            claim = Path(os.readlink(f"/proc/self/fd/{self._claim_fd}"))
+        except OSError:
+            return None
+        return claim.parents[1] if claim != self.layout.claim and _is_same(self._claim_fd, claim) else None
+
+    def link_to(self, moved: Path) -> bool:
+        """Put a symlink to the moved run directory at its old path, the only one that its training knows.
+
+        Returns:
+            Whether that worked; the path may be in use again.
+        """
+        root = self.layout.root
+        with suppress(OSError):
+            if root.is_symlink() and not root.exists():  # the directory was moved twice
+                root.unlink()
+            root.parent.mkdir(parents=True, exist_ok=True)
+            root.symlink_to(moved)
+        return self.is_in_place()
 
 
 def claim_new(run_dir: Path) -> Claim:

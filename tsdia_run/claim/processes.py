@@ -157,7 +157,10 @@ def _is(link: str, wanted: os.stat_result) -> bool:
 
 
 def _pids() -> list[int]:
+    """Return the processes of this machine; none if /proc shows another PID namespace, which has other numbers."""
     try:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except FileNotFoundError:
-        return []
+        if os.readlink("/proc/self") == str(os.getpid()):
+            return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:  # not Linux, or this process is not in that namespace
+        pass
+    return []

@@ -125,7 +125,7 @@ class Run:
     """The record of a run.
 
     Attributes:
-        run_id: A random id that never changes; the script receives it as TSDIA_RUN_ID.
+        run_id: A random id, which only a copy of the directory replaces; the script receives it as TSDIA_RUN_ID.
         name: The last part of the run directory's path when the run was created.
         created_at: When the run was created.
         source_config: The absolute path of the user's config; None for a script without a config.

@@ -89,6 +89,13 @@ class RecordKeeper:
     def _check_claim(self) -> None:
         if self._is_taken or self._claim.is_in_place():
             return
+        moved, root = self._claim.moved_to(), self._layout.root
+        if moved is not None and self._claim.link_to(moved):
+            self.warnings.append(
+                f"the run directory was moved to {moved}. A symlink leads there from {root}, since the training knows"
+                " no other path; remove the symlink when the run has ended"
+            )
+            return
         try:
             self._refuse_other_run()
             self._claim.renew()
@@ -101,9 +108,12 @@ class RecordKeeper:
             self.warnings.append(f"the run directory was removed and can't be created again: {error}")
         else:
             self.warnings.append(
-                "the script removed or replaced its run directory; its contents are lost. The record and the lock"
-                " were created again. For scripts that need an empty directory, set `script_dir: out` in the tsdia_run"
-                " section"
+                f"the run directory was moved to {moved}, and the training has created {root} again: its record and"
+                " what it writes from now on are there"
+                if moved is not None
+                else "the run directory was removed or replaced, by the script or another process; its contents are"
+                " lost. The record and the lock were created again. For scripts that need an empty directory, set"
+                " `script_dir: out` in the tsdia_run section"
             )
             self._write()
 

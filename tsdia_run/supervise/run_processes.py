@@ -74,7 +74,7 @@ class RunProcesses:
     def start(self, child: int) -> None:
         """Count all descendants of this process that were started since its child ``child``."""
         found = processes.facts(child)
-        self._child = (child, found.start_ticks if found else 0)
+        self._child = (child, found.start_ticks) if found else None
 
     def include(self, pids: Iterable[int]) -> None:
         """Count more processes, and their descendants."""

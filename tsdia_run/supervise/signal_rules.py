@@ -46,6 +46,7 @@ class SignalRules:
         self._output = output
         self._keys = TrainingKeys(processes, output.terminal)
         self._listen = listen
+        self._has_interrupted = False
 
     def handle(self) -> bool:
         """Handle the signals that have arrived.
@@ -58,11 +59,22 @@ class SignalRules:
             self._handle(one)
         return any(one.number in STOP_SIGNALS for one in arrivals)
 
+    def end(self, number: int | None) -> None:
+        """Note that the training has ended.
+
+        Args:
+            number: The signal that ended the direct child; None if it exited.
+        """
+        if number == signal.SIGINT and self._has_interrupted:
+            self._stopping.interrupted()
+        self._stopping.end()
+
     def _handle(self, arrival: Arrival) -> None:
         number, child = arrival.number, self._stopping.child
         # Once a stop is requested, every key is a request to hurry.
         is_key = arrival.is_typed and self._stopping.stop is None
         if is_key and child is not None and self._keys.take(number, child.pid):
+            self._has_interrupted |= number == signal.SIGINT
             return
         if number in STOP_SIGNALS:
             self._stopping.signalled(signal.Signals(number), time.monotonic())

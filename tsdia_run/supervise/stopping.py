@@ -72,6 +72,10 @@ class Stopping:
         """Whether the last step is reached."""
         return self._ladder.rung is Rung.KILL
 
+    def interrupted(self) -> None:
+        """Record Ctrl-C as the request: the script got it at its prompt, and died of it."""
+        self._ladder = replace(self._ladder, stop=self.stop or Stop(signal.SIGINT, _by_signal(signal.SIGINT)))
+
     def end(self) -> None:
         """Note that the training has ended."""
         self.child, self._has_ended = None, True

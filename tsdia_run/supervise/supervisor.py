@@ -77,7 +77,7 @@ class Supervisor:
             preload.start(output.copy)
             self._loop(child)
             end = RankEnd.of(child.wait())
-            self._stopping.end()
+            self._signals.end(end.signal)
             self._clean_up()
             beside.join(_BESIDE_LIMIT_S)
             ended = self._conclude(end)

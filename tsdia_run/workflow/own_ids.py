@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from tsdia_run.claim import owner
+from tsdia_run.claim.owner import Owner
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.original import original
@@ -27,8 +29,8 @@ def with_own_ids(run: Run, layout: RunLayout, reporter: Reporter) -> Run:
         OSError: The record can't be written.
     """
     source = original(layout, run)
-    # The claim has just written this process into the heartbeat. If both show it, two mounts show one directory.
-    if source is None or owner.last(RunLayout(source)) == owner.last(layout):
+    # The claim has just written the heartbeat. If both are equal, two mounts show one directory.
+    if source is None or _heartbeat(RunLayout(source)) == _heartbeat(layout):
         return run
     fresh, name = os.urandom(6).hex(), layout.root.name
     run = replace(
@@ -47,3 +49,7 @@ def with_own_ids(run: Run, layout: RunLayout, reporter: Reporter) -> Run:
         " new W&B run"
     )
     return run
+
+
+def _heartbeat(layout: RunLayout) -> tuple[Owner | None, datetime | None]:
+    return owner.last(layout), layout.last_seen()
