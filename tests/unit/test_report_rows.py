@@ -200,6 +200,7 @@ def test_json(tmp_path: Path) -> None:
             "path": str(tmp_path / "exp"),
             "run_id": "00aa11bb22cc",
             "state": "completed",
+            "suspended": False,
             "reason": REASONS[State.COMPLETED],
             "started_at": "2026-11-20T08:00:00.000+00:00",
             "ended_at": "2026-11-20T09:00:00.000+00:00",

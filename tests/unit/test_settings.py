@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import runpy
 import shlex
 from pathlib import Path
@@ -87,6 +88,9 @@ def test_an_unknown_key_of_a_group_is_unknown_too() -> None:
         ("launcher", "torchrun"),
         ("stop_grace_s", -1),
         ("stop_grace_s", True),
+        ("stop_grace_s", math.inf),
+        ("stop_grace_s", "soon"),
+        ("time_limit", math.inf),
         ("env", ["A=1"]),
         ("env", {1: "x"}),
         ("accelerate", "fsdp.yaml"),

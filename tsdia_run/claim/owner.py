@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from enum import Enum
@@ -97,6 +99,22 @@ def last(layout: RunLayout) -> Owner | None:
 def life(owner: Owner) -> Life:
     """Return whether the process of an owner is running, as far as this machine can know."""
     return judge(owner, host=socket.gethostname(), boot=boot_id(), ticks=start_ticks(owner.pid))
+
+
+def is_stopped(owner: Owner) -> bool:
+    """Return whether a signal has stopped the process of an owner on this machine (SIGSTOP, Ctrl-Z)."""
+    found = facts(owner.pid) if life(owner) is Life.ALIVE else None
+    return found is not None and found.is_stopped
+
+
+def wake(owner: Owner) -> bool:
+    """Continue the process of an owner if it is stopped; return whether it was."""
+    if not is_stopped(owner):
+        return False
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(owner.pid, signal.SIGCONT)
+        return True
+    return False
 
 
 def judge(owner: Owner, *, host: str, boot: str | None, ticks: int | None) -> Life:

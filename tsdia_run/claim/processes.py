@@ -13,6 +13,8 @@ from tsdia_run.rundir import env
 # Fields 3, 4 and 22 of /proc/PID/stat, counted from the end of the name, which may contain spaces: proc_pid_stat(5).
 _STATE, _PARENT, _START_TICKS = 0, 1, 19
 _ENDED = (b"Z", b"X")
+_STOPPED = b"T"
+_RANK = b"LOCAL_RANK="
 _DIR = f"{env.RUN_DIR}=".encode()
 
 
@@ -24,11 +26,13 @@ class ProcessFacts:
         parent: The process id of its parent.
         start_ticks: When it started, in clock ticks since the boot: a reused process id has another value.
         has_ended: Whether it is a zombie.
+        is_stopped: Whether a signal has stopped it (SIGSTOP, Ctrl-Z).
     """
 
     parent: int
     start_ticks: int
     has_ended: bool
+    is_stopped: bool = False
 
 
 def facts(pid: int) -> ProcessFacts | None:
@@ -39,7 +43,8 @@ def facts(pid: int) -> ProcessFacts | None:
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    return ProcessFacts(int(fields[_PARENT]), int(fields[_START_TICKS]), fields[_STATE] in _ENDED)
+    state = fields[_STATE]
+    return ProcessFacts(int(fields[_PARENT]), int(fields[_START_TICKS]), state in _ENDED, state == _STOPPED)
 
 
 def running() -> dict[int, ProcessFacts]:
@@ -65,6 +70,24 @@ def members(run_id: str, run_dir: Path) -> list[int]:
         if pid != os.getpid() and tag in words and _is_in(pid, words, run_dir):
             found.append(pid)
     return found
+
+
+def stopped_ranks(run_id: str, run_dir: Path) -> list[int]:
+    """Return the ranks of a run, or its script, that a signal has stopped (SIGSTOP, Ctrl-Z).
+
+    Args:
+        run_id: The run.
+        run_dir: Its directory, under any path.
+    """
+    tagged = {pid: found for pid in members(run_id, run_dir) if (found := facts(pid)) is not None}
+    stopped = {pid: one.parent for pid, one in tagged.items() if one.is_stopped}
+    # A helper that the script has stopped does not suspend the run.
+    return sorted(pid for pid, parent in stopped.items() if parent not in tagged or _is_rank(pid, parent))
+
+
+def _is_rank(pid: int, parent: int) -> bool:
+    """Return whether a launcher started a process as a rank."""
+    return [any(word.startswith(_RANK) for word in environment(one)) for one in (pid, parent)] == [True, False]
 
 
 def _is_in(pid: int, words: Iterable[bytes], run_dir: Path) -> bool:

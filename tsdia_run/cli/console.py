@@ -7,7 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tsdia_run.text import shell, shown, visible, visible_lines
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tsdia_run.errors.launching import KeyAdded
     from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart
 
+_PR_SET_DUMPABLE = 4
 _MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "stopped": ("■", "yellow")}
 
 
@@ -24,10 +25,19 @@ def say(text: str, *, prefix: str = "tsdia-run: ") -> None:
         print(f"{prefix}{visible_lines(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the only place that prints
 
 
-def die_of(number: int) -> None:
-    """End this process with a signal's default action, so that a shell loop around it stops too."""
+def die_of(number: int) -> NoReturn:
+    """End this process with a signal's default action, so that a shell loop around it stops too; without a core file.
+
+    The first process of a container can't end in this way: it exits with 128+n, the code that a shell reports.
+    """
+    if number == signal.SIGQUIT:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # unlike a limit, this also holds if a program takes it
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    sys.exit(128 + number)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import re
 import shutil
 import stat
 from collections.abc import Mapping
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import command_record
 from tsdia_run.rundir.command_record import CommandRecord
 from tsdia_run.rundir.layout import AttemptLayout
-from tsdia_run.settings import Layer, Settings, read_layer
+from tsdia_run.settings import Layer, Settings, plain, read_layer
 from tsdia_run.text import count, shell
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> Com
 def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[str, object]:
     """Return the settings in the form of a `tsdia_run` section, so that a resume reads them like one."""
     values = {
-        key: value.value if isinstance(value, Enum) else value
+        key: plain(value)
         for key, value in dataclasses.asdict(settings).items()
         if value is not None and (value != () or key == "resume_args")
     }

@@ -8,6 +8,9 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import env
 from tsdia_run.rundir.record import Run
 
+# About 30 years: torch's launcher takes only numbers.
+_LONGEST_S = 10**9
+
 
 def users_environment(plan: Plan) -> dict[str, str]:
     """Return the user's environment without the variables that an outer tsdia-run set for its script."""
@@ -47,4 +50,5 @@ def _launcher(plan: Plan) -> dict[str, str]:
     name = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"
     if not plan.command.is_delegated or name in plan.request.environ:
         return {}
-    return {name: str(math.ceil(plan.request.settings.stop_grace_s))}
+    grace_s = plan.request.settings.stop_grace_s
+    return {name: str(_LONGEST_S if math.isinf(grace_s) else math.ceil(grace_s))}

@@ -62,7 +62,7 @@ def read(attempt: AttemptLayout) -> StopRequest | None:
         return None
     data = read_object(attempt.stop, _MAX_BYTES)
     name, why = data.get("signal"), data.get("why")
-    known = {one.name: one for one in (signal.SIGINT, signal.SIGTERM)}
+    known = {one.name: one for one in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)}
     stop = Stop(
         known.get(name, signal.SIGTERM) if isinstance(name, str) else signal.SIGTERM,
         visible(why)[:_MAX_WHY_CHARACTERS] if isinstance(why, str) and why else "stop requested",

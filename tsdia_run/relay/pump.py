@@ -142,8 +142,9 @@ class Pump:
             waits.append(max(0.0, self._deadline_s - time.monotonic()))
         if not self._steps.is_quiet:
             waits.append(_TICK_S)
-        if self._terminal is not None and self._terminal.is_away:
-            waits.append(_SLOW_TICK_S)  # the shell sends no signal when it brings the group to the foreground
+        if self._terminal is not None:
+            # No signal reports that the shell brings the group to the foreground, or that the training changes modes.
+            waits.append(_SLOW_TICK_S if self._terminal.is_away else _TICK_S)
         return min(waits) * 1000 if waits else None
 
     def _tick(self) -> None:
@@ -156,6 +157,8 @@ class Pump:
             self._terminal.take()
 
     def _read(self, stream: int, source: PipeSource | TerminalSource) -> None:
+        if self._terminal is not None:
+            self._terminal.follow()  # before the user sees the prompt at which keys are typed
         size = self._steps.read(source)
         if size is None:
             del self._open[stream]

@@ -1,8 +1,8 @@
-"""The user's terminal while the training runs on a pseudo-terminal: its keys, size and modes.
+r"""The user's terminal while the training runs on a pseudo-terminal: its keys, size and modes.
 
-The pseudo-terminal does line editing and echo, so the user's terminal passes keys on as they are typed. Ctrl-C and
-Ctrl-Z remain signals to the supervisor's process group. This only applies while that group is in the foreground; in the
-background the terminal belongs to the shell.
+The pseudo-terminal does line editing and echo, so the user's terminal passes keys on as they are typed. Ctrl-C, Ctrl-Z
+and Ctrl-\ remain signals to the supervisor's process group, unless the training takes them as keys too (ipdb, vim).
+This only applies while that group is in the foreground; in the background the terminal belongs to the shell.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Terminal:
         self._original = spec.modes
         self._master = master
         self._keys = b""
+        self._modes = self._passing()
         self._is_taken = False
         self._is_gone = False
 
@@ -71,16 +72,30 @@ class Terminal:
         return bool(self._keys)
 
     def take(self) -> None:
-        """Start passing keys on, if the process group is in the foreground."""
+        """Start passing keys on, if the process group is in the foreground; follow the modes if that has happened."""
+        self.follow()
         if self._is_taken or self._is_gone or not self._is_foreground():
             return
-        modes = self._passing()
+        self._modes = self._passing()
         try:
-            termios.tcsetattr(self._fd, termios.TCSANOW, modes)
+            termios.tcsetattr(self._fd, termios.TCSANOW, self._modes)
         except termios.error:
             return
         self._is_taken = True
         copy_size(self._fd, self._master)
+
+    def follow(self) -> None:
+        """Follow the modes of the training's terminal; call it when the training's output was read."""
+        if not self._is_taken:
+            return
+        modes = self._passing()
+        if modes == self._modes or not self._is_foreground():
+            return
+        try:
+            termios.tcsetattr(self._fd, termios.TCSANOW, modes)
+        except termios.error:
+            return
+        self._modes = modes
 
     def give_back(self) -> None:
         """Restore the modes, unless another process has changed them since (the shell, after the supervisor died)."""
@@ -88,7 +103,7 @@ class Terminal:
             return
         self._is_taken = False
         try:
-            if self._is_foreground() or termios.tcgetattr(self._fd)[: _CC - 2] == self._passing()[: _CC - 2]:
+            if self._is_foreground() or termios.tcgetattr(self._fd)[: _CC - 2] == self._modes[: _CC - 2]:
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._original)
         except termios.error:
             self._is_gone = True
@@ -125,10 +140,19 @@ class Terminal:
             return False
 
     def _passing(self) -> list[Any]:
-        """Return the modes that pass keys on as they are typed. Output is still processed: a newline starts a line."""
+        r"""Return the modes that pass keys on as they are typed. Output is still processed: a newline starts a line.
+
+        Ctrl-C, Ctrl-Z and Ctrl-\ are keys while they are keys in the training's terminal, and so are Ctrl-S and Ctrl-Q.
+        """
         modes: list[Any] = [*self._original]
         modes[_IFLAG] = self._original[_IFLAG] & ~(termios.ICRNL | termios.INLCR | termios.IGNCR)
         modes[_LFLAG] = self._original[_LFLAG] & ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
+        try:
+            training = termios.tcgetattr(self._master)
+        except termios.error:
+            training = self._original
+        modes[_IFLAG] &= training[_IFLAG] | ~termios.IXON
+        modes[_LFLAG] &= training[_LFLAG] | ~termios.ISIG
         modes[_CC] = [*self._original[_CC]]
         modes[_CC][termios.VMIN], modes[_CC][termios.VTIME] = 1, 0
         return modes

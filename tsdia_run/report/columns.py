@@ -72,7 +72,7 @@ def _column(name: str, description: str, value: Callable[[RunRow], Value], *, is
 
 COLUMNS = (
     _column("run", "its name, or its path if another run has the same name", lambda row: row.name),
-    _column("state", "its state", lambda row: row.state.value),
+    _column("state", "its state", lambda row: row.word),
     Column("age", "time since its newest attempt started", lambda row: row.started_at, _age, True, True),
     Column("duration", "total time of its attempts", lambda row: row.duration_s, _duration, True, True),
     _column("step", "the last step", lambda row: row.digest.step, is_number=True),

@@ -17,6 +17,8 @@ MARKS = {
     State.RUNNING: "▶",
     State.PREPARING: "▶",
 }
+# Shown for a running run whose training a signal has stopped.
+SUSPENDED = "suspended"
 
 
 class NoState(Enum):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tsdia_run.errors.lookups import UnknownState
-from tsdia_run.report.formatting import NoState
+from tsdia_run.report.formatting import SUSPENDED, NoState
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Digest, State
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # The path of command.json in a run directory, for an attempt.
 _COMMAND = str(RunLayout(Path()).attempt(0).command).replace("/0/", "/{}/")
-# States by their names.
-STATES: Mapping[str, State | NoState] = {state.value: state for state in (*State, *NoState)}
+# The names of all states.
+STATES = (*(state.value for state in (*State, *NoState)), SUSPENDED)
 
 
 # A tuple, since there may be tens of thousands of them.
@@ -43,6 +43,7 @@ class RunRow(NamedTuple):
         host: The machine of the newest attempt.
         run_id: The run's id; None for a copy without its own id.
         entrypoint: The script, module or executable of the newest attempt; None if the record lacks it.
+        is_suspended: Whether a signal has stopped its training.
     """
 
     path: str
@@ -57,6 +58,12 @@ class RunRow(NamedTuple):
     host: str | None
     run_id: str | None
     entrypoint: str | None = None
+    is_suspended: bool = False
+
+    @property
+    def word(self) -> str:
+        """The state as the table shows it."""
+        return SUSPENDED if self.is_suspended else str(self.state.value)
 
 
 def with_entrypoint(found: RunRow) -> RunRow:
@@ -114,8 +121,8 @@ def in_states(found: Iterable[RunRow], states: Collection[str]) -> Iterator[RunR
             near = nearest(word, STATES)
             meant = f"; did you mean {near}?" if near else ""
             raise UnknownState(f"{word}: no such state{meant}", hint=f"States: {', '.join(STATES)}")
-    requested = {STATES[word] for word in states}
-    return (row for row in found if row.state in requested)
+    # A suspended run is running too.
+    return (row for row in found if not {row.word, row.state.value}.isdisjoint(states))
 
 
 def since_then(found: Iterable[RunRow], moment: datetime) -> Iterator[RunRow]:
@@ -150,6 +157,7 @@ def row(run_dir: Path, now: datetime) -> RunRow:
         host=last.host if last else None,
         run_id=run.run_id if run else None,
         entrypoint=run.entrypoint if run else None,
+        is_suspended=status.is_suspended,
     )
 
 

@@ -22,6 +22,7 @@ def _object(row: RunRow) -> dict[str, object]:
         "path": row.path,
         "run_id": row.run_id,
         "state": row.state.value,
+        "suspended": row.is_suspended,
         "reason": row.reason,
         "started_at": _text(row.started_at),
         "ended_at": row.ended_at and _text(row.ended_at),

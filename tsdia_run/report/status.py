@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run.claim import owner
 from tsdia_run.claim.liveness import Living, living
+from tsdia_run.claim.processes import stopped_ranks
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.outcome.settle import settled
-from tsdia_run.report.formatting import NoState
+from tsdia_run.report.formatting import SUSPENDED, NoState
 from tsdia_run.report.places import exists
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 
 MADE_ELSEWHERE = "not created by tsdia-run: no run.json"
+_SUSPENDED = "its processes are stopped (Ctrl-Z or SIGSTOP); to continue: fg in its terminal, or kill -CONT {}"
 _NEVER_BEGAN = "killed before its start was recorded"
 
 
@@ -29,6 +32,7 @@ class RunStatus:
         reason: The reason for the state, in one sentence; empty while the run is running.
         living: Which of its processes are running.
         trouble: Why the record can't be used; None if it can be used, or if there is no record.
+        is_suspended: Whether a signal has stopped the training (SIGSTOP, Ctrl-Z); its state is running.
     """
 
     layout: RunLayout
@@ -37,6 +41,7 @@ class RunStatus:
     reason: str
     living: Living
     trouble: str | None = None
+    is_suspended: bool = False
 
     @property
     def name(self) -> str:
@@ -50,7 +55,9 @@ class RunStatus:
 
     @property
     def word(self) -> str:
-        """The state as a word."""
+        """The state as a word; ``suspended`` for a running run whose training is stopped."""
+        if self.is_suspended:
+            return SUSPENDED
         word: str = self.standing.value
         return word
 
@@ -91,7 +98,13 @@ def look(run_dir: Path) -> RunStatus:
     reason = outcome.reason if outcome else ""
     if run.state in LIVE and alive is Living.RANKS_ONLY:
         reason = "the supervisor was killed; the ranks are still running, and the log continues"
-    return RunStatus(layout, run, run.state, reason, alive)
+    stopped = stopped_ranks(run.run_id, run_dir) if run.state is State.RUNNING and alive is not Living.NOTHING else []
+    if stopped:
+        found = owner.last(layout)
+        if found is not None and owner.is_stopped(found):
+            stopped = [found.pid]  # it continues the others
+        reason = _SUSPENDED.format(" ".join(map(str, stopped)))
+    return RunStatus(layout, run, run.state, reason, alive, is_suspended=bool(stopped))
 
 
 def _again(layout: RunLayout, run: Run) -> Run:

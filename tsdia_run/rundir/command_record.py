@@ -80,8 +80,10 @@ class CommandRecord:
 
     @property
     def stop_grace_s(self) -> float | None:
-        """How long the script may run after a stop request, in seconds; None if it can't be read."""
+        """How long the script may run after a stop request, in seconds; infinite for no limit, None if not readable."""
         found = self.settings.get("stop_grace_s")
+        if found == "none":
+            return math.inf
         return float(found) if isinstance(found, (int, float)) and 0 <= found < math.inf else None
 
     @property

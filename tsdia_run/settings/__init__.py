@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tsdia_run.settings.declared import SETTINGS, AccelerateSettings, HangSettings, LogSettings, Settings
 from tsdia_run.settings.declaring import Flag, Setting, shown_default
-from tsdia_run.settings.kinds import Launcher, ValueKind
+from tsdia_run.settings.kinds import Launcher, ValueKind, plain
 from tsdia_run.settings.layers import SECTION, Layer, Locate, flags_layer, read_layer, resolve
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Settings",
     "ValueKind",
     "flags_layer",
+    "plain",
     "read_layer",
     "resolve",
     "shown_default",

@@ -260,7 +260,11 @@ class Settings:
     hang: HangSettings = group(HangSettings)
     roots: tuple[str, ...] = setting(DATA, kinds.PATHS, "Look for runs in these folders.", ("runs",))
     stop_grace_s: float = setting(
-        DATA, kinds.SECONDS, "Let the script run this long after a stop request, in seconds.", 60.0
+        DATA,
+        kinds.GRACE,
+        "Let the script save this long after a stop request, or `none`.",
+        60.0,
+        flag=Flag("--stop-grace", "TIME|none", "10m"),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from tsdia_run.patterns import compiled
 from tsdia_run.text import is_passable
@@ -14,6 +16,8 @@ from tsdia_run.text import is_passable
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|)", re.IGNORECASE)
 _MIN_SIZE_BYTES = 4096
+# The word for an infinite time.
+UNLIMITED = "none"
 
 
 class Launcher(Enum):
@@ -66,16 +70,34 @@ def _integer_from(least: int) -> Callable[[object], object]:
 
 
 def _seconds(value: object) -> object:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
     return float(value) if is_number else None  # type: ignore[arg-type]
 
 
 def _time(value: object) -> object:
     """Parse a number of seconds > 0, or a string with a unit: 90s, 30m, 1.5h, 2d."""
+    return _seconds(_in_seconds(value)) or None
+
+
+def _grace(value: object) -> object:
+    """Parse a number of seconds >= 0, a string with a unit, or the word ``none`` for no limit."""
+    if isinstance(value, str) and value.strip().lower() == UNLIMITED:
+        return math.inf
+    return _seconds(_in_seconds(value))
+
+
+def _in_seconds(value: object) -> object:
     match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match:
-        value = float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}[match.group(2)[:1].lower()]
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 else None
+    if match is None:
+        return value
+    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}[match.group(2)[:1].lower()]
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - any setting
+    """Return a value as a user would write it in a file: the inverse of a check."""
+    if isinstance(value, float) and math.isinf(value):
+        return UNLIMITED
+    return value.value if isinstance(value, Enum) else value
 
 
 def _size(value: object) -> object:
@@ -131,6 +153,7 @@ COUNT = ValueKind("an integer >= 1", _integer_from(1))
 NUMBER = ValueKind("an integer >= 0", _integer_from(0))
 SECONDS = ValueKind("a number of seconds >= 0", _seconds)
 TIME = ValueKind("a time such as 90s, 30m, 12h or 2d, or a number of seconds", _time)
+GRACE = ValueKind("a time such as 90s or 10m, a number of seconds >= 0, or none", _grace)
 VARIABLES = ValueKind("a mapping of variable names to strings", _variables)
 VALUES = ValueKind("a mapping of config keys to values", _values)
 SIZE = ValueKind("a size such as 64 MiB, or a number of bytes", _size)

@@ -13,6 +13,7 @@ from tsdia_run.outcome.kept_endings import Unrecorded
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import LogSettings
 from tsdia_run.supervise.hang import Patience
+from tsdia_run.supervise.signals import SignalQueue
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Job:
         cwd: Its working directory.
         environment: Its complete environment, with the run's tag.
         is_delegated: Whether ``argv`` is a launcher of several ranks.
-        grace_s: The grace period after the first stop request.
+        grace_s: The grace period after the first stop request; infinite for no limit.
+        signals: The signals to this process.
+        say: Tells the user what tsdia-run does while the training runs.
         shown_command: The command line without secrets, for the log.
         logs: The settings of the log.
         use_terminal: Whether the training gets a pseudo-terminal if the supervisor has a terminal.
@@ -45,6 +48,8 @@ class Job:
     environment: Mapping[str, str]
     is_delegated: bool
     grace_s: float
+    signals: SignalQueue
+    say: Callable[[str], None]
     shown_command: str
     logs: LogSettings
     use_terminal: bool
@@ -66,6 +71,7 @@ class JobResult:
         warnings: The warnings for the user.
         words: The exit record of the first rank that failed.
         unrecorded: Why the record does not have the outcome; None if it does.
+        is_last: Whether the user asked for a stop after the training had ended: no restart may follow.
     """
 
     run: Run
@@ -73,3 +79,4 @@ class JobResult:
     warnings: tuple[str, ...]
     words: ExitSummary
     unrecorded: Unrecorded | None = None
+    is_last: bool = False

@@ -5,14 +5,18 @@ A run that was started inside the training keeps its own grace period, unless th
 
 from __future__ import annotations
 
+import math
 import signal
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from tsdia_run.outcome.classify import Stop
+from tsdia_run.text import duration
 
 # From the SIGTERM at the end of the grace period to SIGKILL.
 TERM_GRACE_S = 10.0
+# Longer times are shown in minutes and hours.
+_MAX_SHOWN_S = 120.0
 
 
 class Rung(Enum):
@@ -29,7 +33,7 @@ class Ladder:
     """The state of the stop sequence.
 
     Attributes:
-        grace_s: The grace period after the first request.
+        grace_s: The grace period after the first request; infinite for no limit.
         stop: The first request; None if there was none.
         rung: The last step; None if there was none.
         deadline_s: Monotonic time at which the next step is due; None for none.
@@ -70,3 +74,50 @@ class Ladder:
         if self.rung is Rung.PASS_ON and self.stop is not None and self.stop.signal is not signal.SIGTERM:
             return replace(self, rung=Rung.TERMINATE, deadline_s=now_s + TERM_GRACE_S)
         return replace(self, rung=Rung.KILL, deadline_s=None)
+
+
+def step_message(before: Ladder, after: Ladder, *, is_inner: bool = False) -> str:
+    """Return what the user is told about a step: what tsdia-run does, how long it waits and what follows.
+
+    Args:
+        before: The state before the step.
+        after: The state after it; it has a request and a last step.
+        is_inner: Whether further signals have no effect, since the run was started inside another training.
+    """
+    assert after.stop is not None
+    if after.rung is Rung.PASS_ON:
+        escalation = "" if is_inner else f" {_escalation(after.stop)}"
+        return f"{_opening(after.stop)}: {wait_message(after.grace_s)}.{escalation}"
+    if after.rung is Rung.TERMINATE:
+        return f"Stopping: sending SIGTERM. The script is killed in {shown_s(TERM_GRACE_S)}."
+    if after.rung is Rung.KILL_OWN:
+        return f"Stopping: killing the script. Waiting up to {shown_s(after.inner_s)} for the runs that it started."
+    opening = f"{_opening(after.stop)} immediately" if before.rung is None else "Stopping"
+    return f"{opening}: killing every process of the run with SIGKILL."
+
+
+def wait_message(grace_s: float) -> str:
+    """Return how long the script may save, in words."""
+    if math.isinf(grace_s):
+        return "waiting without a time limit for the script to save"
+    return f"waiting up to {shown_s(grace_s)} for the script to save"
+
+
+def _opening(stop: Stop) -> str:
+    if stop.is_hang:
+        return f"Stopping the training ({stop.why})"
+    if stop.signal is signal.SIGINT:
+        return "Stopping"
+    rest = stop.why.removeprefix("stopped ")
+    return f"Stopping {rest}" if rest.startswith("at ") else f"Stopping ({rest})"
+
+
+def _escalation(stop: Stop) -> str:
+    if stop.signal is signal.SIGINT:
+        return f"Press Ctrl-C again to end it within {shown_s(TERM_GRACE_S)}."
+    return "Ctrl-C or another SIGTERM kills it."
+
+
+def shown_s(seconds: float) -> str:
+    """Return a time of the stop sequence as users read it: 60 s."""
+    return f"{seconds:g} s" if seconds <= _MAX_SHOWN_S else duration(seconds)

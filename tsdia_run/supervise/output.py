@@ -29,7 +29,7 @@ _ANSWER_S = 5.0
 _SUSPEND_S = 0.5
 _LINE_S = 0.3
 _RETRY_S = 0.01
-_OFLAG = 1
+_OFLAG, _CC = 1, 6
 _RESTARTED = "the relay was killed and restarted; it continued from its journal"
 
 
@@ -100,6 +100,7 @@ class Output:
         }
         self._files = files if settings.journal == "file" else None
         self._early: list[RelayEvent] = []
+        self._is_ended = False
         journal = self._open_journal(relay_settings)
         terminal_pipe = os.pipe() if is_terminal else ()
         console_pipes = [os.pipe() for _ in self._sources]
@@ -121,6 +122,11 @@ class Output:
         # What a new relay needs.
         self._held = (*self._sources, *journal, *terminal_pipe, *(fd for pipe in console_pipes for fd in pipe))
         self._start()
+
+    @property
+    def terminal(self) -> int | None:
+        """The master side of the training's terminal; None without one."""
+        return self._sources[0] if self.ends.is_terminal else None
 
     def _open_journal(self, settings: Mapping[str, object]) -> tuple[int, int]:
         if self._files is not None:
@@ -202,6 +208,8 @@ class Output:
 
     def begin_line(self) -> list[RelayEvent]:
         """Move the user's console to a new line, for a message; return when the relay has done so."""
+        if self._is_ended:
+            return []
         self._tell(line=True)
         return self._wait_for("line", _LINE_S)
 
@@ -224,6 +232,7 @@ class Output:
             time.sleep(_RETRY_S)
             self.keep_alive()  # it was killed
             self._tell(drain=0.0)  # the killed relay had read everything
+        self._is_ended = True
         for fd in (*self._held, self._control, self.events):
             os.close(fd)
         if self._files is not None:
@@ -268,6 +277,8 @@ def _open_terminal() -> tuple[Streams, tuple[int, ...]]:
     # The user's terminal translates newlines; doing it here too would cost the kernel one call per line.
     modes = termios.tcgetattr(slave)
     modes[_OFLAG] &= ~termios.OPOST
+    if os.isatty(0):
+        modes[_CC] = termios.tcgetattr(0)[_CC]  # the user's own keys for Ctrl-C, erase and so on
     termios.tcsetattr(slave, termios.TCSANOW, modes)
     return Streams(slave if os.isatty(0) else None, slave, slave, is_terminal=True), (master,)
 

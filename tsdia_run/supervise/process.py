@@ -38,7 +38,14 @@ class TrainingProcess:
 
     @classmethod
     def start(
-        cls, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], ends: Streams, keep: int
+        cls,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        environment: Mapping[str, str],
+        ends: Streams,
+        keep: int,
+        unblock: Callable[[], None],
     ) -> TrainingProcess:
         """Start the training in a separate session, so that it gets Ctrl-C only once, from the supervisor.
 
@@ -48,14 +55,18 @@ class TrainingProcess:
             environment: Its complete environment.
             ends: Its standard streams.
             keep: Another descriptor for the child to inherit.
+            unblock: Called in the child: stops blocking the signals that this process blocks.
 
         Raises:
             OSError: The command can't be started.
         """
 
-        def control() -> None:
-            # The new session has no terminal yet; with this one it gets SIGWINCH, and SIGHUP when the terminal closes.
-            fcntl.ioctl(ends.stdout, termios.TIOCSCTTY, 0)
+        def prepare() -> None:
+            unblock()
+            if ends.is_terminal:
+                # The new session has no terminal yet; with this one it gets SIGWINCH, and SIGHUP when the terminal
+                # closes.
+                fcntl.ioctl(ends.stdout, termios.TIOCSCTTY, 0)
 
         popen = subprocess.Popen(
             list(argv),
@@ -66,7 +77,7 @@ class TrainingProcess:
             stderr=ends.stderr,
             pass_fds=(keep,),
             start_new_session=True,
-            preexec_fn=control if ends.is_terminal else None,  # noqa: PLW1509 - no other thread is running at this time
+            preexec_fn=prepare,  # noqa: PLW1509 - no other thread is running at this time
         )
         return cls(popen)
 
@@ -152,6 +163,7 @@ def end_leftovers(found: RunProcesses, is_hurried: Callable[[], bool]) -> Leftov
         return Leftovers()
     own = found.own()
     names = {pid: _name(pid) for pid in own}
+    found.wake()
     found.signal(own, signal.SIGTERM)
     inner_s = found.ask_inner(signal.SIGTERM)
     if not _gone_within(found.own, _TERM_GRACE_S, is_hurried):
@@ -172,6 +184,7 @@ def end_orphans(found: RunProcesses, grace_s: float, is_hurried: Callable[[], bo
         grace_s: Time between SIGTERM and SIGKILL.
         is_hurried: Polled; ends the wait when it returns True.
     """
+    found.wake()
     found.ask_inner(signal.SIGTERM)
     topmost = found.topmost()
     found.signal(topmost, signal.SIGTERM)

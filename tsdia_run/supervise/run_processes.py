@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -127,6 +128,10 @@ class RunProcesses:
         for pid in pids:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
+
+    def wake(self) -> None:
+        """Continue the processes that are stopped (SIGSTOP, Ctrl-Z), so that they can handle the next signal."""
+        self.signal(self.living(), signal.SIGCONT)
 
     def ask_inner(self, number: int) -> float:
         """Ask the runs inside the training to stop, each once: a second signal would shorten its grace period.

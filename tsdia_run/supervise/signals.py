@@ -1,41 +1,106 @@
-"""Signals as bytes in a pipe, so that one event loop sees all events."""
+"""The signals to this process, with their senders, in one descriptor, so that one event loop sees all events."""
 
 from __future__ import annotations
 
 import os
 import signal
+import struct
+import time
+from dataclasses import dataclass
 from types import FrameType
 
-# SIGHUP is watched so that it does not end the supervisor: a closed terminal does not stop a training.
-WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP)
+# Identical signals in this time are one request: timeout, npm and docker deliver a signal twice.
+REPEAT_S = 1.0
+# SIGCONT, SIGCHLD and SIGWINCH do no harm. The kernel sends SIGPIPE and SIGXFSZ about this process's own writes.
+_LEFT_ALONE = frozenset(
+    {signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT, signal.SIGCHLD, signal.SIGWINCH, signal.SIGPIPE, signal.SIGXFSZ}
+)
+# The training gets these with their default action, even if this process was started with them ignored (nohup, `&`).
+_RESET = ("INT", "TERM", "HUP", "QUIT", "USR1", "USR2", "TSTP")
+# From signal(7) and signalfd(2): the kernel's own si_code, the size of the structure, and its first four fields.
+_SI_KERNEL = 0x80
+_INFO_BYTES = 128
+_INFO = struct.Struct("=IiiI")
+_SIGSET_BITS = 1024
 
 
-class SignalPipe:
-    """Collects the watched signals while it is open; restores the old handlers at the end.
+@dataclass(frozen=True)
+class Arrival:
+    """A signal that arrived.
 
-    The handlers do nothing. SIG_IGN would not work: an ignored signal would stay ignored in the training.
+    Attributes:
+        number: The signal.
+        is_typed: Whether the kernel sent it, as it does for a key on the terminal; otherwise a process sent it.
     """
 
-    def __enter__(self) -> SignalPipe:
-        self.fd, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._old_wakeup = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
-        self._old_handlers = {number: signal.signal(number, _noticed) for number in WATCHED}
+    number: int
+    is_typed: bool = False
+
+
+class RepeatFilter:
+    """Recognises the second delivery of one request."""
+
+    def __init__(self) -> None:
+        self._counted_s: dict[int, float] = {}
+
+    def counts(self, arrival: Arrival, now_s: float) -> bool:
+        """Return whether a signal is a request of its own: typed, or not identical to one within the last second."""
+        before_s = self._counted_s.get(arrival.number)
+        if not arrival.is_typed and before_s is not None and now_s - before_s < REPEAT_S:
+            return False
+        self._counted_s[arrival.number] = now_s
+        return True
+
+
+class SignalQueue:
+    """Collects signals while it is open, instead of their actions; none of them can end this process meanwhile.
+
+    The signals are blocked. A child process inherits that unless it calls ``unblock`` before it executes its program.
+    A signal for which this process has its own handler keeps it, unless it is one that this package handles.
+    """
+
+    def __enter__(self) -> SignalQueue:
+        self._repeats = RepeatFilter()
+        reset = [signal.Signals[f"SIG{name}"] for name in _RESET]
+        # Without a handler, an ignored signal would stay ignored in the training.
+        self._handlers = {number: signal.signal(number, _ignore) for number in reset}
+        others = {one for one in signal.valid_signals() - _LEFT_ALONE if not callable(signal.getsignal(one))}
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*reset, *others})
+        self.fd = _signalfd({*reset, *others})
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for number, handler in self._old_handlers.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(self._old_wakeup)
+        self.read()
         os.close(self.fd)
-        os.close(self._write_end)
+        self.unblock()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
-    def read(self) -> list[signal.Signals]:
-        """Return the signals since the last call, in order."""
+    def unblock(self) -> None:
+        """Give this process, or a fork of it, its own signals back."""
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def read(self) -> list[Arrival]:
+        """Return the signals since the last call, without repeated deliveries."""
         try:
-            return [signal.Signals(number) for number in os.read(self.fd, 4096)]
+            data = os.read(self.fd, 64 * _INFO_BYTES)
         except BlockingIOError:
             return []
+        now_s = time.monotonic()
+        found = [_INFO.unpack_from(data, start) for start in range(0, len(data), _INFO_BYTES)]
+        arrivals = [Arrival(number, is_typed=code == _SI_KERNEL) for number, _, code, _ in found]
+        return [one for one in arrivals if self._repeats.counts(one, now_s)]
 
 
-def _noticed(number: int, frame: FrameType | None) -> None:
-    """Do nothing: the number is already in the pipe."""
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Do nothing with a signal that arrives between the last read and the end."""
+
+
+def _signalfd(numbers: set[int]) -> int:
+    import ctypes  # takes 2 ms
+
+    mask = sum(1 << (number - 1) for number in numbers).to_bytes(_SIGSET_BITS // 8, "little")
+    fd: int = ctypes.CDLL(None, use_errno=True).signalfd(-1, mask, os.O_NONBLOCK | os.O_CLOEXEC)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return fd

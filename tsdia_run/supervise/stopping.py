@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -10,14 +11,18 @@ from tsdia_run.outcome import stop_request
 from tsdia_run.outcome.classify import Stop
 from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.rundir.layout import AttemptLayout
-from tsdia_run.supervise.ladder import Ladder, Rung
+from tsdia_run.supervise.ladder import Ladder, Rung, step_message
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.run_processes import RunProcesses
 from tsdia_run.text import duration
 
+# The signals that request a stop; SIGQUIT requests an immediate one.
+STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGQUIT})
+_KEYS = {signal.SIGINT: "Ctrl-C", signal.SIGQUIT: "Ctrl-\\"}
+
 
 def _by_signal(number: signal.Signals) -> str:
-    return "stopped by Ctrl-C (SIGINT)" if number is signal.SIGINT else f"stopped by {number.name}"
+    return f"stopped by {_KEYS[number]} ({number.name})" if number in _KEYS else f"stopped by {number.name}"
 
 
 class Stopping:
@@ -27,19 +32,35 @@ class Stopping:
         attempt: The files of the attempt, with the request file.
         processes: The processes of the run, which are killed in the last step.
         grace_s: The grace period after the first request.
+        say: Tells the user about a step.
         is_inner: Whether this run was started inside another training. Then only the first signal counts: the outer run
             and the script that started this one may both pass a signal on, and the outer run sees to the end.
+
+    Attributes:
+        child: The direct child; None while there is none.
+        was_late: Whether a signal requested a stop after the training had ended: it changes nothing about that ending.
     """
 
-    def __init__(self, attempt: AttemptLayout, processes: RunProcesses, grace_s: float, *, is_inner: bool) -> None:
+    def __init__(
+        self,
+        attempt: AttemptLayout,
+        processes: RunProcesses,
+        grace_s: float,
+        say: Callable[[str], None],
+        *,
+        is_inner: bool,
+    ) -> None:
         self._attempt = attempt
         self._processes = processes
+        self._say = say
         self._is_inner = is_inner
         self._ladder = Ladder(grace_s)
         self._seen: tuple[int, int] | None = None
         self._deadline_s: float | None = None
         self._limit_s = 0.0
         self.child: TrainingProcess | None = None
+        self._has_ended = False
+        self.was_late = False
 
     @property
     def stop(self) -> Stop | None:
@@ -51,6 +72,14 @@ class Stopping:
         """Whether the last step is reached."""
         return self._ladder.rung is Rung.KILL
 
+    def interrupted(self) -> None:
+        """Record Ctrl-C as the request: the script got it at its prompt, and died of it."""
+        self._ladder = replace(self._ladder, stop=self.stop or Stop(signal.SIGINT, _by_signal(signal.SIGINT)))
+
+    def end(self) -> None:
+        """Note that the training has ended."""
+        self.child, self._has_ended = None, True
+
     def limit(self, seconds: float | None, now_s: float) -> None:
         """Set the time limit; None for no limit."""
         if seconds is not None:
@@ -58,9 +87,14 @@ class Stopping:
 
     def signalled(self, number: signal.Signals, now_s: float) -> None:
         """Handle a signal that requests a stop."""
-        if self._is_inner and self.stop is not None:
-            return
-        self.ask(Stop(number, _by_signal(number)), now_s)
+        stop = Stop(number, _by_signal(number))
+        if self._has_ended and self.stop is None:
+            self.was_late = True
+        elif number is signal.SIGQUIT:
+            self._write_request(stop)
+            self._climb(self._ladder.after_urgent_request(stop))
+        elif self.stop is None or not self._is_inner:
+            self.ask(stop, now_s)
 
     def ask(self, stop: Stop, now_s: float) -> None:
         """Request a stop, for the first time or more urgently."""
@@ -104,9 +138,10 @@ class Stopping:
     def _climb(self, ladder: Ladder) -> None:
         if ladder == self._ladder:
             return
-        self._ladder = ladder
+        before, self._ladder = self._ladder, ladder
         if self.child is None or ladder.stop is None:
             return
+        self._processes.wake()  # a stopped process can't save
         if ladder.rung is Rung.KILL:
             self._processes.signal(self._processes.living(), signal.SIGKILL)
             self.child.send(signal.SIGKILL)
@@ -117,6 +152,7 @@ class Stopping:
             self._ask_inner(ladder.stop.signal)
         else:
             self.child.send(signal.SIGTERM)
+        self._say(step_message(before, ladder, is_inner=self._is_inner))
 
     def _ask_inner(self, number: signal.Signals) -> None:
         self._ladder = replace(self._ladder, inner_s=self._processes.ask_inner(number))

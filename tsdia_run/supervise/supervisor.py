@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import selectors
 import signal
 import time
@@ -29,7 +30,7 @@ from tsdia_run.supervise.output import Output, RelayEvent
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.reads import ReadWatch
 from tsdia_run.supervise.run_processes import RunProcesses, adopting
-from tsdia_run.supervise.signals import SignalPipe
+from tsdia_run.supervise.signal_rules import SignalRules
 from tsdia_run.supervise.stopping import Stopping
 from tsdia_run.text import duration, visible
 
@@ -48,7 +49,7 @@ class Supervisor:
         self._keeper = RecordKeeper(job.claim, job.run, job.original_config)
         self._processes = RunProcesses(job.run.run_id, self._layout)
         is_inner = env.RUN_ID in os.environ
-        self._stopping = Stopping(self._attempt, self._processes, job.grace_s, is_inner=is_inner)
+        self._stopping = Stopping(self._attempt, self._processes, job.grace_s, self._say, is_inner=is_inner)
         self._hashing = Hashing(self._layout.root, is_on=job.hash_checkpoints)
         self._metrics = MetricsFollower(self._layout)
         self._memory = memory.Watch()
@@ -58,8 +59,7 @@ class Supervisor:
 
     def supervise(self) -> JobResult:
         """Run the attempt to its end; errors of the training or the disk raise nothing."""
-        with SignalPipe() as signals, adopting(), self._reads:
-            self._signals = signals
+        with adopting(), self._reads:
             output = self._output = Output(
                 self._layout.root / self._job.run.last.log,
                 self._layout.progress,
@@ -68,6 +68,7 @@ class Supervisor:
                 JournalFiles(self._layout, self._job.run.last.number),
                 use_terminal=self._job.use_terminal,
             )
+            self._signals = SignalRules(self._job, self._processes, self._stopping, output, self._listen)
             self._hang = HangWatch(self._layout, self._job.run.last, self._job.patience, output.bytes_read)
             child = self._start_in_time()
             output.ends.close()
@@ -79,7 +80,7 @@ class Supervisor:
             preload.start(output.copy)
             self._loop(child)
             end = RankEnd.of(child.wait())
-            self._stopping.child = None
+            self._signals.end(end.signal)
             self._clean_up()
             beside.join(_BESIDE_LIMIT_S)
             ended = self._conclude(end)
@@ -90,12 +91,10 @@ class Supervisor:
     def _wait(self) -> None:
         """Wait until it is time to start, or a stop is requested."""
         start_s = time.monotonic() + self._job.delay_s
+        self._signals.handle()
         while (now_s := time.monotonic()) < start_s and self._stopping.stop is None:
-            with suppress(InterruptedError):
-                time.sleep(min(_LOOK_S, start_s - now_s))
-            for number in self._signals.read():
-                if number in (signal.SIGINT, signal.SIGTERM):
-                    self._stopping.signalled(number, now_s)
+            select.select([self._job.signals.fd], [], [], min(_LOOK_S, start_s - now_s))
+            self._signals.handle()
             self._stopping.look(now_s)
             self._keeper.tick(now_s)
             self._listen(self._output.keep_alive())
@@ -124,6 +123,7 @@ class Supervisor:
                 environment=self._job.environment,
                 ends=self._output.ends,
                 keep=alive_fd,
+                unblock=self._job.signals.unblock,
             )
         finally:
             os.close(alive_fd)
@@ -136,12 +136,11 @@ class Supervisor:
     def _loop(self, child: TrainingProcess) -> None:
         """Handle events until the direct child has ended."""
         with selectors.DefaultSelector() as selector:
-            selector.register(self._signals.fd, selectors.EVENT_READ)
+            selector.register(self._job.signals.fd, selectors.EVENT_READ)
             selector.register(child.pidfd, selectors.EVENT_READ)
             while True:
                 ready = {key.fd for key, _ in selector.select(_LOOK_S)}
-                for number in self._signals.read():
-                    self._on_signal(number, child)
+                self._signals.handle()
                 if child.pidfd in ready:
                     return
                 now_s = time.monotonic()
@@ -159,25 +158,10 @@ class Supervisor:
         self._record_warnings()
         self._hashing.look(now_s)
 
-    def _on_signal(self, number: signal.Signals, child: TrainingProcess) -> None:
-        if number in (signal.SIGINT, signal.SIGTERM):
-            self._stopping.signalled(number, time.monotonic())
-        elif number in (signal.SIGUSR1, signal.SIGUSR2):
-            self._pass_on(number, child)
-        elif number == signal.SIGTSTP:
-            self._listen(self._output.suspend())
-            self._processes.signal(self._processes.living(), signal.SIGSTOP)
-            os.kill(os.getpid(), signal.SIGSTOP)
-            self._processes.signal(self._processes.living(), signal.SIGCONT)
-            self._output.resume()
-
-    def _pass_on(self, number: signal.Signals, child: TrainingProcess) -> None:
-        if not self._job.is_delegated or not process.is_still(child.pid, self._job.argv):
-            child.send(number)
-            return
-        # torch's launcher would die of the signal and orphan its ranks.
-        if not process.signal_ranks(child.pid, number):
-            self._warnings.append(f"{number.name} arrived before any rank was running, so it was not passed on")
+    def _say(self, text: str) -> None:
+        """Tell the user what tsdia-run does now; a terminal that takes no output must not delay it."""
+        self._listen(self._output.begin_line())
+        Thread(target=self._job.say, args=(text,), name="say", daemon=True).start()
 
     def _record_warnings(self) -> None:
         """Write new warnings of the ranks to the record immediately."""
@@ -209,7 +193,7 @@ class Supervisor:
 
     def _is_hurried(self) -> bool:
         """Whether the user asks to end the wait after the script has ended."""
-        return self._stopping.is_killing or not {signal.SIGINT, signal.SIGTERM}.isdisjoint(self._signals.read())
+        return self._signals.handle() or self._stopping.is_killing
 
     def _is_wait_over(self) -> bool:
         """Whether the user asks to end the wait for leftover processes; keeps record and relay alive meanwhile."""
@@ -269,7 +253,9 @@ class Supervisor:
         unrecorded = self._keeper.conclude(last.with_outcome(outcome, now), self._is_hurried)
         self._keeper.close()
         warnings = (*self._warnings, *self._keeper.warnings)
-        return JobResult(self._keeper.run, self._stopping.stop, warnings, words, unrecorded)
+        return JobResult(
+            self._keeper.run, self._stopping.stop, warnings, words, unrecorded, is_last=self._stopping.was_late
+        )
 
     def _header(self) -> str:
         run, last = self._job.run, self._job.run.last

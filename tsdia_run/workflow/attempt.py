@@ -25,6 +25,7 @@ from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.settings import HangSettings
 from tsdia_run.supervise.hang import Patience
 from tsdia_run.supervise.job import Job, JobResult
+from tsdia_run.supervise.signals import SignalQueue
 from tsdia_run.supervise.supervisor import Supervisor
 from tsdia_run.text import shell, visible
 from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart, Reporter
@@ -51,12 +52,15 @@ class Prepared:
     delay_s: float = 0.0
 
 
-def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> JobResult:
+def carry_out(
+    prepared: Prepared, reporter: Reporter, signals: SignalQueue, on_started: Callable[[], None]
+) -> JobResult:
     """Record the attempt, start it, and wait until it has ended.
 
     Args:
         prepared: The attempt.
         reporter: Receives the messages.
+        signals: The signals to this process.
         on_started: Called once the training runs.
     """
     plan, request = prepared.plan, prepared.plan.request
@@ -67,7 +71,8 @@ def carry_out(prepared: Prepared, reporter: Reporter, on_started: Callable[[], N
     original = _write(plan, run, variables, redactor)
     reporter.opening(_start_of(plan, attempt, redactor))
     _warn(prepared, reporter)
-    ended = Supervisor(_job(prepared, run, variables, redactor, on_started, original)).supervise()
+    job = _job(prepared, run, variables, redactor, on_started, original, reporter, signals)
+    ended = Supervisor(job).supervise()
     reporter.closing(
         AttemptEnd(
             run_dir=request.run_dir,
@@ -133,6 +138,8 @@ def _job(
     redactor: Redactor,
     on_started: Callable[[], None],
     original: bytes | None,
+    reporter: Reporter,
+    signals: SignalQueue,
 ) -> Job:
     plan, request = prepared.plan, prepared.plan.request
 
@@ -150,6 +157,8 @@ def _job(
         environment={**users_environment(plan), **variables},
         is_delegated=plan.command.is_delegated,
         grace_s=request.settings.stop_grace_s,
+        signals=signals,
+        say=reporter.note,
         shown_command=shell(redactor.argv(plan.command.argv)),
         logs=request.settings.logs,
         use_terminal=request.settings.pty,

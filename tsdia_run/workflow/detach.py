@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from tsdia_run.claim.guard import Claim
 from tsdia_run.workflow.reporter import Reporter
 from tsdia_run.workflow.results import Detached, NotDetached
+
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
 
 def stay() -> None:
@@ -55,9 +60,25 @@ def _wait(pid: int, pipe: tuple[int, int], claim: Claim) -> Detached | NotDetach
     """Wait until the child has started the training, or has ended."""
     started_read, started_write = pipe
     os.close(started_write)
-    has_started = bool(os.read(started_read, 1))
+    with _passing_on(pid):
+        has_started = bool(os.read(started_read, 1))
     os.close(started_read)
     if has_started:
         return Detached(claim.layout.root, pid)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return NotDetached(code if code >= 0 else 128 - code)
+
+
+@contextmanager
+def _passing_on(pid: int) -> Iterator[None]:
+    """Pass stop requests on to a process: until the training has started, they are about the start."""
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        os.kill(pid, number)
+
+    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -20,6 +20,7 @@ from tsdia_run.outcome.classify import exit_status
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.supervise import job
 from tsdia_run.supervise.policy import End, Restart, Tried, decide
+from tsdia_run.supervise.signals import SignalQueue
 from tsdia_run.text import duration, shown
 from tsdia_run.workflow.attempt import Prepared, carry_out
 from tsdia_run.workflow.detach import leave_terminal, stay
@@ -44,7 +45,8 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
     on_started = leave_terminal(prepared.claim, reporter) if is_detached else stay
     if not callable(on_started):
         return on_started
-    ended = _run_with_restarts(prepared, reporter, on_started)
+    with SignalQueue() as signals:  # no signal may end this process between two attempts, or while it reports the end
+        ended = _run_with_restarts(prepared, reporter, signals, on_started)
     outcome = ended.run.last.outcome
     is_requested = ended.stop is not None and not ended.stop.is_hang
     if ended.unrecorded and ended.run.state is State.COMPLETED:
@@ -58,13 +60,15 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
     )
 
 
-def _run_with_restarts(prepared: Prepared, reporter: Reporter, on_started: Callable[[], None]) -> job.JobResult:
+def _run_with_restarts(
+    prepared: Prepared, reporter: Reporter, signals: SignalQueue, on_started: Callable[[], None]
+) -> job.JobResult:
     restarts = prepared.plan.request.settings.restarts
-    ended = carry_out(prepared, reporter, on_started)
-    if restarts.max == 0:
+    ended = carry_out(prepared, reporter, signals, on_started)
+    if restarts.max == 0 or ended.is_last:
         return ended
     plan, tried = prepared.plan, [_tried(prepared.plan, ended)]
-    while isinstance(decision := decide(tried, restarts.max, restarts.backoff_s), Restart):
+    while not ended.is_last and isinstance(decision := decide(tried, restarts.max, restarts.backoff_s), Restart):
         if ended.unrecorded:
             reporter.warn(f"no restart: the ending could not be recorded: {ended.unrecorded.why}")
             return ended
@@ -73,7 +77,7 @@ def _run_with_restarts(prepared: Prepared, reporter: Reporter, on_started: Calla
             _announce(reporter, plan, decision)
             superseded = beyond(plan.layout, plan.request.checkpoint)
             again = Prepared(plan, prepared.claim, ended.run, superseded=superseded, delay_s=decision.delay_s)
-            ended = carry_out(again, reporter, stay)
+            ended = carry_out(again, reporter, signals, stay)
         except UnrecognisedCheckpointsError:
             raise
         except TsdiaRunError as error:

@@ -20,6 +20,7 @@ from tsdia_run.report.names import run_path
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run
+from tsdia_run.supervise.ladder import wait_message
 from tsdia_run.supervise.process import end_orphans
 from tsdia_run.supervise.run_processes import RunProcesses, recorded_grace_s
 from tsdia_run.text import age, shown
@@ -73,8 +74,11 @@ def _ending(run: Run) -> str:
 
 def _wait(layout: RunLayout, run: Run, request: StopRequest, reporter: Reporter) -> Run:
     """Wait until the supervisor has recorded the ending, or has exited."""
-    supervisor = owner.last(layout) or "its supervisor"
-    reporter.note(f"stop requested ({supervisor}); waiting for the training to end (Ctrl-C only ends the waiting)")
+    supervisor = owner.last(layout)
+    wait = "waiting for the run to end" if request.is_now else wait_message(recorded_grace_s(layout))
+    reporter.note(f"stop requested ({supervisor or 'its supervisor'}); {wait} (Ctrl-C only ends the waiting)")
+    if supervisor is not None and owner.wake(supervisor):
+        reporter.note("the run was suspended (Ctrl-Z or SIGSTOP); it continues, so that it can stop")
     has_warned = False
     while True:
         now = record_file.read(layout.record)
@@ -95,12 +99,13 @@ def _wait(layout: RunLayout, run: Run, request: StopRequest, reporter: Reporter)
 
 def _end(layout: RunLayout, run: Run, reporter: Reporter, is_now: bool) -> Run:
     """Stop the training in place of its supervisor, which was killed."""
-    reporter.note("the supervisor has exited; stopping the training directly")
+    grace_s = 0.0 if is_now else recorded_grace_s(layout)
+    reporter.note(f"the supervisor has exited; stopping the training directly: {wait_message(grace_s)}")
     last_seen = layout.last_seen()
     found = RunProcesses(run.run_id, layout)
     # Those that have overwritten their environment. A reader has the file open only for a moment.
     found.include(set(users_of(layout.alive)).intersection(users_of(layout.alive)))
-    left = end_orphans(found, 0.0 if is_now else recorded_grace_s(layout), lambda: is_now)
+    left = end_orphans(found, grace_s, lambda: is_now)
     if left.remaining or living(layout) is not Living.NOTHING:
         raise RunAliveError(
             f"can't stop the training in {layout.root} from here: it runs on {run.last.host} or as another user",
