@@ -70,7 +70,7 @@ def check(runs: Runs, dead: str, error: str, before: Callable[[], None] | None =
     compared = runs("compare", name, "sound", before=before)
     assert (compared.returncode, "damaged" in compared.stdout) == (0, True), compared.stderr
     completed = runs("completion", "--words", "2", "tsdia-run", "info", "", before=before)
-    assert completed.stdout.split() == ["latest", "exp", "far", "old", "sound"]
+    assert completed.stdout.rstrip("\0").split("\0") == ["latest", "exp", "far", "old", "sound"]
     for words in (["logs", name], ["stop", name], ["resume", name, "--dry-run"], ["list", str(runs.root / dead)]):
         done = runs(*words, before=before)
         assert done.returncode in (0, 65, 66, 74), done.stderr

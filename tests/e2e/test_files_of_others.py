@@ -166,13 +166,13 @@ def test_the_probe_of_an_interpreter_imports_no_module_from_the_working_director
 @pytest.mark.root
 @as_root
 def test_a_script_that_another_user_recorded_is_not_read_for_suggestions(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text("OPTIONS = ['--resume-secretly']\nraise SystemExit(3)\n")
+    (tmp_path / "train.py").write_text("OPTIONS = ['--secret-resume']\nraise SystemExit(3)\n")
     assert tsdia_run("new", "--name", "exp", "--launcher", "python", cwd=tmp_path).returncode == 3
     checkpoint = tmp_path / "runs" / "exp" / "checkpoint-5"
     checkpoint.mkdir()
     (checkpoint / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
-    assert "--resume-secretly" in tsdia_run("info", "exp", cwd=tmp_path).stdout
+    assert "--secret-resume" in tsdia_run("info", "exp", cwd=tmp_path).stdout
     os.chown(tmp_path / "runs" / "exp" / "attempts" / "0" / "command.json", STRANGER, STRANGER)
     shown = tsdia_run("info", "exp", cwd=tmp_path).stdout
     assert "--resume-args" in shown
-    assert "secretly" not in shown
+    assert "secret" not in shown

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -348,15 +349,18 @@ def test_a_stopped_supervisor_does_not_block_the_training(project: Path, start: 
 
 
 def test_a_process_that_keeps_the_output_open_is_not_waited_for(project: Path) -> None:
-    # Without the run's tag in its environment, tsdia-run must not end the process.
+    # This process, which the training did not start, gets its output.
     (project / "train.py").write_text(
-        "import subprocess\n"
-        "child = subprocess.Popen(['sleep', '60'], env={}, start_new_session=True)\n"
-        "print(child.pid)\n"
+        "import socket\n"
+        "holder = socket.socket(socket.AF_UNIX)\n"
+        "holder.connect('holder')\n"
+        "socket.send_fds(holder, [b'+'], [1])\n"
     )
     began = time.monotonic()
-    done = tsdia_run("new", "config.yml", cwd=project)
-    os.kill(int(done.stdout), signal.SIGKILL)
+    with socket.socket(socket.AF_UNIX) as holder:
+        holder.bind(os.path.relpath(project / "holder"))
+        holder.listen()
+        done = tsdia_run("new", "config.yml", cwd=project)
     assert time.monotonic() - began < 15
     assert done.returncode == 0
     assert "keeps the training's output open" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -180,12 +181,14 @@ class RecordKeeper:
             self._warn(f"the run directory {self._layout.root} was not available: {self._absence}")
 
     def _create_again(self, has_record: bool, moved: Path | None) -> None:
+        attempt = self._layout.attempt(self.run.last.number).root
+        is_complete = has_record and os.path.isdir(attempt)
         self._claim.renew()
-        self._layout.attempt(self.run.last.number).root.mkdir(parents=True, exist_ok=True)
+        attempt.mkdir(parents=True, exist_ok=True)
         directory = HeldDirectory(self._layout.root)
         self._directory.close()
         self._directory = directory
-        if has_record:
+        if is_complete:
             text = "the lock of the run was removed, or its file system was mounted again; the lock was created again"
         elif moved is not None:
             text = (
