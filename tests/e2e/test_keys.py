@@ -88,6 +88,7 @@ def test_ctrl_c_at_a_prompt_goes_to_the_script(project: Path) -> None:
     )
     shell.expect("name[?] ")
     shell.send("part of a line")
+    shell.expect("part of a line")
     shell.sendintr()
     shell.expect("interrupted")
     shell.expect("name[?] ")
@@ -117,6 +118,30 @@ def test_ctrl_c_in_pdb_does_not_stop_the_run(project: Path) -> None:
     shell.expect_exact("8")
     shell.send("c\r")
     shell.expect("continued")
+    assert "completed" in ended(shell)
+
+
+def test_ctrl_c_in_a_debugger_does_not_end_the_other_processes_of_the_training(project: Path) -> None:
+    shell = started(
+        project,
+        "import subprocess, time\nworker = subprocess.Popen(['sleep', '600'])\nbreakpoint()\n"
+        "print('worker', worker.poll(), flush=True)\nworker.kill()\nworker.wait()\n",
+    )
+    shell.expect_exact("(Pdb) ")
+    shell.sendintr()
+    shell.expect_exact("(Pdb) ")
+    shell.send("c\r")
+    shell.expect("worker None")
+    assert "completed" in ended(shell)
+
+
+def test_less_gets_ctrl_c_alone(project: Path) -> None:
+    (project / "lines.txt").write_text("".join(f"line {number}\n" for number in range(500)))
+    shell = started(project, "import subprocess\nprint('less', subprocess.run(['less', 'lines.txt']).returncode)\n")
+    shell.expect("line 38.*lines.txt")  # its prompt
+    shell.sendintr()
+    while shell.expect(["less 0|less -2", pexpect.TIMEOUT], timeout=1):
+        shell.send("q")
     assert "completed" in ended(shell)
 
 

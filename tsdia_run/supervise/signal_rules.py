@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from tsdia_run.outcome.classify import signal_name
 from tsdia_run.supervise import process
 from tsdia_run.supervise.job import Job
-from tsdia_run.supervise.keys import TrainingKeys
 from tsdia_run.supervise.output import Output, RelayEvent
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.run_processes import RunProcesses
 from tsdia_run.supervise.signals import Arrival
 from tsdia_run.supervise.stopping import STOP_SIGNALS, Stopping
+from tsdia_run.supervise.training_keys import TrainingKeys
 
 # A closed terminal does not stop a training, nor does a terminal that belongs to another process group.
 _IGNORED = frozenset({signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU})

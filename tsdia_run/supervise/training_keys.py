@@ -2,6 +2,7 @@ r"""Give Ctrl-C, Ctrl-Z and Ctrl-\ to the training if it takes them itself: in r
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import termios
@@ -9,15 +10,20 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from tsdia_run.claim.processes import environment, running, with_descendants
+from tsdia_run.rundir import env
 from tsdia_run.supervise.run_processes import RunProcesses
 from tsdia_run.supervise.terminal_reads import waits_for_input
 
 _CONTROLS = {signal.SIGINT: termios.VINTR, signal.SIGQUIT: termios.VQUIT, signal.SIGTSTP: termios.VSUSP}
 _LFLAG, _CC = 3, 6
+_MARK = f"{env.SUPERVISOR}=".encode()
 _DISABLED = b"\0"
+# Opens the other side of a pseudo-terminal: ioctl_tty(2). Python has no name for it.
+_TIOCGPTPEER = 0x5441
 # A process that has just printed its prompt needs a moment until it reads.
-_TRIES = 2
-_BETWEEN_TRIES_S = 0.03
+_TRIES = 3
+_BETWEEN_TRIES_S = 0.05
 
 
 class TrainingKeys:
@@ -46,21 +52,31 @@ class TrainingKeys:
             return False
         if self._terminal is not None and (self._is_raw() or self._foreground() not in (None, child)):
             return self._type(signal.Signals(number))
-        return number == signal.SIGINT and self._interrupt_reader()
+        return number == signal.SIGINT and self._interrupt_readers(child)
 
-    def _interrupt_reader(self) -> bool:
+    def _interrupt_readers(self, child: int) -> bool:
         """Send Ctrl-C to the processes that wait for input from their terminal."""
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(_BETWEEN_TRIES_S)
-            readers = [pid for pid in self._processes.own() if waits_for_input(pid)]
+            # A quick search: the next key may end the program.
+            readers = [pid for pid in with_descendants([child], running()) if _reads_keys(pid)]
             if readers:
                 break
-        in_foreground = [pid for pid in readers if _group(pid) == self._foreground()]
-        # The terminal also discards the unfinished line. Ranks have sessions of their own, without a terminal.
-        if not (in_foreground and self._type(signal.SIGINT)):
+        if readers:
+            # Not through the terminal: its foreground group has other processes too, such as the workers of a loader.
+            self._discard_line()
             self._processes.signal(readers, signal.SIGINT)
         return bool(readers)
+
+    def _discard_line(self) -> None:
+        """Discard the unfinished line that was typed, as a terminal does on Ctrl-C."""
+        if self._terminal is None:
+            return
+        with suppress(OSError, termios.error):
+            side = fcntl.ioctl(self._terminal, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+            termios.tcflush(side, termios.TCIFLUSH)
+            os.close(side)
 
     def _is_raw(self) -> bool:
         modes = self._modes()
@@ -92,7 +108,6 @@ class TrainingKeys:
         return False
 
 
-def _group(pid: int) -> int:
-    with suppress(OSError):
-        return os.getpgid(pid)
-    return 0
+def _reads_keys(pid: int) -> bool:
+    """Return whether a process waits for input; the relay of a run inside the training only passes it on."""
+    return waits_for_input(pid) and not any(word.startswith(_MARK) for word in environment(pid))
