@@ -69,7 +69,7 @@ def check(runs: Runs, dead: str, error: str, before: Callable[[], None] | None =
     assert runs("info", "sound", before=before).stdout.startswith("✓ sound: completed")
     compared = runs("compare", name, "sound", before=before)
     assert (compared.returncode, "damaged" in compared.stdout) == (0, True), compared.stderr
-    completed = runs("completion", "--words", "2", "tsdia-run", "info", "", before=before)
+    completed = runs("completion", "--words", "bash", "", "tsdia-run info ", before=before)
     assert completed.stdout.rstrip("\0").split("\0") == ["latest", "exp", "far", "old", "sound"]
     for words in (["logs", name], ["stop", name], ["resume", name, "--dry-run"], ["list", str(runs.root / dead)]):
         done = runs(*words, before=before)
