@@ -95,11 +95,21 @@ def signal_ranks(launcher: int, number: int) -> bool:
     Returns:
         Whether any rank was found.
     """
-    found = [pid for pid in _children(launcher) if any(word.startswith(b"RANK=") for word in _words(pid, "environ"))]
-    for pid in found:
+    found = living_ranks(launcher)
+    for pid in found.values():
         with suppress(ProcessLookupError):
             os.kill(pid, number)
     return bool(found)
+
+
+def living_ranks(launcher: int) -> dict[int, int]:
+    """Return the process id of each rank that a launcher started and that has not ended."""
+    found = {}
+    for pid in _children(launcher):
+        for word in _words(pid, "environ"):
+            if word.startswith(b"RANK=") and word[5:].isdigit():
+                found[int(word[5:])] = pid
+    return found
 
 
 def is_still(pid: int, argv: Sequence[str]) -> bool:
