@@ -4,6 +4,7 @@
 # make test-oldest  run the tests with the oldest supported version of each dependency
 # make bench        measure the speed of tsdia-run and its peers; writes docs/benchmarks.md
 # make wild         run scripts of many public styles through new, SIGKILL, resume, info and compare; not part of the check
+# make endings      run every cause of docs/endings.md, also the slow ones that the check leaves out
 # make docs         write the generated parts of docs/, and configs/all-settings.yml
 # make pictures     make the README's pictures from real output
 # make format       format the code and apply the linter's fixes
@@ -32,7 +33,7 @@ ACCELERATE ?=
 # An installed package has bytecode files. If the environment forbids them here, each start compiles the whole package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test coverage test-oldest bench wild docs pictures format clean
+.PHONY: demo test coverage test-oldest bench wild endings docs pictures format clean
 
 demo: $(STAMP)
 	$(BIN)/tsdia-run new configs/quickstart.yml --move-aside
@@ -61,10 +62,15 @@ bench: $(STAMP)
 wild: $(WILD_STAMP)
 	$(WILD_VENV)/bin/python -m tests.wild $(STYLES)
 
+# About six minutes. `make endings WORDS=torchrun` runs only the rows whose name contains the word.
+endings: $(STAMP)
+	$(BIN)/python -m tests.endings $(WORDS)
+
 docs: $(STAMP)
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_settings.py
 	$(BIN)/python docs/make_architecture.py
+	$(BIN)/python docs/make_endings.py
 
 pictures: $(STAMP)
 	$(BIN)/python docs/make_pictures.py
