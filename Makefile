@@ -5,6 +5,7 @@
 # make bench        measure the speed of tsdia-run and its peers; writes docs/benchmarks.md
 # make wild         run scripts of many public styles through new, SIGKILL, resume, info and compare; not part of the check
 # make storm        SIGKILL every kind of process at random moments for MINUTES=5, with SEED=1; not part of the check
+# make endings      run every cause of docs/endings.md, also the slow ones that the check leaves out
 # make docs         write the generated parts of docs/, and configs/all-settings.yml
 # make pictures     make the README's pictures from real output
 # make format       format the code and apply the linter's fixes
@@ -35,7 +36,7 @@ ACCELERATE ?=
 # An installed package has bytecode files. If the environment forbids them here, each start compiles the whole package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test coverage test-oldest bench wild storm docs pictures format clean
+.PHONY: demo test coverage test-oldest bench wild storm endings docs pictures format clean
 
 demo: $(STAMP)
 	$(BIN)/tsdia-run new configs/quickstart.yml --move-aside
@@ -70,10 +71,15 @@ wild: $(WILD_STAMP)
 storm: $(STAMP)
 	$(BIN)/python -m tests.storm $(MINUTES) $(SEED)
 
+# About six minutes. `make endings WORDS=torchrun` runs only the rows whose name contains the word.
+endings: $(STAMP)
+	$(BIN)/python -m tests.endings $(WORDS)
+
 docs: $(STAMP)
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_settings.py
 	$(BIN)/python docs/make_architecture.py
+	$(BIN)/python docs/make_endings.py
 
 pictures: $(STAMP)
 	$(BIN)/python docs/make_pictures.py

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cgroup import small_memory_group
 from tests.support.command import COMMAND, Starter, environment, record_of, tsdia_run, wait_for, wait_until
 
 EATS = "import time\nprint('eating', flush=True)\nfood = [bytearray(2**20) for _ in range(4096)]\ntime.sleep(60)\n"
@@ -24,24 +25,8 @@ def outcome_of(project: Path) -> dict[str, object]:
 
 @pytest.fixture
 def small_group() -> Iterator[Path]:
-    """Make a cgroup with 200 MiB of memory, v1 or v2; only root can make it."""
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        for base in {"": ("/sys/fs/cgroup",), "memory": ("/sys/fs/cgroup/memory",)}.get(controllers, ()):
-            group = Path(f"{base}{path}", f"tsdia-run-test-{os.getpid()}")
-            limit = "memory.limit_in_bytes" if controllers else "memory.max"
-            try:
-                group.mkdir()
-            except OSError:
-                continue
-            if (group / limit).exists():
-                (group / limit).write_text(str(200 * 2**20))
-                yield group
-                wait_until(lambda group=group: not (group / "cgroup.procs").read_text())  # type: ignore[misc]
-                group.rmdir()
-                return
-            group.rmdir()
-    pytest.skip("needs root and a memory cgroup that can be divided")
+    with small_memory_group() as group:
+        yield group
 
 
 def test_an_out_of_memory_kill_is_reported(project: Path, small_group: Path) -> None:

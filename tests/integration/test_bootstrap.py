@@ -46,7 +46,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # The modules of tsdia-run that every start loads; each one costs start time.
 BOOT = "tsdia_run.training.boot"
 BOOT_MODULES = {
-    "", ".attempt_files", ".exit_record", ".import_hooks", ".repeated_names", ".rank", ".rank_state", ".reexec",
+    "", ".attempt_files", ".exception_chain", ".exit_record", ".import_hooks", ".repeated_names", ".rank",
+    ".rank_state", ".reexec",
 }  # fmt: skip
 
 STARTS: dict[str, tuple[list[str], dict[str, str]]] = {

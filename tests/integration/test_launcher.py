@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,26 @@ def test_the_rank_that_ended_before_the_launcher_ended_the_others_failed_first()
 def test_a_rank_ended_by_a_signal_comes_before_ranks_that_failed_because_of_it() -> None:
     ends = RankEnds(early={0: 1, 1: -9}, final={0: 1, 1: -9}, recorded={0: OwnRecord(1, "2026-01-01T00:00:00.1")})
     assert (ends.first(), ends.exit_code()) == (1, 128 + 9)
+
+
+def test_a_rank_that_left_no_record_is_blamed_if_the_other_one_only_lost_its_connection() -> None:
+    lost = OwnRecord(1, "2026-01-01T00:00:00.1", is_consequence=True)
+    ends = RankEnds(early={0: 3, 1: 1}, final={0: 3, 1: 1}, recorded={1: lost})
+    assert (ends.first(), ends.exit_code()) == (0, 3)
+
+
+def test_of_ranks_that_all_lost_their_connection_the_earliest_is_blamed() -> None:
+    records = {rank: OwnRecord(1, f"2026-01-01T00:00:00.{3 - rank}", is_consequence=True) for rank in range(3)}
+    assert RankEnds(early=dict.fromkeys(range(3), 1), final=dict.fromkeys(range(3), 1), recorded=records).first() == 2
+
+
+def test_the_time_of_death_orders_ranks_without_a_record() -> None:
+    with subprocess.Popen(["sleep", "0.2"]) as late, subprocess.Popen(["true"]) as early:
+        ends = RankEnds(early={0: 3, 1: 4}, final={0: 3, 1: 4})
+        ends.deaths.watch({0: late.pid, 1: early.pid})
+        ends.deaths.finish()
+    assert (ends.first(), ends.exit_code()) == (1, 4)
+    assert late.returncode == early.returncode == 0  # the watch reaps nothing
 
 
 def test_of_two_exceptions_the_earlier_one_is_the_first_failure() -> None:
@@ -87,8 +108,11 @@ class Attempt:
         }
 
     def ranks(self) -> dict[str, Any]:
+        """Return the launcher's record, with valid times removed."""
         record = json.loads(self.layout.attempt(0).launcher_record.read_text())
         assert isinstance(record, dict)
+        for end in record["ranks"].values():
+            datetime.fromisoformat(end.pop("ended_at"))
         return record
 
     def launch(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:

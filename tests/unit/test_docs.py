@@ -60,6 +60,10 @@ def test_the_list_of_files_is_up_to_date() -> None:
     assert text("architecture.md") == runpy.run_path(str(DOCS / "make_architecture.py"))["text"](), "run `make docs`"
 
 
+def test_the_table_of_endings_is_up_to_date() -> None:
+    assert text("endings.md") == runpy.run_path(str(DOCS / "make_endings.py"))["text"](), "run `make docs`"
+
+
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in build().registered_commands:

@@ -54,12 +54,15 @@ def test_a_kill_for_memory_is_reported_with_the_lowest_limit(
 ) -> None:
     write(tmp_path, files)
     watch = Watch(tmp_path)
-    assert watch.verdict() is None
+    watch.look()
+    assert watch.verdict(None) is None
     write(tmp_path, {counter: files[counter].replace("oom_kill 0", "oom_kill 1")})
-    verdict = watch.verdict()
+    watch.look()
+    verdict = watch.verdict(None)
     assert verdict
-    assert verdict.startswith("out of memory: the kernel's OOM killer was active; the largest process used ")
-    assert verdict.endswith(f"B{limit}")
+    assert verdict.is_at_end
+    assert verdict.text.startswith("out of memory: the kernel's OOM killer was active; the largest process used ")
+    assert verdict.text.endswith(f"B{limit}")
 
 
 @pytest.mark.parametrize("text", ["", "oom_kill", "oom_kill many", "oom 5"])
@@ -67,7 +70,8 @@ def test_a_counter_that_cannot_be_read_means_no_kill(tmp_path: Path, text: str) 
     write(tmp_path, {"proc/self/cgroup": "0::/", "proc/vmstat": "oom_kill 0"})
     watch = Watch(tmp_path)
     write(tmp_path, {"proc/vmstat": text})
-    assert watch.verdict() is None
+    watch.look()
+    assert watch.verdict(None) is None
 
 
 @pytest.mark.parametrize(

@@ -6,41 +6,22 @@ its keys.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tsdia_run.files.fields import Fields, read_object
 from tsdia_run.files.opening import names_in
+from tsdia_run.outcome.classify import RankEnd
+from tsdia_run.outcome.script_error import ScriptError, script_error
 from tsdia_run.rundir.layout import AttemptLayout
-from tsdia_run.text import visible
 
 # A rank could write gigabytes.
 _MAX_BYTES = 1024 * 1024
-_MAX_ERROR_CHARACTERS = 300
 _MAX_EXIT_CODE = 255
+_MAX_SIGNAL = 64
 _MAX_RANK_DIGITS = 6
-
-
-@dataclass(frozen=True)
-class ScriptError:
-    """An exception that ended a script.
-
-    Attributes:
-        kind: Its type, as Python prints it.
-        message: Its message, in one line.
-        where: The innermost line of the user's own code, ``file.py:12``; None if no line of it was involved.
-    """
-
-    kind: str
-    message: str
-    where: str | None
-
-    def __str__(self) -> str:
-        text = f"{self.kind}: {self.message}" if self.message else self.kind
-        return text[:_MAX_ERROR_CHARACTERS] + (f" ({self.where})" if self.where else "")
 
 
 @dataclass(frozen=True)
@@ -48,16 +29,30 @@ class ExitRecord:
     """How a rank ended; all fields are None if the rank left no record.
 
     Attributes:
-        exit_code: Its exit code, 0 to 255.
+        exit_code: Its exit code, 0 to 255; None if it ended by a signal.
+        signal: The signal that Python ended it with, after a KeyboardInterrupt.
         ended_at: When the rank ended.
         step: The last step that the script reported.
         error: The exception that ended the rank.
+        is_consequence: Whether the exception says that another rank had ended.
     """
 
     exit_code: int | None = None
+    signal: int | None = None
     ended_at: datetime | None = None
     step: int | None = None
     error: ScriptError | None = None
+    is_consequence: bool = False
+
+    @property
+    def end(self) -> RankEnd | None:
+        """How the rank ended; None if the rank left no record."""
+        return None if self.exit_code is None and self.signal is None else RankEnd(self.exit_code, self.signal)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it ended with another exit code than 0, or by a signal."""
+        return bool(self.exit_code or self.signal)
 
 
 @dataclass(frozen=True)
@@ -81,18 +76,31 @@ def read(attempt: AttemptLayout, rank: int) -> ExitRecord:
     """Return the exit record of a rank, as far as the file can be read."""
     fields = Fields(read_object(attempt.exit_record(rank), _MAX_BYTES), "the exit record")
     code, exception = fields.lenient("exit_code", int), fields.lenient("exception", dict)
+    number = fields.lenient("signal", int)
     return ExitRecord(
         exit_code=code if code is not None and 0 <= code <= _MAX_EXIT_CODE else None,
+        signal=number if number is not None and 0 < number <= _MAX_SIGNAL else None,
         ended_at=fields.lenient_time("ended_at"),
         step=fields.lenient("step", int),
-        error=None if exception is None else _error(exception),
+        error=None if exception is None else script_error(exception),
+        is_consequence=fields.lenient("is_consequence", bool) is True,
     )
 
 
 def read_all(attempt: AttemptLayout) -> dict[int, ExitRecord]:
-    """Return the exit records that have an exit code, by rank."""
+    """Return the exit records that have an exit code or a signal, by rank."""
     found = {rank: read(attempt, rank) for rank in ranks_with(attempt, attempt.exit_record)}
-    return {rank: end for rank, end in found.items() if end.exit_code is not None}
+    return {rank: record for rank, record in found.items() if record.end is not None}
+
+
+def first_failure(records: Mapping[int, ExitRecord]) -> int | None:
+    """Return the rank that failed first, other than a rank that failed because another one had ended."""
+
+    def order(rank: int) -> tuple[bool, str, int]:
+        record = records[rank]
+        return record.is_consequence, record.ended_at.isoformat() if record.ended_at else "~", rank
+
+    return min((rank for rank, record in records.items() if record.is_failure), key=order, default=None)
 
 
 def ranks_with(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[int]:
@@ -103,13 +111,9 @@ def ranks_with(attempt: AttemptLayout, path_of: Callable[[int], Path]) -> set[in
     return {int(name) for name in names if name.isdecimal() and len(name) <= _MAX_RANK_DIGITS}
 
 
-def _error(exception: dict[str, object]) -> ScriptError:
-    at = exception.get("at")
-    return ScriptError(
-        kind=visible(str(exception.get("type"))),
-        message=visible(" ".join(str(exception.get("message") or "").split())),
-        where=visible(f"{os.path.basename(str(at.get('file')))}:{at.get('line')}") if isinstance(at, dict) else None,
-    )
+def started_ranks(attempt: AttemptLayout) -> set[int]:
+    """Return the ranks that have started: a rank creates its file for stacks then."""
+    return ranks_with(attempt, attempt.stacks) | ranks_with(attempt, attempt.exit_record)
 
 
 def exit_summary(attempt: AttemptLayout, rank: int) -> ExitSummary:
@@ -117,4 +121,4 @@ def exit_summary(attempt: AttemptLayout, rank: int) -> ExitSummary:
     found = read(attempt, rank)
     if found.error is None:
         return ExitSummary(step=found.step)
-    return ExitSummary(str(found.error), found.error.kind, found.step)
+    return ExitSummary(found.error.text, found.error.kind, found.step)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from tsdia_run.files.fields import read_object
+from tsdia_run.files.fields import Fields, read_object
 from tsdia_run.outcome.classify import RankEnd
 from tsdia_run.rundir.layout import AttemptLayout
 
@@ -18,11 +19,13 @@ class LauncherRecord:
 
     Attributes:
         ranks: The endings by rank; empty if the launcher left no record.
+        ended_at: When the process of each rank ended, as far as it is known.
         first: The rank that failed first; None if no rank failed without being stopped.
         signal: The signal that stopped the launcher; None if no signal did.
     """
 
     ranks: Mapping[int, RankEnd]
+    ended_at: Mapping[int, datetime]
     first: int | None
     signal: int | None
 
@@ -31,12 +34,12 @@ def read(attempt: AttemptLayout) -> LauncherRecord:
     """Return the launcher's record of an attempt; an empty one if it is missing or can't be read."""
     data = read_object(attempt.launcher_record, _MAX_BYTES)
     ranks = data.get("ranks")
-    found = {}
+    found, times = {}, {}
     for number, end in ranks.items() if isinstance(ranks, dict) else ():
         if number.isdecimal() and isinstance(end, dict):
-            found[int(number)] = RankEnd(_integer(end.get("exit_code")), _integer(end.get("signal")))
-    return LauncherRecord(found, _integer(data.get("first")), _integer(data.get("signal")))
-
-
-def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+            fields = Fields(end, "the end of a rank")
+            found[int(number)] = RankEnd(fields.lenient("exit_code", int), fields.lenient("signal", int))
+            if at := fields.lenient_time("ended_at"):
+                times[int(number)] = at
+    fields = Fields(data, "the launcher's record")
+    return LauncherRecord(found, times, fields.lenient("first", int), fields.lenient("signal", int))

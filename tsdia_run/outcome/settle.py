@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import signal
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from tsdia_run.outcome import exit_records, kept_endings, launcher_record, refusals, stop_request
-from tsdia_run.outcome.classify import Evidence, RankEnd, judge
-from tsdia_run.outcome.exit_records import ExitRecord, exit_summary, ranks_with
+from tsdia_run.outcome.classify import Evidence, RankEnd, Stop, judge
+from tsdia_run.outcome.exit_records import ExitRecord, first_failure, ranks_with
 from tsdia_run.outcome.journal_files import write_rest
+from tsdia_run.outcome.log_tail import last_lines
+from tsdia_run.outcome.traceback_text import crash
+from tsdia_run.outcome.traces import collect
 from tsdia_run.rundir import record_file
-from tsdia_run.rundir.layout import AttemptLayout, RunLayout
+from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.original import original
 from tsdia_run.rundir.record import LIVE, Attempt, Outcome, Run, State
 from tsdia_run.text import shown
@@ -63,7 +67,7 @@ def settled(run: Run, layout: RunLayout, last_seen: datetime | None) -> Run:
     ended_at = max(*times, last.started_at)
     if last.checkpoint is not None:
         last = replace(last, warnings=refusals.warnings(layout) or last.warnings)
-    outcome = _without_supervisor(attempt, last, ends)
+    outcome = _without_supervisor(layout, last, ends)
     if outcome.state is State.LOST and (source := original(layout, run)) is not None:
         outcome = replace(outcome, reason=_COPIED.format(shown(source)))
     return run.with_attempt(last.with_outcome(outcome, ended_at))
@@ -75,32 +79,35 @@ def _kept(run: Run, layout: RunLayout) -> Run | None:
     return kept if kept is not None and original(layout, run) is None else None
 
 
-def _without_supervisor(attempt: AttemptLayout, last: Attempt, ends: Mapping[int, ExitRecord]) -> Outcome:
-    refused = refusals.refusal(attempt)
+def _without_supervisor(layout: RunLayout, last: Attempt, ends: Mapping[int, ExitRecord]) -> Outcome:
+    attempt, lines = layout.attempt(last.number), last_lines(layout.root / last.log)
     request = stop_request.read(attempt)
     stop = request.stop if request else None
     launcher = launcher_record.read(attempt)
     if launcher.ranks:
-        error = exit_summary(attempt, launcher.first or 0).error
-        outcome = judge(
-            Evidence(
-                RankEnd(exit_code=0),
-                True,
-                launcher.ranks,
-                launcher.first,
-                launcher.signal,
-                error=error,
-                stop=stop,
-                refusal=refused,
-            )
-        )
-        return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}")
-    failed = sorted(rank for rank, end in ends.items() if end.exit_code)
+        found = collect(attempt, lines, RankEnd(exit_code=0), is_delegated=True)
+        return _unseen(judge(replace(found, stop=stop)))
+    first = first_failure(ends)
     # A rank creates its file for stacks when it starts, and removes the file when it ends.
     has_unended = bool(ranks_with(attempt, attempt.stacks) - set(ends))
-    if not ends or (has_unended and not failed):
-        return Outcome(State.LOST, _LOST if ends or has_unended or last.state is State.RUNNING else _NEVER_BEGAN)
-    shown = failed[0] if failed else min(ends)
-    error = exit_summary(attempt, shown).error
-    outcome = judge(Evidence(RankEnd(ends[shown].exit_code), error=error, stop=stop, refusal=refused))
-    return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}", rank=shown if len(ends) > 1 else None)
+    end = ends[min(ends) if first is None else first].end if ends else None
+    if end is None or (first is None and has_unended):
+        return _without_records(lines, last, stop, has_begun=bool(ends) or has_unended)
+    found = collect(attempt, lines, end, is_delegated=False)
+    outcome = judge(replace(found, stop=stop, has_finished=False))
+    return _unseen(replace(outcome, rank=first if len(ends) > 1 else None))
+
+
+def _without_records(lines: Sequence[str], last: Attempt, stop: Stop | None, *, has_begun: bool) -> Outcome:
+    """Return the ending of a training of which some rank did not record its end."""
+    found = crash(lines)
+    if found is not None:
+        number = signal.Signals[found.signal]
+        return _unseen(judge(Evidence(RankEnd(signal=number), place=found.where, stop=stop)))
+    if stop is not None:
+        return _unseen(Outcome(State.STOPPED, f"{stop.why}; its processes ended without an exit record"))
+    return Outcome(State.LOST, _LOST if has_begun or last.state is State.RUNNING else _NEVER_BEGAN)
+
+
+def _unseen(outcome: Outcome) -> Outcome:
+    return replace(outcome, reason=f"{outcome.reason}; {_UNSEEN}")

@@ -6,9 +6,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from tsdia_run.outcome import launcher_record, refusals
 from tsdia_run.outcome.classify import Evidence, RankEnd
-from tsdia_run.outcome.exit_records import ExitSummary, exit_summary
+from tsdia_run.outcome.exit_records import ExitSummary, exit_summary, started_ranks
+from tsdia_run.outcome.log_tail import last_lines
+from tsdia_run.outcome.traces import collect
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
 # A file system that refused a write may still have a little space left, too small for that write.
@@ -16,33 +17,30 @@ _FULL_BYTES = 64 * 1024
 _FULL_FILES = 4
 
 
-def gather(layout: RunLayout, attempt: AttemptLayout, direct: RankEnd, is_delegated: bool) -> Evidence:
+def gather(layout: RunLayout, attempt: AttemptLayout, log: Path, direct: RankEnd, *, is_delegated: bool) -> Evidence:
     """Collect what is known about an ending from outside the supervisor.
 
     Args:
         layout: The files of the run.
         attempt: The files of the attempt, with the records of the ranks and of their launcher.
+        log: The log of the attempt, with all output.
         direct: How the direct child process ended.
         is_delegated: Whether the direct child is a launcher of several ranks.
     """
-    launcher = launcher_record.read(attempt)
     # With a single rank the launcher becomes the script; then only the script can leave a record.
-    became_the_script = not os.path.exists(attempt.launcher_record) and os.path.exists(attempt.exit_record(0))
-    return Evidence(
-        direct=direct,
-        is_delegated=is_delegated and not became_the_script,
-        ranks=launcher.ranks,
-        first_rank=launcher.first,
-        launcher_signal=launcher.signal,
-        error=exit_summary(attempt, launcher.first or 0).error,
-        is_disk_full=_is_full(layout.root),
-        refusal=refusals.refusal(attempt),
+    became_the_script = (
+        not os.path.exists(attempt.launcher_record)
+        and started_ranks(attempt) == {0}
+        and os.path.exists(attempt.exit_record(0))
     )
+    found = collect(attempt, last_lines(log), direct, is_delegated=is_delegated and not became_the_script)
+    return replace(found, is_disk_full=_is_full(layout.root))
 
 
 def words(attempt: AttemptLayout, found: Evidence) -> ExitSummary:
     """Return the exit record of the rank that the evidence is about."""
-    return replace(exit_summary(attempt, found.first_rank or 0), refusal=found.refusal)
+    summary = exit_summary(attempt, found.first_rank or 0)
+    return replace(summary, error=found.error or summary.error, refusal=found.refusal)
 
 
 def _is_full(folder: Path) -> bool:

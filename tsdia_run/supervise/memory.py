@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import os
 import resource
+from collections import deque
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from tsdia_run.outcome.classify import MemoryKill
 from tsdia_run.text import size
 
 _KIB = 1024
+_MOST_KILLS = 100
+# A script may need this time to find out that a child process was killed.
+_RECENT = timedelta(minutes=1)
+_SLACK = timedelta(seconds=0.2)
 
 
 class Watch:
-    """Counts OOM kills from its creation on.
+    """Counts OOM kills from its creation on, and records when they happened.
 
     Args:
         root: The folder that contains ``proc`` and ``sys``.
@@ -26,16 +33,33 @@ class Watch:
     def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
         self._groups = _groups(root)
-        self._before = self._kills()
+        self._count = self._kills()
+        self._looked_at = datetime.now(timezone.utc)
+        # Between which two times a process was killed; the oldest ones do not matter.
+        self._kills_between: deque[tuple[datetime, datetime]] = deque(maxlen=_MOST_KILLS)
 
-    def verdict(self) -> str | None:
-        """Return a description of the OOM kill; None if the kernel did not kill a process for memory."""
-        if self._kills() <= self._before:
+    def look(self) -> None:
+        """Look at the counter; call it twice per second, and when the training has ended."""
+        count, now = self._kills(), datetime.now(timezone.utc)
+        if count > self._count:
+            self._kills_between.append((self._looked_at, now))
+        self._count, self._looked_at = count, now
+
+    def verdict(self, ended_at: datetime | None) -> MemoryKill | None:
+        """Return a description of the OOM kills; None if the kernel killed no process for memory in the last minute.
+
+        Args:
+            ended_at: When the process ended that the verdict is about; None for the time of the last look.
+        """
+        end = ended_at or self._looked_at
+        recent = [(first, last) for first, last in self._kills_between if last >= end - _RECENT]
+        if not recent:
             return None
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _KIB
         limit = self._limit_bytes()
         room = f" of {size(limit)}" if limit else ""
-        return f"out of memory: the kernel's OOM killer was active; the largest process used {size(peak)}{room}"
+        text = f"out of memory: the kernel's OOM killer was active; the largest process used {size(peak)}{room}"
+        return MemoryKill(text, any(first - _SLACK <= end <= last + _SLACK for first, last in recent))
 
     def _kills(self) -> int:
         for group in self._groups[:1]:

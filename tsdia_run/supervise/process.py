@@ -103,12 +103,21 @@ def signal_ranks(launcher: int, number: int) -> bool:
     Returns:
         Whether any rank was found.
     """
-    children = [pid for pid, one in processes.running().items() if one.parent == launcher]
-    found = [pid for pid in children if any(word.startswith(b"RANK=") for word in processes.environment(pid))]
-    for pid in found:
+    found = living_ranks(launcher)
+    for pid in found.values():
         with suppress(ProcessLookupError):
             os.kill(pid, number)
     return bool(found)
+
+
+def living_ranks(launcher: int) -> dict[int, int]:
+    """Return the process id of each rank that a launcher started and that has not ended."""
+    found = {}
+    for pid, one in processes.running().items():
+        for word in processes.environment(pid) if one.parent == launcher else ():
+            if word.startswith(b"RANK=") and word[5:].isdigit():
+                found[int(word[5:])] = pid
+    return found
 
 
 def is_still(pid: int, argv: Sequence[str]) -> bool:

@@ -56,6 +56,8 @@ class Supervisor:
         self._warnings: list[str] = []
         self._reads = ReadWatch(self._layout, job.run.last)
         self._hung: str | None = None
+        # The ranks that had not ended at the last look before SIGKILL.
+        self._stopped_ranks: tuple[int, ...] = ()
 
     def supervise(self) -> JobResult:
         """Run the attempt to its end; errors of the training or the disk raise nothing."""
@@ -73,6 +75,7 @@ class Supervisor:
             child = self._start_in_time()
             output.ends.close()
             if isinstance(child, Outcome):
+                self._listen(self._output.drain())
                 return self._ended(child, ExitSummary())
             gc.enable()  # it was off during the start; from here on the process may run for weeks
             self._keeper.record(replace(self._job.run.last, state=State.RUNNING))
@@ -140,10 +143,12 @@ class Supervisor:
             selector.register(child.pidfd, selectors.EVENT_READ)
             while True:
                 ready = {key.fd for key, _ in selector.select(_LOOK_S)}
+                self._memory.look()
                 self._signals.handle()
                 if child.pidfd in ready:
                     return
                 now_s = time.monotonic()
+                self._note_ranks(child)
                 self._stopping.look(now_s)
                 self._listen(self._output.read_events())
                 self._listen(self._output.keep_alive())
@@ -157,6 +162,11 @@ class Supervisor:
         self._metrics.tick(now_s)
         self._record_warnings()
         self._hashing.look(now_s)
+
+    def _note_ranks(self, child: TrainingProcess) -> None:
+        """Record which ranks are running, while they stop: SIGKILL also ends the launcher, which would know it."""
+        if self._job.is_delegated and self._stopping.stop is not None and not self._stopping.is_killing:
+            self._stopped_ranks = tuple(sorted(process.living_ranks(child.pid))) or self._stopped_ranks
 
     def _say(self, text: str) -> None:
         """Tell the user what tsdia-run does now; a terminal that takes no output must not delay it."""
@@ -226,8 +236,12 @@ class Supervisor:
                 self._warnings.append("another process keeps the training's output open; later output is not logged")
 
     def _conclude(self, end: RankEnd) -> JobResult:
-        found = evidence.gather(self._layout, self._attempt, end, self._job.is_delegated)
-        found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict())
+        self._listen(self._output.drain())
+        log = self._layout.root / self._keeper.run.last.log
+        found = evidence.gather(self._layout, self._attempt, log, end, is_delegated=self._job.is_delegated)
+        found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict(found.ended_at))
+        if self._stopping.is_killing and not found.ranks:
+            found = replace(found, unended=self._stopped_ranks)
         self._warnings += self._metrics.finish()
         self._keeper.finish()
         self._conclude_reads()
@@ -245,7 +259,6 @@ class Supervisor:
 
     def _ended(self, outcome: Outcome, words: ExitSummary) -> JobResult:
         now = datetime.now(timezone.utc)
-        self._listen(self._output.drain())
         last = self._keeper.run.last
         lasted = duration((now - last.started_at).total_seconds())
         self._output.finish(visible(f"[tsdia-run: {outcome.sentence(f' after {lasted}')}]"))

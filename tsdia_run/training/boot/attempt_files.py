@@ -124,8 +124,12 @@ def _clean(value: object) -> object:
     return [_clean(inner) for inner in value] if isinstance(value, list) else value
 
 
-def write_record(directory: str, name: str, record: Mapping[str, object]) -> None:
-    """Write a record atomically as JSON with printable strings; if that fails, print one line to stderr."""
+def write_record(directory: str, name: str, record: Mapping[str, object]) -> str | None:
+    """Write a record atomically as JSON with printable strings.
+
+    Returns:
+        A warning for the user if that fails.
+    """
     try:
         import json
 
@@ -144,7 +148,8 @@ def write_record(directory: str, name: str, record: Mapping[str, object]) -> Non
                 os.unlink(temporary)
             raise
     except Exception as error:  # a failure here must not change how the training ends
-        say(f"warning: could not write {name}: {error}")
+        return f"warning: could not write {name}: {error}"
+    return None
 
 
 def say(message: str) -> None:

@@ -9,12 +9,16 @@ has these keys:
     exit_code     0 to 255; null after a KeyboardInterrupt, because Python then ends by a signal
     signal        2 after a KeyboardInterrupt, otherwise null
     step          the last step that the script passed to Accelerator.log or used in a checkpoint; null if there is none
-    exception     null after a normal end and after ``sys.exit(0)``, otherwise an object:
+    is_consequence  whether the exception says that another rank has ended, as a reset connection does
+    exception     null after a normal end, and after ``sys.exit(0)`` unless it hid an exception; otherwise an object:
         type      qualified as Python prints it: ValueError, torch.cuda.OutOfMemoryError
-        message   at most 2,000 characters, without secrets
+        message   with its notes, without secrets; the beginning and the end of a text of more than 2,000 characters
         frames    the innermost frames, at most 20; the last one raised it; each has file, line, function, source
         at        the innermost frame in the user's own code: not in the standard library, an installed package or a
                   hook; null if there is none
+        origin    the first exception of a chain: type, message, at, and relation: "cause" or "context"; else null
+        members   of a group, the first 3 exceptions with no members of their own: type, message, at
+        member_count  the number of these exceptions
 
 Until it writes a record, this module imports only modules that Python loads at its start.
 """
@@ -23,6 +27,7 @@ from __future__ import annotations
 
 import os
 
+from tsdia_run.training.boot.exception_chain import is_consequence, members, origin
 from tsdia_run.training.boot.rank_state import RANK
 
 TYPE_CHECKING = False  # importing typing or collections would delay each start by milliseconds
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 _MESSAGE_CHARACTERS = 2_000
 _SOURCE_CHARACTERS = 200
 _FRAMES = 20
+_MEMBERS = 3
 _SIGINT = 2
 # A name, because ``boot`` does not import the rest of the package.
 _REDACTION = "tsdia_run.files.redaction"
@@ -50,6 +56,7 @@ def exit_record(error: BaseException | None, trace: TracebackType | None, rank: 
 
     interrupted = isinstance(error, KeyboardInterrupt)
     exit_code = _exit_code(error)
+    is_failure = error is not None and (exit_code != 0 or _hides_exception(error))
     return {
         "rank": rank,
         "pid": os.getpid(),
@@ -57,7 +64,8 @@ def exit_record(error: BaseException | None, trace: TracebackType | None, rank: 
         "exit_code": None if interrupted else exit_code,
         "signal": _SIGINT if interrupted else None,
         "step": RANK.progress.step,
-        "exception": _described(error, trace) if error is not None and exit_code != 0 else None,
+        "is_consequence": error is not None and is_consequence(error),
+        "exception": _described(error, trace) if error is not None and is_failure else None,
     }
 
 
@@ -69,18 +77,30 @@ def _exit_code(error: BaseException | None) -> int:
     return code & 0xFF if isinstance(code, int) else 1
 
 
+def _hides_exception(error: BaseException) -> bool:
+    """Return whether ``sys.exit(0)`` in a ``finally`` or ``except`` block has replaced an exception."""
+    first = origin(error)
+    return first is not None and isinstance(first[0], Exception)
+
+
 def _described(error: BaseException, trace: TracebackType | None) -> dict[str, object]:
-    entries = list(_entries(trace))
-    own = [entry for entry in entries if _is_users(entry[0].f_code.co_filename)]
+    first = origin(error)
+    leaves = members(error) or (members(first[0]) if first else [])
+    return {
+        **_brief(error, trace),
+        "frames": [_frame(*entry) for entry in list(_entries(trace))[-_FRAMES:]],
+        "origin": {**_brief(first[0], first[0].__traceback__), "relation": first[1]} if first else None,
+        "members": [_brief(leaf, leaf.__traceback__) for leaf in leaves[:_MEMBERS]],
+        "member_count": len(leaves),
+    }
+
+
+def _brief(error: BaseException, trace: TracebackType | None) -> dict[str, object]:
+    own = [entry for entry in _entries(trace) if _is_users(entry[0].f_code.co_filename)]
     at = _frame(*own[-1]) if own else None
     if isinstance(error, SyntaxError) and error.filename and _is_users(error.filename):
         at = {"file": error.filename, "line": error.lineno, "function": "", "source": _clean(_short(error.text or ""))}
-    return {
-        "type": _type_name(type(error)),
-        "message": _clean(_message(error)),
-        "frames": [_frame(*entry) for entry in entries[-_FRAMES:]],
-        "at": at,
-    }
+    return {"type": _type_name(type(error)), "message": _clean(_message(error)), "at": at}
 
 
 def _entries(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
@@ -126,7 +146,9 @@ def _type_name(kind: type[BaseException]) -> str:
 
 def _message(error: BaseException) -> str:
     try:
-        text = str(error)
+        text = "\n".join([str(error), *map(str, getattr(error, "__notes__", ()))])
     except Exception:  # a __str__ of the script may raise anything
         return "<no message: its __str__ failed>"
-    return text if len(text) <= _MESSAGE_CHARACTERS else text[: _MESSAGE_CHARACTERS - 1] + "…"
+    # The last line of a traceback of another process is at the end of the message.
+    half = _MESSAGE_CHARACTERS // 2
+    return text if len(text) <= _MESSAGE_CHARACTERS else f"{text[:half]}…{text[1 - half :]}"

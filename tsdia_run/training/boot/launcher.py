@@ -5,7 +5,7 @@
 ``accelerate launch`` exits with code 1 for every failure of the script. This launcher writes the exit codes to
 ``attempts/N/ranks.json``:
 
-    ranks   how each rank ended, by its number as a string: {"exit_code": 3} or {"signal": 9}
+    ranks   how each rank ended, by its number as a string: {"exit_code": 3} or {"signal": 9}, with "ended_at"
     first   the rank that failed first, after which the launcher ended the others; null if no rank failed on its own
     signal  the signal that requested the stop, which the launcher forwarded to the ranks; null if there was none
     error   why no rank could be started; null if the ranks were started
@@ -52,6 +52,8 @@ _TRUE = ("1", "true", "t", "yes", "y", "on")
 
 
 class _Process(Protocol):
+    pid: int
+
     def poll(self) -> int | None: ...
 
 
@@ -63,6 +65,7 @@ class _Handler(Protocol):
 class _Context(Protocol):
     """torch's ``PContext``: one group of ranks, by local rank; on one machine the local rank is the rank."""
 
+    start: Callable[..., None]
     close: Callable[..., None]
 
     @property
@@ -89,13 +92,16 @@ def main() -> int:
         say(f"the ranks could not be started: {error}")
     if directory is not None:
         ends.recorded = {rank: found for rank in ends.final if (found := own_record(directory, exit_record_name(rank)))}
+    ends.deaths.finish()
     codes, first = ends.codes(), ends.first()
     if first is not None:
         say(f"rank {first} {_ending(codes[first])} (first to fail)")
     if directory is not None:
-        ranks = {str(rank): _end(code) for rank, code in codes.items()}
+        ranks = {str(rank): {**_end(code), "ended_at": ends.deaths.times.get(rank)} for rank, code in codes.items()}
         record = {"ranks": ranks, "first": first, "signal": ends.stopped_by, "error": error}
-        write_record(directory, LAUNCHER_RECORD_FILE, record)
+        problem = write_record(directory, LAUNCHER_RECORD_FILE, record)
+        if problem is not None:
+            say(problem)
     return os.EX_CONFIG if error is not None else ends.exit_code()
 
 
@@ -121,6 +127,7 @@ def _launch(arguments: list[str], ends: RankEnds) -> None:
 
     torchrun.run = run_and_record
     _record_around_close(api.PContext, ends)
+    _watch_after_start(api.PContext, ends)
     launch.simple_launcher = _become_the_script
     args = launch.launch_command_parser().parse_args(arguments)
     if args.main_process_port == 0:  # Accelerate before 1.8 would use 0 as a real port
@@ -145,6 +152,16 @@ def _record_around_close(context_class: type[_Context], ends: RankEnds) -> None:
             ends.final = _codes(context)
 
     context_class.close = close_and_record
+
+
+def _watch_after_start(context_class: type[_Context], ends: RankEnds) -> None:
+    start = context_class.start
+
+    def start_and_watch(context: _Context) -> None:
+        start(context)
+        ends.deaths.watch({rank: handler.proc.pid for rank, handler in context.subprocess_handlers.items()})
+
+    context_class.start = start_and_watch
 
 
 def _codes(context: _Context) -> dict[int, int]:

@@ -24,6 +24,9 @@ from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.boot.reexec import replace_process
 from tsdia_run.training.boot.repeated_names import CHECKPOINT, HOOKS, PREFIX, RUN_DIR
 
+# A signal handler of the script may raise at any time: torch's does for each killed worker of a data loader.
+_TRIES = 5
+
 TYPE_CHECKING = False  # importing typing would take 10 ms
 if TYPE_CHECKING:
     from types import TracebackType
@@ -120,15 +123,26 @@ class Rank:
         """
         if self._directory is None or os.getpid() != self._pid:
             return
-        path = os.path.join(self._directory, stacks_name(self._number))
+        self._close_stacks(os.path.join(self._directory, stacks_name(self._number)))
+        problem = ""
+        for _ in range(_TRIES):
+            try:
+                record = exit_record(error, trace, self._number)
+                problem = write_record(self._directory, exit_record_name(self._number), record) or ""
+            except BaseException as failure:  # of a class of the script, or of a signal handler
+                problem = f"warning: could not record how the script ended: {type(failure).__name__}"
+            if not problem:
+                return
+        self.say(problem)
+
+    def _close_stacks(self, path: str) -> None:
+        """Remove the empty file, and close it: the exit record needs a descriptor, and the script may have used all."""
         try:
             if not os.stat(path).st_size:
                 os.unlink(path)
         except OSError:  # the script may have moved its directory
             pass
-        try:
-            record = exit_record(error, trace, self._number)
-        except Exception as failure:  # an exception class of the script may raise anything
-            self.say(f"warning: could not record how the script ended: {type(failure).__name__}")
-            return
-        write_record(self._directory, exit_record_name(self._number), record)
+        if self._stacks >= 0:
+            sys.modules["faulthandler"].unregister(STACKS_SIGNAL)
+            os.close(self._stacks)
+            self._stacks = -1
