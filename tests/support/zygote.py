@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -216,6 +217,19 @@ def _fork(
     return Ended(code, out.read_text(), err.read_text(), failed)
 
 
+@contextmanager
+def _unchanged_signals() -> Iterator[None]:
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    handlers = {
+        number: signal.getsignal(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+    }
+    yield
+    for number, handler in handlers.items():
+        if handler is not None:
+            signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def main() -> None:
     """Answer requests until standard input ends."""
     warm_up, run = PROGRAMS[sys.argv[1]]
@@ -225,7 +239,8 @@ def main() -> None:
     _redirect(1, os.devnull)
     _redirect(2, folder / "warm")
     os.chdir(folder)
-    warm_up(folder)
+    with _unchanged_signals():  # tsdia-run blocks them until it exits
+        warm_up(folder)
     for line in requests:
         start = json.loads(line)
         ended = _fork(run, folder, **start | {"fault": Fault(**start["fault"])})
