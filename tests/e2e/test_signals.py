@@ -131,7 +131,7 @@ def test_signals_that_stop_this_process_until_it_is_continued(
     pids = [int(wait_for(running, "ready").split()[2]) for _ in range(ranks)]
     running.send_signal(signal.Signals[name])
     wait_until(lambda: is_stopped(running.pid))
-    assert [is_stopped(pid) for pid in pids] == [name == "SIGTSTP"] * ranks
+    wait_until(lambda: [is_stopped(pid) for pid in pids] == [name == "SIGTSTP"] * ranks)
     found = json.loads(tsdia_run("info", "runs/exp", "--json", cwd=project).stdout)
     assert (found["state"], found["suspended"]) == ("running", name == "SIGTSTP")
     if name == "SIGTSTP":
