@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from tests.support.faulty_locks import no_locks
 from tests.support.runs import Made, make_run
 from tsdia_run.claim import guard, owner
-from tsdia_run.claim.liveness import Living, living
+from tsdia_run.claim.liveness import RunningProcesses, living
 from tsdia_run.errors import RunAliveError
 from tsdia_run.rundir import env, record_file
-from tsdia_run.rundir.layout import HOLDER_NAME, RunLayout
+from tsdia_run.rundir.layout import OWNER_NAME, RunLayout
 from tsdia_run.rundir.original import original, original_of
 from tsdia_run.rundir.record import State
 from tsdia_run.workflow.own_ids import with_own_ids
@@ -112,9 +112,9 @@ def test_without_locks_a_copied_claim_is_not_a_claim(tmp_path: Path, monkeypatch
     with guard.claim_existing(made.layout.root):
         shutil.copytree(made.layout.root, tmp_path / "copy")
         copy = RunLayout(tmp_path / "copy")
-        assert os.path.exists(copy.held(0) / HOLDER_NAME)
-        assert living(made.layout) is Living.SUPERVISED
-        assert living(copy) is Living.NOTHING
+        assert os.path.exists(copy.lockless_claim(0) / OWNER_NAME)
+        assert living(made.layout) is RunningProcesses.SUPERVISED
+        assert living(copy) is RunningProcesses.NOTHING
         guard.refuse_running(copy.root)
         with guard.claim_existing(copy.root), pytest.raises(RunAliveError):
             guard.claim_existing(made.layout.root)
@@ -125,5 +125,5 @@ def test_a_copied_fresh_heartbeat_of_another_machine_does_not_count(tmp_path: Pa
     there = replace(owner.this_process(), host=f"not-{socket.gethostname()}")
     made.layout.heartbeat.write_bytes(there.as_bytes())
     shutil.copytree(made.layout.root, tmp_path / "copy")
-    assert living(made.layout) is Living.SUPERVISED
-    assert living(RunLayout(tmp_path / "copy")) is Living.NOTHING
+    assert living(made.layout) is RunningProcesses.SUPERVISED
+    assert living(RunLayout(tmp_path / "copy")) is RunningProcesses.NOTHING

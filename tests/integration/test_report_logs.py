@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support.relay import Relay, concatenation, no_relay_left, write_all
 from tests.support.runs import make_run
 from tsdia_run.claim import guard
-from tsdia_run.claim.liveness import Living, living
+from tsdia_run.claim.liveness import RunningProcesses, living
 from tsdia_run.report.logs import seek
 from tsdia_run.report.logs.reader import Reader
 from tsdia_run.report.status import look
@@ -77,13 +77,13 @@ def lock_holder(path: Path, kind: int) -> subprocess.Popen[str]:
 def test_running_processes_are_recognised_by_their_locks(tmp_path: Path) -> None:
     layout = make_run(tmp_path / "exp", State.RUNNING).layout
     layout.claim.touch()
-    assert living(layout) is Living.NOTHING
+    assert living(layout) is RunningProcesses.NOTHING
     with lock_holder(layout.claim, fcntl.LOCK_EX):
-        assert living(layout) is Living.SUPERVISED
+        assert living(layout) is RunningProcesses.SUPERVISED
     with lock_holder(layout.alive, fcntl.LOCK_SH):
-        assert living(layout) is Living.RANKS_ONLY
+        assert living(layout) is RunningProcesses.RANKS_ONLY
         assert look(layout.root).state is State.RUNNING
-    assert living(layout) is Living.NOTHING
+    assert living(layout) is RunningProcesses.NOTHING
     assert look(layout.root).state is State.LOST
 
 
@@ -91,11 +91,11 @@ def test_a_fresh_heartbeat_counts_only_from_another_host(tmp_path: Path) -> None
     layout = make_run(tmp_path / "exp", State.RUNNING).layout
     layout.claim.touch()
     layout.heartbeat.write_text('{"host": "node-of-another-rack", "pid": 1, "since": "2026"}')
-    assert living(layout) is Living.SUPERVISED
+    assert living(layout) is RunningProcesses.SUPERVISED
     os.utime(layout.heartbeat, (1e9, 1e9))
-    assert living(layout) is Living.NOTHING
+    assert living(layout) is RunningProcesses.NOTHING
     layout.heartbeat.write_text(f'{{"host": "{os.uname().nodename}", "pid": 1, "since": "2026"}}')
-    assert living(layout) is Living.NOTHING
+    assert living(layout) is RunningProcesses.NOTHING
 
 
 def test_constant_reading_never_blocks_a_start(tmp_path: Path) -> None:
@@ -123,6 +123,6 @@ while True:
 def test_a_fresh_heartbeat_does_not_override_a_recorded_ending(tmp_path: Path) -> None:
     layout = make_run(tmp_path / "exp", State.FAILED).layout
     layout.heartbeat.write_text('{"host": "node-of-another-rack", "pid": 1, "since": "2026"}')
-    assert living(layout) is Living.NOTHING
+    assert living(layout) is RunningProcesses.NOTHING
     layout.record.unlink()
-    assert living(layout) is Living.SUPERVISED
+    assert living(layout) is RunningProcesses.SUPERVISED

@@ -65,7 +65,7 @@ PURE = [
     "relay/log_mark", "relay/state", "relay/saved_state",
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/hooks/model_summary",
-    "launch/accelerate_config", "supervise/ladder", "outcome/classify", "rundir/headline", "rundir/arguments",
+    "launch/accelerate_config", "supervise/stop_sequence", "outcome/classify", "rundir/headline", "rundir/arguments",
     "rundir/record",
     "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
     "report/info_json", "report/rows_json",

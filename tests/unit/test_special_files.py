@@ -16,7 +16,7 @@ import pytest
 from tests.support.faulty_files import REPLACEMENTS
 from tests.support.runs import full_run, make_run
 from tests.unit.test_report_tampered import look_everywhere
-from tsdia_run.claim.liveness import Living, living
+from tsdia_run.claim.liveness import RunningProcesses, living
 from tsdia_run.files import opening
 from tsdia_run.files.atomic import write_bytes
 from tsdia_run.report.formatting import NoState
@@ -183,7 +183,7 @@ def test_locks_and_the_list_of_runs_are_regular_files(runs: Path, tmp_path: Path
     layout.own.mkdir(exist_ok=True)
     for path in (layout.claim, layout.alive):
         MAKE[kind](path)
-    assert living(layout) is Living.NOTHING
+    assert living(layout) is RunningProcesses.NOTHING
     environ = {"XDG_STATE_HOME": str(tmp_path / "state")}
     catalog.note(runs / "exp", environ)
     assert catalog.listed(environ) == (runs / "exp",)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tsdia_run.outcome.classify import Stop
 from tsdia_run.settings import plain, read_layer, resolve
-from tsdia_run.supervise.ladder import Ladder, Rung, step_message
 from tsdia_run.supervise.signals import REPEAT_S, Arrival, RepeatFilter
+from tsdia_run.supervise.stop_sequence import StopSequence, StopStep, step_message
 
-START = Ladder(grace_s=60.0)
+START = StopSequence(grace_s=60.0)
 INT = Stop(signal.SIGINT, "stopped by Ctrl-C (SIGINT)")
 TERM = Stop(signal.SIGTERM, "stopped by SIGTERM")
 LIMIT = Stop(signal.SIGTERM, "stopped at its time limit of 1.5 s")
@@ -71,8 +71,8 @@ def test_the_first_step_names_its_cause_the_time_and_what_the_next_request_does(
 
 def test_the_next_request_does_what_the_message_says() -> None:
     asked = START.after_request(INT, 0.0).after_request(INT, 1.0)
-    assert (asked.rung, asked.deadline_s) == (Rung.TERMINATE, 11.0)
-    assert START.after_request(TERM, 0.0).after_request(INT, 1.0).rung is Rung.KILL
+    assert (asked.step, asked.deadline_s) == (StopStep.TERMINATE, 11.0)
+    assert START.after_request(TERM, 0.0).after_request(INT, 1.0).step is StopStep.KILL
 
 
 def test_a_run_inside_a_training_does_not_promise_what_a_second_signal_does() -> None:
@@ -86,7 +86,7 @@ def test_each_later_step_says_what_it_does() -> None:
     assert step_message(first, second) == "Stopping: sending SIGTERM. The script is killed in 10 s."
     assert step_message(second, second.at(70.0)) == "Stopping: killing every process of the run with SIGKILL."
     own = replace(second, inner_s=120.0).at(70.0)
-    assert own.rung is Rung.KILL_OWN
+    assert own.step is StopStep.KILL_OWN
     assert "Waiting up to 120 s for the runs that it started." in step_message(second, own)
 
 
@@ -98,7 +98,7 @@ def test_an_urgent_request_says_so() -> None:
 def test_without_a_limit_time_changes_nothing() -> None:
     asked = replace(START, grace_s=math.inf).after_request(INT, 0.0)
     assert asked.at(1e12) == asked
-    assert asked.after_request(INT, 5.0).rung is Rung.TERMINATE
+    assert asked.after_request(INT, 5.0).step is StopStep.TERMINATE
 
 
 ARRIVALS = st.lists(st.tuples(st.sampled_from([2, 15, 10]), st.booleans(), st.floats(0, 3)), max_size=30)

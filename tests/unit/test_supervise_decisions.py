@@ -7,27 +7,27 @@ import pytest
 
 from tsdia_run.outcome.classify import Evidence, RankEnd, Stop, exit_status, judge
 from tsdia_run.rundir.record import Outcome, State
-from tsdia_run.supervise.ladder import TERM_GRACE_S, Ladder, Rung
+from tsdia_run.supervise.stop_sequence import TERM_GRACE_S, StopSequence, StopStep
 
-START = Ladder(grace_s=60.0)
+START = StopSequence(grace_s=60.0)
 INT = Stop(signal.SIGINT, "stopped by Ctrl-C (SIGINT)")
 TERM = Stop(signal.SIGTERM, "stopped by SIGTERM")
 
 
 def test_the_first_request_is_passed_on_and_the_grace_runs() -> None:
-    ladder = START.after_request(INT, 100.0)
-    assert (ladder.rung, ladder.stop, ladder.deadline_s) == (Rung.PASS_ON, INT, 160.0)
+    sequence = START.after_request(INT, 100.0)
+    assert (sequence.step, sequence.stop, sequence.deadline_s) == (StopStep.PASS_ON, INT, 160.0)
 
 
 def test_a_second_request_terminates_and_a_third_kills() -> None:
     second = START.after_request(INT, 100.0).after_request(INT, 101.0)
-    assert second.rung is Rung.TERMINATE
+    assert second.step is StopStep.TERMINATE
     third = second.after_request(INT, 102.0)
-    assert (third.rung, third.deadline_s) == (Rung.KILL, None)
+    assert (third.step, third.deadline_s) == (StopStep.KILL, None)
 
 
 def test_after_a_first_sigterm_the_next_rung_is_the_kill() -> None:
-    assert START.after_request(TERM, 0.0).after_request(TERM, 1.0).rung is Rung.KILL
+    assert START.after_request(TERM, 0.0).after_request(TERM, 1.0).step is StopStep.KILL
 
 
 def test_a_later_signal_does_not_change_who_asked() -> None:
@@ -38,23 +38,23 @@ def test_time_climbs_only_at_the_deadline() -> None:
     asked = START.after_request(INT, 0.0)
     assert asked.at(59.9) == asked
     terminated = asked.at(60.0)
-    assert terminated.rung is Rung.TERMINATE
-    assert terminated.at(60.0 + TERM_GRACE_S).rung is Rung.KILL
+    assert terminated.step is StopStep.TERMINATE
+    assert terminated.at(60.0 + TERM_GRACE_S).step is StopStep.KILL
 
 
 def test_a_run_inside_the_training_keeps_its_grace_at_the_deadline() -> None:
     asked = replace(START.after_request(TERM, 0.0), inner_s=120.0)
     spared = asked.at(60.0)
-    assert (spared.rung, spared.deadline_s) == (Rung.KILL_OWN, 180.0)
+    assert (spared.step, spared.deadline_s) == (StopStep.KILL_OWN, 180.0)
     assert spared.at(179.9) is spared
-    assert spared.at(180.0).rung is Rung.KILL
+    assert spared.at(180.0).step is StopStep.KILL
 
 
 def test_a_repeated_or_urgent_request_kills_the_run_inside_too() -> None:
     asked = replace(START.after_request(TERM, 0.0), inner_s=120.0)
-    assert asked.after_request(TERM, 1.0).rung is Rung.KILL
-    assert asked.at(60.0).after_request(TERM, 61.0).rung is Rung.KILL
-    assert asked.after_urgent_request(TERM).rung is Rung.KILL
+    assert asked.after_request(TERM, 1.0).step is StopStep.KILL
+    assert asked.at(60.0).after_request(TERM, 61.0).step is StopStep.KILL
+    assert asked.after_urgent_request(TERM).step is StopStep.KILL
 
 
 def test_without_a_request_time_does_nothing() -> None:

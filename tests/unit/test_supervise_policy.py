@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tsdia_run.rundir.record import Outcome, State
-from tsdia_run.supervise.hang import Activity, Patience
+from tsdia_run.supervise.hang import Activity, HangTimeouts
 from tsdia_run.supervise.policy import End, Restart, Tried, decide
 
 KILLED = Tried(Outcome(State.FAILED, "killed", signal=int(signal.SIGKILL)))
@@ -58,9 +58,9 @@ def test_the_same_exception_at_the_same_step_is_retried_only_once() -> None:
 
 
 def test_each_phase_has_its_own_timeout() -> None:
-    patience = Patience(training_s=10.0, start_s=30.0, save_s=5.0)
-    assert [patience.limit_s(phase) for phase in Activity] == [30.0, 10.0, 5.0]
-    assert patience.least_s == 5.0
+    timeouts = HangTimeouts(training_s=10.0, start_s=30.0, save_s=5.0)
+    assert [timeouts.limit_s(phase) for phase in Activity] == [30.0, 10.0, 5.0]
+    assert timeouts.least_s == 5.0
 
 
 def test_a_script_that_does_not_read_its_checkpoint_is_not_retried() -> None:

@@ -17,10 +17,10 @@ def point(link: Path, checkpoint: Path) -> None:
     """
     if not os.path.exists(checkpoint):
         raise NotFoundError(f"{checkpoint} not found: {link.name} can't link to it")
-    beside = link.with_name(f".{link.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(os.path.relpath(checkpoint, link.parent))
-    beside.replace(link)
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(os.path.relpath(checkpoint, link.parent))
+    temporary.replace(link)
 
 
 def target(link: Path) -> Path | None:

@@ -96,7 +96,7 @@ def refuse_owned(layout: RunLayout, own_fd: int) -> NewestClaim:
     if newest.life is Life.ALIVE:
         raise _owned_by(layout, newest.owner)
     if newest.life is Life.UNKNOWN:
-        folder = layout.held(newest.number)
+        folder = layout.lockless_claim(newest.number)
         found = newest.owner or f"{folder} does not name the owner"
         raise RunAliveError(
             f"{layout.root} is owned by a process on another machine ({found}): its file system has no locks, so this"

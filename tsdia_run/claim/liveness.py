@@ -32,7 +32,7 @@ _TRIES = 5
 _BETWEEN_TRIES_S = 0.002
 
 
-class Living(Enum):
+class RunningProcesses(Enum):
     """Which processes of a run are running."""
 
     NOTHING = "nothing"
@@ -40,7 +40,7 @@ class Living(Enum):
     RANKS_ONLY = "ranks only"
 
 
-def living(layout: RunLayout) -> Living:
+def living(layout: RunLayout) -> RunningProcesses:
     """Return which processes of a run are running, as far as this machine can know.
 
     Without locks that reach other hosts, a fresh heartbeat counts; on a file system without locks, the process that
@@ -48,12 +48,12 @@ def living(layout: RunLayout) -> Living:
     """
     with _tried(layout.claim, fcntl.LOCK_SH) as claim:
         if claim is False:
-            return Living.SUPERVISED
+            return RunningProcesses.SUPERVISED
         if claim is True and _ranks_live(layout):
-            return Living.RANKS_ONLY
+            return RunningProcesses.RANKS_ONLY
     if _has_heartbeat(layout, is_lock_known=claim is True):
-        return Living.SUPERVISED
-    return Living.RANKS_ONLY if live_check.tagged(layout) else Living.NOTHING
+        return RunningProcesses.SUPERVISED
+    return RunningProcesses.RANKS_ONLY if live_check.tagged(layout) else RunningProcesses.NOTHING
 
 
 def _ranks_live(layout: RunLayout) -> bool:

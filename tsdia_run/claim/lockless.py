@@ -20,7 +20,7 @@ from tsdia_run.claim import owner
 from tsdia_run.claim.owner import Life, Owner
 from tsdia_run.files.atomic import write_all
 from tsdia_run.files.opening import create
-from tsdia_run.rundir.layout import GIVEN_BACK_NAME, HOLDER_NAME, RunLayout
+from tsdia_run.rundir.layout import GIVEN_BACK_NAME, OWNER_NAME, RunLayout
 
 _NAME = re.compile(r"held-(\d{1,9})")
 
@@ -53,7 +53,7 @@ def look(own_fd: int) -> NewestClaim:
     if number < 0:
         return NewestClaim(number, Life.DEAD, None)
     try:
-        found = owner.read(Path(_name(number), HOLDER_NAME), own_fd)
+        found = owner.read(Path(_name(number), OWNER_NAME), own_fd)
     except FileNotFoundError:
         return NewestClaim(number, Life.DEAD, None)
     return NewestClaim(number, Life.UNKNOWN if found is None else owner.life(found), found)
@@ -128,27 +128,27 @@ def sign(fd: int) -> None:
     Raises:
         OSError: The file system failed.
     """
-    temporary = f".{HOLDER_NAME}"
+    temporary = f".{OWNER_NAME}"
     file_fd = create(temporary, 0o644, dir_fd=fd)
     try:
         write_all(file_fd, owner.this_process().as_bytes())
         os.fsync(file_fd)
     finally:
         os.close(file_fd)
-    os.rename(temporary, HOLDER_NAME, src_dir_fd=fd, dst_dir_fd=fd)
+    os.rename(temporary, OWNER_NAME, src_dir_fd=fd, dst_dir_fd=fd)
 
 
 def release(fd: int) -> None:
     """Release the claim, even if the run directory was moved; not if a fork of this process owns it now."""
     with suppress(OSError):  # removed by a user: the claim is free too
-        found = owner.read(Path(HOLDER_NAME), fd)
+        found = owner.read(Path(OWNER_NAME), fd)
         if found is not None and found.pid == os.getpid():
-            os.rename(HOLDER_NAME, GIVEN_BACK_NAME, src_dir_fd=fd, dst_dir_fd=fd)
+            os.rename(OWNER_NAME, GIVEN_BACK_NAME, src_dir_fd=fd, dst_dir_fd=fd)
     os.close(fd)
 
 
 def _name(number: int) -> str:
-    return RunLayout(Path()).held(number).name
+    return RunLayout(Path()).lockless_claim(number).name
 
 
 def _numbers(own_fd: int) -> list[int]:
@@ -156,7 +156,7 @@ def _numbers(own_fd: int) -> list[int]:
 
 
 def _remove(own_fd: int, folder: str) -> None:
-    for name in (f".{HOLDER_NAME}", HOLDER_NAME, GIVEN_BACK_NAME):
+    for name in (f".{OWNER_NAME}", OWNER_NAME, GIVEN_BACK_NAME):
         with suppress(OSError):
             os.unlink(os.path.join(folder, name), dir_fd=own_fd)
     with suppress(OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tsdia_run.checkpoints import Soundness
-from tsdia_run.claim.liveness import Living
+from tsdia_run.claim.liveness import RunningProcesses
 from tsdia_run.outcome.classify import hint_for
 from tsdia_run.report.attempt_info import CodeInfo
 from tsdia_run.report.formatting import MARKS, PageSection, aligned, number
@@ -192,7 +192,7 @@ def commands(info: Info) -> list[tuple[str, str]]:
     status, suggest = info.status, Suggestions(info.status.layout.root)
     if is_unreadable(status.layout.record):
         return [(suggest.info(), "look again once the directory can be read")]
-    if status.state in LIVE or status.living is not Living.NOTHING:
+    if status.state in LIVE or status.living is not RunningProcesses.NOTHING:
         return [(suggest.follow(), "follow the log"), (suggest.stop(), "stop the run")]
     has_usable = any(not one.is_unusable and not one.is_superseded for one in info.checkpoints)
     logs = (suggest.logs(), "show the full log")

@@ -12,7 +12,7 @@ from tsdia_run import checkpoints
 from tsdia_run.checkpoints import Checkpoint, Soundness, best, files
 from tsdia_run.checkpoints.superseded import superseded_now
 from tsdia_run.claim import owner
-from tsdia_run.claim.liveness import Living
+from tsdia_run.claim.liveness import RunningProcesses
 from tsdia_run.files.fields import read_object
 from tsdia_run.outcome import exit_records
 from tsdia_run.report import attempt_info, configs
@@ -165,7 +165,7 @@ def gather(status: RunStatus, *, verify: OnVerify | None = None) -> Info:
     layout, run = status.layout, status.run
     summary = summary_file.read_summary(layout) or Summary()
     first = headline(summary.series)
-    is_live = status.state in LIVE and status.living is not Living.NOTHING
+    is_live = status.state in LIVE and status.living is not RunningProcesses.NOTHING
     has_attempt = run is not None and os.path.isdir(layout.attempt(run.last.number).root)
     found = configs.values(layout.attempt(run.last.number).config if run and has_attempt else layout.config)
     saved = checkpoints.survey(layout.root)

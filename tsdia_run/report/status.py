@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.claim import owner
-from tsdia_run.claim.liveness import Living, living
+from tsdia_run.claim.liveness import RunningProcesses, living
 from tsdia_run.claim.processes import stopped_ranks
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.outcome.settle import settled
@@ -39,7 +39,7 @@ class RunStatus:
     run: Run | None
     state: State | None
     reason: str
-    living: Living
+    living: RunningProcesses
     trouble: str | None = None
     is_suspended: bool = False
 
@@ -69,7 +69,7 @@ class RunStatus:
     @property
     def is_living(self) -> bool:
         """Whether any of its processes is running."""
-        return self.living is not Living.NOTHING
+        return self.living is not RunningProcesses.NOTHING
 
     @property
     def is_live(self) -> bool:
@@ -91,14 +91,18 @@ def look(run_dir: Path) -> RunStatus:
     except DamagedRunError as error:
         cause = error.__cause__
         return _without_record(layout, alive, (cause.strerror if isinstance(cause, OSError) else None) or str(cause))
-    if run.state in LIVE and alive is Living.NOTHING:
+    if run.state in LIVE and alive is RunningProcesses.NOTHING:
         # A run that ends right now records its ending before it releases its locks.
         run = settled(_again(layout, run), layout, layout.last_seen())
     outcome = run.last.outcome
     reason = outcome.reason if outcome else ""
-    if run.state in LIVE and alive is Living.RANKS_ONLY:
+    if run.state in LIVE and alive is RunningProcesses.RANKS_ONLY:
         reason = "the supervisor was killed; the ranks are still running, and the log continues"
-    stopped = stopped_ranks(run.run_id, run_dir) if run.state is State.RUNNING and alive is not Living.NOTHING else []
+    stopped = (
+        stopped_ranks(run.run_id, run_dir)
+        if run.state is State.RUNNING and alive is not RunningProcesses.NOTHING
+        else []
+    )
     if stopped:
         found = owner.last(layout)
         if found is not None and owner.is_stopped(found):
@@ -114,7 +118,7 @@ def _again(layout: RunLayout, run: Run) -> Run:
         return run
 
 
-def _without_record(layout: RunLayout, alive: Living, trouble: str) -> RunStatus:
+def _without_record(layout: RunLayout, alive: RunningProcesses, trouble: str) -> RunStatus:
     try:
         has_record, is_claimed = exists(layout.record), exists(layout.claim)
     except OSError:  # no permission to enter the directory, or the file system is gone
@@ -123,6 +127,6 @@ def _without_record(layout: RunLayout, alive: Living, trouble: str) -> RunStatus
         return RunStatus(layout, None, None, f"the record can't be used: {trouble}", alive, trouble)
     if not is_claimed:
         return RunStatus(layout, None, None, MADE_ELSEWHERE, alive)
-    if alive is Living.NOTHING:
+    if alive is RunningProcesses.NOTHING:
         return RunStatus(layout, None, State.LOST, _NEVER_BEGAN, alive)
     return RunStatus(layout, None, State.PREPARING, "", alive)

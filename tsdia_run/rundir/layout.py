@@ -13,7 +13,7 @@ OWN_DIR_NAME = ".tsdia"
 TRASH_DIR_NAME = ".tsdia-trash"
 HYPERPARAMETERS_NAME = "hyperparameters.json"
 MODEL_SUMMARY_NAME = "model_summary.txt"
-HOLDER_NAME = "holder.json"
+OWNER_NAME = "holder.json"
 GIVEN_BACK_NAME = "given-back.json"
 STACKS_GLOB = "stacks-rank*.txt"
 
@@ -187,7 +187,7 @@ class RunLayout:
         """The setting ``checkpoints.pattern`` of the newest attempt; missing if it is not set."""
         return self.own / "checkpoint-patterns.json"
 
-    def held(self, number: int) -> Path:
+    def lockless_claim(self, number: int) -> Path:
         """The folder that names the run's owner on a file system without locks."""
         return self.own / f"held-{number}"
 

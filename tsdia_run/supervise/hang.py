@@ -28,7 +28,7 @@ class Activity(Enum):
 
 
 @dataclass(frozen=True)
-class Patience:
+class HangTimeouts:
     """The hang timeout of each phase, in seconds.
 
     Attributes:
@@ -57,16 +57,16 @@ class HangWatch:
     Args:
         layout: The files of the run.
         attempt: The attempt.
-        patience: The timeouts; None to watch nothing.
+        timeouts: The timeouts; None to watch nothing.
         output_bytes: Returns how much output the training has written so far.
     """
 
     def __init__(
-        self, layout: RunLayout, attempt: Attempt, patience: Patience | None, output_bytes: Callable[[], int]
+        self, layout: RunLayout, attempt: Attempt, timeouts: HangTimeouts | None, output_bytes: Callable[[], int]
     ) -> None:
         self._layout = layout
         self._attempt = attempt
-        self._patience = patience
+        self._hang_timeouts = timeouts
         self._output_bytes = output_bytes
         self._metrics = _stamp(layout.metrics)
         self._signs: tuple[object, ...] = ()
@@ -82,7 +82,7 @@ class HangWatch:
         Returns:
             Why the training counts as hung; None if it does not.
         """
-        if self._patience is None:
+        if self._hang_timeouts is None:
             return None
         elapsed_s = 0.0 if self._checked_s is None else min(now_s - self._checked_s, _MAX_CHECK_INTERVAL_S)
         self._checked_s = now_s
@@ -90,10 +90,10 @@ class HangWatch:
         signs = self._current_signs()
         if signs != self._signs:
             self._signs, self._silent_s = signs, 0.0
-        if self._silent_s < self._patience.least_s:
+        if self._silent_s < self._hang_timeouts.least_s:
             return None
         phase = self._phase()
-        if self._silent_s < self._patience.limit_s(phase):
+        if self._silent_s < self._hang_timeouts.limit_s(phase):
             return None
         during = {Activity.START: " since the start", Activity.TRAINING: "", Activity.SAVE: " while it saved"}[phase]
         return f"hung: no output, metrics or checkpoint for {duration(self._silent_s)}{during}"

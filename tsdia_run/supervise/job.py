@@ -12,7 +12,7 @@ from tsdia_run.outcome.exit_records import ExitSummary
 from tsdia_run.outcome.kept_endings import Unrecorded
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import LogSettings
-from tsdia_run.supervise.hang import Patience
+from tsdia_run.supervise.hang import HangTimeouts
 from tsdia_run.supervise.signals import SignalQueue
 
 
@@ -33,12 +33,13 @@ class Job:
         shown_command: The command line without secrets, for the log.
         logs: The settings of the log.
         use_terminal: Whether the training gets a pseudo-terminal if the supervisor has a terminal.
-        beside: A function to run in a thread while the training starts; it returns warnings. An exception becomes one.
+        while_starting: A function to run in a thread while the training starts; it returns warnings. An exception
+            becomes one.
         hash_checkpoints: Whether to hash sealed checkpoints.
         original_config: The config in the run directory, restored at the end if the script overwrote it.
         delay_s: Time to wait before the start.
         time_limit_s: Time after which the training is stopped; None for no limit.
-        patience: The hang timeouts; None for none.
+        hang_timeouts: The hang timeouts; None for none.
     """
 
     claim: Claim
@@ -53,12 +54,12 @@ class Job:
     shown_command: str
     logs: LogSettings
     use_terminal: bool
-    beside: Callable[[], Sequence[str]]
+    while_starting: Callable[[], Sequence[str]]
     hash_checkpoints: bool
     original_config: bytes | None
     delay_s: float = 0.0
     time_limit_s: float | None = None
-    patience: Patience | None = None
+    hang_timeouts: HangTimeouts | None = None
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from tsdia_run.outcome import stop_request
 from tsdia_run.outcome.classify import Stop
 from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.rundir.layout import AttemptLayout
-from tsdia_run.supervise.ladder import Ladder, Rung, step_message
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.run_processes import RunProcesses
+from tsdia_run.supervise.stop_sequence import StopSequence, StopStep, step_message
 from tsdia_run.text import duration
 
 # The signals that request a stop; SIGQUIT requests an immediate one.
@@ -54,7 +54,7 @@ class Stopping:
         self._processes = processes
         self._say = say
         self._is_inner = is_inner
-        self._ladder = Ladder(grace_s)
+        self._sequence = StopSequence(grace_s)
         self._seen: tuple[int, int] | None = None
         self._deadline_s: float | None = None
         self._limit_s = 0.0
@@ -65,16 +65,16 @@ class Stopping:
     @property
     def stop(self) -> Stop | None:
         """The first request; None if there was none."""
-        return self._ladder.stop
+        return self._sequence.stop
 
     @property
     def is_killing(self) -> bool:
         """Whether the last step is reached."""
-        return self._ladder.rung is Rung.KILL
+        return self._sequence.step is StopStep.KILL
 
     def interrupted(self) -> None:
         """Record Ctrl-C as the request: the script got it at its prompt, and died of it."""
-        self._ladder = replace(self._ladder, stop=self.stop or Stop(signal.SIGINT, _by_signal(signal.SIGINT)))
+        self._sequence = replace(self._sequence, stop=self.stop or Stop(signal.SIGINT, _by_signal(signal.SIGINT)))
 
     def end(self) -> None:
         """Note that the training has ended."""
@@ -92,7 +92,7 @@ class Stopping:
             self.was_late = True
         elif number is signal.SIGQUIT:
             self._write_request(stop)
-            self._climb(self._ladder.after_urgent_request(stop))
+            self._advance(self._sequence.after_urgent_request(stop))
         elif self.stop is None or not self._is_inner:
             self.ask(stop, now_s)
 
@@ -100,7 +100,7 @@ class Stopping:
         """Request a stop, for the first time or more urgently."""
         if not stop.is_hang:
             self._write_request(stop)
-        self._climb(self._ladder.after_request(stop, now_s))
+        self._advance(self._sequence.after_request(stop, now_s))
 
     def look(self, now_s: float) -> None:
         """Check the request file and the deadlines; call it twice per second."""
@@ -108,9 +108,9 @@ class Stopping:
         if self._deadline_s is not None and now_s >= self._deadline_s:
             self._deadline_s = None
             self.ask(Stop(signal.SIGTERM, f"stopped at its time limit of {duration(self._limit_s)}"), now_s)
-        if self._ladder.is_due(now_s):
+        if self._sequence.is_due(now_s):
             self._ask_inner(signal.SIGTERM)  # those that were started after the request
-        self._climb(self._ladder.at(now_s))
+        self._advance(self._sequence.at(now_s))
 
     def _read_request(self, now_s: float) -> None:
         try:
@@ -125,9 +125,9 @@ class Stopping:
         if request is None:
             return
         if request.is_now:
-            self._climb(self._ladder.after_urgent_request(request.stop))
+            self._advance(self._sequence.after_urgent_request(request.stop))
         elif self.stop is None:
-            self._climb(self._ladder.after_request(request.stop, now_s))
+            self._advance(self._sequence.after_request(request.stop, now_s))
 
     def _write_request(self, stop: Stop) -> None:
         """Write the request file, for scripts that check it from any container."""
@@ -135,24 +135,24 @@ class Stopping:
             if not self._attempt.stop.exists():
                 stop_request.write(self._attempt, StopRequest(stop))
 
-    def _climb(self, ladder: Ladder) -> None:
-        if ladder == self._ladder:
+    def _advance(self, sequence: StopSequence) -> None:
+        if sequence == self._sequence:
             return
-        before, self._ladder = self._ladder, ladder
-        if self.child is None or ladder.stop is None:
+        before, self._sequence = self._sequence, sequence
+        if self.child is None or sequence.stop is None:
             return
         self._processes.wake()  # a stopped process can't save
-        if ladder.rung is Rung.KILL:
+        if sequence.step is StopStep.KILL:
             self._processes.signal(self._processes.living(), signal.SIGKILL)
             self.child.send(signal.SIGKILL)
-        elif ladder.rung is Rung.KILL_OWN:
+        elif sequence.step is StopStep.KILL_OWN:
             self._processes.signal(self._processes.own(), signal.SIGKILL)
-        elif ladder.rung is Rung.PASS_ON:
-            self.child.send(ladder.stop.signal)
-            self._ask_inner(ladder.stop.signal)
+        elif sequence.step is StopStep.PASS_ON:
+            self.child.send(sequence.stop.signal)
+            self._ask_inner(sequence.stop.signal)
         else:
             self.child.send(signal.SIGTERM)
-        self._say(step_message(before, ladder, is_inner=self._is_inner))
+        self._say(step_message(before, sequence, is_inner=self._is_inner))
 
     def _ask_inner(self, number: signal.Signals) -> None:
-        self._ladder = replace(self._ladder, inner_s=self._processes.ask_inner(number))
+        self._sequence = replace(self._sequence, inner_s=self._processes.ask_inner(number))

@@ -36,7 +36,7 @@ from tsdia_run.text import duration, visible
 
 # Between two checks of the relay, the request file and the clock.
 _LOOK_S = 0.5
-_BESIDE_LIMIT_S = 30.0
+_WHILE_STARTING_LIMIT_S = 30.0
 
 
 class Supervisor:
@@ -71,7 +71,7 @@ class Supervisor:
                 use_terminal=self._job.use_terminal,
             )
             self._signals = SignalRules(self._job, self._processes, self._stopping, output, self._listen)
-            self._hang = HangWatch(self._layout, self._job.run.last, self._job.patience, output.bytes_read)
+            self._hang = HangWatch(self._layout, self._job.run.last, self._job.hang_timeouts, output.bytes_read)
             child = self._start_in_time()
             output.ends.close()
             if isinstance(child, Outcome):
@@ -79,13 +79,13 @@ class Supervisor:
                 return self._ended(child, ExitSummary())
             gc.enable()  # it was off during the start; from here on the process may run for weeks
             self._keeper.record(replace(self._job.run.last, state=State.RUNNING))
-            beside = self._start_beside()
+            starting = self._run_while_starting()
             preload.start(output.copy)
             self._loop(child)
             end = RankEnd.of(child.wait())
             self._signals.end(end.signal)
             self._clean_up()
-            beside.join(_BESIDE_LIMIT_S)
+            starting.join(_WHILE_STARTING_LIMIT_S)
             ended = self._conclude(end)
             with suppress(OSError):
                 self._hashing.finish(self._is_hurried)
@@ -190,10 +190,10 @@ class Supervisor:
         if self._hung is not None and process.show_stacks(self._processes):
             self._hung += f"; stack traces: {self._attempt.root.relative_to(self._layout.root)}/{STACKS_GLOB}"
 
-    def _start_beside(self) -> Thread:
+    def _run_while_starting(self) -> Thread:
         def work() -> None:
             try:
-                self._warnings += self._job.beside()
+                self._warnings += self._job.while_starting()
             except Exception as error:  # The training continues after any error; the user gets a warning.
                 self._warnings.append(f"could not record the state of code and environment: {error}")
 

@@ -23,7 +23,7 @@ from tsdia_run.launch.run_variables import run_variables, users_environment
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.settings import HangSettings
-from tsdia_run.supervise.hang import Patience
+from tsdia_run.supervise.hang import HangTimeouts
 from tsdia_run.supervise.job import Job, JobResult
 from tsdia_run.supervise.signals import SignalQueue
 from tsdia_run.supervise.supervisor import Supervisor
@@ -143,7 +143,7 @@ def _job(
 ) -> Job:
     plan, request = prepared.plan, prepared.plan.request
 
-    def beside() -> list[str]:
+    def while_starting() -> list[str]:
         on_started()
         found = prepared.provenance or prepare.capture_provenance(plan, redactor)
         prepare.write_provenance(plan.layout.attempt(request.number), found)
@@ -162,20 +162,20 @@ def _job(
         shown_command=shell(redactor.argv(plan.command.argv)),
         logs=request.settings.logs,
         use_terminal=request.settings.pty,
-        beside=beside,
+        while_starting=while_starting,
         hash_checkpoints=request.settings.checkpoints.hash,
         original_config=original,
         delay_s=prepared.delay_s,
         time_limit_s=request.settings.time_limit,
-        patience=_patience(request.settings.hang),
+        hang_timeouts=_hang_timeouts(request.settings.hang),
     )
 
 
-def _patience(hang: HangSettings) -> Patience | None:
+def _hang_timeouts(hang: HangSettings) -> HangTimeouts | None:
     if hang.timeout is None:
         return None
     longer_s = 3 * hang.timeout
-    return Patience(hang.timeout, hang.start_timeout or longer_s, hang.save_timeout or longer_s)
+    return HangTimeouts(hang.timeout, hang.start_timeout or longer_s, hang.save_timeout or longer_s)
 
 
 def _attempt(plan: Plan, superseded: tuple[str, ...]) -> Attempt:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from signal import SIGTERM
 
 from tsdia_run.claim import guard, owner
-from tsdia_run.claim.liveness import Living, living
+from tsdia_run.claim.liveness import RunningProcesses, living
 from tsdia_run.claim.processes import users_of
 from tsdia_run.errors import NotFoundError, RunAliveError
 from tsdia_run.launch.resumption import find_source
@@ -20,9 +20,9 @@ from tsdia_run.report.names import run_path
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run
-from tsdia_run.supervise.ladder import wait_message
 from tsdia_run.supervise.process import end_orphans
 from tsdia_run.supervise.run_processes import RunProcesses, recorded_grace_s
+from tsdia_run.supervise.stop_sequence import wait_message
 from tsdia_run.text import age, shown
 from tsdia_run.workflow.own_ids import with_own_ids
 from tsdia_run.workflow.reporter import Reporter
@@ -55,14 +55,18 @@ def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
             hint="Stop the training in the terminal or job that started it.",
         )
     alive = living(layout)
-    if alive is Living.NOTHING:
+    if alive is RunningProcesses.NOTHING:
         run = settled(run, layout, layout.last_seen())
         reporter.note(f"{shown(layout.root)} is not running ({_ending(run)})")
         return run
     host = socket.gethostname()
     request = StopRequest(Stop(SIGTERM, f"stopped by `tsdia-run stop` on {host}"), is_now)
     stop_request.write(layout.attempt(run.last.number), request)
-    run = _wait(layout, run, request, reporter) if alive is Living.SUPERVISED else _end(layout, run, reporter, is_now)
+    run = (
+        _wait(layout, run, request, reporter)
+        if alive is RunningProcesses.SUPERVISED
+        else _end(layout, run, reporter, is_now)
+    )
     reporter.note(f"{shown(layout.root)}: {_ending(run)}")
     return run
 
@@ -89,7 +93,7 @@ def _wait(layout: RunLayout, run: Run, request: StopRequest, reporter: Reporter)
             stop_request.write(layout.attempt(run.last.number), request)
         seen = layout.last_seen()
         silent = datetime.now(timezone.utc) - seen if seen else None
-        if living(layout) is Living.NOTHING:
+        if living(layout) is RunningProcesses.NOTHING:
             return settled(record_file.read(layout.record), layout, seen)
         if not has_warned and silent is not None and silent.total_seconds() > _SILENT_S:
             has_warned = True
@@ -106,7 +110,7 @@ def _end(layout: RunLayout, run: Run, reporter: Reporter, is_now: bool) -> Run:
     # Those that have overwritten their environment. A reader has the file open only for a moment.
     found.include(set(users_of(layout.alive)).intersection(users_of(layout.alive)))
     left = end_orphans(found, grace_s, lambda: is_now)
-    if left.remaining or living(layout) is not Living.NOTHING:
+    if left.remaining or living(layout) is not RunningProcesses.NOTHING:
         raise RunAliveError(
             f"can't stop the training in {layout.root} from here: it runs on {run.last.host} or as another user",
             hint="Run the same command on that machine, as that user.",
