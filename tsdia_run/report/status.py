@@ -98,11 +98,8 @@ def look(run_dir: Path) -> RunStatus:
     reason = outcome.reason if outcome else ""
     if run.state in LIVE and alive is RunningProcesses.RANKS_ONLY:
         reason = "the supervisor was killed; the ranks are still running, and the log continues"
-    stopped = (
-        stopped_ranks(run.run_id, run_dir)
-        if run.state is State.RUNNING and alive is not RunningProcesses.NOTHING
-        else []
-    )
+    is_training = run.state is State.RUNNING and alive is not RunningProcesses.NOTHING
+    stopped = stopped_ranks(run.run_id, run_dir) if is_training else []
     if stopped:
         found = owner.last(layout)
         if found is not None and owner.is_stopped(found):

@@ -62,11 +62,8 @@ def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
     host = socket.gethostname()
     request = StopRequest(Stop(SIGTERM, f"stopped by `tsdia-run stop` on {host}"), is_now)
     stop_request.write(layout.attempt(run.last.number), request)
-    run = (
-        _wait(layout, run, request, reporter)
-        if alive is RunningProcesses.SUPERVISED
-        else _end(layout, run, reporter, is_now)
-    )
+    is_supervised = alive is RunningProcesses.SUPERVISED
+    run = _wait(layout, run, request, reporter) if is_supervised else _end(layout, run, reporter, is_now)
     reporter.note(f"{shown(layout.root)}: {_ending(run)}")
     return run
 
