@@ -14,7 +14,7 @@ from tsdia_run.report.run_info import AttemptSteps, CheckpointInfo, Info, Metric
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.suggestions import Suggestions
 from tsdia_run.rundir.metrics import as_text
-from tsdia_run.rundir.metrics_summary import Point
+from tsdia_run.rundir.metrics_series import Point
 from tsdia_run.rundir.record import LIVE, State
 from tsdia_run.text import age, count, duration, shell, shown, size, visible
 

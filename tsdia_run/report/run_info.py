@@ -24,7 +24,8 @@ from tsdia_run.rundir import summary_file
 from tsdia_run.rundir.headline import best as best_point
 from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics_summary import Point, Series, Summary
+from tsdia_run.rundir.metrics_series import Point, Series
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.rundir.original import original
 from tsdia_run.rundir.record import LIVE, Attempt, State
 
