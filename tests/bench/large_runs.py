@@ -67,6 +67,14 @@ def without_summary(run_dir: Path, lines: int, names: int) -> RunLayout:
     return layout
 
 
+def with_checkpoints(run_dir: Path, number: int) -> RunLayout:
+    """Make a run with many small sealed checkpoints."""
+    layout = make_run(run_dir, State.COMPLETED).layout
+    for step in range(number):
+        seal(state(run_dir / "checkpoints" / f"checkpoint-{step}"))
+    return layout
+
+
 def linked(source: Path, target: Path) -> None:
     """Make the same run at another path; the two share their files."""
     shutil.copytree(source, target, copy_function=os.link)
