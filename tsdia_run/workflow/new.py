@@ -74,7 +74,7 @@ def describe(request: NewRequest) -> Beginning:
     common = request.start
     document = None if request.config_file is None else config.read(Path(request.config_file))
     if document is None and common.overrides:
-        raise NoConfigToSet
+        raise NoConfigToSet(common.overrides)
     section = (section_layer(document), project_layer(common.cwd, common.trust()))
     settings = resolve([common.settings, *section])
     key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
