@@ -117,8 +117,8 @@ def _(error: placing.UnusablePlace | placing.UnusableRunDirectoryKey, typed: Typ
 
 @_remedy.register
 def _(error: launching.UntrustedProjectFile, typed: TypedCommand) -> str:
-    own = f"To use your own settings instead, create {error.cwd / FILE_NAME}."
-    return f"{own}\n{_to_trust(error.path.parent)}"
+    own = f"To use your own settings instead, create {error.cwd / FILE_NAME}.\n" if error.cwd else ""
+    return f"{own}{_to_trust(error.path.parent)}"
 
 
 @_remedy.register

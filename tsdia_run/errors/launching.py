@@ -154,14 +154,14 @@ class InterpreterFails(ConfigError):
 
 
 class UntrustedProjectFile(ConfigError):
-    """A project file sets what runs, and another user could have written it.
+    """A settings file sets what runs, and another user could have written it.
 
     Attributes:
         path: The file.
-        cwd: The directory from which it was found upward.
+        cwd: The directory from which it was found upward; None for the user's own file.
     """
 
-    def __init__(self, path: Path, keys: tuple[str, ...], doubt: str, cwd: Path) -> None:
+    def __init__(self, path: Path, keys: tuple[str, ...], doubt: str, cwd: Path | None) -> None:
         named = ", ".join(f"`{key}`" for key in keys)
         super().__init__(f"{path} sets what runs ({named}), but is not trusted: {doubt}")
         self.path, self.cwd = path, cwd
