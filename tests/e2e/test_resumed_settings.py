@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.command import environment
 from tests.support.zygote import Ended, Zygote
 
 SCRIPT = """\
@@ -36,7 +37,7 @@ class Project:
         self.config.write_text(CONFIG)
 
     def run(self, *words: str, env: dict[str, str] | None = None) -> Ended:
-        return self.zygote.run(*words, cwd=self.root, env={**self.env, **(env or {})})
+        return self.zygote.run(*words, cwd=self.root, env=environment({**self.env, **(env or {})}))
 
     def attempt(self, number: int) -> dict[str, Any]:
         found = json.loads((self.root / f"runs/exp/attempts/{number}/command.json").read_text())

@@ -71,7 +71,7 @@ def _texts(one: Finding, typed: TypedCommand) -> tuple[str, str, str, str | None
 
     if one.error is None:
         return one.name, one.grade.value, one.found, one.fix or None
-    return one.name, one.grade.value, wording.message(one.error), hints.hint(one.error, typed) or None
+    return one.name, one.grade.value, wording.message(one.error), hints.hint(one.error, typed) or one.fix or None
 
 
 def _lines(one: Finding, typed: TypedCommand) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tsdia_run.doctor import limits, software, storage, tracking
 from tsdia_run.doctor.finding import Check, Finding, Grade, fault, refused
@@ -55,15 +55,21 @@ class _Examination(threading.Thread):
         self.findings = found
 
 
-def examine(situation: Situation) -> list[Finding]:
-    """Return the findings of all checks, in the order of ``CHECKS``."""
-    running = [_Examination(name, check, situation) for name, check in CHECKS.items()]
+def examine(situation: Situation, checks: Mapping[str, Check] = CHECKS, limit_s: float = _LIMIT_S) -> list[Finding]:
+    """Return the findings of all checks, in their order.
+
+    Args:
+        situation: What the checks are about.
+        checks: The checks by name.
+        limit_s: How long all of them may take together.
+    """
+    running = [_Examination(name, check, situation) for name, check in checks.items()]
     for one in running:
         one.start()
-    end = time.monotonic() + _LIMIT_S
+    end = time.monotonic() + limit_s
     for one in running:
         one.join(max(0.0, end - time.monotonic()))
-    return [finding for one in running for finding in (_late(one) if one.findings is None else one.findings)]
+    return [finding for one in running for finding in (_late(one, limit_s) if one.findings is None else one.findings)]
 
 
 def is_red(findings: Sequence[Finding]) -> bool:
@@ -76,6 +82,6 @@ def _bug(name: str, error: Exception) -> Finding:
     return fault(name, found, "tsdia-run doctor --json")
 
 
-def _late(one: _Examination) -> Sequence[Finding]:
-    found = f"no answer within {_LIMIT_S:g} s: a file system or a command does not respond"
+def _late(one: _Examination, limit_s: float) -> Sequence[Finding]:
+    found = f"no answer within {limit_s:g} s: a file system or a command does not respond"
     return [fault(one.check_name, found, "df")]

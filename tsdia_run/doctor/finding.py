@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from tsdia_run.errors import TsdiaRunError
+from tsdia_run.errors import ConfigError, TsdiaRunError
+from tsdia_run.text import shell
 
 if TYPE_CHECKING:
     from tsdia_run.doctor.situation import Situation
@@ -30,7 +31,7 @@ class Finding:
         grade: How bad it is.
         found: The facts, as text for users.
         fix: The commands that fix it or help to, one a line, the best first; each works when pasted.
-        error: The error that a start would end with; its message and hint replace ``found`` and ``fix``.
+        error: The error that a start would end with; its message replaces ``found``, and its hint, if any, ``fix``.
     """
 
     name: str
@@ -60,4 +61,6 @@ def fault(name: str, found: str, fix: str) -> Finding:
 
 def refused(name: str, error: TsdiaRunError) -> Finding:
     """Return the finding for an error that a start would end with."""
-    return Finding(name, Grade.ERROR, error=error)
+    place = error.place if isinstance(error, ConfigError) else None
+    edit = f"${{EDITOR:-vi}} +{place.line} {shell([place.source])}" if place else ""
+    return Finding(name, Grade.ERROR, fix=edit, error=error)

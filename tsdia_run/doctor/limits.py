@@ -67,16 +67,18 @@ def check_shared_memory(situation: Situation) -> Iterator[Finding]:
 
 def check_limits(situation: Situation) -> Iterator[Finding]:
     """Check the limits of processes that this shell starts: open files, memory, core files."""
-    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    memory, _ = resource.getrlimit(resource.RLIMIT_AS)
+    files, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    memory, most_memory = resource.getrlimit(resource.RLIMIT_AS)
     problems = False
     if files != resource.RLIM_INFINITY and files < _MIN_FILES:
         problems = True
-        raised = "unlimited" if most == resource.RLIM_INFINITY else most
-        yield warning("limits", f"a process may open only {files} files", f"ulimit -n {raised}")
+        raised = f"ulimit -n {most_files}" if most_files > files else "sudo prlimit --pid $$ --nofile=65536"
+        yield warning("limits", f"a process may open only {files} files", raised)
     if memory != resource.RLIM_INFINITY:
         problems = True
-        yield warning("limits", f"a process may use only {size(memory)} of addresses", "ulimit -v unlimited")
+        is_hard = most_memory != resource.RLIM_INFINITY
+        raised = "sudo prlimit --pid $$ --as=unlimited" if is_hard else "ulimit -v unlimited"
+        yield warning("limits", f"a process may use only {size(memory)} of addresses", raised)
     core, _ = resource.getrlimit(resource.RLIMIT_CORE)
     if core != 0 and _writes_cores():
         problems = True

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from tsdia_run import config
 from tsdia_run.doctor.finding import Finding, fault, fine, refused, warning
 from tsdia_run.doctor.situation import Situation
-from tsdia_run.errors.launching import NoAccelerate
+from tsdia_run.errors.launching import InterpreterFails, NoAccelerate, NoInterpreter
 from tsdia_run.launch import accelerate_config, command, hardware, interpreter, rank_launcher
 from tsdia_run.launch.accelerate_config import CPU_PROCESSES, ONE_PROCESS, AccelerateConfig
 from tsdia_run.provenance.environment import ask_interpreter
@@ -83,10 +83,10 @@ def check_accelerate(situation: Situation) -> Iterator[Finding]:
     if settings.launcher is Launcher.PYTHON:
         yield fine("accelerate", "not used: the launcher is python")
         return
-    python = interpreter.choose(settings.python, situation.environ, situation.cwd)
     try:
+        python = interpreter.choose(settings.python, situation.environ, situation.cwd)
         ranks = rank_launcher.decide(settings, python, situation.environ, situation.cwd)
-    except NoAccelerate:  # the check of the interpreter reports it
+    except (NoAccelerate, NoInterpreter, InterpreterFails):  # the check of the interpreter reports it
         return
     path = ranks.config_file
     found = accelerate_config.read(path, config.read(path).plain()) if path else AccelerateConfig()
@@ -124,6 +124,8 @@ def _precision(situation: Situation, precision: str, *, uses_cpu: bool) -> Findi
     if not devices or uses_cpu:
         if precision == "bf16":
             return fine("precision", "bf16, on the CPU")
+        if precision == "fp16":
+            return warning("precision", "fp16 has no effect on the CPU: Accelerate ignores or refuses it", bf16)
         return fault("precision", f"{precision} requires a GPU, and the training runs on the CPU", bf16)
     capabilities, least = _capabilities(situation), _NEEDS.get(precision)
     lowest = min(capabilities, default=None)

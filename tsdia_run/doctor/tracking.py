@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from tsdia_run.doctor.finding import Finding, fine, warning
 from tsdia_run.doctor.situation import Situation
+from tsdia_run.errors.launching import NoInterpreter
 from tsdia_run.files.fields import beginning_of
 from tsdia_run.launch import interpreter
 from tsdia_run.provenance.environment import ask_interpreter
@@ -25,7 +26,10 @@ _WITHOUT_UPLOAD = ("offline", "disabled", "dryrun")
 
 def check_wandb(situation: Situation) -> Iterator[Finding]:
     """Check the mode, the login, and the network. Only a script that uses W&B needs them, so nothing is an error."""
-    python = interpreter.choose(situation.settings.python, situation.environ, situation.cwd)
+    try:
+        python = interpreter.choose(situation.settings.python, situation.environ, situation.cwd)
+    except NoInterpreter:  # the check of the interpreter reports it
+        return
     packages = ask_interpreter(python.path, situation.environ).packages or {}
     if "wandb" not in packages:
         yield fine("wandb", "not installed for this interpreter")
