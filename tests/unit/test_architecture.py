@@ -70,7 +70,7 @@ PURE = [
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/hooks/model_summary",
     "launch/accelerate_config", "supervise/stop_sequence", "outcome/classify", "rundir/headline", "rundir/arguments",
-    "rundir/record", "doctor/finding",
+    "rundir/record", "doctor/grades",
     "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip

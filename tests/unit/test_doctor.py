@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.hints import message_of
 from tsdia_run.doctor.checkup import examine, is_red
-from tsdia_run.doctor.finding import Finding, Grade, fine
+from tsdia_run.doctor.grades import Finding, Grade, fine
 from tsdia_run.doctor.situation import Situation
 from tsdia_run.errors import ConfigError, SourcePosition
 from tsdia_run.settings import Layer

@@ -75,11 +75,12 @@ def _unknown(action: str | None) -> Exception:
     import os
 
     from tsdia_run.errors import UsageError
-    from tsdia_run.text import argument, shell
+    from tsdia_run.report.suggestions import show_settings
+    from tsdia_run.text import argument
 
     words = [argument(action)] if action is not None and os.path.isfile(action) else []
     problem = "no action is given" if action is None else f"unknown action {action!r}"
-    return UsageError(f"config: {problem}", hint=f"Show every setting: {shell(['tsdia-run', 'config', _SHOW, *words])}")
+    return UsageError(f"config: {problem}", hint=f"Show every setting: {show_settings(*words)}")
 
 
 def _lines(found: Sequence[EffectiveSetting], *, with_origin: bool) -> list[str]:

@@ -12,7 +12,7 @@ from tsdia_run.settings import Layer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tsdia_run.doctor.finding import Finding, Grade
+    from tsdia_run.doctor.grades import Finding, Grade
     from tsdia_run.report.suggestions import TypedCommand
 
 _SCHEMA = 1

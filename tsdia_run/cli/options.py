@@ -19,7 +19,7 @@ Set = Annotated[
         "--set",
         envvar=f"{OPTION_PREFIX}SET",
         metavar="KEY=VALUE",
-        help="Set a value in the script's config; repeatable. Example: --set training.epochs=20",
+        help="Set a value in the script's config; +KEY=VALUE adds a key; repeatable. Example: --set training.epochs=20",
     ),
 ]
 RunDir = Annotated[

@@ -7,9 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 
 from tsdia_run.doctor import limits, software, storage, tracking
-from tsdia_run.doctor.finding import Check, Finding, Grade, fault, refused
+from tsdia_run.doctor.grades import Check, Finding, Grade, fault, refused
 from tsdia_run.doctor.situation import Situation
 from tsdia_run.errors import TsdiaRunError
+from tsdia_run.report.suggestions import check_as_json
+from tsdia_run.text import shell
 
 # A file system that does not answer must not block the others.
 _LIMIT_S = 2.5
@@ -47,9 +49,8 @@ class _Examination(threading.Thread):
             found.append(refused(self.check_name, error))
         except OSError as error:
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            found.append(
-                fault(self.check_name, f"this could not be checked: {what}", f"ls -ld {error.filename or '.'}")
-            )
+            look = shell(["ls", "-ld", str(error.filename or ".")])
+            found.append(fault(self.check_name, f"this could not be checked: {what}", look))
         except Exception as error:  # One check must not hide the results of the others.
             found.append(_bug(self.check_name, error))
         self.findings = found
@@ -79,7 +80,7 @@ def is_red(findings: Sequence[Finding]) -> bool:
 
 def _bug(name: str, error: Exception) -> Finding:
     found = f"this could not be checked. Please report this bug in tsdia-run: {type(error).__name__}: {error}"
-    return fault(name, found, "tsdia-run doctor --json")
+    return fault(name, found, check_as_json())
 
 
 def _late(one: _Examination, limit_s: float) -> Sequence[Finding]:

@@ -9,7 +9,7 @@ import resource
 import subprocess
 from collections.abc import Iterator
 
-from tsdia_run.doctor.finding import Finding, fine, warning
+from tsdia_run.doctor.grades import Finding, fine, warning
 from tsdia_run.doctor.situation import Situation
 from tsdia_run.provenance import machine
 from tsdia_run.rundir.env import OPTION_PREFIX
@@ -37,7 +37,7 @@ def check_memory(situation: Situation) -> Iterator[Finding]:
     if limit is not None and (total is None or limit < total):
         text += ", which is the limit of the control group"
     if available is not None and available < _MIN_MEMORY_BYTES:
-        yield warning("memory", text, "ps -eo pid,rss,comm --sort=-rss | head")
+        yield warning("memory", text, "ps -eo pid,rss,comm k -rss | head")
     else:
         yield fine("memory", text)
 

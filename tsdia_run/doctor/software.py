@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 
 from tsdia_run import config
-from tsdia_run.doctor.finding import Finding, fault, fine, refused, warning
+from tsdia_run.doctor.grades import Finding, fault, fine, refused, warning
 from tsdia_run.doctor.situation import Situation
 from tsdia_run.errors.launching import InterpreterFails, NoAccelerate, NoInterpreter
 from tsdia_run.launch import accelerate_config, command, hardware, interpreter, rank_launcher

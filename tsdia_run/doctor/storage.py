@@ -13,7 +13,7 @@ from tsdia_run.checkpoints.files import size_bytes
 from tsdia_run.claim import lockless
 from tsdia_run.claim.liveness import RunningProcesses
 from tsdia_run.claim.owner import Life
-from tsdia_run.doctor.finding import Finding, fault, fine, warning
+from tsdia_run.doctor.grades import Finding, fault, fine, warning
 from tsdia_run.doctor.situation import Situation
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.files.locks import Locking, lock

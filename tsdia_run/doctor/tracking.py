@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tsdia_run.doctor.finding import Finding, fine, warning
+from tsdia_run.doctor.grades import Finding, fine, warning
 from tsdia_run.doctor.situation import Situation
 from tsdia_run.errors.launching import NoInterpreter
 from tsdia_run.files.fields import beginning_of
