@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import COMMAND, environment, tsdia_run, wait_until
+from tests.support.dead_mount import dead_mount, needs_fuse
 from tests.support.disks import need_mounts, tmpfs
 from tests.support.zygote import Zygote
 
@@ -179,6 +180,14 @@ def test_a_file_system_without_locks_is_a_warning(lab: Path) -> None:
     )  # fmt: skip
     ((state, found, _),) = rows_of(done.stdout)["locks"]
     assert (state, "the file system has no locks" in found) == ("warning", True)
+
+
+@needs_fuse
+def test_a_file_system_that_is_gone_is_an_error(lab: Path, zygote: Zygote) -> None:
+    (lab / "runs").mkdir()
+    with dead_mount(lab / "runs"):
+        ((state, found, _),) = examined(zygote, lab)[1]["disk"]
+    assert (state, "Transport endpoint is not connected" in found) == ("error", True)
 
 
 @pytest.mark.root

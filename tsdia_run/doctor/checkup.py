@@ -85,4 +85,4 @@ def _bug(name: str, error: Exception) -> Finding:
 
 def _late(one: _Examination, limit_s: float) -> Sequence[Finding]:
     found = f"no answer within {limit_s:g} s: a file system or a command does not respond"
-    return [fault(one.check_name, found, "df")]
+    return [fault(one.check_name, found, "cat /proc/mounts")]

@@ -14,7 +14,7 @@ from tsdia_run.config import Document, keys
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.files.ownership import Trust
 from tsdia_run.launch import place
-from tsdia_run.report.places import Places, run_dirs
+from tsdia_run.report.places import Places, exists, run_dirs
 from tsdia_run.rundir import env
 from tsdia_run.settings import Layer, Settings, resolve
 from tsdia_run.settings.from_files import project_layer, section_layer, user_layer
@@ -107,9 +107,13 @@ class Situation:
             return None, error
 
     def folder(self) -> Path:
-        """Return the nearest existing folder of the next run."""
+        """Return the nearest existing folder of the next run.
+
+        Raises:
+            OSError: Its file system does not answer.
+        """
         wanted = self.run_dir.parent if self.run_dir else (*self.roots, self.cwd)[0]
-        return next(folder for folder in (wanted, *wanted.parents) if os.path.isdir(folder))
+        return next(folder for folder in (wanted, *wanted.parents) if exists(folder))
 
     def runs(self) -> list[Path]:
         """Return the run of the config and the newest other runs, the newest first."""
