@@ -73,7 +73,7 @@ def test_a_config_keeps_its_name_from_new_to_compare(tmp_path: Path, name: str, 
     (tmp_path / "configs" / name).write_text(text)
     (tmp_path / "train.py").write_text(SCRIPT)
     run_dir, env = tmp_path / "runs" / "exp", {"OUT": "runs"}
-    new = tsdia_run("new", f"configs/{name}", "--set", "lr=5e-6", "--set", "model.name=off", cwd=tmp_path, env=env)
+    new = tsdia_run("new", f"configs/{name}", "--set", "lr=5e-6", "--set", "+model.name=off", cwd=tmp_path, env=env)
     assert new.returncode == 3, new.stderr
     copy = run_dir / "attempts" / "0" / "config" / name
     model = {"name": False if kept_as == "config.yml" and text is YAML else "off"}
@@ -86,7 +86,9 @@ def test_a_config_keeps_its_name_from_new_to_compare(tmp_path: Path, name: str, 
     newest = str(run_dir / "checkpoint-epoch0-step5")
     assert received(resumed)["path"] == str(run_dir / "attempts" / "1" / "config" / name)
     assert received(resumed)["config"] == {**expected, "checkpoint": {"save_dir": str(run_dir), "resume": newest}}
-    again = tsdia_run("ensure", f"configs/{name}", "--set", "lr=5e-6", "--set", "model.name=off", cwd=tmp_path, env=env)
+    again = tsdia_run(
+        "ensure", f"configs/{name}", "--set", "lr=5e-6", "--set", "+model.name=off", cwd=tmp_path, env=env
+    )
     assert again.returncode == 0, again.stderr
     assert "lr=5e-06" in tsdia_run("info", "exp", cwd=tmp_path).stdout
     other = tsdia_run("new", f"configs/{name}", "--name", "exp-2", cwd=tmp_path, env=env)

@@ -52,7 +52,7 @@ def odd(project: Path) -> Path:
 def test_a_script_with_odd_strings_and_names_from_start_to_end(odd: Path, zygote: Zygote) -> None:
     script, run = os.fsdecode(b"tr\xe9\x1b[1m.py"), os.path.join("runs", NAME)
     first = zygote.run(
-        "new", "config.yml", "--entrypoint", script, "--name", NAME, "--set", "a.b=\udce9\u202e", "--", "--x\udce9",
+        "new", "config.yml", "--entrypoint", script, "--name", NAME, "--set", "+a.b=\udce9\u202e", "--", "--x\udce9",
         cwd=odd,
     )  # fmt: skip
     assert first.code == 1, first

@@ -64,6 +64,6 @@ def test_no_record_has_a_secret(lab: Path) -> None:
 def test_a_preview_has_no_secret(lab: Path) -> None:
     env = {"MY_API_KEY": ENV_SECRET}
     for words in ([], ["--json"]):
-        set_key = ("--set", f"wandb.api_key={NAMED}")
+        set_key = ("--set", f"+wandb.api_key={NAMED}")
         done = tsdia_run("new", "config.yml", "--dry-run", *words, *set_key, "--", *ARGS, ENV_SECRET, cwd=lab, env=env)
         assert (done.returncode, "zq7" in done.stdout) == (0, False), done.stdout

@@ -28,6 +28,7 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
         if not name.startswith(("TSDIA_RUN_", "ACCELERATE_", "WANDB_")) and name not in ("VIRTUAL_ENV", "CONDA_PREFIX")
     }
     ours = {"HF_HOME": "/nonexistent", "CUDA_VISIBLE_DEVICES": "", "XDG_STATE_HOME": os.path.join(os.devnull, "state")}
+    ours["XDG_CONFIG_HOME"] = os.path.join(os.devnull, "config")
     return {**kept, **ours, **(changes or {})}
 
 

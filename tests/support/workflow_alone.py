@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tsdia_run.errors.launching import KeyAdded
+from tsdia_run.errors.launching import SectionReplaced
 from tsdia_run.settings import read_layer
 from tsdia_run.workflow import ensure, new, resume, stop
 from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart
@@ -32,7 +32,7 @@ class Recorder:
     def note(self, text: str) -> None:
         self.told.append(["note", text])
 
-    def warn(self, *warnings: str | KeyAdded) -> None:
+    def warn(self, *warnings: str | SectionReplaced) -> None:
         self.told += [["warn", str(warning)] for warning in warnings]
 
     def opening(self, start: AttemptStart) -> None:

@@ -46,7 +46,11 @@ ALLOWED = {
         "supervise", "launch", "report", "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files",
         "errors", "text",
     },
-    "cli": {"workflow", "report", "settings", "errors", "text"},
+    "doctor": {
+        "launch", "report", "provenance", "claim", "checkpoints", "rundir", "config", "settings", "files", "errors",
+        "text",
+    },
+    "cli": {"workflow", "doctor", "report", "settings", "errors", "text"},
     "examples": set(),
 }  # fmt: skip
 # A constant that a room may import from a room that it may not import otherwise.
@@ -66,7 +70,7 @@ PURE = [
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/hooks/model_summary",
     "launch/accelerate_config", "supervise/stop_sequence", "outcome/classify", "rundir/headline", "rundir/arguments",
-    "rundir/record",
+    "rundir/record", "doctor/grades",
     "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip

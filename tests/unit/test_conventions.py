@@ -120,6 +120,7 @@ OPENS_OTHERS = {
     "files/opening": "the one place",
     "__main__": "standard streams",
     "provenance/machine": "files of the kernel",
+    "doctor/storage": "a new file without a name",
     "launch/hardware": "files of the kernel",
     "supervise/memory": "files of the kernel",
     "provenance/packages": "installed packages; it runs under another interpreter, without the package",

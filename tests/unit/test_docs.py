@@ -40,7 +40,8 @@ def flags() -> list[tuple[str, str, str]]:
 
 def test_there_are_flags_to_check() -> None:
     commands = {command for command, _, _ in flags()}
-    assert commands == {"compare", "completion", "ensure", "info", "list", "logs", "new", "resume", "stop"}
+    known = {"compare", "completion", "config", "doctor", "ensure", "info", "list", "logs", "new", "resume", "stop"}
+    assert commands == known
     assert len(flags()) > 90
 
 
@@ -118,8 +119,9 @@ def test_links_between_docs_resolve() -> None:
 def test_help_lines_are_short_and_start_with_a_verb() -> None:
     """A help line is an instruction: "Show at most N rows." It fits next to its option in a terminal."""
     verbs = (
-        "Add Allow Also Compare Give Keep Kill Let Like Limit List Log Look Move Only Pass Prefix Print Read Recognise"
-        " Refresh Replace Report Restart Resume Rotate Run Seal Set Show Sort Start Stop Use Verify Wait Write"
+        "Add Allow Also Check Compare Give Keep Kill Let Like Limit List Log Look Move Only Pass Prefix Print Read"
+        " Recognise Refresh Replace Report Restart Resume Rotate Run Seal Set Show Sort Start Stop Use Verify Wait"
+        " Write"
     ).split()
     commands: dict[str, Any] = vars(typer.main.get_command(build()))["commands"]
     texts = {setting.key: setting.help for setting in SETTINGS}

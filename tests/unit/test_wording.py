@@ -9,7 +9,7 @@ import pytest
 from tests.support.hints import message_of
 from tsdia_run.cli.wording import in_words
 from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resuming
-from tsdia_run.errors.launching import AssignmentFault, KeyAdded
+from tsdia_run.errors.launching import AssignmentFault, SectionReplaced
 from tsdia_run.errors.placing import PlaceFault
 
 
@@ -35,6 +35,6 @@ def test_a_message_names_its_flag(error: TsdiaRunError, message: str) -> None:
     assert message_of(error) == message
 
 
-@pytest.mark.parametrize(("near", "meant"), [(None, ""), ("lr", "; did you mean `lr`?")])
-def test_a_warning_has_the_flag_that_it_is_about(near: str | None, meant: str) -> None:
-    assert in_words(KeyAdded("ls", near)) == f"--set ls: the config has no such key; it is added{meant}"
+def test_a_warning_has_the_flag_that_it_is_about() -> None:
+    shown = in_words(SectionReplaced("model", "2 keys", "size"))
+    assert shown == "--set model: replaces the section of 2 keys; to set one of them: --set model.size=VALUE"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from tsdia_run.text import shell, shown, visible, visible_lines
 
 if TYPE_CHECKING:
-    from tsdia_run.errors.launching import KeyAdded
+    from tsdia_run.errors.launching import SectionReplaced
     from tsdia_run.workflow.reporter import AttemptEnd, AttemptStart
 
 _PR_SET_DUMPABLE = 4
@@ -68,7 +68,7 @@ class Console:
             for name, value in sorted(start.environment.items()):
                 say(f"environment {name}={value}")
 
-    def warn(self, *warnings: str | KeyAdded) -> None:
+    def warn(self, *warnings: str | SectionReplaced) -> None:
         """Print warnings."""
         if warnings and not self.is_quiet:
             from tsdia_run.cli.wording import in_words

@@ -7,6 +7,7 @@ from functools import singledispatch
 from pathlib import Path
 
 from tsdia_run import errors
+from tsdia_run.cli import set_hints
 from tsdia_run.cli.remedies import ALWAYS, INSTEAD, OF_ACCELERATE, OF_ASSIGNMENTS, OF_PLACES
 from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resuming
 from tsdia_run.report.suggestions import (
@@ -116,8 +117,8 @@ def _(error: placing.UnusablePlace | placing.UnusableRunDirectoryKey, typed: Typ
 
 @_remedy.register
 def _(error: launching.UntrustedProjectFile, typed: TypedCommand) -> str:
-    own = f"To use your own settings instead, create {error.cwd / FILE_NAME}."
-    return f"{own}\n{_to_trust(error.path.parent)}"
+    own = f"To use your own settings instead, create {error.cwd / FILE_NAME}.\n" if error.cwd else ""
+    return f"{own}{_to_trust(error.path.parent)}"
 
 
 @_remedy.register
@@ -133,6 +134,21 @@ def _(error: launching.UnusableAccelerateConfig, typed: TypedCommand) -> str:
 @_remedy.register
 def _(error: launching.InvalidAssignment, typed: TypedCommand) -> str:
     return OF_ASSIGNMENTS[error.fault]
+
+
+@_remedy.register
+def _(error: launching.KeyNotInConfig, typed: TypedCommand) -> str:
+    return set_hints.of_unknown_key(error, typed)
+
+
+@_remedy.register
+def _(error: launching.SettingAssigned, typed: TypedCommand) -> str:
+    return set_hints.of_setting(error, typed)
+
+
+@_remedy.register
+def _(error: launching.NoConfigToSet, typed: TypedCommand) -> str:
+    return set_hints.without_config(error, typed)
 
 
 @_remedy.register

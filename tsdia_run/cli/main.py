@@ -27,6 +27,7 @@ tsdia-run: run training scripts and record everything about each run
 
 Run     new, resume, ensure, stop
 View    info, list, compare, logs
+Check   doctor, config
 Shell   completion
 
 tsdia-run COMMAND -h          show options and examples of a command
@@ -42,6 +43,8 @@ COMMANDS = {
     "list": ("listing.list_runs", "List runs."),
     "compare": ("compare.compare", "Compare runs."),
     "logs": ("logs.logs", "Show or follow a run's log."),
+    "doctor": ("doctor.doctor", "Check what a start needs, and show how to fix it."),
+    "config": ("config.config", "Show every setting and where it comes from."),
     "completion": ("completion.completion", "Print a shell completion script."),
 }
 # The commands whose words after `--` are arguments for the script. For the others, `--` ends the options.

@@ -19,7 +19,7 @@ Set = Annotated[
         "--set",
         envvar=f"{OPTION_PREFIX}SET",
         metavar="KEY=VALUE",
-        help="Set a value in the script's config; repeatable. Example: --set training.epochs=20",
+        help="Set a value in the script's config; +KEY=VALUE adds a key; repeatable. Example: --set training.epochs=20",
     ),
 ]
 RunDir = Annotated[
@@ -105,7 +105,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for each setting that has a flag.
 
     Args:
-        command: Has a parameter ``flags``, which gets what was given as a ``Layer``.
+        command: Has a parameter ``context``, and ``flags``, which gets what was given as a ``Layer``.
     """
     # Not get_type_hints: with a default of None, that of Python 3.10 hides what Annotated carries.
     own = [
@@ -119,11 +119,21 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:  # noqa: ANN401 - what Typer gives
         values = {setting.key: _value(flag, given.pop(_name(flag))) for setting, flag in _flags()}
-        command(flags=flags_layer(values), **given)
+        command(flags=flags_layer(values, _variables(given["context"])), **given)
 
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return wrapped
+
+
+def _variables(context: typer.Context) -> dict[str, str]:
+    """Return the environment variables that gave a setting, by its key."""
+    sources = ((setting, flag, context.get_parameter_source(_name(flag))) for setting, flag in _flags())
+    return {one.key: _variable(flag) for one, flag, source in sources if source and source.name == "ENVIRONMENT"}
+
+
+def _variable(flag: Flag) -> str:
+    return f"{OPTION_PREFIX}{_name(flag).upper()}"
 
 
 def _is_option(parameter: inspect.Parameter) -> bool:
@@ -147,8 +157,9 @@ def _parameters() -> Iterator[inspect.Parameter]:
         kind: Any = bool
         if flag.metavar:
             kind = int | None if flag.metavar == "N" else str | None
-        variable = f"{OPTION_PREFIX}{_name(flag).upper()}"
-        option = typer.Option(flag.name, envvar=variable, metavar=flag.metavar or None, help=_help(setting, flag))
+        option = typer.Option(
+            flag.name, envvar=_variable(flag), metavar=flag.metavar or None, help=_help(setting, flag)
+        )
         yield inspect.Parameter(
             _name(flag),
             inspect.Parameter.KEYWORD_ONLY,

@@ -85,8 +85,8 @@ def resume(
 ) -> None:
     """Resume a run from a checkpoint. Arguments after `--` are added to the script's.
 
-    The working directory, interpreter, arguments and launcher are those of the last attempt, unless an option
-    changes them.
+    The working directory, interpreter, arguments and launcher are those of the last attempt, unless an option or a
+    settings file changes them.
 
     \b
     tsdia-run resume runs/exp

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 
 from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resuming
-from tsdia_run.errors.launching import KeyAdded
+from tsdia_run.errors.launching import SectionReplaced
 from tsdia_run.errors.placing import PlaceFault
 
 # The flag before a message about the value of a flag.
@@ -14,6 +14,7 @@ _FLAGS: dict[type[TsdiaRunError], str] = {
     resuming.UnknownChange: "--allow",
     lookups.UnknownState: "--state",
     launching.InvalidAssignment: "--set",
+    launching.SettingAssigned: "--set",
 }
 
 
@@ -45,6 +46,11 @@ def _(error: launching.NoConfigToSet) -> str:
 
 
 @_worded.register
+def _(error: launching.KeyNotInConfig) -> str:
+    return f"--set {error.assignment}: {error.message}"
+
+
+@_worded.register
 def _(error: launching.TwoEntrypoints) -> str:
     return "--entrypoint cannot be combined with --module"
 
@@ -69,9 +75,9 @@ def _(error: resuming.NoCompleteCheckpoint) -> str:
     return f"{error.message} (to start from weights: --from NAME --allow weights)" if error.exports else error.message
 
 
-def in_words(warning: str | KeyAdded) -> str:
+def in_words(warning: str | SectionReplaced) -> str:
     """Return a warning, with the flag that it is about."""
     if isinstance(warning, str):
         return warning
-    meant = f"; did you mean `{warning.near}`?" if warning.near else ""
-    return f"--set {warning.key}: the config has no such key; it is added{meant}"
+    replaced = f"replaces the section of {warning.size}"
+    return f"--set {warning.key}: {replaced}; to set one of them: --set {warning.key}.{warning.first}=VALUE"

@@ -2,7 +2,7 @@
 
 from tsdia_run.config.document import Document, Format, Value, parse
 from tsdia_run.config.edits import Edited, apply
-from tsdia_run.config.overrides import parse_override
+from tsdia_run.config.overrides import parse_override, split_override
 from tsdia_run.config.source import read
 from tsdia_run.config.steps import KeyChange, Redirect, Remove, Set
 from tsdia_run.config.surprises import Surprise, surprises
@@ -21,5 +21,6 @@ __all__ = [
     "parse",
     "parse_override",
     "read",
+    "split_override",
     "surprises",
 ]

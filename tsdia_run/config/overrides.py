@@ -1,4 +1,4 @@
-"""Parse ``a.b=value``, given the current value of the key (pure)."""
+"""Parse ``a.b=value`` and ``+a.b=value``, given the current value of the key (pure)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,22 @@ _NUMBER = re.compile(r"[-+]?(0|[1-9][\d_]*)(\.\d*)?([eE][-+]?\d+)?|[-+]?\.(\d+([
 _YAML_WORDS = frozenset({"", "~", "null", "true", "false"})
 
 
+def split_override(assignment: str) -> tuple[str, str, bool]:
+    """Split ``a.b=value`` or ``+a.b=value``.
+
+    Returns:
+        The key, the text of the value, and whether the assignment may add the key.
+
+    Raises:
+        UsageError: The assignment has no ``=`` or no key.
+    """
+    key, equals, text = assignment.partition("=")
+    name = key.strip().removeprefix("+").removeprefix("+")  # Hydra adds with `+`, and adds or replaces with `++`
+    if not equals or not all(name.split(".")):
+        raise InvalidAssignment(assignment, AssignmentFault.NOT_KEY_VALUE)
+    return name, text.strip(), name != key.strip()
+
+
 def parse_override(assignment: str, document: Document) -> Set:
     """Parse an assignment.
 
@@ -31,13 +47,10 @@ def parse_override(assignment: str, document: Document) -> Set:
     Raises:
         UsageError: The assignment has no ``=`` or no key, or its value is not YAML.
     """
-    key, equals, text = assignment.partition("=")
-    if not equals or not all(key.strip().split(".")):
-        raise InvalidAssignment(assignment, AssignmentFault.NOT_KEY_VALUE)
-    key = key.strip()
+    key, text, _ = split_override(assignment)
     old = document.find(key)
     before = old.plain if old else None
-    return Set(key, _meant(text.strip(), before, assignment, document.format))
+    return Set(key, _meant(text, before, assignment, document.format))
 
 
 def _meant(text: str, before: Any, assignment: str, form: Format) -> Any:  # noqa: ANN401 - whatever YAML holds

@@ -7,6 +7,7 @@
         BadRunName                           for example a name with a slash
         SettingAmongFlags                    a setting among the flags for `accelerate launch`
         InvalidAssignment                    not KEY=VALUE
+        SettingAssigned                      a setting of tsdia-run as a value for the script's config
         InvalidSetting                       a value that a setting does not accept
         TwoEntrypoints                       a script and a module are both given
         InvalidTime                          neither a duration nor a date
@@ -19,6 +20,7 @@
         LauncherIsPython                     Accelerate settings with the python launcher
         ProgramOfSeveralRanks                several ranks of a program that is not a Python script
       ConfigError                        78  a config, a setting or a launch that can't be used
+        KeyNotInConfig                       a value for a key that the config does not have
         ConfigIsPython                       a Python script instead of a config
         UnusableRunDirectoryKey              the run directory in the config can't be resolved
         InterpreterFails                     the interpreter does not run

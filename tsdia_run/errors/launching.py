@@ -26,26 +26,73 @@ class InvalidAssignment(UsageError):
 
 
 class NoConfigToSet(UsageError):
-    """Config values are given without a config."""
+    """Config values are given without a config; ``assignments`` are those that the user gave."""
 
-    def __init__(self) -> None:
+    def __init__(self, assignments: tuple[str, ...]) -> None:
         super().__init__("config values are given without a config")
+        self.assignments = assignments
 
 
-@dataclass(frozen=True)
-class KeyAdded:
-    """A warning about a value for a key that is not in the config.
+class KeyNotInConfig(ConfigError):
+    """A value is given for a key that the config does not have.
 
     Attributes:
         key: The key.
-        near: A similar key in the config.
+        assignment: The assignment, as the user gave it.
+        near: The key that was probably meant, if any.
+        can_add: Whether the key can be added.
+    """
+
+    def __init__(
+        self, source: str, key: str, assignment: str, near: str | None, dead_end: str = "", can_add: bool = True
+    ) -> None:
+        super().__init__(f"{source} has no key `{key}`" + (f": {dead_end}" if dead_end else ""))
+        self.key, self.assignment, self.near, self.can_add = key, assignment, near, can_add
+
+
+class SettingAssigned(UsageError):
+    """A setting of tsdia-run is given as a value for the script's config.
+
+    Attributes:
+        assignment: The assignment, as the user gave it.
+        setting: The setting; None if there is no such setting.
+        value: The text of its value.
+        flag: The option that sets this value, and whether it takes a value; None without such an option.
+        near: The setting that was probably meant, if it is not known.
+        source: The config.
+    """
+
+    def __init__(
+        self,
+        assignment: str,
+        setting: str | None,
+        *,
+        value: str,
+        flag: tuple[str, bool] | None,
+        near: str | None,
+        source: str,
+    ) -> None:
+        super().__init__(f"{assignment}: the section `tsdia_run` is for tsdia-run and never reaches the script")
+        self.assignment, self.setting, self.value, self.flag = assignment, setting, value, flag
+        self.near, self.source = near, source
+
+
+@dataclass(frozen=True)
+class SectionReplaced:
+    """A warning about a value that replaces a section of the config.
+
+    Attributes:
+        key: The key of the section.
+        size: How many keys the section has, as text for users.
+        first: The first of them.
     """
 
     key: str
-    near: str | None
+    size: str
+    first: object
 
     def __str__(self) -> str:
-        return f"the config has no key {self.key}; it is added"
+        return f"the value replaces the section {self.key} ({self.size})"
 
 
 class InvalidSetting(UsageError):
@@ -107,14 +154,14 @@ class InterpreterFails(ConfigError):
 
 
 class UntrustedProjectFile(ConfigError):
-    """A project file sets what runs, and another user could have written it.
+    """A settings file sets what runs, and another user could have written it.
 
     Attributes:
         path: The file.
-        cwd: The directory from which it was found upward.
+        cwd: The directory from which it was found upward; None for the user's own file.
     """
 
-    def __init__(self, path: Path, keys: tuple[str, ...], doubt: str, cwd: Path) -> None:
+    def __init__(self, path: Path, keys: tuple[str, ...], doubt: str, cwd: Path | None) -> None:
         named = ", ".join(f"`{key}`" for key in keys)
         super().__init__(f"{path} sets what runs ({named}), but is not trusted: {doubt}")
         self.path, self.cwd = path, cwd

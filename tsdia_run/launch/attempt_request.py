@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tsdia_run.config import Document
 from tsdia_run.rundir.typed_command import TypedCommand
-from tsdia_run.settings import Settings
+from tsdia_run.settings import Origin, Settings
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Request:
         extra_args: The arguments after ``--``.
         checkpoint: The checkpoint to resume from.
         typed: The typed command, which the record keeps; None without a command.
+        origins: Where the settings come from, by key.
+        config_source: The absolute path of the config that the user named; None without a config.
         is_restart: Whether it is an automatic restart after a failure, without new input from the user.
     """
 
@@ -39,4 +41,6 @@ class Request:
     extra_args: tuple[str, ...] = ()
     checkpoint: Path | None = None
     typed: TypedCommand | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    config_source: str | None = None
     is_restart: bool = False

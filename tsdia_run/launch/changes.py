@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from tsdia_run.rundir import arguments
+from tsdia_run.settings import GIVEN, Level, Origin
 
 # The packages that affect results most; of the others only the number is reported.
 _WATCHED_PACKAGES = (
@@ -29,6 +30,7 @@ class ChangeKind(Enum):
     PACKAGES = "packages"
     ARGUMENTS = "arguments"
     WEIGHTS = "weights"
+    SETTINGS = "settings"
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,30 @@ def compare(
         *_package_changes(before, now),
         *_argument_changes(before.arguments, now.arguments),
     )
+
+
+def setting_changes(
+    before: Mapping[str, str], now: Mapping[str, str], origins: Mapping[str, Origin], earlier: Mapping[str, Level]
+) -> tuple[Change, ...]:
+    """Return the settings that have changed, without those that the user gave for this attempt.
+
+    Args:
+        before: The settings of the last attempt, as text.
+        now: The settings of this attempt, as text.
+        origins: Where the settings of this attempt come from.
+        earlier: Where those of the last attempt came from.
+    """
+    found = []
+    for key in {**before, **now}:
+        origin = origins.get(key, Origin(Level.DEFAULT))
+        if before.get(key) == now.get(key) or origin.level in GIVEN:
+            continue
+        was, is_now = (_short_text(texts.get(key, "not set")) for texts in (before, now))
+        level = earlier.get(key, Level.DEFAULT)
+        unset = f", since the {level.value} no longer sets it" if level is not Level.DEFAULT else ""
+        place = f", from {origin.place}" if origin.place else unset
+        found.append(Change(ChangeKind.SETTINGS, f"{key}: {is_now} (was {was}){place}"))
+    return tuple(found)
 
 
 def _config_changes(

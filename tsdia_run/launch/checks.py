@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tsdia_run.config import keys
+from tsdia_run.config import keys, split_override
 from tsdia_run.errors import NotFoundError
 from tsdia_run.errors.placing import PlaceFault, UnusablePlace
 from tsdia_run.errors.resuming import CheckpointMissing
@@ -78,20 +78,14 @@ def _refuse_missing_checkpoint(plan: Plan) -> None:
     is_changed = any(change.key == key for change in changes)
     if value is not None and not is_changed and isinstance(value.plain, str) and is_missing(value.plain, folders):
         raise CheckpointMissing(str(key), value.plain, str(value.place))
-    for override in map(split_override, request.overrides):
-        if override[0] in (key, *keys.RESUME_KEYS) and is_missing(override[1], folders):
-            raise CheckpointMissing(override[0], override[1], place=None)
+    for name, text, _ in map(split_override, request.overrides):
+        if name in (key, *keys.RESUME_KEYS) and is_missing(text, folders):
+            raise CheckpointMissing(name, text, place=None)
     for flag, path, is_resume in in_arguments(plan.arguments, folders):
         if is_resume:
             raise NotFoundError(
                 f"{flag} names a checkpoint that does not exist: {path}", hint=f"Fix the path, or omit {flag}."
             )
-
-
-def split_override(assignment: str) -> tuple[str, str]:
-    """Return the key and value of a ``--set`` assignment."""
-    key, _, value = assignment.partition("=")
-    return key.strip(), value.strip()
 
 
 def _existing_parent(path: Path) -> Path:

@@ -9,9 +9,19 @@ from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
-from tsdia_run.errors.launching import KeyAdded
+from tsdia_run.errors.launching import NoConfigToSet, SectionReplaced
 from tsdia_run.errors.resuming import OwnCheckpointNamed
-from tsdia_run.launch import checkpoint_passing, command, hydra, interpreter, missing, named_files, place, rank_launcher
+from tsdia_run.launch import (
+    assignments,
+    checkpoint_passing,
+    command,
+    hydra,
+    interpreter,
+    missing,
+    named_files,
+    place,
+    rank_launcher,
+)
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.command import Command, Target
 from tsdia_run.launch.interpreter import Interpreter
@@ -19,7 +29,6 @@ from tsdia_run.launch.secrets import secrets_in
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.settings import SECTION, Settings
-from tsdia_run.text import nearest
 
 _MAX_WARNINGS_OF_A_KIND = 5
 
@@ -50,7 +59,7 @@ class Plan:
     arguments: tuple[str, ...]
     command: Command
     accelerate_config: Path | None
-    warnings: tuple[str | KeyAdded, ...]
+    warnings: tuple[str | SectionReplaced, ...]
     notes: tuple[str, ...]
     references: Mapping[Path, bytes]
     started_from: str | None
@@ -73,6 +82,8 @@ def make(request: Request) -> Plan:
         TsdiaRunError: A file or setting of the request does not exist or can't be used.
     """
     settings = request.settings
+    if request.document is None and request.overrides:
+        raise NoConfigToSet(request.overrides)
     python = interpreter.choose(settings.python, request.environ, request.cwd)
     target = _target(request)
     is_hydra = hydra.takes_overrides(settings, request.cwd)
@@ -150,7 +161,7 @@ def _folder(document: Document) -> Path:
 
 def _script_config(
     request: Request, target: Target, templates: Sequence[str], *, is_hydra: bool
-) -> tuple[Edited | None, Sequence[str | KeyAdded]]:
+) -> tuple[Edited | None, Sequence[str | SectionReplaced]]:
     document, settings = request.document, request.settings
     has_directory_argument = command.names_directory(templates)
     if document is None:
@@ -158,17 +169,16 @@ def _script_config(
             _not_received("the arguments have no {run_dir}", is_hydra=is_hydra)
         ]
     edits: list[config.Set | config.Remove] = []
-    notes: list[str | KeyAdded] = []
+    notes: list[str | SectionReplaced] = []
     reaches_script = _reads_config(templates, is_hydra)
     if not reaches_script:
         notes.append(
             f"{settings.module or settings.entrypoint} is a Hydra app, so it does not get --config. Pass its values"
             " after `--` as Hydra overrides"
         )
-    for assignment in request.overrides:
-        override = config.parse_override(assignment, document)
-        notes += _unknown_key_note(override.key, document)
-        edits.append(override)
+    given, replaced = assignments.edits_of(request.overrides, document, request.cwd)
+    edits += given
+    notes += replaced
     run_dir_key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS)
     if (run_dir_key is None or not reaches_script) and not has_directory_argument:
         why = "the config has no key for it, and the arguments have no {run_dir}"
@@ -236,12 +246,6 @@ def _not_received(why: str, *, is_hydra: bool) -> str:
     else:
         remedy = "Set `run_dir_key:`, or pass it: -- --output-dir {run_dir}"
     return f"the script does not receive the run directory and may write elsewhere: {why}. {remedy}"
-
-
-def _unknown_key_note(key: str, document: Document) -> list[KeyAdded]:
-    if document.find(key) is not None:
-        return []
-    return [KeyAdded(key, nearest(key, [known for known, _ in document.scalars()]))]
 
 
 def _config_warnings(document: Document | None) -> list[str]:

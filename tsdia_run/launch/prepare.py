@@ -6,22 +6,19 @@ import dataclasses
 import re
 import shutil
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsdia_run.checkpoints.patterns_file import store_patterns
-from tsdia_run.errors import DamagedRunError, NotFoundError, UsageError
 from tsdia_run.files.atomic import PUBLIC, mode_of, write_bytes
-from tsdia_run.files.fields import Fields
 from tsdia_run.files.opening import open_regular
-from tsdia_run.files.redaction import REDACTED, Redactor
+from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import command_record
 from tsdia_run.rundir.command_record import CommandRecord
 from tsdia_run.rundir.layout import AttemptLayout
-from tsdia_run.settings import Layer, Settings, plain, read_layer
+from tsdia_run.settings import Level, Settings, plain
 from tsdia_run.text import count, shell
 
 if TYPE_CHECKING:
@@ -90,6 +87,8 @@ def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> Com
         settings=_settings_json(request.settings, plan.interpreter.path, redactor),
         typed=request.typed.redacted(redactor) if request.typed else None,
         tells_checkpoint=plan.tells_checkpoint,
+        origins={key: one.level.value for key, one in request.origins.items() if one.level is not Level.DEFAULT},
+        config_source=request.config_source,
     )
 
 
@@ -173,79 +172,3 @@ def _runs(run_dir: Path, cwd: Path) -> Path:
     """Return the folder of the runs; only the run directory if that folder contains code."""
     root = run_dir.parent
     return run_dir if root == cwd or root in cwd.parents else root
-
-
-@dataclasses.dataclass(frozen=True)
-class Recorded:
-    """The recorded inputs of an earlier attempt.
-
-    Attributes:
-        settings: Its settings, as a layer.
-        cwd: Its working directory.
-        extra_args: The arguments after ``--``.
-        forgotten: Environment variables that were not recorded, because their values were secrets.
-    """
-
-    settings: Layer
-    cwd: Path
-    extra_args: tuple[str, ...]
-    forgotten: tuple[str, ...]
-
-    def working_directory(self) -> Path:
-        """Return the working directory, which must still exist.
-
-        Raises:
-            NotFoundError: It does not exist.
-        """
-        if self.cwd.is_dir():
-            return self.cwd
-        raise NotFoundError(
-            f"the working directory of the last attempt does not exist: {self.cwd}",
-            hint="Restore it, or start a new run from the checkpoint.",
-        )
-
-    def arguments(self) -> tuple[str, ...]:
-        """Return the extra arguments, which must be complete.
-
-        Raises:
-            UsageError: They contained a secret, which was not recorded.
-        """
-        settings = (self.settings.values.get(name, ()) for name in (*_ARGUMENTS, "accelerate.flags"))
-        if any(REDACTED in argument for arguments in (self.extra_args, *settings) for argument in arguments):
-            raise UsageError(
-                "the arguments of the last attempt contained a secret, which was not recorded",
-                hint="Give secrets through the environment; start a new run from the checkpoint to go on.",
-            )
-        return self.extra_args
-
-    def warnings(self, environ: Mapping[str, str]) -> list[str]:
-        """Return warnings about variables that are missing in the given environment."""
-        return [
-            f"{name} was set in the last attempt, but is not set now; its value was not recorded because it is a secret"
-            for name in self.forgotten
-            if name not in environ
-        ]
-
-
-def read_attempt(attempt: AttemptLayout) -> Recorded:
-    """Read the recorded inputs that ``write_attempt`` wrote.
-
-    Raises:
-        DamagedRunError: The file is missing or invalid.
-    """
-    try:
-        recorded = command_record.read_for_resume(attempt)
-        variables = Fields(recorded.settings, "`settings`").optional("env", dict) or {}
-        kept = {name: value for name, value in variables.items() if REDACTED not in str(value)}
-        return Recorded(
-            settings=read_layer(str(attempt.command), {**recorded.settings, "env": kept}, lambda _: None),
-            cwd=Path(recorded.cwd or ""),
-            extra_args=recorded.extra_args or (),
-            forgotten=tuple(variables.keys() - kept.keys()),
-        )
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise DamagedRunError(
-            f"can't read the settings of the last attempt from {attempt.command}: {reason}",
-            hint="Start a new run from the checkpoint instead.",
-        ) from error

@@ -25,8 +25,16 @@ _PREFIXES = tuple(
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """The properties of an interpreter, or the reason why it could not be queried."""
+class InterpreterAnswer:
+    """The properties of an interpreter, or the reason why it could not be queried.
+
+    Attributes:
+        version: Its version; None if it does not run.
+        implementation: CPython or another implementation.
+        prefix: Its environment.
+        packages: Its packages with their versions.
+        error: Why it could not be queried, as text for users.
+    """
 
     version: str | None = None
     implementation: str | None = None
@@ -43,7 +51,7 @@ def capture_environment(python: str, environ: Mapping[str, str], redactor: Redac
         environ: The environment variables of the training.
         redactor: Removes the secrets.
     """
-    answer = _ask(python, environ)
+    answer = ask_interpreter(python, environ)
     gpus, gpu_error = machine.gpus()
     limits = machine.limits()
     return EnvironmentState(
@@ -68,10 +76,11 @@ def capture_environment(python: str, environ: Mapping[str, str], redactor: Redac
     )
 
 
-def _ask(python: str, environ: Mapping[str, str]) -> _Answer:
+def ask_interpreter(python: str, environ: Mapping[str, str]) -> InterpreterAnswer:
+    """Return the version and the packages of an interpreter."""
     # A different PYTHONPATH means a different set of packages.
     if python == sys.executable and environ.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):
-        return _Answer(sys.version, sys.implementation.name, sys.prefix, packages.installed(sys.path))
+        return InterpreterAnswer(sys.version, sys.implementation.name, sys.prefix, packages.installed(sys.path))
     try:
         answer = subprocess.run(
             [python, packages.__file__],
@@ -83,7 +92,7 @@ def _ask(python: str, environ: Mapping[str, str]) -> _Answer:
         )
         # Start-up files of the environment may print something first.
         found = json.loads(answer.stdout.splitlines()[-1])
-        return _Answer(found["version"], found["implementation"], found["prefix"], found["packages"])
+        return InterpreterAnswer(found["version"], found["implementation"], found["prefix"], found["packages"])
     except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError) as error:
         stderr = (getattr(error, "stderr", None) or b"").decode("utf-8", "replace").strip().splitlines()
-        return _Answer(error=f"can't list the packages of {python}: {stderr[-1] if stderr else error}")
+        return InterpreterAnswer(error=f"can't list the packages of {python}: {stderr[-1] if stderr else error}")

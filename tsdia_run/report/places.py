@@ -44,9 +44,9 @@ def places(named: Sequence[str] | None = None) -> Places:
         return Places(roots)
     # Given roots need no settings: without this import, `list` over thousands of runs starts twice as fast.
     from tsdia_run.settings import resolve
-    from tsdia_run.settings.from_files import project_roots
+    from tsdia_run.settings.from_files import root_layers
 
-    settings = resolve([project_roots(cwd)])
+    settings = resolve(root_layers(cwd, os.environ))
     return Places(tuple(cwd / os.path.expanduser(root) for root in settings.roots), catalog.listed(os.environ))
 
 

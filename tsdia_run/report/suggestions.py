@@ -146,6 +146,16 @@ def list_runs(*words: str) -> str:
     return shell(["tsdia-run", "list", *words])
 
 
+def show_settings(*words: str) -> str:
+    """Return the command that shows every setting, or those with the given config."""
+    return shell(["tsdia-run", "config", "show", *words])
+
+
+def check_as_json() -> str:
+    """Return the command that checks what a start needs, as JSON."""
+    return shell(["tsdia-run", "doctor", "--json"])
+
+
 def trust_folder(folder: Path) -> str:
     """Return the command that trusts a folder that other users can write to, in addition to other folders."""
     return f'export {env.TRUSTED_DIRS}="${env.TRUSTED_DIRS}":{shell([str(folder)])}'

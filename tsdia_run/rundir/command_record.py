@@ -40,6 +40,8 @@ class CommandRecord:
         settings: The settings, in the form of a ``tsdia_run`` section.
         typed: The command that the user typed.
         tells_checkpoint: Whether the script receives the checkpoint on a resume.
+        origins: The kind of place that each setting came from, by key, without the defaults.
+        config_source: The absolute path of the config that the user named.
     """
 
     argv: tuple[str, ...] | None = None
@@ -52,6 +54,8 @@ class CommandRecord:
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     typed: TypedCommand | None = None
     tells_checkpoint: bool | None = None
+    origins: Mapping[str, object] | None = None
+    config_source: str | None = None
 
     @property
     def _settings(self) -> Fields:
@@ -89,8 +93,7 @@ class CommandRecord:
     @property
     def run_dir(self) -> str | None:
         """The absolute path of the run directory at the start of the attempt."""
-        found = Fields(self.environment, "the environment").lenient(env.RUN_DIR, str)
-        return found if found and os.path.isabs(found) and can_be_path(found) else None
+        return _path(Fields(self.environment, "the environment").lenient(env.RUN_DIR, str))
 
     @property
     def validation_metrics(self) -> tuple[str, ...]:
@@ -149,7 +152,13 @@ def _record(data: Mapping[str, object]) -> CommandRecord:
         settings=fields.lenient("settings", dict) or {},
         typed=_typed(fields.lenient("typed", dict) or {}),
         tells_checkpoint=fields.lenient("tells_checkpoint", bool),
+        origins=fields.lenient("origins", dict),
+        config_source=_path(fields.lenient("config_source", str)),
     )
+
+
+def _path(found: str | None) -> str | None:
+    return found if found and os.path.isabs(found) and can_be_path(found) else None
 
 
 def _typed(data: Mapping[str, object]) -> TypedCommand | None:

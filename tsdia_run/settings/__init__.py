@@ -5,9 +5,21 @@ from __future__ import annotations
 from tsdia_run.settings.declared import SETTINGS, AccelerateSettings, HangSettings, LogSettings, Settings
 from tsdia_run.settings.declaring import Flag, Setting, shown_default
 from tsdia_run.settings.kinds import Launcher, ValueKind, plain
-from tsdia_run.settings.layers import SECTION, Layer, Locate, flags_layer, read_layer, resolve
+from tsdia_run.settings.layers import (
+    GIVEN,
+    SECTION,
+    Layer,
+    Level,
+    Locate,
+    Origin,
+    flags_layer,
+    origins,
+    read_layer,
+    resolve,
+)
 
 __all__ = [
+    "GIVEN",
     "SECTION",
     "SETTINGS",
     "AccelerateSettings",
@@ -15,12 +27,15 @@ __all__ = [
     "HangSettings",
     "Launcher",
     "Layer",
+    "Level",
     "Locate",
     "LogSettings",
+    "Origin",
     "Setting",
     "Settings",
     "ValueKind",
     "flags_layer",
+    "origins",
     "plain",
     "read_layer",
     "resolve",

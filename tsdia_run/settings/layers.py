@@ -1,4 +1,4 @@
-"""The layers over the defaults: flags > environment > config section > project file > defaults (pure).
+"""The layers over the defaults: flags > environment > config section > project file > user file > defaults (pure).
 
 A layer holds the values from one place; ``resolve`` merges the layers.
 """
@@ -7,18 +7,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from tsdia_run.errors import ConfigError, SourcePosition
 from tsdia_run.errors.launching import InvalidSetting, TwoEntrypoints
 from tsdia_run.settings.declared import SETTINGS, Settings
 from tsdia_run.settings.declaring import Setting, filled
-from tsdia_run.text import nearest
+from tsdia_run.text import nearest, shown
 
 SECTION = "tsdia_run"
 Locate = Callable[[str], "SourcePosition | None"]
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _GROUPS = {setting.key.split(".", 1)[0] for setting in SETTINGS if "." in setting.key}
+
+
+class Level(Enum):
+    """The kind of place that a value comes from, the highest priority first."""
+
+    FLAG = "flag"
+    VARIABLE = "environment variable"
+    CONFIG = "config"
+    PROJECT = "project file"
+    USER = "user file"
+    DEFAULT = "default"
+
+
+GIVEN = (Level.FLAG, Level.VARIABLE)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The place that a value comes from.
+
+    Attributes:
+        level: The kind of the place.
+        place: The place, as text for users: `tsdia-run.yml:3`, `--max-restarts`; may be empty.
+    """
+
+    level: Level
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,25 +57,44 @@ class Layer:
     Attributes:
         source: The place, as messages name it: "the command line", "config.yml", "pyproject.toml".
         values: Checked values by dotted key.
+        level: The kind of the place.
+        locate: Returns the position of a key in a file.
+        variables: The environment variables that set a key of the command line, by key.
     """
 
     source: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    level: Level = Level.DEFAULT
+    locate: Locate | None = field(default=None, compare=False, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def origin(self, key: str) -> Origin:
+        """Return where the value of a key comes from."""
+        if self.level in GIVEN:
+            flag = _BY_KEY[key].flag
+            variable = self.variables.get(key)
+            return Origin(Level.VARIABLE, variable) if variable else Origin(Level.FLAG, flag.name if flag else "")
+        if self.level is Level.DEFAULT:
+            return Origin(Level.DEFAULT)
+        position = self.locate(key) if self.locate else None
+        source = shown(Path(self.source))
+        return Origin(self.level, f"{source}:{position.line}" if position else source)
 
 
-def read_layer(source: str, section: object, locate: Locate) -> Layer:
+def read_layer(source: str, section: object, locate: Locate, level: Level = Level.DEFAULT) -> Layer:
     """Validate the settings from a file.
 
     Args:
         source: The file, for messages.
         section: The plain data of the section; None if it is empty.
         locate: Returns the ``SourcePosition`` of a dotted key in the section, or None.
+        level: The kind of the file.
 
     Raises:
         ConfigError: A key is unknown, or a value has the wrong type.
     """
     if section is None:
-        return Layer(source)
+        return Layer(source, level=level)
     if not isinstance(section, Mapping):
         raise ConfigError(
             "the settings of tsdia-run must be a mapping",
@@ -61,7 +109,7 @@ def read_layer(source: str, section: object, locate: Locate) -> Layer:
         if value is not None:
             values[key] = _checked(setting, value, locate(key))
     _refuse_two_entrypoints(values, locate)
-    return Layer(source, values)
+    return Layer(source, values, level, locate)
 
 
 def _refuse_two_entrypoints(values: Mapping[str, Any], locate: Locate) -> None:
@@ -93,11 +141,12 @@ def _checked(setting: Setting, value: object, place: SourcePosition | None) -> o
     return checked
 
 
-def flags_layer(values: Mapping[str, Any]) -> Layer:
+def flags_layer(values: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> Layer:
     """Build the layer of the command line and the environment.
 
     Args:
         values: The given values by setting key; None for a flag that was not given.
+        variables: The environment variables that values come from, by setting key.
 
     Raises:
         UsageError: A value has the wrong type, or two flags contradict each other.
@@ -105,7 +154,7 @@ def flags_layer(values: Mapping[str, Any]) -> Layer:
     given = {key: _from_flag(_BY_KEY[key], value) for key, value in values.items() if value is not None}
     if "entrypoint" in given and "module" in given:
         raise TwoEntrypoints
-    return Layer("the command line", given)
+    return Layer("the command line", given, Level.FLAG, variables=variables or {})
 
 
 def _from_flag(setting: Setting, value: object) -> object:
@@ -131,12 +180,31 @@ def resolve(layers: Sequence[Layer]) -> Settings:
             replace each other.
     """
     values: dict[str, Any] = {}
-    variables: dict[str, str] = {}
+    for key, (value, _) in _merged(layers).items():
+        name, _, variable = key.partition(".")
+        if name == "env":
+            values["env"] = {**values.get("env", {}), variable: value}
+        else:
+            values[key] = value
+    return filled(Settings, values)
+
+
+def origins(layers: Sequence[Layer]) -> dict[str, Origin]:
+    """Return where each value comes from that ``resolve`` takes from a layer; ``env.NAME`` for a variable."""
+    return {key: layer.origin(key) for key, (_, layer) in _merged(layers).items()}
+
+
+def _merged(layers: Sequence[Layer]) -> dict[str, tuple[Any, Layer]]:
+    """Return each value with its layer."""
+    found: dict[str, tuple[Any, Layer]] = {}
     for layer in reversed(layers):
         if "module" in layer.values:
-            values.pop("entrypoint", None)
+            found.pop("entrypoint", None)
         elif "entrypoint" in layer.values:
-            values.pop("module", None)
-        variables |= layer.values.get("env", {})
-        values |= layer.values
-    return filled(Settings, {**values, "env": variables})
+            found.pop("module", None)
+        for key, value in layer.values.items():
+            if key == "env":
+                found |= {f"env.{name}": (text, layer) for name, text in value.items()}
+            else:
+                found[key] = (value, layer)
+    return found

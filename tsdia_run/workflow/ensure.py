@@ -67,7 +67,7 @@ def _needed(request: NewRequest) -> Beginning | Found | AlreadyCompleted:
     if not has_saved:
         refuse_silent_start(layout, beginning.settings.checkpoints.pattern or None)
     resumed = ResumeRequest(request.start, str(layout.root), from_scratch=not has_saved)
-    return Found(resumed, find_source(resumed.target), None, beginning.section, replaces_args=True)
+    return Found(resumed, find_source(resumed.target), None, beginning.section[0], replaces_args=True)
 
 
 def _examine(beginning: Beginning) -> State | None:

@@ -12,15 +12,14 @@ from tsdia_run import config
 from tsdia_run.config import Document, keys
 from tsdia_run.errors.placing import Overtaken, UntrustedRun
 from tsdia_run.files.ownership import Trust
-from tsdia_run.launch import prepare
-from tsdia_run.launch.prepare import Recorded
+from tsdia_run.launch import recorded
+from tsdia_run.launch.recorded import Recorded
 from tsdia_run.launch.resumption import Source
 from tsdia_run.outcome.settle import settle, settled
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
-from tsdia_run.settings import Layer, Settings
-from tsdia_run.settings.from_files import project_layer, section_layer
+from tsdia_run.settings import Settings
 from tsdia_run.workflow.own_ids import with_own_ids
 from tsdia_run.workflow.reporter import Reporter
 
@@ -38,12 +37,6 @@ class LastAttempt:
     run: Run | None
     recorded: Recorded | None
     document: Document | None
-
-    def settings(self, cwd: Path, trust: Trust) -> tuple[Layer, ...]:
-        """Return its settings; if not created by tsdia-run, those of its config and of the project file of ``cwd``."""
-        if self.recorded:
-            return (self.recorded.settings,)
-        return section_layer(self.document), project_layer(cwd, trust)
 
 
 def last_attempt(source: Source, instead: Document | None, trust: Trust) -> LastAttempt:
@@ -70,7 +63,7 @@ def last_attempt(source: Source, instead: Document | None, trust: Trust) -> Last
         layout, [layout.record, attempt.root, attempt.command, *([] if instead else [attempt.config])], trust
     )
     document = instead or (config.read(attempt.config) if attempt.config.exists() else None)
-    return LastAttempt(run, None if is_adopted else prepare.read_attempt(attempt), document)
+    return LastAttempt(run, None if is_adopted else recorded.read_attempt(attempt), document)
 
 
 def _refuse_files_of_others(layout: RunLayout, files: Sequence[Path], trust: Trust) -> None:

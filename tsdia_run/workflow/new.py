@@ -17,8 +17,8 @@ from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import catalog
 from tsdia_run.rundir.record import Run
-from tsdia_run.settings import Layer, Settings, resolve
-from tsdia_run.settings.from_files import project_layer, section_layer
+from tsdia_run.settings import Layer, Settings, origins, resolve
+from tsdia_run.settings.from_files import file_layers, section_layer
 from tsdia_run.text import shown
 from tsdia_run.workflow.attempt import Prepared
 from tsdia_run.workflow.preview import Preview, preview_of
@@ -35,7 +35,7 @@ class Beginning:
     Attributes:
         request: The request.
         document: The config; None for a script without a config.
-        section: The settings of the config's `tsdia_run` section and of the project file.
+        section: The settings of all files, the config's `tsdia_run` section first.
         settings: All settings.
         directory: The run directory.
     """
@@ -74,8 +74,8 @@ def describe(request: NewRequest) -> Beginning:
     common = request.start
     document = None if request.config_file is None else config.read(Path(request.config_file))
     if document is None and common.overrides:
-        raise NoConfigToSet
-    section = (section_layer(document), project_layer(common.cwd, common.trust()))
+        raise NoConfigToSet(common.overrides)
+    section = file_layers(section_layer(document), common.cwd, common.environ, common.trust())
     settings = resolve([common.settings, *section])
     key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
     requested = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ)
@@ -100,8 +100,14 @@ def plan_first(beginning: Beginning) -> Plan:
             overrides=common.overrides,
             extra_args=common.extra_args,
             typed=common.typed,
+            origins=origins([common.settings, *beginning.section]),
+            config_source=_absolute_source(beginning.document),
         )
     )
+
+
+def _absolute_source(document: Document | None) -> str | None:
+    return os.path.abspath(document.source) if document else None
 
 
 def preview_beginning(beginning: Beginning) -> Preview:
@@ -145,12 +151,12 @@ def _entry(beginning: Beginning) -> acquire.Entry:
 def _fresh(planned: Plan) -> Run:
     """Return the record of a run without attempts."""
     request, run_id = planned.request, os.urandom(6).hex()
-    name, source = request.run_dir.name, request.document.source if request.document else None
+    name = request.run_dir.name
     return Run(
         run_id=run_id,
         name=name,
         created_at=datetime.now(timezone.utc),
-        source_config=os.path.abspath(source) if source else None,
+        source_config=request.config_source,
         started_from=planned.started_from,
         wandb_id=request.environ.get("WANDB_RUN_ID", run_id),
         wandb_name=request.environ.get("WANDB_NAME", name),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tsdia_run.checkpoints import Verdict
 from tsdia_run.config import KeyChange
-from tsdia_run.errors.launching import KeyAdded
+from tsdia_run.errors.launching import SectionReplaced
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
@@ -46,7 +46,7 @@ class Preview:
     checkpoint: Path | None
     config_edits: tuple[tuple[str, str | None, str | None], ...] | None
     moves_aside: bool
-    warnings: tuple[str | KeyAdded, ...]
+    warnings: tuple[str | SectionReplaced, ...]
     settings: Settings
     skipped: tuple[tuple[Path, str], ...]
     changes: tuple[tuple[str, str, bool], ...]

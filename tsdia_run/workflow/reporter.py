@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tsdia_run.errors.launching import KeyAdded
+from tsdia_run.errors.launching import SectionReplaced
 from tsdia_run.outcome.kept_endings import Unrecorded
 from tsdia_run.rundir.record import Attempt, Run
 
@@ -60,7 +60,7 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """Report something that tsdia-run did or decided."""
 
-    def warn(self, *warnings: str | KeyAdded) -> None:
+    def warn(self, *warnings: str | SectionReplaced) -> None:
         """Report warnings."""
 
     def opening(self, start: AttemptStart) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,10 @@ from tsdia_run.launch.resumption import Source
 from tsdia_run.report.names import run_path
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run, State
-from tsdia_run.settings import Layer, Settings, resolve
+from tsdia_run.settings import Layer, Settings, origins, resolve
 from tsdia_run.settings.from_files import section_layer
 from tsdia_run.text import nearest, shown
+from tsdia_run.workflow import resumed_settings
 from tsdia_run.workflow.attempt import Prepared
 from tsdia_run.workflow.last_attempt import LastAttempt, claimed_run, last_attempt, without_resume
 from tsdia_run.workflow.preview import Preview, preview_of
@@ -44,14 +46,14 @@ class Found:
         request: The request.
         source: The run.
         config: A config that replaces the last attempt's; None to keep it.
-        section: The settings of a config given for this resume; they override those of the last attempt.
+        section: The settings of a config given for this resume; None to read the last attempt's config again.
         replaces_args: Whether script arguments given for this resume replace the recorded ones.
     """
 
     request: ResumeRequest
     source: Source
     config: Document | None
-    section: tuple[Layer, ...]
+    section: Layer | None
     replaces_args: bool = False
 
 
@@ -65,6 +67,7 @@ class _Ready:
         choice: The chosen checkpoint.
         provenance: The code and environment of the attempt.
         changes: What changed since the checkpoint was written.
+        warnings: Warnings about settings that were not read again.
     """
 
     plan: Plan
@@ -72,6 +75,7 @@ class _Ready:
     choice: Choice
     provenance: Provenance
     changes: tuple[Change, ...]
+    warnings: tuple[str, ...]
 
 
 def allowed(words: Sequence[str]) -> frozenset[ChangeKind]:
@@ -110,7 +114,7 @@ def preview(request: ResumeRequest) -> Preview:
 def _find(request: ResumeRequest) -> Found:
     document = None if request.config_file is None else config.read(Path(request.config_file))
     source = resumption.find_source(run_path(request.target))
-    return Found(request, source, document, (section_layer(document),))
+    return Found(request, source, document, section_layer(document) if document else None)
 
 
 def preview_found(found: Found) -> Preview:
@@ -154,21 +158,26 @@ def _ready(found: Found) -> _Ready:
     last = last_attempt(found.source, found.config, trust)
     _refuse_completed(request, last.run, layout)
     refuse_full_disk(layout.root)
-    settings = resolve([request.start.settings, *found.section, *last.settings(request.start.cwd, trust)])
+    resumed = resumed_settings.layers_of(last, found.section, request.start)
+    settings = resolve(resumed.layers)
     choice = _choose(found, last.run, settings)
-    planned = _plan(found, last, settings, choice)
+    planned = _plan(found, last, resumed.layers, choice)
     redactor = Redactor.from_environment({**request.start.environ, **planned.command.environment})
     provenance = prepare.capture_provenance(planned, redactor)
-    changed = _changes(planned, provenance, redactor, last.run, choice)
-    return _Ready(planned, last, choice, provenance, changed)
+    changed = (
+        *resumed_settings.changed(last.recorded, planned, redactor),
+        *_changes(planned, provenance, redactor, last.run, choice),
+    )
+    return _Ready(planned, last, choice, provenance, changed, resumed.warnings)
 
 
 def _report(ready: _Ready, environ: Mapping[str, str], reporter: Reporter) -> None:
     recorded = ready.last.recorded
-    reporter.warn(*(f"skipped {shown(one.path)}: {one.reason}" for one in ready.choice.skipped))
+    known = {**environ, **ready.plan.request.settings.env}
+    reporter.warn(*ready.warnings, *(f"skipped {shown(one.path)}: {one.reason}" for one in ready.choice.skipped))
     for note in ready.plan.notes:
         reporter.note(note)
-    reporter.warn(*ready.plan.warnings, *(recorded.warnings(environ) if recorded else ()))
+    reporter.warn(*ready.plan.warnings, *(recorded.warnings(known) if recorded else ()))
     for change in ready.changes:
         reporter.note(f"changed {change.kind.value}: {change.text}")
 
@@ -196,8 +205,8 @@ def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
     return choice
 
 
-def _plan(found: Found, last: LastAttempt, settings: Settings, choice: Choice) -> Plan:
-    common, layout = found.request.start, found.source.layout
+def _plan(found: Found, last: LastAttempt, layers: Sequence[Layer], choice: Choice) -> Plan:
+    common, layout, settings = found.request.start, found.source.layout, resolve(layers)
     document = last.document
     if choice.chosen is None and document is not None and found.config is None:
         document = without_resume(document, layout, settings)
@@ -210,18 +219,29 @@ def _plan(found: Found, last: LastAttempt, settings: Settings, choice: Choice) -
             cwd=last.recorded.working_directory() if last.recorded else common.cwd,
             environ=common.environ,
             overrides=common.overrides,
-            extra_args=_extra_args(found, last),
+            extra_args=_extra_args(found, last, settings),
             checkpoint=choice.chosen.path if choice.chosen else None,
             typed=common.typed,
+            origins=origins(layers),
+            config_source=_config_source(found, last),
         )
     )
 
 
-def _extra_args(found: Found, last: LastAttempt) -> tuple[str, ...]:
+def _config_source(found: Found, last: LastAttempt) -> str | None:
+    """Return the config that the user named: for this resume, else for an earlier attempt."""
+    if found.request.config_file is not None:
+        return os.path.abspath(found.request.config_file)
+    if last.recorded and last.recorded.config_source:
+        return str(last.recorded.config_source)
+    return last.run.source_config if last.run else None
+
+
+def _extra_args(found: Found, last: LastAttempt, settings: Settings) -> tuple[str, ...]:
     given = found.request.start.extra_args
     if last.recorded is None or (found.replaces_args and given):
         return given
-    return (*last.recorded.arguments(), *given)
+    return (*last.recorded.arguments(settings), *given)
 
 
 def _changes(
