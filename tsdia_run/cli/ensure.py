@@ -11,7 +11,7 @@ from tsdia_run.settings import Layer
 
 Config = Annotated[
     str | None,
-    typer.Argument(metavar="CONFIG", help="The config of the run; optional for scripts that take none."),
+    typer.Argument(metavar="CONFIG|SCRIPT", help="The config of the run, or a script without a config."),
 ]
 
 

@@ -73,7 +73,8 @@ def make(request: Request) -> Plan:
         TsdiaRunError: A file or setting of the request does not exist or can't be used.
     """
     settings = request.settings
-    python = interpreter.choose(settings.python, request.environ, request.cwd)
+    script = settings.entrypoint if settings.module is None else None
+    python = interpreter.choose(settings.python, request.environ, request.cwd, script)
     target = _target(request)
     is_hydra = hydra.takes_overrides(settings, request.cwd)
     templates = command.templates(

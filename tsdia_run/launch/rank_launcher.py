@@ -44,7 +44,7 @@ def decide(settings: Settings, python: Interpreter, environ: Mapping[str, str], 
         return Ranks(None, None)
     version = interpreter.accelerate_version(python, environ, cwd)
     if version is None:
-        raise NoAccelerate(python.path, python.origin)
+        raise NoAccelerate(python.path, python.origin, interpreter.install_command(python.path, "accelerate"))
     environ = {**environ, **settings.env}
     file = _config_file(settings, environ, cwd)
     decision = accelerate.decide(

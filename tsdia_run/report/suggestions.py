@@ -21,7 +21,7 @@ from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.typed_command import TypedCommand as TypedCommand  # noqa: PLC0414 - cli/ takes it from here
 from tsdia_run.text import argument, shell, shown
 
-MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
+MOVE_ASIDE, NAME, RUN_DIR, ENTRYPOINT = "--move-aside", "--name", "--run-dir", "--entrypoint"
 RESUME_ARGS, CHECKPOINT_PATTERN = "--resume-args", "--checkpoint-pattern"
 # An option of a script, in a declaration of argparse, click and others.
 _OPTION = re.compile(r"""["'](--?[A-Za-z][\w.-]*)["'/,]""")
