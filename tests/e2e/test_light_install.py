@@ -28,6 +28,8 @@ SCRIPT = """\
 import accelerate, os, sys
 accelerator = accelerate.Accelerator(cpu=True, project_dir=os.environ["TSDIA_RUN_DIR"])
 accelerator.save_state(os.path.join(os.environ["TSDIA_RUN_DIR"], "checkpoint-1"))
+accelerator.save_state("outputs/exp/step_1")
+accelerator.save_state("outputs/exp/step_2")
 print("trained", *sys.argv[1:])
 """
 
@@ -76,10 +78,15 @@ def test_the_environment_has_none_of_the_heavy_packages(light: Path, tmp_path: P
 
 def test_a_training_runs_in_another_environment(light: Path, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
-    done = run(light, "new", "--python", sys.executable, "train.py", "--", "--lr", "1", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "trained --lr 1\n"), done.stderr
+    done = run(light, "new", "--python", sys.executable, "train.py", "--", "--to", "outputs", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "trained --to outputs\n"), done.stderr
     assert "1, newest checkpoint-1" in done.stderr
+    outside = (
+        "2 checkpoints outside the run directory: outputs/exp/…; to change it, pass `--to {run_dir}` to the script"
+    )
+    assert outside in done.stderr
     shown = run(light, "info", "train", "--verify", cwd=tmp_path)
+    assert outside in shown.stdout
     assert re.search(r"checkpoint-1 .*complete", shown.stdout), shown
     assert run(light, "list", cwd=tmp_path).stdout.splitlines()[1].startswith("train ")
     assert run(light, "new", "-h", cwd=tmp_path).returncode == 0

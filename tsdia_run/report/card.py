@@ -8,8 +8,10 @@ from pathlib import Path
 from tsdia_run import checkpoints
 from tsdia_run.outcome.classify import hint_for
 from tsdia_run.outcome.kept_endings import Unrecorded
+from tsdia_run.report.outside import outside
 from tsdia_run.report.suggestions import Suggestions
 from tsdia_run.report.wandb import wandb_line
+from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Run, State
 from tsdia_run.text import duration, shown, visible
 
@@ -52,6 +54,9 @@ def _of_files(run_dir: Path, run: Run, wandb_dir: str | None) -> list[tuple[str,
     newest = checkpoints.newest_complete(found).chosen
     text = f", newest {os.path.relpath(newest.path, run_dir)}" if newest else ", none complete" if found else ""
     lines = [("checkpoints", f"{len(found) or 'none'}{text}"), ("log", shown(run_dir / run.last.log))]
+    elsewhere = outside(RunLayout(run_dir).attempt(run.last.number))
+    if elsewhere:
+        lines.insert(1, ("outside", elsewhere))
     wandb = wandb_line(run_dir, run.wandb_id or run.run_id, wandb_dir)
     if wandb:
         lines.append(("wandb", wandb))
