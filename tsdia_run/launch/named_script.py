@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdia_run import config
 from tsdia_run.errors.typed import NotebookNamed, NotExecutable, NotStartable
 from tsdia_run.files.opening import open_regular
 from tsdia_run.launch.command import is_executable
 
-CONFIG_SUFFIXES = (".yml", ".yaml", ".json", ".jsonc", ".toml")
 _PYTHON_SUFFIXES = (".py", ".pyw")
 _SHELL_SUFFIXES = (".sh", ".bash", ".zsh", ".ksh", ".fish")
 _NOTEBOOK = ".ipynb"
@@ -44,7 +44,7 @@ def is_script(word: str, cwd: Path) -> bool:
     """
     path = cwd / os.path.expanduser(word)
     suffix = path.suffix.lower()
-    if suffix in CONFIG_SUFFIXES:
+    if suffix in config.SUFFIXES:
         return False
     if suffix in (*_PYTHON_SUFFIXES, _NOTEBOOK):
         return True

@@ -26,7 +26,6 @@ from tsdia_run.workflow.reporter import Reporter
 from tsdia_run.workflow.request import NewRequest
 from tsdia_run.workflow.restarts import carry_through
 from tsdia_run.workflow.results import Result
-from tsdia_run.workflow.typed_start import resolved
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,11 @@ def describe(request: NewRequest) -> Beginning:
     Raises:
         TsdiaRunError: The config or a setting can't be used, or the run has no config and no name.
     """
-    request = resolved(request)
+    if not (request.config_file or "").lower().endswith(config.SUFFIXES):
+        # Imported here: it takes milliseconds, and most starts have a config.
+        from tsdia_run.workflow.typed_start import resolved
+
+        request = resolved(request)
     common = request.start
     document = None if request.config_file is None else config.read(Path(request.config_file))
     if document is None and common.overrides:
