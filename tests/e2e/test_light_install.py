@@ -103,3 +103,8 @@ def test_without_accelerate_the_error_has_the_line_that_installs_it(light: Path,
     # What needs no Accelerate starts without it.
     for words in (["./go.sh"], [str(light), "train.py"], ["--launcher", "python", "--name", "a", "train.py"]):
         assert run(light, "new", *words, cwd=tmp_path).stdout == "trained\n"
+    # Plain Python finds it out itself; the closing card has the line then.
+    (tmp_path / "train.py").write_text(SCRIPT)
+    failed = run(light, "new", "--name", "b", "--python", str(light), "python", "train.py", cwd=tmp_path)
+    assert failed.returncode == 1
+    assert f"the interpreter {light} lacks it: {light} -m pip install accelerate" in failed.stderr

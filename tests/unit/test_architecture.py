@@ -209,7 +209,7 @@ NAMES_FLAGS = {"settings/declared", "report/suggestions"}
 FOREIGN_FLAGS = {
     "launch/command": {"--config"},  # the flag that a script with a config gets
     "launch/plan": {"--config"},
-    "launch/interpreter": {"--python"},  # of uv
+    "rundir/installing": {"--python"},  # of uv
     "launch/launcher_commands": {"--module"},  # of torchrun
     "examples/char_lm": {"--config"},
     "examples/sine": {"--config"},

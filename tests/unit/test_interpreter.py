@@ -12,7 +12,8 @@ import pytest
 from tests.support.hints import hint_of
 from tsdia_run.errors.launching import NoAccelerate, NoInterpreter
 from tsdia_run.errors.typed import UntrustedEnvironment
-from tsdia_run.launch.interpreter import Interpreter, choose, find_program, install_command
+from tsdia_run.launch.interpreter import Interpreter, choose, find_program
+from tsdia_run.rundir.installing import install_command
 
 STRANGER = 5151
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files to other users")

@@ -13,6 +13,7 @@ import typer.main
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tsdia_run.cli.completion import candidates
 from tsdia_run.cli.foreign_words import refusal
 from tsdia_run.cli.main import build
 from tsdia_run.cli.script_words import KnownOptions, Split, split
@@ -66,6 +67,11 @@ def test_after_two_dashes_every_word_is_the_scripts(
 )
 def test_other_words_are_not_launchers(word: str) -> None:
     assert not is_launcher(word)
+
+
+def test_the_shell_completes_no_options_of_tsdia_run_after_a_launcher() -> None:
+    for before, has_options in ((["new"], True), (["new", "-q"], True), (["new", "-q", "python", "train.py"], False)):
+        assert ("--name" in candidates(("new",), build, before, "--n")) is has_options
 
 
 def test_a_run_may_be_named_like_a_launcher() -> None:

@@ -158,14 +158,6 @@ def _up_to_project(start: Path) -> tuple[Path, ...]:
     return (start,)
 
 
-def install_command(python: str, package: str) -> tuple[str, ...]:
-    """Return the command that installs a package for an interpreter; environments of uv have no pip."""
-    home = Path(os.path.abspath(python)).parent.parent
-    if re.search(r"^uv\s*=", beginning_of(home / "pyvenv.cfg"), re.MULTILINE):
-        return ("uv", "pip", "install", "--python", python, package)
-    return (python, "-m", "pip", "install", package)
-
-
 def _as_ours(path: str) -> str:
     """Return one path for one interpreter: ``bin/python`` and ``bin/python3`` may both be tsdia-run's own."""
     same_folder = os.path.dirname(path) == os.path.dirname(sys.executable)
