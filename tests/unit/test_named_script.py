@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.hints import hint_of
 from tsdia_run.errors.typed import NotebookNamed, NotExecutable, NotStartable
-from tsdia_run.launch.named_script import NamedScript, is_script, named
+from tsdia_run.launch import command
+from tsdia_run.launch.named_script import NamedScript, is_executable, is_script, named
+from tsdia_run.settings import resolve
 
 CONFIG = b"a: 1\n"
 PYTHON, SHELL, ELF = b"#!/usr/bin/env python3\n", b"#!/bin/sh\n", b"\x7fELF\x02\x01"
@@ -81,3 +84,25 @@ def test_what_can_not_be_started_is_refused(
     with pytest.raises(error) as raised:
         named(name, tmp_path)
     assert hint in hint_of(raised.value)
+    with pytest.raises(error):  # the setting too
+        command.build(replace(resolve([]), entrypoint=name), "py", tmp_path, [], None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_program"),
+    [
+        ("train", b"print(1)\n", False),  # on a file system where every file is executable
+        ("train", PYTHON, True),
+        ("tool", b"MZ\0\1", True),
+        ("go.sh", SHELL, True),
+        ("train.py", SHELL, False),
+    ],
+)
+def test_an_executable_text_without_a_first_line_for_the_kernel_is_a_python_script(
+    tmp_path: Path, name: str, content: bytes, is_program: bool
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / name).chmod(0o755)
+    assert is_executable(tmp_path / name) is is_program
+    built = command.build(replace(resolve([]), entrypoint=name), "py", tmp_path, [], None)
+    assert (built.argv[0] != "py") is is_program

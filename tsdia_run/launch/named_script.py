@@ -9,7 +9,6 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.errors.typed import NotebookNamed, NotExecutable, NotStartable
 from tsdia_run.files.opening import open_regular
-from tsdia_run.launch.command import is_executable
 
 _PYTHON_SUFFIXES = (".py", ".pyw")
 _SHELL_SUFFIXES = (".sh", ".bash", ".zsh", ".ksh", ".fish")
@@ -50,7 +49,7 @@ def is_script(word: str, cwd: Path) -> bool:
         return True
     if os.path.isdir(path):
         return os.path.isfile(path / _MAIN)
-    return os.path.isfile(path) and (suffix in _SHELL_SUFFIXES or _has_program_header(path))
+    return os.path.isfile(path) and (suffix in _SHELL_SUFFIXES or _is_program(_header(path)))
 
 
 def named(word: str, cwd: Path) -> NamedScript:
@@ -60,26 +59,41 @@ def named(word: str, cwd: Path) -> NamedScript:
         UsageError: It is a notebook, or it can't be executed.
     """
     path = cwd / os.path.expanduser(word)
-    if path.suffix.lower() == _NOTEBOOK:
-        raise NotebookNamed(word)
     if os.path.isdir(path):
         return NamedScript(os.path.join(word, _MAIN), os.path.basename(os.path.abspath(path)))
-    if os.path.isfile(path) and path.suffix.lower() not in _PYTHON_SUFFIXES:
-        _refuse_unstartable(word, path)
+    refuse_unstartable(word, path)
     return NamedScript(word, path.stem, is_executable(path))
 
 
-def _refuse_unstartable(word: str, path: Path) -> None:
-    header = _header(path)
-    is_python = header.startswith(b"#!") and b"python" in header.splitlines()[0]
-    if not os.access(path, os.X_OK) and not is_python:
+def is_executable(path: Path) -> bool:
+    """Return whether a file is a program and not a Python script; a text needs a ``#!`` line, whatever its mode."""
+    if path.suffix.lower() in _PYTHON_SUFFIXES or not os.access(path, os.X_OK):
+        return False
+    is_text = os.access(path, os.R_OK) and b"\0" not in _header(path)
+    return not is_text or _is_program(_header(path))
+
+
+def refuse_unstartable(word: str, path: Path) -> None:
+    """Refuse a notebook, and a shell script that can't be executed: Python would read them as Python.
+
+    Raises:
+        UsageError: It is one of them.
+    """
+    suffix = path.suffix.lower()
+    if suffix == _NOTEBOOK:
+        raise NotebookNamed(word)
+    header = b"" if suffix in _PYTHON_SUFFIXES else _header(path)
+    names_other = header.startswith(b"#!") and b"python" not in header.splitlines()[0]
+    if not os.path.isfile(path) or not (suffix in _SHELL_SUFFIXES or names_other):
+        return
+    if not os.access(path, os.X_OK):
         raise NotExecutable(word)
-    if not _has_program_header(path):
+    if not header.startswith(b"#!"):
         raise NotStartable(word)
 
 
-def _has_program_header(path: Path) -> bool:
-    return _header(path).startswith((b"#!", b"\x7fELF"))
+def _is_program(header: bytes) -> bool:
+    return header.startswith((b"#!", b"\x7fELF"))
 
 
 def _header(path: Path) -> bytes:

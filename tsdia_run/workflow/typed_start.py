@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tsdia_run.errors.launching import NoInterpreter, TwoEntrypoints
 from tsdia_run.errors.typed import GivenTwice, NoLauncher, NoScriptTyped, ProgramNamed
-from tsdia_run.launch import command, interpreter, launcher_commands, named_script
+from tsdia_run.launch import interpreter, launcher_commands, named_script
 from tsdia_run.launch.launcher_commands import Kind, LauncherCommand
 from tsdia_run.launch.named_script import is_script as is_script  # noqa: PLC0414 - cli/ takes it from here
 from tsdia_run.settings import Layer, flags_layer, plain
@@ -68,7 +68,7 @@ def _commanded(request: NewRequest, typed: LauncherCommand) -> NewRequest:
 
 def _needs_python(typed: LauncherCommand, cwd: Path) -> bool:
     path = cwd / os.path.expanduser(str(typed.target))
-    return path.is_file() and (command.is_executable(path) or path.suffix in (".pyz", ".zip"))
+    return path.is_file() and (named_script.is_executable(path) or path.suffix in (".pyz", ".zip"))
 
 
 def _target(typed: LauncherCommand, start: StartRequest) -> dict[str, object]:
