@@ -18,6 +18,7 @@ import yaml
 from tsdia_run.launch import hardware
 from tsdia_run.launch.accelerate import ConfigFile, Delegated, InProcess, config_path, decide
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
+from tsdia_run.launch.launcher_commands import ACCELERATE_SWITCHES
 from tsdia_run.settings import AccelerateSettings
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "support" / "scripts"
@@ -206,3 +207,17 @@ def test_two_ranks_get_the_environment_of_accelerate_launch(base: dict[str, str]
         }
         assert (seen["RANK"], seen["WORLD_SIZE"], seen["LOCAL_RANK"]) == (rank, "2", rank)
         assert int(seen["MASTER_PORT"]) > 0
+
+
+def test_the_flags_without_a_value_are_those_of_the_parser() -> None:
+    """A typed `accelerate launch` is split at the first word that is neither a flag nor its value."""
+    from accelerate.commands.launch import launch_command_parser
+
+    options = [action for action in launch_command_parser()._actions if action.option_strings]
+    assert {action.nargs for action in options} == {0, None}
+    switches = {name.lstrip("-").replace("-", "_") for one in options if one.nargs == 0 for name in one.option_strings}
+    with_value = {
+        name.lstrip("-").replace("-", "_") for one in options if one.nargs is None for name in one.option_strings
+    }
+    assert switches <= ACCELERATE_SWITCHES
+    assert not with_value & ACCELERATE_SWITCHES

@@ -14,6 +14,8 @@ from tests.support.saving import Saver
 from tests.support.zygote import Zygote
 from tsdia_run.checkpoints import Manifest, Soundness, find, judge
 from tsdia_run.checkpoints.best import point
+from tsdia_run.rundir import outside_saves
+from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.supervise.hasher import add_hashes
 
 FILES = ["model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl"]
@@ -52,6 +54,14 @@ def test_a_save_is_sealed_with_step_epoch_and_metrics(saved: Path) -> None:
     assert (sealed.run_id, sealed.attempt, sealed.world_size, sealed.ranks) == ("the-run", 0, 1, (0,))
     checked = subprocess.run(["sha256sum", "-c", "tsdia-checkpoint.sha256"], cwd=saved / "step_30", check=False)
     assert checked.returncode == 0
+
+
+def test_a_save_outside_the_run_directory_is_recorded(saver: Saver, tmp_path: Path) -> None:
+    done = saver.run("save=../outputs/step_1", "save=step_2", "save=../outputs/step_1", "save=../outputs/step_3")
+    assert done.returncode == 0, done.stderr
+    recorded = outside_saves.read(RunLayout(saver.root).attempt(0))
+    assert recorded == (tmp_path / "outputs" / "step_1", tmp_path / "outputs" / "step_3")
+    complete(tmp_path / "outputs" / "step_3")  # sealed like any other
 
 
 def test_the_step_of_a_save_is_the_training_step_and_not_the_validation_step(saver: Saver) -> None:

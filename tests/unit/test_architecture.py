@@ -69,7 +69,8 @@ PURE = [
     "relay/log_mark", "relay/state", "relay/saved_state",
     "launch/accelerate", "launch/changes", "launch/secrets",
     "training/hooks/model_summary",
-    "launch/accelerate_config", "supervise/stop_sequence", "outcome/classify", "rundir/headline", "rundir/arguments",
+    "launch/accelerate_config", "launch/launcher_commands", "settings/launchers", "cli/script_words", "errors/typed",
+    "supervise/stop_sequence", "outcome/classify", "rundir/headline", "rundir/arguments",
     "rundir/record", "doctor/grades",
     "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
     "report/info_json", "report/rows_json",
@@ -212,6 +213,8 @@ NAMES_FLAGS = {"settings/declared", "report/suggestions"}
 FOREIGN_FLAGS = {
     "launch/command": {"--config"},  # the flag that a script with a config gets
     "launch/plan": {"--config"},
+    "rundir/installing": {"--python"},  # of uv
+    "launch/launcher_commands": {"--module"},  # of torchrun
     "examples/char_lm": {"--config"},
     "examples/sine": {"--config"},
     # The script's own traceback shows it; no command can add the flag there.

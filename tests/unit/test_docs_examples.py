@@ -16,7 +16,8 @@ import pytest
 import typer
 import yaml
 
-from tsdia_run.cli.main import build
+from tsdia_run.cli.main import TAKE_ARGUMENTS, build
+from tsdia_run.cli.script_words import KnownOptions, split
 from tsdia_run.settings import read_layer
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +77,10 @@ def test_every_command_of_an_example_has_options_that_exist(example: Example) ->
     for program, *words in lines:
         if Path(program).name == "tsdia-run" and words[0] != "--version":
             name, *arguments = words
+            if name in TAKE_ARGUMENTS:
+                sorted_words = split(arguments, KnownOptions.of(commands[name]), lambda word: False)
+                assert sorted_words.foreign == ()
+                arguments = list(sorted_words.ours)
             with commands[name].make_context(name, arguments):
                 pass
         elif program == "make":

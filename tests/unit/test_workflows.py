@@ -39,7 +39,9 @@ def versions(texts: list[str]) -> list[tuple[int, ...]]:
 
 
 def lower_bounds() -> dict[str, str]:
-    bounds = (re.match(r"([\w-]+)>=([\d.]+)", line) for line in project()["dependencies"])
+    """Return the lower bounds of the package and of the packages for the training."""
+    lines = (*project()["dependencies"], *project()["optional-dependencies"]["train"])
+    bounds = (re.match(r"([\w-]+)>=([\d.]+)", line) for line in lines)
     return {bound[1]: bound[2] for bound in bounds if bound}
 
 
@@ -87,6 +89,17 @@ def test_the_oldest_python_is_the_lowest_that_the_package_allows() -> None:
     assert f"python{lowest})" in (ROOT / "Makefile").read_text(encoding="utf-8")
     setup = next(step for step in jobs("check.yml")["oldest"]["steps"] if "setup-python" in step.get("uses", ""))
     assert setup["with"]["python-version"] == lowest
+
+
+def test_the_package_needs_only_what_it_imports() -> None:
+    named = {re.split(r"[>;\[]", line)[0] for line in project()["dependencies"]}
+    assert named == {"typer", "rich", "pyyaml", "tomli"}
+
+
+def test_the_tests_and_the_wild_scripts_have_the_packages_of_a_training() -> None:
+    extras = project()["optional-dependencies"]
+    # One that names this package, and no extra twice.
+    assert {name for name, lines in extras.items() if "tsdia-run[train]" in lines} == {"dev", "wild"}
 
 
 def test_the_decision_note_has_the_lower_bounds() -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from tsdia_run.cli import bash_words, options
+from tsdia_run.settings.launchers import is_launcher
 from tsdia_run.text import shown
 
 # The scripts below call this; it is answered before Typer parses anything.
@@ -109,7 +110,7 @@ def candidates(names: Sequence[str], build: Build, before: Sequence[str], typed:
     name = next((word for word in before if not word.startswith("-")), None)
     if name is None:
         found: Iterable[str] = ("--help", "--version") if typed.startswith("-") else names
-    elif name not in names or "--" in before:
+    elif name not in names or "--" in before or any(map(is_launcher, before[1:])):
         found = ()
     else:
         found = _after_command(build, name, before, typed)

@@ -11,7 +11,7 @@ from tsdia_run.settings import Layer
 
 Config = Annotated[
     str | None,
-    typer.Argument(metavar="CONFIG", help="The config of the run; optional for scripts that take none."),
+    typer.Argument(metavar="CONFIG|SCRIPT", help="The config of the run, or a script without a config."),
 ]
 
 
@@ -38,6 +38,7 @@ def ensure(
     \b
     tsdia-run ensure config.yml
     for config in sweep/*.yml; do tsdia-run ensure $config; done
+    tsdia-run ensure --name exp python train.py --lr 1e-3
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     # Imported here, so that --help starts light.
     from tsdia_run.cli import starting

@@ -9,6 +9,7 @@ from pathlib import Path
 from tsdia_run import errors
 from tsdia_run.cli import set_hints
 from tsdia_run.cli.remedies import ALWAYS, INSTEAD, OF_ACCELERATE, OF_ASSIGNMENTS, OF_PLACES
+from tsdia_run.cli.typed_hints import TYPED_HINTS
 from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resuming
 from tsdia_run.report.suggestions import (
     CHECKPOINT_PATTERN,
@@ -273,6 +274,10 @@ def _(error: placing.OtherConfig, typed: TypedCommand) -> str:
     else:
         instead = f"Move it to trash first:  {line(typed.as_new().having(MOVE_ASIDE))}"
     return f"{instead}\nStart a new run:         {line(typed.having(NAME, free_name(error.run_dir)))}"
+
+
+for _written in TYPED_HINTS:
+    _remedy.register(_written)
 
 
 def _to_trust(folder: Path) -> str:

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from tsdia_run import __version__
 from tsdia_run.cli.completion import ASK, answer
 from tsdia_run.cli.console import say
 from tsdia_run.cli.light import LightCommand, LightGroup, RefusedError
+from tsdia_run.cli.script_words import KnownOptions, split
 from tsdia_run.errors import TsdiaRunError, UsageError
 from tsdia_run.rundir.env import OPTION_PREFIX
 
@@ -101,27 +102,47 @@ def main() -> None:
         answer(tuple(COMMANDS), build, words[2:])
         return
     command = next((word for word in words if not word.startswith("-")), None)
-    ours, extra = words, list[str]()
-    if command in TAKE_ARGUMENTS and "--" in words[words.index(command) :]:
-        # Arguments after `--` belong to the script; Typer would take the first one for CONFIG.
-        cut = words.index("--", words.index(command))
-        ours, extra = words[:cut], words[cut + 1 :]
-    is_debug = "--debug" in ours or bool(os.environ.get(f"{OPTION_PREFIX}DEBUG"))
+    ours, script = words, tuple[str, ...]()
     try:
         # All commands for the overview, and to suggest a similar one.
-        app = build([command]) if command in COMMANDS else build()
-        app(args=ours, prog_name="tsdia-run", obj=tuple(extra))
+        app: Any = typer.main.get_command(build([command]) if command in COMMANDS else build())
+        if command in TAKE_ARGUMENTS:
+            ours, script = _split(app, command, words)
+        app(args=ours, prog_name="tsdia-run", obj=script)
     except RefusedError as refused:
-        _show_refusal(refused, is_debug)
+        _show_refusal(refused, _is_debug(ours))
         sys.exit(refused.error.exit_code)
+    except UsageError as error:
+        _show(error, error.message, error.hint, _is_debug(ours))
+        sys.exit(error.exit_code)
     except OSError as error:
         message = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        _show(error, message, "", is_debug)
+        _show(error, message, "", _is_debug(ours))
         sys.exit(os.EX_IOERR)
     except Exception as error:  # Show no traceback without --debug.
         bug = f"this is a bug in tsdia-run: {type(error).__name__}: {error}"
-        _show(error, bug, "Run it again with --debug for a traceback, and please report it.", is_debug)
+        _show(error, bug, "Run it again with --debug for a traceback, and please report it.", _is_debug(ours))
         sys.exit(TsdiaRunError.exit_code)
+
+
+def _is_debug(words: list[str]) -> bool:
+    return "--debug" in words or bool(os.environ.get(f"{OPTION_PREFIX}DEBUG"))
+
+
+def _split(app: Any, command: str, words: list[str]) -> tuple[list[str], tuple[str, ...]]:  # noqa: ANN401 - Typer's own
+    """Return the words of a command itself, and those of the script.
+
+    Raises:
+        UsageError: The command does not take some of the words.
+    """
+    known = KnownOptions.of(app.commands[command])
+    begin = words.index(command) + 1
+    found = split(words[begin:], known, os.path.exists, takes_launchers=command != "resume")
+    if found.foreign and not {"-h", "--help"} & {flag for flag, _ in found.options}:
+        from tsdia_run.cli.foreign_words import refusal
+
+        raise refusal(command, found, known)
+    return [*words[:begin], *found.ours], found.script
 
 
 def _show_refusal(refused: RefusedError, is_debug: bool) -> None:

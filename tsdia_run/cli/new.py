@@ -11,7 +11,7 @@ from tsdia_run.settings import Layer
 
 Config = Annotated[
     str | None,
-    typer.Argument(metavar="CONFIG", help="The config of the run; optional for scripts that take none."),
+    typer.Argument(metavar="CONFIG|SCRIPT", help="The config of the run, or a script without a config."),
 ]
 
 
@@ -33,10 +33,14 @@ def new(
 ) -> None:
     """Start a run in its own directory. Arguments after `--` go to the script.
 
+    A command line that starts with python, accelerate, torchrun or deepspeed is taken as it is; options of tsdia-run
+    come before it.
+
     \b
     tsdia-run new config.yml
     tsdia-run new config.yml --name exp-2 --set training.epochs=20 -- --fast
-    tsdia-run new --entrypoint train.py --name exp -- --lr 1e-3
+    tsdia-run new train.py -- --lr 1e-3
+    tsdia-run new --name exp accelerate launch train.py --lr 1e-3
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     # Imported here, so that --help starts light.
     from tsdia_run.cli import starting

@@ -28,8 +28,7 @@ RunDir = Annotated[
         "--run-dir",
         envvar=f"{OPTION_PREFIX}RUN_DIR",
         metavar="PATH",
-        help="Use this run directory. Default: the config's save_dir, else runs/CONFIG_STEM."
-        " Example: --run-dir /data/exp1",
+        help="Use this run directory. Default: the config's save_dir, else runs/STEM. Example: --run-dir /data/exp1",
     ),
 ]
 Name = Annotated[

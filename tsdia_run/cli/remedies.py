@@ -42,13 +42,11 @@ INSTEAD = {
 }
 # Errors whose hint does not depend on their facts.
 ALWAYS: dict[type[TsdiaRunError], str] = {
-    placing.NamelessRun: "Pass a config, or name the run: --name EXPERIMENT (or --run-dir PATH).",
+    placing.NamelessRun: "Pass a config or a script, or name the run: --name EXPERIMENT (or --run-dir PATH).",
     lookups.InvalidTime: "Examples: --since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
     launching.ConfigIsPython: "Set the script with --entrypoint; pass a Python config to the script after `--`.",
     launching.NoInterpreter: "Use its path, or a command on PATH: --python /path/to/venv/bin/python",
     launching.InterpreterFails: "Use another interpreter with --python /path/to/python.",
-    launching.NoAccelerate: "Use another interpreter with --python /path/to/python, install accelerate in this one,"
-    " or use --launcher python.",
     launching.NoAccelerateConfig: "Create it with `accelerate config --config_file FILE`, or omit --accelerate-config.",
     launching.LauncherIsPython: "Omit these settings, or use --launcher accelerate.",
     resuming.NothingToResume: "Use a directory created by `tsdia-run new`, a checkpoint, or a folder of checkpoints.",

@@ -15,6 +15,7 @@ from tsdia_run.config.nodes import MERGE, Alias, Item, child, key_text, path_to,
 from tsdia_run.errors import ConfigError, SourcePosition
 
 _YAML_SUFFIXES = (".yml", ".yaml")
+SUFFIXES = (*_YAML_SUFFIXES, ".json", ".jsonc", ".toml")
 
 
 class Format(Enum):

@@ -19,18 +19,26 @@
         ChangesNotAllowed                    changes without --allow
         LauncherIsPython                     Accelerate settings with the python launcher
         ProgramOfSeveralRanks                several ranks of a program that is not a Python script
+        NotebookNamed                        a notebook in place of a script
+        NotExecutable                        a script that is not executable
+        NotStartable                         an executable without a `#!` line
+        NoScriptTyped                        `python` or another launcher without a script
+        GivenTwice                           an option and the typed command contradict each other
       ConfigError                        78  a config, a setting or a launch that can't be used
         KeyNotInConfig                       a value for a key that the config does not have
         ConfigIsPython                       a Python script instead of a config
         UnusableRunDirectoryKey              the run directory in the config can't be resolved
         InterpreterFails                     the interpreter does not run
         UntrustedProjectFile                 a project file that another user could have written sets what runs
+        UntrustedEnvironment                 a project's .venv that another user could have written
         NoAccelerate                         the interpreter can't import Accelerate
         UnusableAccelerateConfig             an Accelerate config, or flags, that can't be used here
         CheckpointNotPassed                  the script would not receive the checkpoint
       NotFoundError                      66  config, script, interpreter or run not found
         NotAnEntrypoint                      script not found
         NoInterpreter                        interpreter not found
+        NoLauncher                           `torchrun` or another typed launcher not found
+        ProgramNamed                         a program on the PATH, not a file
         NoAccelerateConfig                   Accelerate config not found
         CheckpointMissing                    a checkpoint in a config key that does not exist
         NoSuchRun                            no run of that name

@@ -173,11 +173,12 @@ class NoAccelerate(ConfigError):
     Attributes:
         python: Its path.
         origin: Where the choice comes from, as text for users.
+        install: The command that installs Accelerate for it.
     """
 
-    def __init__(self, python: str, origin: str) -> None:
+    def __init__(self, python: str, origin: str, install: tuple[str, ...]) -> None:
         super().__init__(f"the interpreter {python} ({origin}) can't import accelerate")
-        self.python, self.origin = python, origin
+        self.python, self.origin, self.install = python, origin, install
 
 
 class AccelerateFault(Enum):

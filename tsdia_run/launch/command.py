@@ -12,6 +12,7 @@ import tsdia_run
 from tsdia_run.errors import UsageError
 from tsdia_run.errors.launching import NotAnEntrypoint, ProgramOfSeveralRanks
 from tsdia_run.launch.accelerate import Delegated, InProcess
+from tsdia_run.launch.named_script import is_executable, refuse_unstartable
 from tsdia_run.settings import Settings
 
 _BOOT = Path(tsdia_run.__file__).parent / "training" / "boot"
@@ -135,11 +136,6 @@ def entrypoint_path(settings: Settings, cwd: Path) -> Path:
     raise NotAnEntrypoint(settings.entrypoint, cwd, path.is_dir(), tuple(scripts))
 
 
-def is_executable(path: Path) -> bool:
-    """Return whether the entrypoint is an executable and not a Python script."""
-    return path.suffix not in (".py", ".pyw") and os.access(path, os.X_OK)
-
-
 def build(
     settings: Settings, python: str, cwd: Path, arguments: Sequence[str], decision: InProcess | Delegated | None
 ) -> Command:
@@ -154,7 +150,7 @@ def build(
 
     Raises:
         NotFoundError: The entrypoint does not exist.
-        UsageError: Several ranks are requested for a program that is not a Python script.
+        UsageError: The entrypoint can't be started, or several ranks of a program are requested.
     """
     script = _script(settings, cwd)
     environment = {} if decision is None else decision.environment
@@ -195,6 +191,7 @@ def _script(settings: Settings, cwd: Path) -> _Script:
     if settings.module is not None:
         return _Script(("-m", settings.module), is_program=False)
     path = entrypoint_path(settings, cwd)
+    refuse_unstartable(settings.entrypoint, path)
     if is_executable(path):
         return _Script((str(path),), is_program=True)
     # As the user typed it: a relative path stays relative in sys.argv[0].

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run.errors.launching import InterpreterFails, NoInterpreter
+from tsdia_run.errors.typed import UntrustedEnvironment
 from tsdia_run.files.fields import beginning_of
+from tsdia_run.files.ownership import Trust
+from tsdia_run.rundir import env
 
 _PROBE_TIMEOUT_S = 60.0
 # Run in another interpreter: it only finds the package, so that nothing heavy is imported. With `-c`, Python would look
@@ -27,6 +30,8 @@ import importlib.util, json
 spec = importlib.util.find_spec("accelerate")
 json.dump({"accelerate": spec.origin if spec else None}, sys.stdout)
 """
+_VENV = ".venv"
+_PROJECT_MARKERS = ((".git",), ("tsdia-run.yml", "pyproject.toml"))
 _VERSION = re.compile(r"^__version__\s*=\s*[\"']([^\"']+)[\"']", re.MULTILINE)
 
 
@@ -48,11 +53,21 @@ class Interpreter:
         return self.path == sys.executable
 
 
-def choose(requested: str | None, environ: Mapping[str, str], cwd: Path) -> Interpreter:
+_OWN = Interpreter(sys.executable, "tsdia-run's own")
+
+
+def choose(requested: str | None, environ: Mapping[str, str], cwd: Path, script: str | None = None) -> Interpreter:
     """Return the requested interpreter, else the active environment's, else tsdia-run's own.
+
+    Args:
+        requested: The setting ``python``.
+        environ: The user's environment.
+        cwd: The base of relative paths.
+        script: The script; the project's ``.venv`` may be above it.
 
     Raises:
         NotFoundError: The requested interpreter does not exist.
+        UntrustedEnvironment: Another user could have written the project's ``.venv``.
     """
     if requested is not None:
         expanded = os.path.expanduser(requested)
@@ -61,16 +76,86 @@ def choose(requested: str | None, environ: Mapping[str, str], cwd: Path) -> Inte
         )
         if path is None:
             raise NoInterpreter(requested)
-        return Interpreter(os.path.abspath(path), "as set")
-    for variable, what in (
-        ("VIRTUAL_ENV", "the active virtual environment"),
-        ("CONDA_PREFIX", "the conda environment"),
-    ):
-        folder = environ.get(variable)
-        path = os.path.join(folder, "bin", "python") if folder else ""
-        if path and os.access(path, os.X_OK):
-            return Interpreter(_as_ours(path), what)
-    return Interpreter(sys.executable, "tsdia-run's own")
+        return Interpreter(_as_ours(os.path.abspath(path)), "as set")
+    return active(environ, cwd, script) or _OWN
+
+
+def active(environ: Mapping[str, str], cwd: Path, script: str | None = None) -> Interpreter | None:
+    """Return the interpreter of the active environment; without one, that of the project's ``.venv``, or None.
+
+    conda activates its base environment in every shell, so a ``.venv`` comes before it.
+
+    Raises:
+        UntrustedEnvironment: Another user could have written the project's ``.venv``.
+    """
+    conda = _in_folder(environ.get("CONDA_PREFIX"), "the conda environment")
+    is_base = environ.get("CONDA_DEFAULT_ENV") == "base"
+    return (
+        _in_folder(environ.get("VIRTUAL_ENV"), "the active virtual environment")
+        or (None if is_base else conda)
+        or _of_project(environ, cwd, script)
+        or conda
+    )
+
+
+def find_program(name: str, environ: Mapping[str, str], cwd: Path) -> str | None:
+    """Return the path of a program, such as ``python`` or ``torchrun``; None if there is none.
+
+    A path is used as it is. A name is searched in the active environment, which may be the project's ``.venv``, and on
+    the PATH. If no environment is active and tsdia-run is installed in a training environment, that one comes first.
+    """
+    expanded = os.path.expanduser(name)
+    if os.sep in expanded:
+        found = shutil.which(os.path.join(cwd, expanded))
+    else:
+        path = environ.get("PATH", os.defpath)
+        python = active(environ, cwd)
+        if python is None and not _is_environment(shutil.which("python", path=path)) and has_own_accelerate():
+            python = _OWN
+        found = shutil.which(name, path=os.pathsep.join([*([os.path.dirname(python.path)] if python else []), path]))
+    return os.path.abspath(found) if found else None
+
+
+def _is_environment(python: str | None) -> bool:
+    """Return whether an interpreter belongs to a virtual or conda environment."""
+    home = Path(os.path.abspath(python or "/")).parent.parent
+    return any(os.path.exists(home / mark) for mark in ("pyvenv.cfg", "conda-meta"))
+
+
+def has_own_accelerate() -> bool:
+    """Return whether Accelerate is installed in tsdia-run's own environment."""
+    return importlib.util.find_spec("accelerate") is not None
+
+
+def _in_folder(folder: str | None, what: str) -> Interpreter | None:
+    path = os.path.join(folder, "bin", "python") if folder else ""
+    return Interpreter(_as_ours(path), what) if path and os.access(path, os.X_OK) else None
+
+
+def _of_project(environ: Mapping[str, str], cwd: Path, script: str | None) -> Interpreter | None:
+    """Return the interpreter of the nearest ``.venv``, from the working directory or the script up to the project."""
+    beside = [Path(os.path.abspath(cwd / os.path.expanduser(script))).parent] if script else []
+    for start in dict.fromkeys((cwd, *beside)):
+        for folder in _up_to_project(start):
+            found = _in_folder(str(folder / _VENV), f"the project's {_VENV}")
+            if found:
+                trust = Trust.here(cwd, environ.get(env.TRUSTED_DIRS, "").split(":"))
+                # The owner of these directories chooses the programs in them.
+                doubt = trust.doubt(folder / _VENV) or trust.doubt(folder / _VENV / "bin")
+                if doubt:
+                    raise UntrustedEnvironment(folder / _VENV, doubt)
+                return found
+    return None
+
+
+def _up_to_project(start: Path) -> tuple[Path, ...]:
+    """Return a folder and those above it up to the repository, else up to the project; else only the folder."""
+    folders = (start, *start.parents)
+    for markers in _PROJECT_MARKERS:
+        for number, folder in enumerate(folders, start=1):
+            if any(os.path.exists(folder / marker) for marker in markers):
+                return folders[:number]
+    return (start,)
 
 
 def _as_ours(path: str) -> str:

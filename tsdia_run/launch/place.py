@@ -43,12 +43,14 @@ class RunPlaceRequest:
         name: ``--name``: replaces the last part.
         cwd: The base of relative paths.
         environ: The environment, for ``$VAR``, ``${VAR}`` and ``~``.
+        default_name: The name of a run without a config and without ``--name``; None if it must be named.
     """
 
     run_dir: str | None
     name: str | None
     cwd: Path
     environ: Mapping[str, str]
+    default_name: str | None = None
 
 
 def run_directory(request: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> Path:
@@ -92,6 +94,8 @@ def _from_config(request: RunPlaceRequest, document: Document | None, run_dir_ke
         return os.path.join(DEFAULT_ROOT, stem if request.name is not None else _checked_name(stem))
     if request.name is not None:
         return os.path.join(DEFAULT_ROOT, request.name)
+    if request.default_name is not None:
+        return os.path.join(DEFAULT_ROOT, _checked_name(request.default_name))
     raise NamelessRun
 
 

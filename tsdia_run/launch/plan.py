@@ -84,7 +84,8 @@ def make(request: Request) -> Plan:
     settings = request.settings
     if request.document is None and request.overrides:
         raise NoConfigToSet(request.overrides)
-    python = interpreter.choose(settings.python, request.environ, request.cwd)
+    script = settings.entrypoint if settings.module is None else None
+    python = interpreter.choose(settings.python, request.environ, request.cwd, script)
     target = _target(request)
     is_hydra = hydra.takes_overrides(settings, request.cwd)
     templates = command.templates(

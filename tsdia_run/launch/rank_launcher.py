@@ -11,6 +11,7 @@ from tsdia_run.errors.launching import LauncherIsPython, NoAccelerate, NoAcceler
 from tsdia_run.launch import accelerate, hardware, interpreter
 from tsdia_run.launch.accelerate import ConfigFile, Delegated, InProcess
 from tsdia_run.launch.interpreter import Interpreter
+from tsdia_run.rundir.installing import install_command
 from tsdia_run.settings import Launcher, Settings
 
 
@@ -44,7 +45,7 @@ def decide(settings: Settings, python: Interpreter, environ: Mapping[str, str], 
         return Ranks(None, None)
     version = interpreter.accelerate_version(python, environ, cwd)
     if version is None:
-        raise NoAccelerate(python.path, python.origin)
+        raise NoAccelerate(python.path, python.origin, install_command(python.path, "accelerate"))
     environ = {**environ, **settings.env}
     file = _config_file(settings, environ, cwd)
     decision = accelerate.decide(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tsdia_run.report.outside import outside
 from tsdia_run.rundir import code_state, command_record, environment_state
 from tsdia_run.rundir.code_state import CodeState
 from tsdia_run.rundir.command_record import CommandRecord
@@ -60,6 +61,7 @@ class AttemptInfo:
         host: The machine.
         gpus: The number and names of the GPUs.
         packages: The versions of the packages, by name.
+        outside: How many checkpoints it saved outside the run directory, where, and what to set; None without any.
     """
 
     code: CodeInfo
@@ -73,6 +75,7 @@ class AttemptInfo:
     host: str | None
     gpus: str | None
     packages: Mapping[str, str]
+    outside: str | None
 
 
 def read(attempt: AttemptLayout) -> AttemptInfo:
@@ -91,6 +94,7 @@ def read(attempt: AttemptLayout) -> AttemptInfo:
         host=environment.host,
         gpus=_gpus(environment.gpus),
         packages=environment.packages,
+        outside=outside(attempt),
     )
 
 

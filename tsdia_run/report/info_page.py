@@ -76,6 +76,7 @@ def _head(info: Info, now: datetime) -> list[tuple[str, str]]:
         ("set", "  ".join(newest.overrides) if newest and newest.overrides else None),
         ("started from", status.run.started_from if status.run else None),
         ("wandb", info.wandb),
+        ("outside", newest.outside if newest else None),
         ("disk", _disk(info)),
     ]
     return [(name, text) for name, text in found if text]

@@ -21,10 +21,10 @@ from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 from tsdia_run.rundir.typed_command import TypedCommand as TypedCommand  # noqa: PLC0414 - cli/ takes it from here
 from tsdia_run.text import argument, shell, shown
 
-MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
+MOVE_ASIDE, NAME, RUN_DIR, ENTRYPOINT = "--move-aside", "--name", "--run-dir", "--entrypoint"
 RESUME_ARGS, CHECKPOINT_PATTERN = "--resume-args", "--checkpoint-pattern"
 # An option of a script, in a declaration of argparse, click and others.
-_OPTION = re.compile(r"""["'](--?[A-Za-z][\w.-]*)["'/,]""")
+OPTION = re.compile(r"""["'](--?[A-Za-z][\w.-]*)["'/,]""")
 _UNKNOWN_OPTION = "--OPTION"
 # Names of options that take a checkpoint, the most certain first.
 _CHECKPOINT_OPTIONS = (
@@ -104,7 +104,7 @@ class Suggestions:
             return self.resume(), "fix the script first: it must read its checkpoint"
         if _tells_checkpoint(recorded, layout):
             return self.resume(), ""
-        template, advice = resume_args(_script_of(recorded, newest))
+        template, advice = resume_args(script_of(recorded, newest))
         return self.resume(RESUME_ARGS, template), advice
 
     def start_over(self) -> str:
@@ -170,7 +170,7 @@ def resume_args(script: Path | None) -> tuple[str, str]:
 
 def _checkpoint_option(script: Path) -> str | None:
     """Return the option of a script that takes a checkpoint, by its name; None if no option has such a name."""
-    options = [str(option) for option in _OPTION.findall(beginning_of(script))]
+    options = [str(option) for option in OPTION.findall(beginning_of(script))]
     named = (option for pattern in _CHECKPOINT_OPTIONS for option in options if pattern.fullmatch(option))
     return next(named, None)
 
@@ -191,7 +191,7 @@ def _tells_checkpoint(recorded: CommandRecord | None, layout: RunLayout) -> bool
     return os.path.isfile(layout.config) or has_arguments or os.path.exists(layout.helper)
 
 
-def _script_of(recorded: CommandRecord | None, attempt: AttemptLayout) -> Path | None:
+def script_of(recorded: CommandRecord | None, attempt: AttemptLayout) -> Path | None:
     """Return the script of an attempt; None if another user may have recorded its path, since it is read."""
     if recorded is None or recorded.script is None or recorded.cwd is None:
         return None

@@ -93,6 +93,11 @@ class AttemptLayout:
         """Why a save was refused, in one sentence; missing if no save was refused."""
         return self.root / "refused.txt"
 
+    @property
+    def outside(self) -> Path:
+        """The checkpoints that the script saved outside the run directory, one path a line; missing without any."""
+        return self.root / "outside.txt"
+
     def stacks(self, rank: int) -> Path:
         """The stacks of a rank's threads, written on request; missing without a request."""
         return self.root / STACKS_GLOB.replace("*", str(rank))

@@ -190,7 +190,7 @@ class Settings:
         "Use this Python interpreter.",
         flag=Flag("--python", "PATH", "~/envs/torch/bin/python"),
         example="/path/to/venv/bin/python",
-        words="the active virtual or conda environment's, else tsdia-run's own",
+        words="the active virtual or conda environment's, else that of the project's `.venv`, else tsdia-run's own",
     )
     args: tuple[str, ...] = setting(CODE, kinds.TEXTS, "Pass these arguments to the script.", ("--config", "{config}"))
     resume_args: tuple[str, ...] | None = setting(

@@ -66,7 +66,7 @@ def _needed(request: NewRequest) -> Beginning | Found | AlreadyCompleted:
     has_saved = _has_saved(layout, beginning.settings)
     if not has_saved:
         refuse_silent_start(layout, beginning.settings.checkpoints.pattern or None)
-    resumed = ResumeRequest(request.start, str(layout.root), from_scratch=not has_saved)
+    resumed = ResumeRequest(beginning.request.start, str(layout.root), from_scratch=not has_saved)
     return Found(resumed, find_source(resumed.target), None, beginning.section[0], replaces_args=True)
 
 

@@ -33,7 +33,7 @@ class Beginning:
     """A requested run, with its config read.
 
     Attributes:
-        request: The request.
+        request: The request; a typed script is in its settings.
         document: The config; None for a script without a config.
         section: The settings of all files, the config's `tsdia_run` section first.
         settings: All settings.
@@ -66,11 +66,16 @@ def preview(request: NewRequest) -> Preview:
 
 
 def describe(request: NewRequest) -> Beginning:
-    """Read the config, and choose the run directory.
+    """Read the config, or the typed command of the script, and choose the run directory.
 
     Raises:
         TsdiaRunError: The config or a setting can't be used, or the run has no config and no name.
     """
+    if not (request.config_file or "").lower().endswith(config.SUFFIXES):
+        # Imported here: it takes milliseconds, and most starts have a config.
+        from tsdia_run.workflow.typed_start import resolved
+
+        request = resolved(request)
     common = request.start
     document = None if request.config_file is None else config.read(Path(request.config_file))
     if document is None and common.overrides:
@@ -78,7 +83,7 @@ def describe(request: NewRequest) -> Beginning:
     section = file_layers(section_layer(document), common.cwd, common.environ, common.trust())
     settings = resolve([common.settings, *section])
     key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
-    requested = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ)
+    requested = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ, request.default_name)
     return Beginning(request, document, section, settings, place.run_directory(requested, document, key))
 
 

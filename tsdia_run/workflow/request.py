@@ -46,10 +46,13 @@ class NewRequest:
 
     Attributes:
         start: The part that every start has.
-        config_file: The config; None for a script without a config.
+        config_file: The config; or a script without a config, by its path; None if the settings name the script.
+            Then arguments that start with ``python``, ``accelerate launch``, ``torchrun`` or ``deepspeed`` are the
+            command that starts it.
         run_dir: The run directory; None to take it from the config or the name.
         name: Replaces the last part of the run directory.
         move_aside: Whether existing contents of the run directory may be moved to .tsdia-trash.
+        default_name: The name of the run without a config and without ``name``: that of the script, if it is typed.
     """
 
     start: StartRequest
@@ -57,6 +60,7 @@ class NewRequest:
     run_dir: str | None = None
     name: str | None = None
     move_aside: bool = False
+    default_name: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tsdia_run.checkpoints import read_name
 from tsdia_run.checkpoints.marks import Mark
 from tsdia_run.checkpoints.sealing import Save, begin, seal
 from tsdia_run.errors import DamagedRunError
+from tsdia_run.rundir import outside_saves
 from tsdia_run.training.boot.attempt_files import say
 from tsdia_run.training.boot.rank_state import RANK, LoggedProgress
 from tsdia_run.training.hooks import unsealed
@@ -40,6 +42,7 @@ class Saving:
         self._progress = progress
         self._start_step = resume_step(session)
         self._counts: Counter[Path] = Counter()
+        self._outside: set[Path] = set()
 
     def steps(self, accelerator: Any, output_dir: Any = None, *_: Any, **__: Any) -> Steps:
         """Write the save marker, let Accelerate save, and seal."""
@@ -100,6 +103,7 @@ class Saving:
     def _seal(self, checkpoint: Path, save: Save | None) -> bool:
         """Seal the checkpoint, and return whether it is complete now."""
         unsealed.add(checkpoint)
+        self._note_outside(checkpoint)
         if save is None:
             return False
         # A script may save into a folder of the numbered directory: step_100/state.
@@ -116,6 +120,14 @@ class Saving:
         if named is None:
             warn_if_before(checkpoint, logged.step, self._start_step)
         return True
+
+    def _note_outside(self, checkpoint: Path) -> None:
+        """Record a checkpoint that is not in the run directory, where no later command would find it."""
+        run_dir = self._session.layout.root
+        if checkpoint not in self._outside and outside_saves.is_outside(checkpoint, run_dir):
+            self._outside.add(checkpoint)
+            with suppress(OSError):  # only the closing card is worse without it
+                outside_saves.add(self._session.attempt, checkpoint)
 
 
 def _warn_unsealed(checkpoint: Path, error: Exception) -> None:
