@@ -40,7 +40,8 @@ ALLOWED = {
     "training.hooks": {"training.boot", "checkpoints", "rundir", "config", "files", "errors", "text"},
     "training.api": {"training.hooks", "training.boot", "checkpoints", "rundir", "config", "files", "errors"},
     "relay": set(),
-    "launch": {"checkpoints", "provenance", "rundir", "config", "settings", "files", "errors", "text"},
+    "scripts": {"config", "settings", "files", "errors", "text"},
+    "launch": {"scripts", "checkpoints", "provenance", "rundir", "config", "settings", "files", "errors", "text"},
     "supervise": {"outcome", "claim", "checkpoints", "rundir", "settings", "files", "errors", "text"},
     "workflow": {
         "supervise", "launch", "report", "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files",
@@ -208,6 +209,9 @@ NAMES_FLAGS = {"settings/declared", "report/suggestions"}
 FOREIGN_FLAGS = {
     "launch/command": {"--config"},  # the flag that a script with a config gets
     "launch/plan": {"--config"},
+    "launch/script_settings": {"--config"},
+    "scripts/interface": {"--config"},
+    "scripts/built_options": {"--config"},
     "examples/char_lm": {"--config"},
     "examples/sine": {"--config"},
     # The script's own traceback shows it; no command can add the flag there.

@@ -26,6 +26,7 @@ class Request:
         extra_args: The arguments after ``--``.
         checkpoint: The checkpoint to resume from.
         typed: The typed command, which the record keeps; None without a command.
+        detected: What was found in the script, as notes for the user and the record.
         is_restart: Whether it is an automatic restart after a failure, without new input from the user.
     """
 
@@ -39,4 +40,5 @@ class Request:
     extra_args: tuple[str, ...] = ()
     checkpoint: Path | None = None
     typed: TypedCommand | None = None
+    detected: tuple[str, ...] = ()
     is_restart: bool = False

@@ -192,6 +192,14 @@ class Settings:
         example="/path/to/venv/bin/python",
         words="the active virtual or conda environment's, else tsdia-run's own",
     )
+    preset: str | None = setting(
+        DATA,
+        kinds.TEXT,
+        "Pass directory and checkpoint as this kind of script takes them.",
+        flag=Flag("--preset", "NAME", "diffusers"),
+        example="diffusers",
+        words="what the script's source tells",
+    )
     args: tuple[str, ...] = setting(CODE, kinds.TEXTS, "Pass these arguments to the script.", ("--config", "{config}"))
     resume_args: tuple[str, ...] | None = setting(
         CODE,

@@ -11,13 +11,13 @@ from tsdia_run import config
 from tsdia_run.claim import acquire
 from tsdia_run.config import Document, keys
 from tsdia_run.errors.launching import NoConfigToSet
-from tsdia_run.launch import place, plan
+from tsdia_run.launch import place, plan, script_settings
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import catalog
 from tsdia_run.rundir.record import Run
-from tsdia_run.settings import Layer, Settings, resolve
+from tsdia_run.settings import Layer, Settings
 from tsdia_run.settings.from_files import project_layer, section_layer
 from tsdia_run.text import shown
 from tsdia_run.workflow.attempt import Prepared
@@ -37,6 +37,8 @@ class Beginning:
         document: The config; None for a script without a config.
         section: The settings of the config's `tsdia_run` section and of the project file.
         settings: All settings.
+        extra_args: The arguments for the script that are not in the settings.
+        detected: What was found in the script.
         directory: The run directory.
     """
 
@@ -44,6 +46,8 @@ class Beginning:
     document: Document | None
     section: tuple[Layer, ...]
     settings: Settings
+    extra_args: tuple[str, ...]
+    detected: tuple[str, ...]
     directory: Path
 
 
@@ -76,10 +80,15 @@ def describe(request: NewRequest) -> Beginning:
     if document is None and common.overrides:
         raise NoConfigToSet
     section = (section_layer(document), project_layer(common.cwd, common.trust()))
-    settings = resolve([common.settings, *section])
-    key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
+    completed = script_settings.complete([common.settings, *section], document, common.extra_args, common.cwd)
+    settings = completed.settings
+    key = keys.run_dir_key(document, settings.run_dir_key) if document else None
     requested = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ)
-    return Beginning(request, document, section, settings, place.run_directory(requested, document, key))
+    is_usual = keys.is_usual(key, settings.run_dir_key)
+    directory = place.run_directory(requested, document, key, is_usual=is_usual)
+    return Beginning(
+        request, document, (*section, completed.restated), settings, completed.extra_args, completed.notes, directory
+    )
 
 
 def plan_first(beginning: Beginning) -> Plan:
@@ -98,8 +107,9 @@ def plan_first(beginning: Beginning) -> Plan:
             cwd=common.cwd,
             environ=common.environ,
             overrides=common.overrides,
-            extra_args=common.extra_args,
+            extra_args=beginning.extra_args,
             typed=common.typed,
+            detected=beginning.detected,
         )
     )
 
@@ -121,6 +131,8 @@ def begin(beginning: Beginning, reporter: Reporter) -> Result:
         TsdiaRunError: The run can't be started; nothing was changed.
     """
     planned, directory = _checked(beginning), beginning.directory
+    for note in planned.notes:
+        reporter.note(note)
     reporter.warn(*planned.warnings)
     claim, moved = acquire.enter(_entry(beginning))
     if moved:

@@ -14,17 +14,18 @@ from tsdia_run.claim import guard
 from tsdia_run.config import Document, keys
 from tsdia_run.errors.resuming import ChangesNotAllowed, RunCompleted, UnknownChange
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
+from tsdia_run.launch import changes, plan, prepare, resumption, script_settings, snapshot
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.changes import Change, ChangeKind
 from tsdia_run.launch.checks import refuse_full_disk
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.resumption import Source
+from tsdia_run.launch.script_settings import Completed
 from tsdia_run.report.names import run_path
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run, State
-from tsdia_run.settings import Layer, Settings, resolve
+from tsdia_run.settings import Layer, Settings
 from tsdia_run.settings.from_files import section_layer
 from tsdia_run.text import nearest, shown
 from tsdia_run.workflow.attempt import Prepared
@@ -154,9 +155,11 @@ def _ready(found: Found) -> _Ready:
     last = last_attempt(found.source, found.config, trust)
     _refuse_completed(request, last.run, layout)
     refuse_full_disk(layout.root)
-    settings = resolve([request.start.settings, *found.section, *last.settings(request.start.cwd, trust)])
-    choice = _choose(found, last.run, settings)
-    planned = _plan(found, last, settings, choice)
+    layers = [request.start.settings, *found.section, *last.settings(request.start.cwd, trust)]
+    cwd = last.recorded.working_directory() if last.recorded else request.start.cwd
+    completed = script_settings.complete(layers, last.document, _extra_args(found, last), cwd)
+    choice = _choose(found, last.run, completed.settings)
+    planned = _plan(found, last, completed, cwd, choice)
     redactor = Redactor.from_environment({**request.start.environ, **planned.command.environment})
     provenance = prepare.capture_provenance(planned, redactor)
     changed = _changes(planned, provenance, redactor, last.run, choice)
@@ -196,8 +199,8 @@ def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
     return choice
 
 
-def _plan(found: Found, last: LastAttempt, settings: Settings, choice: Choice) -> Plan:
-    common, layout = found.request.start, found.source.layout
+def _plan(found: Found, last: LastAttempt, completed: Completed, cwd: Path, choice: Choice) -> Plan:
+    common, layout, settings = found.request.start, found.source.layout, completed.settings
     document = last.document
     if choice.chosen is None and document is not None and found.config is None:
         document = without_resume(document, layout, settings)
@@ -207,12 +210,13 @@ def _plan(found: Found, last: LastAttempt, settings: Settings, choice: Choice) -
             settings=settings,
             run_dir=layout.root,
             number=last.run.last.number + 1 if last.run else 1,
-            cwd=last.recorded.working_directory() if last.recorded else common.cwd,
+            cwd=cwd,
             environ=common.environ,
             overrides=common.overrides,
-            extra_args=_extra_args(found, last),
+            extra_args=completed.extra_args,
             checkpoint=choice.chosen.path if choice.chosen else None,
             typed=common.typed,
+            detected=completed.notes,
         )
     )
 

@@ -1,0 +1,132 @@
+"""Read the source of a script or of a module; nothing is imported or run."""
+
+from __future__ import annotations
+
+import ast
+import bisect
+import gc
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tsdia_run.files.fields import read_bounded
+
+# Python parses about 10 MB per second.
+MAX_BYTES = 512 * 1024
+# Python's parser is recursive: these could exhaust the stack of this process.
+_TOO_DEEP = re.compile(rb"(?:[-+~(\[{]\s*|\bnot\s+|\blambda:\s*|\*\*){200}")
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+@dataclass(frozen=True)
+class PythonFile:
+    """A Python file.
+
+    Attributes:
+        path: Its path.
+        shown: The path in messages.
+        text: Its text.
+        tree: Its syntax tree.
+    """
+
+    path: Path
+    shown: str
+    text: str
+    tree: ast.Module
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+
+    def lines_of(self, node: ast.AST) -> str:
+        """Return the lines of a statement or expression."""
+        first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", None) or len(self._starts)
+        for decorator in getattr(node, "decorator_list", ()):
+            first = min(first, decorator.lineno)
+        return self.text[self._starts[first - 1] : self._starts[last] if last < len(self._starts) else len(self.text)]
+
+    def lines_with(self, pattern: re.Pattern[str]) -> list[int]:
+        """Return the numbers of the lines in which matches of a pattern start, in order."""
+        return [bisect.bisect_right(self._starts, match.start()) for match in pattern.finditer(self.text)]
+
+
+def entry_file(entrypoint: str, module: str | None, cwd: Path) -> Path | None:
+    """Return the file of a script, or of a module in the working directory; None if there is none."""
+    if module is None:
+        path = cwd / os.path.expanduser(entrypoint)
+        return path if path.is_file() else None
+    place = cwd.joinpath(*module.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__main__.py") if path.is_file()), None)
+
+
+def read(path: Path, cwd: Path) -> PythonFile | None:
+    """Return a Python file; None if it can't be read, is not Python, or is too large or too deeply nested to parse."""
+    try:
+        data = read_bounded(path, MAX_BYTES)
+        tree = parsed(data)
+        relative = os.path.relpath(path, cwd)
+    except (OSError, ValueError):
+        return None
+    if tree is None:
+        return None
+    shown = str(path) if relative.startswith("..") else relative
+    return PythonFile(path, shown, data.decode("utf-8", "replace"), tree)
+
+
+def parsed(data: bytes) -> ast.Module | None:
+    """Return the syntax tree of a source; None if it is not Python or is too deeply nested."""
+    if _TOO_DEEP.search(data):
+        return None
+    collects = gc.isenabled()
+    gc.disable()  # a third of the time would go into looking for garbage among the new nodes
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an invalid escape in the user's script
+            return ast.parse(data)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    finally:
+        if collects:
+            gc.enable()
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements with those inside them, in the order of the text."""
+    waiting: list[ast.AST] = list(reversed(body))
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, ast.stmt):
+            yield found
+        inner = [node for block in _BLOCKS for node in getattr(found, block, ())]
+        waiting.extend(reversed(inner))
+
+
+def last_name(node: ast.AST) -> str:
+    """Return the last part of a dotted name; empty for any other expression."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def first_name(node: ast.AST) -> str:
+    """Return the first part of a dotted name; empty for any other expression."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def constant(node: ast.AST | None) -> object:
+    """Return the value of a constant; None for any other expression."""
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def texts(nodes: list[ast.expr]) -> list[str]:
+    """Return the strings among expressions."""
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def keywords(call: ast.Call) -> dict[str, ast.expr]:
+    """Return the keyword arguments of a call."""
+    return {word.arg: word.value for word in call.keywords if word.arg}
