@@ -14,13 +14,13 @@ from tsdia_run.scripts.syntax import constant
 _CONFIGURATOR = re.compile(r"exec\(.*configurator\.py")
 _FROM_CLI = re.compile(r"\b(?:OmegaConf|oc)\.from_(?:cli|dotlist)\(|\bfrom_cli\(")
 _USUAL = "|".join(sorted({*RUN_DIR_NAMES, *RESUME_NAMES, "init_from"}, key=len, reverse=True))
-_CHAIN = re.compile(rf"(?<![\w.)\]])([A-Za-z_]\w*)((?:\.\w+)*)\.({_USUAL})\b")
+_CHAIN = re.compile(rf"(?<![\w.)\]])([A-Za-z_]\w*)((?:\.\w+)*)\.({_USUAL}|config\w*|cfg_\w+)\b")
 _ITEM = re.compile(
     rf"(?<![\w.)\]])([A-Za-z_]\w*)((?:\[[\"']\w+[\"']\])*)(?:\[|\.get\(|\.pop\()\s*[\"']({_USUAL}|config\w*)[\"']"
 )
-_CONFIG_VARIABLES = ("cfg", "config", "conf", "args", "hparams", "params")
-# Their attributes with usual names are not keys of a configuration.
-_OTHER_VARIABLES = ("os", "self", "path", "hydra", "runtime", "HydraConfig", "parser", "trainer", "accelerator")
+# Variables that contain a configuration, by their names or by what they are assigned.
+_CONFIG_VARIABLES = frozenset({"cfg", "config", "conf", "args", "opt", "opts", "hparams", "params"})
+_ASSIGNED = re.compile(r"(\w+)\s*(?::[^=\n]+)?=\s*(?:OmegaConf|oc)\.\w+\(|\(\s*(\w+)\s*:\s*(?:omegaconf\.)?DictConfig")
 _ARGV = re.compile(r"\bargv\[(-?\d)\]|\bargv\.pop\(1\)")
 _CONFIG_WORDS = re.compile(r"c(?:onfi)?g|conf\b|yaml|json|toml", re.IGNORECASE)
 
@@ -53,23 +53,22 @@ def of_accesses(parts: Sequence[Part], prefix: str = "") -> Iterator[Option]:
         prefix: What is written before a key.
     """
     for part in parts:
+        text = part.text()
+        roots = {name for names in _ASSIGNED.findall(text) for name in names} | _CONFIG_VARIABLES
         for pattern in (_CHAIN, _ITEM):
-            for match in pattern.finditer(part.text()):
+            for match in pattern.finditer(text):
                 root, inner, name = match.groups()
                 sections = re.findall(r"\w+", inner)
                 while sections and sections[0] in _CONFIG_VARIABLES:
-                    del sections[0]
-                if root in _OTHER_VARIABLES and not sections:
-                    continue
-                key = ".".join([*sections, name])
-                line = _line(part, match)
-                yield Option(key, f"{prefix}{key}=", Place(part.source.shown, line))
+                    root = sections.pop(0)
+                is_comment = "#" in text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+                if root in roots and not is_comment:
+                    key = ".".join([*sections, name])
+                    yield Option(key, f"{prefix}{key}=", Place(part.source.shown, _line(part, match)))
 
 
 def _line(part: Part, match: re.Match[str]) -> int:
-    first = part.body[0].lineno if len(part.body) == 1 else 1
-    decorators = getattr(part.body[0], "decorator_list", ()) if len(part.body) == 1 else ()
-    first = min([first, *(int(decorator.lineno) for decorator in decorators)])
+    first = part.source.first_line(part.body[0]) if len(part.body) == 1 else 1
     return first + match.string.count("\n", 0, match.start())
 
 

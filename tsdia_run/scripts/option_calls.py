@@ -14,7 +14,7 @@ from tsdia_run.scripts.syntax import PythonFile, constant, keywords, last_name, 
 
 _CALL = r"\.add_argument\s*\(|\badd_arg\s*\(|\.?\b(?:option|argument)\s*\(|\bDEFINE_\w+\s*\("
 _ALIAS = re.compile(r"(\w+)\s*=\s*(?:functools\.partial\(|partial\()?\s*[\w.]+\.add_argument\b(?!\s*\()")
-_COMMAND = re.compile(r"(\w+)\s*=\s*[\w.]+\.add_parser\(\s*[\"']([\w-]+)")
+_COMMAND = re.compile(r"(\w+)\s*=\s*[^=\n]*\.add_parser\(\s*[\"']([\w-]+)")
 _GROUP = re.compile(r"(\w+)\s*=\s*(\w+)\.add_(?:argument|mutually_exclusive)_group\(")
 _USE = re.compile(r"(\w+)\(\s*(?:parser\s*=\s*)?(\w+)\s*[,)]")
 _SWITCHES = ("store_true", "store_const", "BooleanOptionalAction")

@@ -44,10 +44,13 @@ class PythonFile:
 
     def lines_of(self, node: ast.AST) -> str:
         """Return the lines of a statement or expression."""
-        first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", None) or len(self._starts)
-        for decorator in getattr(node, "decorator_list", ()):
-            first = min(first, decorator.lineno)
+        first, last = self.first_line(node), getattr(node, "end_lineno", None) or len(self._starts)
         return self.text[self._starts[first - 1] : self._starts[last] if last < len(self._starts) else len(self.text)]
+
+    def first_line(self, node: ast.AST) -> int:
+        """Return the first line of a statement or expression, with its decorators."""
+        lines = [int(decorator.lineno) for decorator in getattr(node, "decorator_list", ())]
+        return min([int(getattr(node, "lineno", 1)), *lines])
 
     def lines_with(self, pattern: re.Pattern[str]) -> list[int]:
         """Return the numbers of the lines in which matches of a pattern start, in order."""
