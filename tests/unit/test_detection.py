@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tsdia_run.scripts.detection import detect
 from tsdia_run.scripts.interface import Interface

@@ -135,7 +135,10 @@ def _notes(found: Interface, layer: Layer) -> tuple[str, ...]:
     if found.run_dir is not None and set(found.run_dir.words) <= set(args):
         texts.append(f"the run directory as {_as_words(found.run_dir)}")
     if found.checkpoint is not None and "resume_args" in layer.values:
-        texts.append(f"the checkpoint of a resume as {_as_words(found.checkpoint)}")
+        if found.checkpoint.words:
+            texts.append(f"the checkpoint of a resume as {_as_words(found.checkpoint)}")
+        else:
+            texts.append(f"no checkpoint, since the script finds its newest one (found in {found.checkpoint.place})")
     return (f"passing {', and '.join(texts)}",) if texts else ()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tsdia_run.scripts import hydra, roles
 from tsdia_run.scripts.built_options import built
+from tsdia_run.scripts.forms import Form
 from tsdia_run.scripts.interface import Interface, Passing
 from tsdia_run.scripts.key_values import of_accesses, of_argv, of_nanogpt, uses_from_cli
 from tsdia_run.scripts.option_calls import declared
@@ -18,6 +19,7 @@ from tsdia_run.scripts.script_option import Option, Place
 from tsdia_run.scripts.syntax import PythonFile, read
 
 _CONFIG_ALONE = re.compile(r"\bparse_(?:json|yaml)_file\b")
+_FINDS_NEWEST = re.compile(r"(?<!def )\b\w*(?:last|latest|newest)_(?:checkpoint|ckpt)\w*\(|\bauto_resume\w*\(")
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,16 @@ def detect(script: Path, cwd: Path, extra_args: Sequence[str] = ()) -> Interface
         libraries=found.libraries,
         config=roles.passing(config, "{config}"),
         run_dir=roles.passing(output, "{output_dir}"),
-        checkpoint=roles.checkpoint_passing(found.options, command, parts),
+        checkpoint=roles.checkpoint_passing(found.options, command, parts) or _found_by_script(parts),
     )
     if "hydra" in found.libraries:
         return _of_hydra(interface, source)
-    if "HfArgumentParser" in found.libraries and _reads_config_alone(parts):
+    alone = _first(parts, _CONFIG_ALONE)
+    if "HfArgumentParser" in found.libraries and alone is not None:
         names = {option.name for option in found.options}
         return replace(
             interface,
-            config=Passing(("{config}",), _config_alone(parts)),
+            config=Passing(("{config}",), alone),
             only_config=True,
             run_dir_key="output_dir" if "output_dir" in names else None,
             resume_key="resume_from_checkpoint" if "resume_from_checkpoint" in names else None,
@@ -93,14 +96,18 @@ def _of_hydra(interface: Interface, source: PythonFile) -> Interface:
     return replace(interface, config=None, run_dir=Passing(("hydra.run.dir={output_dir}", *words), place))
 
 
-def _reads_config_alone(parts: Sequence[Part]) -> bool:
-    return any(_CONFIG_ALONE.search(part.text()) for part in parts)
+def _found_by_script(parts: Sequence[Part]) -> Passing | None:
+    """Return that nothing has to be passed, if a script without an option for it looks for its newest checkpoint."""
+    place = _first(parts, _FINDS_NEWEST)
+    return None if place is None else Passing((), place, Form.NONE)
 
 
-def _config_alone(parts: Sequence[Part]) -> Place | None:
+def _first(parts: Sequence[Part], pattern: re.Pattern[str]) -> Place | None:
+    """Return the first place in the statements of a script that a pattern matches."""
     for part in parts:
-        for line in part.source.lines_with(_CONFIG_ALONE):
-            return Place(part.source.shown, line)
+        match = pattern.search(part.text())
+        if match is not None:
+            return Place(part.source.shown, part.line_of(match))
     return None
 
 

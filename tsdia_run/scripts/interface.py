@@ -31,7 +31,7 @@ class Passing:
     @property
     def option(self) -> str:
         """The option without its value; empty for a positional argument."""
-        first = self.words[0]
+        first = self.words[0] if self.words else ""
         return first.partition("=")[0] if "=" in first else "" if first.startswith("{") else first
 
 

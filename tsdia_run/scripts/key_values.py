@@ -64,12 +64,7 @@ def of_accesses(parts: Sequence[Part], prefix: str = "") -> Iterator[Option]:
                 is_comment = "#" in text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
                 if root in roots and not is_comment:
                     key = ".".join([*sections, name])
-                    yield Option(key, f"{prefix}{key}=", Place(part.source.shown, _line(part, match)))
-
-
-def _line(part: Part, match: re.Match[str]) -> int:
-    first = part.source.first_line(part.body[0]) if len(part.body) == 1 else 1
-    return first + match.string.count("\n", 0, match.start())
+                    yield Option(key, f"{prefix}{key}=", Place(part.source.shown, part.line_of(match)))
 
 
 def of_argv(parts: Sequence[Part]) -> Iterator[Option]:

@@ -34,6 +34,11 @@ class Part:
         """Return the lines of the statements."""
         return self.source.text if len(self.body) > 1 else "".join(map(self.source.lines_of, self.body))
 
+    def line_of(self, match: re.Match[str]) -> int:
+        """Return the line of the file in which a match in ``text`` starts."""
+        first = self.source.first_line(self.body[0]) if len(self.body) == 1 else 1
+        return first + match.string.count("\n", 0, match.start())
+
     def statements(self) -> Iterator[ast.stmt]:
         """Yield the statements with those inside them, in order."""
         return statements(list(self.body))
