@@ -46,7 +46,8 @@ def detect(script: Path, cwd: Path, extra_args: Sequence[str] = ()) -> Interface
         return None
     parts = reachable(source, cwd)
     found = _declared(source, parts)
-    command = extra_args[0] if extra_args and extra_args[0] in roles.commands(found.options) else ""
+    commands = roles.commands(found.options)
+    command = extra_args[0] if extra_args and extra_args[0] in commands else ""
     config = roles.config_option(found.options, command)
     output = roles.output_option(found.options, command, config)
     interface = Interface(
@@ -55,6 +56,7 @@ def detect(script: Path, cwd: Path, extra_args: Sequence[str] = ()) -> Interface
         config=roles.passing(config, "{config}"),
         run_dir=roles.passing(output, "{output_dir}"),
         checkpoint=roles.checkpoint_passing(found.options, command, parts) or _found_by_script(parts),
+        commands=commands,
     )
     if "hydra" in found.libraries:
         return _of_hydra(interface, source)
@@ -70,7 +72,8 @@ def detect(script: Path, cwd: Path, extra_args: Sequence[str] = ()) -> Interface
         )
     if "nanoGPT" in found.libraries:
         # The configurator applies its words in order: a config file, which comes first, would set the directory again.
-        return replace(interface, leads=True, leading=tuple(takewhile(lambda word: word[:1] != "-", extra_args)))
+        leading = tuple(takewhile(lambda word: word[:1] != "-", extra_args))
+        return replace(interface, config=Passing(()), leads=True, leading=leading)
     return _with_command(interface, command)
 
 
@@ -93,7 +96,8 @@ def _of_hydra(interface: Interface, source: PythonFile) -> Interface:
     main = hydra.main_of(source.tree)
     place = Place(source.shown, main.lineno) if main is not None else None
     words = interface.run_dir.words if interface.run_dir and not interface.run_dir.words[0].startswith("++") else ()
-    return replace(interface, config=None, run_dir=Passing(("hydra.run.dir={output_dir}", *words), place))
+    run_dir = Passing(("hydra.run.dir={output_dir}", *words), place)
+    return replace(interface, config=Passing((), place), run_dir=run_dir)
 
 
 def _found_by_script(parts: Sequence[Part]) -> Passing | None:

@@ -29,7 +29,7 @@ class Form(Enum):
     NAME = "base name"
     LATEST = "latest"
     TRUE = "true"
-    NONE = "none: the script finds it"
+    NONE = "none"
 
 
 @dataclass

@@ -42,12 +42,13 @@ class Interface:
     Attributes:
         source: What it was found in: a file, or a preset.
         libraries: The libraries that parse the arguments.
-        config: How it takes a config.
+        config: How it takes a config; without words if it takes none.
         run_dir: How it takes the directory that it writes to.
         checkpoint: How it takes the checkpoint to resume from.
         only_config: Whether a config is the only argument, so that the rest must be in the config.
         run_dir_key: The config key of the directory.
         resume_key: The config key of the checkpoint.
+        commands: The sub-commands with options of their own.
         leads: Whether the words before the user's first flag must come first.
         leading: The words of the user's arguments that come before those of tsdia-run: a sub-command, or such words.
     """
@@ -60,6 +61,7 @@ class Interface:
     only_config: bool = False
     run_dir_key: str | None = None
     resume_key: str | None = None
+    commands: tuple[str, ...] = ()
     leads: bool = False
     leading: tuple[str, ...] = ()
 

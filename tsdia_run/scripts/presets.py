@@ -36,11 +36,12 @@ PRESETS = {
     # The configurator applies its words in order: a config file, which comes first, would set the directory again.
     "nanogpt": Interface(
         "nanogpt",
+        config=Passing(()),
         run_dir=Passing(("--out_dir={output_dir}",)),
         checkpoint=Passing(("--init_from=resume",), form=Form.LATEST),
         leads=True,
     ),
-    "hydra": Interface("hydra", run_dir=Passing(("hydra.run.dir={output_dir}",))),
+    "hydra": Interface("hydra", config=Passing(()), run_dir=Passing(("hydra.run.dir={output_dir}",))),
     # timm writes to OUTPUT/EXPERIMENT, which would otherwise have the time in its name.
     "timm": Interface(
         "timm",

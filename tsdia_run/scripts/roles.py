@@ -72,7 +72,8 @@ _NO_CHECKPOINT = (None, "", False, "none", "None", "null", "scratch")
 
 def config_option(options: Sequence[Option], command: str) -> Option | None:
     """Return the option that takes a config file."""
-    own = [one for one in _of_command(options, command) if one.takes is Takes.VALUE and not one.choices]
+    of_command = _of_command(options, command)
+    own = [one for one in of_command if one.takes is Takes.VALUE and not one.choices and one.position in (None, 0)]
     declared = next((one for one in own if one.is_config), None)
     return declared or next(_named(own, _CONFIG_NAMES), None)
 
@@ -107,9 +108,9 @@ def passing(option: Option | None, value: str) -> Passing | None:
     return None if option is None else Passing(option.words(value), option.place, is_of_command=bool(option.command))
 
 
-def commands(options: Iterable[Option]) -> set[str]:
-    """Return the sub-commands of a script."""
-    return {one.command for one in options if one.command}
+def commands(options: Iterable[Option]) -> tuple[str, ...]:
+    """Return the sub-commands of a script that have options."""
+    return tuple(dict.fromkeys(one.command for one in options if one.command))
 
 
 def _defaults(option: Option) -> tuple[object, ...]:
