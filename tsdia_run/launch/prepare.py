@@ -90,6 +90,7 @@ def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> Com
         settings=_settings_json(request.settings, plan.interpreter.path, redactor),
         typed=request.typed.redacted(redactor) if request.typed else None,
         tells_checkpoint=plan.tells_checkpoint,
+        detected=request.detected,
     )
 
 

@@ -40,6 +40,7 @@ class CommandRecord:
         settings: The settings, in the form of a ``tsdia_run`` section.
         typed: The command that the user typed.
         tells_checkpoint: Whether the script receives the checkpoint on a resume.
+        detected: What was found in the script's source, so that settings follow from it, as text for users.
     """
 
     argv: tuple[str, ...] | None = None
@@ -52,6 +53,7 @@ class CommandRecord:
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     typed: TypedCommand | None = None
     tells_checkpoint: bool | None = None
+    detected: tuple[str, ...] = ()
 
     @property
     def _settings(self) -> Fields:
@@ -149,6 +151,7 @@ def _record(data: Mapping[str, object]) -> CommandRecord:
         settings=fields.lenient("settings", dict) or {},
         typed=_typed(fields.lenient("typed", dict) or {}),
         tells_checkpoint=fields.lenient("tells_checkpoint", bool),
+        detected=fields.lenient_texts("detected") or (),
     )
 
 

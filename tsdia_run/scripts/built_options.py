@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from tsdia_run.scripts.reach import Part
 from tsdia_run.scripts.script_option import Option, Place, Takes
 from tsdia_run.scripts.signatures import Definitions, Function, Parameter, of_function
-from tsdia_run.scripts.syntax import constant, first_name, keywords, last_name, texts
+from tsdia_run.scripts.syntax import PythonFile, constant, first_name, keywords, last_name, texts
 
-_MARK = re.compile(
-    r"\bfire\b|\btyper\b|\btyro\b|\w*ArgumentParser\s*\(|TrlParser|\b(?:auto_cli|CLI|LightningCLI)\s*\(|\badd_\w+_arg\w*\s*\("
-    r"|\badd_arguments\s*\(|\b(?:pyrallis|draccus)\b"
-)
+_WORDS = (
+    "Fire(", "typer.run(", "cli(", "HfArgumentParser(", "TrlParser(", "H4ArgumentParser(", "CLI(", "_arguments(",
+    "_args(", "pyrallis", "draccus",
+)  # fmt: skip
 _HF_PARSERS = ("HfArgumentParser", "TrlParser", "H4ArgumentParser")
 _LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 _ADDING = {
@@ -28,34 +28,29 @@ Found = tuple[str, Option]
 
 def built(parts: Sequence[Part]) -> Iterator[Found]:
     """Yield the options that libraries build, with the names of the libraries."""
-    if not any(_MARK.search(part.text()) for part in parts):
+    if not any(word in part.text for part in parts for word in (*_WORDS, "Typer(")):
         return
     definitions = Definitions(parts)
     for part in parts:
-        if not _MARK.search(part.text()):
-            continue
-        marked = part.source.lines_with(_MARK)
-        for statement in part.statements():
+        for statement, _ in part.holding(*_WORDS):
             if isinstance(statement, Function):
                 for decorator in statement.decorator_list:
                     yield from _of_decorator(decorator, statement, part.source.shown, definitions)
             elif not hasattr(statement, "body"):
-                last = statement.end_lineno or statement.lineno
-                if any(statement.lineno <= line <= last for line in marked):
-                    for node in ast.walk(statement):
-                        if isinstance(node, ast.Call):
-                            yield from _of_call(node, part.source.shown, definitions)
+                for node in ast.walk(statement):
+                    if isinstance(node, ast.Call):
+                        yield from _of_call(node, part.source, definitions)
     yield from _typer_commands(parts)
 
 
-def _of_call(call: ast.Call, file: str, definitions: Definitions) -> Iterator[Found]:
-    name, base, place = last_name(call.func), first_name(call.func), Place(file, call.lineno)
+def _of_call(call: ast.Call, source: PythonFile, definitions: Definitions) -> Iterator[Found]:
+    name, base, place = last_name(call.func), first_name(call.func), Place(source.shown, call.lineno)
     words = keywords(call)
     if name in _HF_PARSERS:
         yield from _of_hf(call, place, definitions, "trl" if name == "TrlParser" else "HfArgumentParser")
     elif name == "Fire":
         yield from _of_fire(call, place, definitions)
-    elif name == "cli" and (base in ("tyro", "cli")):
+    elif name == "cli" and "tyro" in source.text:
         yield from _from("tyro", last_name(call.args[0]) if call.args else "", place, definitions, _hyphens)
     elif name == "run" and base == "typer" and call.args:
         yield from _of_typer(definitions.parameters(last_name(call.args[0]), place), "")
@@ -161,8 +156,10 @@ def _typer_commands(parts: Sequence[Part]) -> Iterator[Found]:
     """Yield the options of functions that a Typer app runs; with several of them, each is a sub-command."""
     found = []
     for part in parts:
+        if "Typer(" not in part.source.text:
+            continue
         apps = set(re.findall(r"(\w+)\s*(?::[^=\n]+)?=\s*(?:typer\.)?Typer\(", part.source.text))
-        for node in part.statements() if apps else ():
+        for node, _ in part.holding(".command"):
             for decorator in node.decorator_list if isinstance(node, Function) else ():
                 call = decorator.func if isinstance(decorator, ast.Call) else decorator
                 if first_name(call) in apps and last_name(call) == "command":

@@ -18,8 +18,8 @@ from tsdia_run.scripts.reach import Part, reachable
 from tsdia_run.scripts.script_option import Option, Place
 from tsdia_run.scripts.syntax import PythonFile, read
 
-_CONFIG_ALONE = re.compile(r"\bparse_(?:json|yaml)_file\b")
-_FINDS_NEWEST = re.compile(r"(?<!def )\b\w*(?:last|latest|newest)_(?:checkpoint|ckpt)\w*\(|\bauto_resume\w*\(")
+_CONFIG_ALONE = re.compile(r"parse_(?:json|yaml)_file")
+_FINDS_NEWEST = re.compile(r"(?:last|latest|newest)_(?:checkpoint|ckpt)\w*\(")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,13 @@ def detect(script: Path, cwd: Path, extra_args: Sequence[str] = ()) -> Interface
         What was found; None if the script can't be read or parsed.
     """
     source = read(script, cwd)
-    if source is None:
+    try:
+        return None if source is None else _interface(source, cwd, extra_args)
+    except RecursionError:  # an expression is nested too deeply
         return None
+
+
+def _interface(source: PythonFile, cwd: Path, extra_args: Sequence[str]) -> Interface:
     parts = reachable(source, cwd)
     found = _declared(source, parts)
     commands = roles.commands(found.options)
@@ -107,11 +112,11 @@ def _found_by_script(parts: Sequence[Part]) -> Passing | None:
 
 
 def _first(parts: Sequence[Part], pattern: re.Pattern[str]) -> Place | None:
-    """Return the first place in the statements of a script that a pattern matches."""
+    """Return the first place that a pattern matches in the statements of a script, except in the head of a function."""
     for part in parts:
-        match = pattern.search(part.text())
-        if match is not None:
-            return Place(part.source.shown, part.line_of(match))
+        for match in pattern.finditer(part.text):
+            if "def " not in part.text[part.text.rfind("\n", 0, match.start()) + 1 : match.start()]:
+                return Place(part.source.shown, part.line_at(match.start()))
     return None
 
 

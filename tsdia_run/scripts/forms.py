@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from tsdia_run.scripts.reach import Part
 from tsdia_run.scripts.script_option import Option, Takes
-from tsdia_run.scripts.syntax import last_name, statements
+from tsdia_run.scripts.syntax import last_name
 
 # Words that make a script look for its newest checkpoint.
 _NEWEST = ("latest", "last", "auto", "newest", "resume", "true", "yes")
@@ -68,15 +67,13 @@ def form_of(option: Option, parts: Sequence[Part]) -> tuple[Form, str]:
 
 
 def _uses(name: str, parts: Sequence[Part]) -> _Uses:
+    names, known = {name}, set[str]()
     found = _Uses()
-    names = {name}
-    for part in parts:
-        pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
-        marked = set(part.source.lines_with(pattern))
-        for statement in statements(list(part.body)):
-            for root in _heads(statement):
-                last = root.end_lineno or root.lineno
-                if any(line in marked for line in range(root.lineno, last + 1)):
+    while names != known:  # a variable that gets the value has uses too
+        known, found = set(names), _Uses()
+        for part in parts:
+            for statement, _ in part.holding(*known):
+                for root in _heads(statement):
                     _classify(root, statement, names, found)
     return found
 
@@ -137,10 +134,21 @@ def _sort(node: ast.AST, above: dict[ast.AST, ast.AST], statement: ast.stmt, nam
     elif isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add):
         found.joined = found.joined or parent.right is node
         found.as_path = found.as_path or parent.right is not node
+    elif _is_joined(node, parent):
+        pass  # takes a path and a base name
     elif isinstance(statement, ast.Assign) and statement.value is node:
         names |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
     elif not _is_test(node, parent, statement):
         found.as_path = True
+
+
+def _is_joined(node: ast.AST, parent: ast.AST | None) -> bool:
+    """Return whether a value follows a directory in a path: a complete path would replace the directory."""
+    if isinstance(parent, ast.BinOp):
+        return isinstance(parent.op, ast.Div) and parent.right is node
+    return (
+        isinstance(parent, ast.Call) and last_name(parent.func) in ("join", "joinpath") and parent.args[0] is not node
+    )
 
 
 def _sort_text(value: ast.FormattedValue, above: dict[ast.AST, ast.AST], found: _Uses) -> None:

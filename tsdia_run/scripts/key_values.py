@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from tsdia_run.config.usual_names import RESUME_NAMES, RUN_DIR_NAMES
 from tsdia_run.scripts.reach import Part
@@ -12,23 +12,23 @@ from tsdia_run.scripts.script_option import Option, Place, Takes
 from tsdia_run.scripts.syntax import constant
 
 _CONFIGURATOR = re.compile(r"exec\(.*configurator\.py")
-_FROM_CLI = re.compile(r"\b(?:OmegaConf|oc)\.from_(?:cli|dotlist)\(|\bfrom_cli\(")
-_USUAL = "|".join(sorted({*RUN_DIR_NAMES, *RESUME_NAMES, "init_from"}, key=len, reverse=True))
-_CHAIN = re.compile(rf"(?<![\w.)\]])([A-Za-z_]\w*)((?:\.\w+)*)\.({_USUAL}|config\w*|cfg_\w+)\b")
-_ITEM = re.compile(
-    rf"(?<![\w.)\]])([A-Za-z_]\w*)((?:\[[\"']\w+[\"']\])*)(?:\[|\.get\(|\.pop\()\s*[\"']({_USUAL}|config\w*)[\"']"
-)
+_USUAL = "|".join(sorted({*RUN_DIR_NAMES, *RESUME_NAMES}, key=len, reverse=True))
+# An access by a usual name, `.name` or `"name"`, and what is before it.
+_ATTRIBUTE = re.compile(rf"\.({_USUAL}|config\w*|cfg_\w+)\b")
+_ITEM = re.compile(rf"[\"']({_USUAL}|config\w*)[\"']")
+_BEFORE_ATTRIBUTE = re.compile(r"(?<![\w.)\]])([A-Za-z_]\w*)((?:\.\w+)*)$")
+_BEFORE_ITEM = re.compile(r"(?<![\w.)\]])([A-Za-z_]\w*)((?:\[[\"']\w+[\"']\])*)(?:\[|\.get\(|\.pop\()\s*$")
+_MAX_BEFORE = 120
 # Variables that contain a configuration, by their names or by what they are assigned.
 _CONFIG_VARIABLES = frozenset({"cfg", "config", "conf", "args", "opt", "opts", "hparams", "params"})
 _ASSIGNED = re.compile(r"(\w+)\s*(?::[^=\n]+)?=\s*(?:OmegaConf|oc)\.\w+\(|\(\s*(\w+)\s*:\s*(?:omegaconf\.)?DictConfig")
-_ARGV = re.compile(r"\bargv\[(-?\d)\]|\bargv\.pop\(1\)")
 _CONFIG_WORDS = re.compile(r"c(?:onfi)?g|conf\b|yaml|json|toml", re.IGNORECASE)
 
 
 def of_nanogpt(parts: Sequence[Part]) -> Iterator[Option]:
     """Yield the globals of a script that nanoGPT's configurator replaces by `--name=value`."""
     for part in parts:
-        if not _CONFIGURATOR.search(part.text()):
+        if not _CONFIGURATOR.search(part.text):
             continue
         for node in part.body:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
@@ -42,7 +42,7 @@ def of_nanogpt(parts: Sequence[Part]) -> Iterator[Option]:
 
 def uses_from_cli(parts: Sequence[Part]) -> bool:
     """Return whether a script reads `key=value` arguments with OmegaConf."""
-    return any(_FROM_CLI.search(part.text()) for part in parts)
+    return any(call in part.text for part in parts for call in ("from_cli(", "OmegaConf.from_dotlist("))
 
 
 def of_accesses(parts: Sequence[Part], prefix: str = "") -> Iterator[Option]:
@@ -53,29 +53,31 @@ def of_accesses(parts: Sequence[Part], prefix: str = "") -> Iterator[Option]:
         prefix: What is written before a key.
     """
     for part in parts:
-        text = part.text()
+        text = part.text
         roots = {name for names in _ASSIGNED.findall(text) for name in names} | _CONFIG_VARIABLES
-        for pattern in (_CHAIN, _ITEM):
-            for match in pattern.finditer(text):
-                root, inner, name = match.groups()
-                sections = re.findall(r"\w+", inner)
-                while sections and sections[0] in _CONFIG_VARIABLES:
-                    root = sections.pop(0)
+        for access, before in ((_ATTRIBUTE, _BEFORE_ATTRIBUTE), (_ITEM, _BEFORE_ITEM)):
+            for match in access.finditer(text):
+                owner = before.search(text, max(0, match.start() - _MAX_BEFORE), match.start())
+                sections = _sections(owner, roots) if owner else None
                 is_comment = "#" in text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
-                if root in roots and not is_comment:
-                    key = ".".join([*sections, name])
-                    yield Option(key, f"{prefix}{key}=", Place(part.source.shown, part.line_of(match)))
+                if sections is not None and not is_comment:
+                    key = ".".join([*sections, match.group(1)])
+                    yield Option(key, f"{prefix}{key}=", Place(part.source.shown, part.line_at(match.start())))
+
+
+def _sections(owner: re.Match[str], roots: Collection[str]) -> list[str] | None:
+    """Return the sections of a configuration that lead to a key; None if the owner is not a configuration."""
+    root, sections = owner.group(1), re.findall(r"\w+", owner.group(2))
+    while sections and sections[0] in _CONFIG_VARIABLES:
+        root = sections.pop(0)
+    return sections if root in roots else None
 
 
 def of_argv(parts: Sequence[Part]) -> Iterator[Option]:
     """Yield the positional arguments that a script takes from `sys.argv` itself."""
     for part in parts:
-        lines = part.source.lines_with(_ARGV)
-        for statement in part.statements() if lines else ():
-            last = statement.end_lineno or statement.lineno
-            if hasattr(statement, "body") or not any(statement.lineno <= line <= last for line in lines):
-                continue
-            option = _argument(statement, part)
+        for statement, _ in part.holding("argv["):
+            option = None if hasattr(statement, "body") else _argument(statement, part)
             if option is not None:
                 yield option
 

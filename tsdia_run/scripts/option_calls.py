@@ -12,8 +12,9 @@ from tsdia_run.scripts.reach import Part
 from tsdia_run.scripts.script_option import Option, Place, Takes
 from tsdia_run.scripts.syntax import PythonFile, constant, keywords, last_name, texts
 
-_CALL = r"\.add_argument\s*\(|\badd_arg\s*\(|\.?\b(?:option|argument)\s*\(|\bDEFINE_\w+\s*\("
-_ALIAS = re.compile(r"(\w+)\s*=\s*(?:functools\.partial\(|partial\()?\s*[\w.]+\.add_argument\b(?!\s*\()")
+_WORDS = (".add_argument", "add_arg(", "option(", "argument(", "DEFINE_")
+_BOUND_METHOD = re.compile(r"\.add_argument\b(?!\s*\()")
+_TARGET = re.compile(r"\s*(\w+)\s*=")
 _COMMAND = re.compile(r"(\w+)\s*=\s*[^=\n]*\.add_parser\(\s*[\"']([\w-]+)")
 _GROUP = re.compile(r"(\w+)\s*=\s*(\w+)\.add_(?:argument|mutually_exclusive)_group\(")
 _USE = re.compile(r"(\w+)\(\s*(?:parser\s*=\s*)?(\w+)\s*[,)]")
@@ -42,7 +43,7 @@ class _Commands:
         """Find the sub-commands in the text of the parts."""
         found = cls()
         for part in parts:
-            text = part.text()
+            text = part.text
             if "add_parser" not in text:
                 continue
             for variable, command in _COMMAND.findall(text):
@@ -78,42 +79,32 @@ def declared(parts: Sequence[Part]) -> Iterator[tuple[str, Option]]:
 
 
 def _of_part(part: Part, commands: _Commands) -> Iterator[tuple[str, Option]]:
-    text = part.text()
-    aliases = _ALIAS.findall(text)
-    pattern = re.compile("|".join([_CALL, *(rf"\b{alias}\s*\(" for alias in aliases)]))
-    if not pattern.search(text):
-        return
-    for statement, function in _marked(part, part.source.lines_with(pattern)):
+    aliases = _aliases(part.text)
+    for statement, function in part.holding(*_WORDS, *(f"{alias}(" for alias in aliases)):
         decorators = getattr(statement, "decorator_list", None)
-        is_definition = decorators is not None
+        if decorators is None and hasattr(statement, "body"):
+            continue
         for node in ast.walk(statement) if decorators is None else decorators:
             if not isinstance(node, ast.Call):
                 continue
             name = last_name(node.func)
-            if is_definition and name in ("option", "argument"):
+            if decorators is not None and name in ("option", "argument"):
                 yield from _of_click(node, statement, part.source)
             elif name.startswith("DEFINE_"):
                 yield from _of_absl(node, part.source)
-            elif not is_definition and (name in ("add_argument", "add_arg") or name in aliases):
+            elif decorators is None and (name in ("add_argument", "add_arg") or name in aliases):
                 for command in commands.of_call(node, function):
                     yield from _of_argparse(node, part.source, command)
 
 
-def _marked(part: Part, lines: Sequence[int]) -> Iterator[tuple[ast.stmt, ast.AST | None]]:
-    """Yield the simple statements and definitions that have one of the lines, with the function around them."""
-    functions: list[ast.FunctionDef] = []
-    marked = set(lines)
-    for statement in part.statements():
-        first, last = statement.lineno, statement.end_lineno or statement.lineno
-        while functions and (functions[-1].end_lineno or 0) < first:
-            functions.pop()
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if isinstance(statement, ast.FunctionDef):
-                functions.append(statement)
-            if statement.decorator_list:
-                yield statement, None
-        elif not hasattr(statement, "body") and any(line in marked for line in range(first, last + 1)):
-            yield statement, functions[-1] if functions else None
+def _aliases(text: str) -> set[str]:
+    """Return the variables that are `add_argument` of a parser: `add = parser.add_argument`."""
+    found = set()
+    for match in _BOUND_METHOD.finditer(text):
+        target = _TARGET.match(text, text.rfind("\n", 0, match.start()) + 1)
+        if target is not None:
+            found.add(target.group(1))
+    return found
 
 
 def _of_argparse(call: ast.Call, source: PythonFile, command: str) -> Iterator[tuple[str, Option]]:

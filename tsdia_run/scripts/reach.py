@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import bisect
 import os
 import re
 from collections.abc import Iterator
@@ -10,12 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tsdia_run.scripts.syntax import PythonFile, read, statements
+from tsdia_run.scripts.syntax import PythonFile, first_line, read
 
 _MAX_DEPTH = 2
-_MAX_FILES = 20
-_MAX_TOTAL_BYTES = 1024 * 1024
-_NAME = re.compile(r"[^\W\d]\w*")
+_MAX_FILES = 12
+_MAX_TOTAL_BYTES = 128 * 1024
+_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,52 @@ class Part:
     source: PythonFile
     body: tuple[ast.stmt, ...]
 
+    @cached_property
     def text(self) -> str:
-        """Return the lines of the statements."""
-        return self.source.text if len(self.body) > 1 else "".join(map(self.source.lines_of, self.body))
+        """The lines of one statement, or the whole file."""
+        return self.source.lines_of(self.body[0]) if len(self.body) == 1 else self.source.text
 
-    def line_of(self, match: re.Match[str]) -> int:
-        """Return the line of the file in which a match in ``text`` starts."""
-        first = self.source.first_line(self.body[0]) if len(self.body) == 1 else 1
-        return first + match.string.count("\n", 0, match.start())
+    def line_at(self, index: int) -> int:
+        """Return the line of the file at an index of ``text``."""
+        start = self.source.start_of(self.body[0]) if len(self.body) == 1 else 0
+        return self.source.line_at(start + index)
 
-    def statements(self) -> Iterator[ast.stmt]:
-        """Yield the statements with those inside them, in order."""
-        return statements(list(self.body))
+    def holding(self, *words: str) -> Iterator[tuple[ast.stmt, ast.stmt | None]]:
+        """Yield the statements that contain one of the words, and the function around each, in order.
+
+        A compound statement is yielded if a word is in its first lines, before the statements inside it.
+        """
+        lines = sorted({self.line_at(index) for word in words for index in _indices(self.text, word)})
+        waiting: list[tuple[ast.AST, ast.stmt | None]] = [(node, None) for node in reversed(self.body)] if lines else []
+        while waiting:
+            node, function = waiting.pop()
+            first, last = first_line(node), int(getattr(node, "end_lineno", None) or lines[-1])
+            if not _has_between(lines, first, last):
+                continue
+            inner = [child for block in _BLOCKS for child in getattr(node, block, ())]
+            if isinstance(node, ast.stmt) and _has_between(lines, first, _head_end(node, first, last)):
+                yield node, function
+            around = node if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else function
+            waiting.extend((child, around) for child in reversed(inner))
+
+
+_BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
+
+
+def _head_end(node: ast.stmt, first: int, last: int) -> int:
+    body = getattr(node, "body", None)
+    return max(first, first_line(body[0]) - 1) if body else last
+
+
+def _has_between(lines: list[int], first: int, last: int) -> bool:
+    return bisect.bisect_left(lines, first) < bisect.bisect_right(lines, last)
+
+
+def _indices(text: str, word: str) -> Iterator[int]:
+    index = text.find(word)
+    while index >= 0:
+        yield index
+        index = text.find(word, index + len(word))
 
 
 @dataclass(frozen=True)
@@ -86,7 +121,7 @@ class _File:
         return found
 
     def _imports(self) -> Iterator[ast.Import | ast.ImportFrom]:
-        for node in statements(self.source.tree.body):
+        for node, _ in Part(self.source, tuple(self.source.tree.body)).holding("import "):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 yield node
 
@@ -130,7 +165,8 @@ def reachable(script: PythonFile, cwd: Path) -> list[Part]:
 class _Search:
     def __init__(self, folder: Path, cwd: Path) -> None:
         self.parts: list[Part] = []
-        self._roots = tuple(dict.fromkeys((folder, cwd)))
+        self._roots = tuple(dict.fromkeys((str(folder), str(cwd))))
+        self._tops: dict[str, bool] = {}
         self._cwd = cwd
         self._files: dict[Path, _File | None] = {}
         self._bytes = 0
@@ -141,13 +177,10 @@ class _Search:
         self.parts.append(part)
         if depth == _MAX_DEPTH or not file.imports:
             return
-        text = part.text()
-        words = set(_NAME.findall(text))
         for local, imports in file.imports.items():
-            if local.partition(".")[0] not in words and local != "*":
-                continue
-            for one in imports:
-                self._follow_import(one, local, text, file, depth)
+            if local == "*" or local.partition(".")[0] in part.text:
+                for one in imports:
+                    self._follow_import(one, local, part.text, file, depth)
 
     def _follow_import(self, one: _Import, local: str, text: str, file: _File, depth: int) -> None:
         if one.name is not None and one.name != "*":
@@ -185,17 +218,29 @@ class _Search:
 
     def _module(self, importer: PythonFile, module: str, level: int) -> _File | None:
         """Return a project module; None if it is not in the project, or if enough modules were read."""
-        roots = [importer.path.parents[level - 1]] if 0 < level <= len(importer.path.parents) else self._roots
-        for root in roots if level <= len(importer.path.parents) else ():
-            place = root.joinpath(*module.split(".")) if module else root
-            for path in (place.with_suffix(".py"), place / "__init__.py"):
-                if path.is_file() and path != importer.path:
-                    return self._read(path)
+        folders = [str(importer.path.parents[level - 1])] if 0 < level <= len(importer.path.parents) else []
+        for folder in folders or (self._roots if level == 0 else ()):
+            place = os.path.join(folder, *module.split("."))
+            if level == 0 and not self._has_top(folder, module.partition(".")[0]):
+                continue
+            for path in (f"{place}.py", os.path.join(place, "__init__.py")):
+                if os.path.isfile(path) and path != str(importer.path):
+                    return self._read(Path(path))
         return None
 
+    def _has_top(self, folder: str, name: str) -> bool:
+        """Return whether a folder has a module or package; most imports of a script are of other packages."""
+        place = os.path.join(folder, name)
+        if place not in self._tops:
+            self._tops[place] = os.path.isdir(place) or os.path.isfile(f"{place}.py")
+        return self._tops[place]
+
     def _read(self, path: Path) -> _File | None:
-        if path not in self._files and len(self._files) < _MAX_FILES and self._bytes < _MAX_TOTAL_BYTES:
-            self._bytes += os.path.getsize(path)
+        if path not in self._files and len(self._files) < _MAX_FILES:
+            size_bytes = os.path.getsize(path)
+            if self._bytes + size_bytes > _MAX_TOTAL_BYTES:
+                return None
+            self._bytes += size_bytes
             source = read(path, self._cwd)
             self._files[path] = _File(source) if source else None
         return self._files.get(path)

@@ -8,12 +8,14 @@ from pathlib import Path
 from tsdia_run.scripts.reach import reachable
 from tsdia_run.scripts.syntax import read
 
-_SAVES = re.compile(
-    r"\.save\w*\(|\bsave_\w+\(|\.dump\(|\.write\w*\(|\.to_(?:csv|json|parquet|pickle|feather|excel|hdf)\(|\bmk(?:dtemp|stemp)\("
-    r"|\bmake_?dirs\(|\.mkdir\(|\bopen\([^)\n]*,\s*(?:mode\s*=\s*)?[\"'][wax]|\.export\w*\(|\bTrainer\(|Trainer\b\w*\(|\.fit\("
-    r"|\b(?:SummaryWriter|FileHandler|ProjectConfiguration|ModelCheckpoint|CSVLogger|TensorBoardLogger)\(|\bcopy(?:2|file|tree)?\("
-    r"|\bsavefig\(|\binit_trackers\(|\bwandb\.init\(|log_with|\bsubprocess\b|\bos\.system\(|\bexec\("
-)
+_SAVES = (
+    ".save", "save_", ".dump(", ".write(", ".write_", ".to_csv(", ".to_json(", ".to_parquet(", ".to_pickle(",
+    ".export(",
+    "mkdir(", "makedirs(", "mkdtemp(", "mkstemp(", "copyfile(", "copytree(", "shutil.", "savez", "savetxt(",
+    "Trainer(", ".fit(", "SummaryWriter(", "Handler(", "Logger(", "ProjectConfiguration(", "ModelCheckpoint(",
+    "init_trackers(", "wandb.init(", "log_with", "subprocess", "os.system(", "exec(",
+)  # fmt: skip
+_OPENS = re.compile(r"open\([^)\n]*[\"'][rwxabt+]*[wxa+][rwxabt+]*[\"']")
 
 
 def asks_for_directory(text: str, variable: str) -> bool:
@@ -26,4 +28,5 @@ def may_save(script: Path | None, cwd: Path) -> bool:
     source = read(script, cwd) if script else None
     if source is None:
         return True
-    return any(_SAVES.search(part.text()) for part in reachable(source, cwd))
+    texts = [part.text for part in reachable(source, cwd)]
+    return any(word in text for text in texts for word in _SAVES) or any(map(_OPENS.search, texts))

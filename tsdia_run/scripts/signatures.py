@@ -57,7 +57,7 @@ class Definitions:
     def __init__(self, parts: Sequence[Part]) -> None:
         self._found: dict[str, tuple[ast.stmt, str]] = {}
         for part in parts:
-            for node in part.statements():
+            for node, _ in part.holding("def ", "class "):
                 if isinstance(node, (*Function, ast.ClassDef)):
                     self._found.setdefault(node.name, (node, part.source.shown))
 

@@ -6,20 +6,16 @@ import ast
 import bisect
 import gc
 import os
-import re
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 from tsdia_run.files.fields import read_bounded
 
 # Python parses about 10 MB per second.
 MAX_BYTES = 512 * 1024
-# Python's parser is recursive: these could exhaust the stack of this process.
-_TOO_DEEP = re.compile(rb"(?:[-+~(\[{]\s*|\bnot\s+|\blambda:\s*|\*\*){200}")
-_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 @dataclass(frozen=True)
@@ -40,21 +36,26 @@ class PythonFile:
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+        """Where the lines start, and where the last one ends."""
+        return list(accumulate((len(line) + 1 for line in self.text.split("\n")), initial=0))
 
-    def lines_of(self, node: ast.AST) -> str:
-        """Return the lines of a statement or expression."""
-        first, last = self.first_line(node), getattr(node, "end_lineno", None) or len(self._starts)
-        return self.text[self._starts[first - 1] : self._starts[last] if last < len(self._starts) else len(self.text)]
+    def line_at(self, index: int) -> int:
+        """Return the number of the line at an index of the text, from 1."""
+        return bisect.bisect_right(self._starts, index)
 
-    def first_line(self, node: ast.AST) -> int:
-        """Return the first line of a statement or expression, with its decorators."""
-        lines = [int(decorator.lineno) for decorator in getattr(node, "decorator_list", ())]
-        return min([int(getattr(node, "lineno", 1)), *lines])
+    def start_of(self, node: ast.AST) -> int:
+        """Return the index at which the lines of a statement start, with its decorators."""
+        return self._starts[first_line(node) - 1]
 
-    def lines_with(self, pattern: re.Pattern[str]) -> list[int]:
-        """Return the numbers of the lines in which matches of a pattern start, in order."""
-        return [bisect.bisect_right(self._starts, match.start()) for match in pattern.finditer(self.text)]
+    def lines_of(self, node: ast.stmt) -> str:
+        """Return the lines of a statement."""
+        return self.text[self.start_of(node) : self._starts[node.end_lineno or node.lineno]]
+
+
+def first_line(node: ast.AST) -> int:
+    """Return the first line of a statement or expression, with its decorators."""
+    lines = [int(decorator.lineno) for decorator in getattr(node, "decorator_list", ())]
+    return min([int(getattr(node, "lineno", 1)), *lines])
 
 
 def entry_file(entrypoint: str, module: str | None, cwd: Path) -> Path | None:
@@ -82,8 +83,6 @@ def read(path: Path, cwd: Path) -> PythonFile | None:
 
 def parsed(data: bytes) -> ast.Module | None:
     """Return the syntax tree of a source; None if it is not Python or is too deeply nested."""
-    if _TOO_DEEP.search(data):
-        return None
     collects = gc.isenabled()
     gc.disable()  # a third of the time would go into looking for garbage among the new nodes
     try:
@@ -95,17 +94,6 @@ def parsed(data: bytes) -> ast.Module | None:
     finally:
         if collects:
             gc.enable()
-
-
-def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield statements with those inside them, in the order of the text."""
-    waiting: list[ast.AST] = list(reversed(body))
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, ast.stmt):
-            yield found
-        inner = [node for block in _BLOCKS for node in getattr(found, block, ())]
-        waiting.extend(reversed(inner))
 
 
 def last_name(node: ast.AST) -> str:
