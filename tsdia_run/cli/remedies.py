@@ -51,6 +51,7 @@ ALWAYS: dict[type[TsdiaRunError], str] = {
     " or use --launcher python.",
     launching.NoAccelerateConfig: "Create it with `accelerate config --config_file FILE`, or omit --accelerate-config.",
     launching.LauncherIsPython: "Omit these settings, or use --launcher accelerate.",
+    placing.ProjectFileExists: "Edit it, or move it away first.",
     launching.NoConfigToSet: "Pass the values to the script after `--`.",
     resuming.NothingToResume: "Use a directory created by `tsdia-run new`, a checkpoint, or a folder of checkpoints.",
     resuming.TwoCheckpointsNamed: "Use a run directory with --from, or a checkpoint without --from.",

@@ -152,7 +152,7 @@ class ProjectFileExists(RunDirectoryError):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} exists; it was not changed", hint="Edit it, or move it away first.")
+        super().__init__(f"{path} exists; it was not changed")
         self.path = path
 
 

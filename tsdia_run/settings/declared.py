@@ -213,14 +213,14 @@ class Settings:
         kinds.TEXT,
         "Read the run directory from this config key.",
         example="training.checkpoint.save_dir",
-        words="training.checkpoint.save_dir, else checkpoint.save_dir",
+        words="training.checkpoint.save_dir, checkpoint.save_dir, else a usual key such as output_dir",
     )
     resume_key: str | None = setting(
         DATA,
         kinds.TEXT,
         "Set this config key to the checkpoint on a resume.",
         example="training.checkpoint.resume",
-        words="training.checkpoint.resume, else checkpoint.resume",
+        words="training.checkpoint.resume, checkpoint.resume, else a usual key such as resume_from_checkpoint",
     )
     resume_set: Mapping[str, Any] = setting(CODE, kinds.VALUES, "Set these other config keys on a resume.", {})
     script_dir: str | None = setting(
