@@ -44,7 +44,8 @@ ALLOWED = {
     "launch": {"scripts", "checkpoints", "provenance", "rundir", "config", "settings", "files", "errors", "text"},
     "supervise": {"outcome", "claim", "checkpoints", "rundir", "settings", "files", "errors", "text"},
     "workflow": {
-        "scripts", "supervise", "launch", "report", "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files",
+        "scripts", "supervise", "launch", "report",
+        "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files",
         "errors", "text",
     },
     "cli": {"workflow", "report", "settings", "errors", "text"},
