@@ -191,9 +191,9 @@ def test_a_hydra_app_gets_no_config_argument(tmp_path: Path) -> None:
     )
     (tmp_path / "exp.yml").write_text(YAML)
     bare = tsdia_run("new", "exp.yml", cwd=tmp_path, env={"OUT": "runs"})
-    assert json.loads(bare.stdout) == []
+    assert json.loads(bare.stdout) == [f"hydra.run.dir={tmp_path / 'runs' / 'exp'}"]
     assert "train.py is a Hydra app, so it does not get --config" in bare.stderr
-    assert "-- hydra.run.dir={run_dir}" in bare.stderr
+    assert "passing the run directory as hydra.run.dir (found in train.py:5)" in bare.stderr
     words = ["--name", "b", "--", "hydra.run.dir={run_dir}", "lr=1"]
     given = tsdia_run("new", "exp.yml", *words, cwd=tmp_path, env={"OUT": "runs"})
     assert json.loads(given.stdout) == [f"hydra.run.dir={tmp_path / 'runs' / 'b'}", "lr=1"]

@@ -218,13 +218,19 @@ def test_a_script_that_creates_its_directory_itself_gets_a_hint_and_a_setting(pr
     assert (project / "runs/exp/out").is_dir()
 
 
-def test_a_script_that_does_not_receive_its_directory_is_warned_about(project: Path) -> None:
-    (project / "train.py").write_text(HELLO)
-    done = tsdia_run("new", "--name", "bare", "--launcher", "python", cwd=project)
-    assert done.returncode == 0
-    assert "the script does not receive the run directory and may write elsewhere" in done.stderr
-    told = tsdia_run("new", "--name", "told", "--launcher", "python", "--", "{run_dir}", cwd=project)
-    assert "does not receive" not in told.stderr
+def test_a_script_that_saves_without_its_directory_is_warned_about(project: Path) -> None:
+    saves = "open('model.txt', 'w').close()\n"
+    for name, text, words, is_warned in (
+        ("bare", saves, (), True),
+        ("told", saves, ("--", "{run_dir}"), False),
+        ("asks", f"import os\nos.chdir(os.environ['TSDIA_RUN_DIR'])\n{saves}", (), False),
+        ("silent", HELLO, (), False),
+    ):
+        (project / "train.py").write_text(text)
+        done = tsdia_run("new", "--name", name, "--launcher", "python", *words, cwd=project)
+        assert done.returncode == 0
+        warning = "the script does not receive the run directory and may write elsewhere"
+        assert (warning in done.stderr) == is_warned, name
 
 
 def test_a_moved_run_can_be_resumed(project: Path) -> None:

@@ -40,10 +40,12 @@ ALLOWED = {
     "training.hooks": {"training.boot", "checkpoints", "rundir", "config", "files", "errors", "text"},
     "training.api": {"training.hooks", "training.boot", "checkpoints", "rundir", "config", "files", "errors"},
     "relay": set(),
-    "launch": {"checkpoints", "provenance", "rundir", "config", "settings", "files", "errors", "text"},
+    "scripts": {"config", "settings", "files", "errors", "text"},
+    "launch": {"scripts", "checkpoints", "provenance", "rundir", "config", "settings", "files", "errors", "text"},
     "supervise": {"outcome", "claim", "checkpoints", "rundir", "settings", "files", "errors", "text"},
     "workflow": {
-        "supervise", "launch", "report", "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files",
+        "scripts", "supervise", "launch", "report",
+        "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files",
         "errors", "text",
     },
     "doctor": {
@@ -215,6 +217,9 @@ FOREIGN_FLAGS = {
     "launch/plan": {"--config"},
     "rundir/installing": {"--python"},  # of uv
     "launch/launcher_commands": {"--module"},  # of torchrun
+    "launch/script_settings": {"--config"},
+    "scripts/interface": {"--config"},
+    "scripts/built_options": {"--config"},
     "examples/char_lm": {"--config"},
     "examples/sine": {"--config"},
     # The script's own traceback shows it; no command can add the flag there.

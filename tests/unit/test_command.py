@@ -71,3 +71,18 @@ def test_the_error_for_a_missing_script_lists_the_scripts_in_the_directory(tmp_p
 def test_the_files_that_are_started_by_path_exist() -> None:
     assert BOOTSTRAP.is_file()
     assert RANKS_LAUNCHER.is_file()
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("--config", "{config}", "--out", "{run_dir}"), ("--out", "{run_dir}")),
+        (("--out", "x", "--config={config}"), ("--out", "x")),
+        (("{config}", "--fast"), ("--fast",)),
+        (("--fast", "config={config}"), ("--fast",)),
+    ],
+)
+def test_a_run_without_a_config_gets_no_words_with_it(args: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    settings = replace(SETTINGS, args=args)
+    assert command.templates(settings, ["--lr"], has_config=False, is_resume=False) == (*expected, "--lr")
+    assert command.templates(settings, ["--lr"], has_config=True, is_resume=False) == (*args, "--lr")

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tsdia_run.launch.hydra import takes_overrides
-from tsdia_run.settings import Layer, resolve
+from tsdia_run.scripts.hydra import takes_overrides
+from tsdia_run.scripts.syntax import entry_file
 
 BODY = "def train(cfg):\n    pass\n\nif __name__ == '__main__':\n    train()\n"
 
 
-def is_hydra(folder: Path, text: str, **values: str) -> bool:
+def is_hydra(folder: Path, text: str) -> bool:
     (folder / "train.py").write_text(text)
-    return takes_overrides(resolve([Layer("test", values)]), folder)
+    return takes_overrides(folder / "train.py")
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_modules_and_missing_files(tmp_path: Path) -> None:
     (tmp_path / "lab" / "train.py").write_text(f"import hydra\n@hydra.main()\n{BODY}")
     (tmp_path / "lab" / "app" / "__main__.py").write_text(f"import hydra\n@hydra.main()\n{BODY}")
     for module, expected in (("lab.train", True), ("lab.app", True), ("lab.other", False), ("hydra", False)):
-        assert takes_overrides(resolve([Layer("test", {"module": module})]), tmp_path) is expected
-    assert not takes_overrides(resolve([Layer("test", {"entrypoint": "missing.py"})]), tmp_path)
+        assert takes_overrides(entry_file("train.py", module, tmp_path)) is expected
+    assert not takes_overrides(entry_file("missing.py", None, tmp_path))

@@ -52,21 +52,8 @@ class Style:
 
 
 STYLES = (
-    Style(
-        "argparse",
-        "argparse",
-        arguments=("--output_dir", "{run_dir}"),
-        flags=("--resume-args", "--resume_from_checkpoint {checkpoint}"),
-        saved="step_{step}",
-        has_metrics=True,
-    ),
-    Style(
-        "hf_arguments",
-        "hf_arguments",
-        config="config.json",
-        settings='args: ["{config}"]\nrun_dir_key: output_dir\nresume_key: resume_from_checkpoint\n',
-        exports=("model.safetensors",),
-    ),
+    Style("argparse", "argparse", saved="step_{step}", has_metrics=True),
+    Style("hf_arguments", "hf_arguments", config="config.json", exports=("model.safetensors",)),
     Style(
         "click",
         "click",
@@ -74,22 +61,8 @@ STYLES = (
         settings='resume_args: ["--load", "{checkpoint}"]\n',
         saved="model_{step:06d}.pt",
     ),
-    Style(
-        "fire",
-        "fire",
-        arguments=("--out={run_dir}",),
-        flags=("--resume-args", "--resume={checkpoint}"),
-        saved="epoch_{step}",
-        save_every=1,
-        has_metrics=True,
-    ),
-    Style(
-        "hydra",
-        "hydra",
-        arguments=("hydra.run.dir={run_dir}",),
-        flags=("--resume-args", "resume={checkpoint}"),
-        saved="checkpoint-{step}.pt",
-    ),
+    Style("fire", "fire", saved="epoch_{step}", save_every=1, has_metrics=True),
+    Style("hydra", "hydra", saved="checkpoint-{step}.pt"),
     Style(
         "hydra-config",  # the config is Hydra's own, which it finds without a flag
         "hydra",
@@ -103,33 +76,13 @@ STYLES = (
         "omegaconf",
         "omegaconf",
         config="config.yaml",
-        settings='args: ["config={config}"]\nrun_dir_key: trainer.output_dir\nresume_key: trainer.resume\n',
         saved="epoch={epoch}-step={step}.ckpt",
         also=("last.ckpt",),
         rewritten=("last.ckpt",),
     ),
-    Style(
-        "jsonargparse",
-        "jsonargparse",
-        config="config.yaml",
-        settings="run_dir_key: trainer.default_root_dir\nresume_key: ckpt_path\n",
-        saved="checkpoint_{save}",
-        has_metrics=True,
-    ),
-    Style(
-        "nanogpt",
-        "nanogpt",
-        arguments=("config/train_toy.py", "--out_dir={run_dir}"),
-        settings='resume_args: ["--init_from=resume"]\n',
-        saved="ckpt.pt",
-        rewritten=("ckpt.pt",),
-    ),
-    Style(
-        "trainer",
-        "trainer",
-        arguments=("{run_dir}",),
-        settings="resume_args: []  # the script finds its checkpoint itself\n",
-    ),
+    Style("jsonargparse", "jsonargparse", config="config.yaml", saved="checkpoint_{save}", has_metrics=True),
+    Style("nanogpt", "nanogpt", arguments=("config/train_toy.py",), saved="ckpt.pt", rewritten=("ckpt.pt",)),
+    Style("trainer", "trainer"),  # the script finds its checkpoint itself
     Style(
         "trainer-ignores",
         "trainer_ignores",
@@ -138,14 +91,7 @@ STYLES = (
         ranks=(1,),
         ignores=True,
     ),
-    Style(
-        "diffusers",
-        "diffusers",
-        arguments=("--output_dir", "{run_dir}"),
-        settings='resume_args: ["--resume_from_checkpoint", "{checkpoint_name}"]\n',
-        exports=("unet",),
-        has_metrics=True,
-    ),
+    Style("diffusers", "diffusers", exports=("unet",), has_metrics=True),
     Style(
         "timm",
         "timm",

@@ -35,6 +35,7 @@ def _as_json(preview: Preview) -> dict[str, object]:
         "checkpoint": str(preview.checkpoint) if preview.checkpoint else None,
         "config_edits": [{"key": key, "old": old, "new": new} for key, old, new in preview.config_edits or ()],
         "moves_aside": preview.moves_aside,
+        "notes": list(preview.notes),
         "warnings": [in_words(warning) for warning in preview.warnings],
         "settings": json.loads(json.dumps(dataclasses.asdict(preview.settings), default=lambda value: value.value)),
         "skipped": [{"checkpoint": str(path), "reason": reason} for path, reason in preview.skipped],
@@ -62,6 +63,7 @@ def _as_text(preview: Preview) -> list[str]:
     if preview.config_edits is not None:
         lines.append("config for the script" + ("" if preview.config_edits else ": unchanged"))
         lines += [f"  {key}: {_value(old)} -> {_value(new)}" for key, old, new in preview.config_edits]
+    lines += [f"note: {note}" for note in preview.notes]
     lines += [f"warning: {in_words(warning)}" for warning in preview.warnings]
     return [*lines, "nothing was written"]
 

@@ -26,6 +26,7 @@ from tsdia_run.report.suggestions import (
     pattern_for,
     resume_args,
     trust_folder,
+    write_project_file,
 )
 from tsdia_run.settings.from_files import FILE_NAME
 from tsdia_run.text import argument, shown
@@ -184,6 +185,11 @@ def _(error: launching.NotAnEntrypoint, typed: TypedCommand) -> str:
     return (
         f"Set the script: --entrypoint path/to/script.py, or `entrypoint:` in the config's `tsdia_run` section.{known}"
     )
+
+
+@_remedy.register
+def _(error: launching.NoScriptFound, typed: TypedCommand) -> str:
+    return f"Name it: {write_project_file(argument(error.scripts[0] if error.scripts else 'path/to/train.py'))}"
 
 
 @_remedy.register

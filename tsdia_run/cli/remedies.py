@@ -49,6 +49,7 @@ ALWAYS: dict[type[TsdiaRunError], str] = {
     launching.InterpreterFails: "Use another interpreter with --python /path/to/python.",
     launching.NoAccelerateConfig: "Create it with `accelerate config --config_file FILE`, or omit --accelerate-config.",
     launching.LauncherIsPython: "Omit these settings, or use --launcher accelerate.",
+    placing.ProjectFileExists: "Edit it, or move it away first.",
     resuming.NothingToResume: "Use a directory created by `tsdia-run new`, a checkpoint, or a folder of checkpoints.",
     resuming.TwoCheckpointsNamed: "Use a run directory with --from, or a checkpoint without --from.",
     resuming.WeightsNotAllowed: "If this is intended, add: --allow weights",

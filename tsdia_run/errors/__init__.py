@@ -36,6 +36,7 @@
         CheckpointNotPassed                  the script would not receive the checkpoint
       NotFoundError                      66  config, script, interpreter or run not found
         NotAnEntrypoint                      script not found
+        NoScriptFound                        no script of the directory has a usual name
         NoInterpreter                        interpreter not found
         NoLauncher                           `torchrun` or another typed launcher not found
         ProgramNamed                         a program on the PATH, not a file
@@ -65,6 +66,7 @@
         OwnCheckpointNamed                   a new run that names its own checkpoint
         RunCompleted                         the run has already completed
         UntrustedRun                         a record that another user could have written sets what runs
+        ProjectFileExists                    a project file that would be overwritten
         OtherConfig                          the run was started with a different config
       EndingNotRecordedError             74  the script completed, but its run's record could not be written
       RunAliveError                      75  a running run owns the directory

@@ -218,6 +218,19 @@ class NotAnEntrypoint(NotFoundError):
         self.scripts = scripts
 
 
+class NoScriptFound(NotFoundError):
+    """No script of a directory has a usual name.
+
+    Attributes:
+        scripts: The scripts that it has.
+    """
+
+    def __init__(self, cwd: Path, scripts: tuple[str, ...]) -> None:
+        known = f"; it has {', '.join(scripts)}" if scripts else ""
+        super().__init__(f"can't tell which script of {cwd} trains{known}")
+        self.scripts = scripts
+
+
 class NoInterpreter(NotFoundError):
     """The requested interpreter does not exist."""
 

@@ -144,6 +144,18 @@ class UntrustedRun(RunDirectoryError):
         self.run_dir = run_dir
 
 
+class ProjectFileExists(RunDirectoryError):
+    """The directory has a project file already.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} exists; it was not changed")
+        self.path = path
+
+
 class OtherConfig(RunDirectoryError):
     """The run was started with a different config.
 

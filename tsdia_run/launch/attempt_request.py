@@ -28,6 +28,7 @@ class Request:
         typed: The typed command, which the record keeps; None without a command.
         origins: Where the settings come from, by key.
         config_source: The absolute path of the config that the user named; None without a config.
+        detected: What was found in the script, as notes for the user and the record.
         is_restart: Whether it is an automatic restart after a failure, without new input from the user.
     """
 
@@ -43,4 +44,5 @@ class Request:
     typed: TypedCommand | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
     config_source: str | None = None
+    detected: tuple[str, ...] = ()
     is_restart: bool = False

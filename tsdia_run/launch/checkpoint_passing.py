@@ -11,6 +11,7 @@ from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors.resuming import CheckpointNotPassed
 from tsdia_run.files.fields import beginning_of
 from tsdia_run.launch.attempt_request import Request
+from tsdia_run.launch.script_settings import checkpoint_key
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.text import shown
@@ -26,7 +27,7 @@ def tells_checkpoint(request: Request, templates: Sequence[str], *, reads_config
     """
     document = request.document if reads_config else None
     return (
-        (document is not None and _resume_key(request, document) is not None)
+        (document is not None and checkpoint_key(document, request.settings) is not None)
         or request.settings.resume_args is not None
         or any("{checkpoint" in template for template in templates)
         or RunLayout(request.run_dir).helper.exists()
@@ -49,11 +50,13 @@ def config_edits(request: Request, document: Document, *, reads_config: bool) ->
     if request.checkpoint is None:
         return []
     others = [config.Set(name, value) for name, value in request.settings.resume_set.items()]
-    key = _resume_key(request, document) if reads_config else None
+    key = checkpoint_key(document, request.settings) if reads_config else None
     if key is None:
         return [*others]
     restored = [config.Set(name, True) for name in _restored(request)]
-    return [config.Set(key, str(request.checkpoint)), *restored, *others]
+    # A script with such a key finds its newest checkpoint itself.
+    value = True if keys.is_switch(document, key) else str(request.checkpoint)
+    return [config.Set(key, value), *restored, *others]
 
 
 def restore_notes(request: Request, edited: Edited | None) -> tuple[str, ...]:
@@ -74,12 +77,6 @@ def _restored(request: Request) -> list[str]:
         return []
     overrides = () if request.is_restart else request.overrides
     chosen = {assignment.partition("=")[0].strip() for assignment in overrides}
-    key = keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS)
+    key = keys.resume_key(document, request.settings.resume_key)
     known = [name for name in keys.restore_keys(document, key) if name not in chosen]
     return [name for name in known if (value := document.find(name)) and value.plain is False]
-
-
-def _resume_key(request: Request, document: Document) -> str | None:
-    """Return the config key of the checkpoint; with TS-DIA's ``checkpoint`` section, the key need not exist yet."""
-    key = keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS)
-    return key or next((key for key in keys.RESUME_KEYS if document.find(key.rpartition(".")[0]) is not None), None)

@@ -72,7 +72,7 @@ def _refuse_containing(run_dir: Path, plan: Plan) -> None:
 def _refuse_missing_checkpoint(plan: Plan) -> None:
     request = plan.request
     document, folders = request.document, plan.folders()
-    key = keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS) if document else None
+    key = keys.resume_key(document, request.settings.resume_key) if document else None
     value = document.find(key) if document and key else None
     changes = plan.script_config.changes if plan.script_config else ()
     is_changed = any(change.key == key for change in changes)

@@ -21,7 +21,6 @@ RANKS_LAUNCHER = _BOOT / "launcher.py"
 
 _PLACEHOLDER = re.compile(r"\{(config|run_dir|output_dir|run_name|checkpoint|checkpoint_name)\}")
 _DIRECTORY_PLACEHOLDERS = ("{run_dir}", "{output_dir}")
-_DEFAULT_ARGS = ("--config", "{config}")
 
 
 @dataclass(frozen=True)
@@ -80,10 +79,16 @@ class Command:
 def templates(settings: Settings, extra_args: Sequence[str], *, has_config: bool, is_resume: bool) -> tuple[str, ...]:
     """Return the script's arguments with placeholders.
 
-    A script without a config gets no ``--config``, unless the setting ``args`` is set.
+    A run without a config gets no words with ``{config}`` from the setting ``args``, and no flag before such a word.
     """
-    args = () if settings.args == _DEFAULT_ARGS and not has_config else settings.args
+    args = settings.args if has_config else _without_config(settings.args)
     return (*args, *((settings.resume_args or ()) if is_resume else ()), *extra_args)
+
+
+def _without_config(words: Sequence[str]) -> tuple[str, ...]:
+    following = (*words[1:], "")
+    is_flag = [word.startswith("-") and after == "{config}" for word, after in zip(words, following, strict=False)]
+    return tuple(word for word, drop in zip(words, is_flag, strict=True) if not drop and "{config}" not in word)
 
 
 def names_directory(arguments: Sequence[str]) -> bool:

@@ -53,13 +53,17 @@ class RunPlaceRequest:
     default_name: str | None = None
 
 
-def run_directory(request: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> Path:
+def run_directory(
+    request: RunPlaceRequest, document: Document | None, run_dir_key: str | None, *, is_usual: bool = False
+) -> Path:
     """Return the absolute path of the run directory.
 
     Args:
         request: The options of the command line.
         document: The config, if any.
         run_dir_key: The config key with the directory, if any.
+        is_usual: Whether the key was only recognised by its usual name. If its value can't be a run directory, the name
+            of the config is used, and the script gets that directory.
 
     Raises:
         ConfigError: The value in the config is not a path, or only the script can resolve it.
@@ -69,12 +73,23 @@ def run_directory(request: RunPlaceRequest, document: Document | None, run_dir_k
     if request.run_dir is not None:
         text = _from_flag(request.run_dir, request.environ)
     else:
-        text = _from_config(request, document, run_dir_key)
+        is_usable = not is_usual or _is_usable(request, document, run_dir_key)
+        text = _from_config(request, document, run_dir_key if is_usable else None)
     path = Path(os.path.abspath(os.path.join(request.cwd, text)))
     if request.name is not None:
         path = path.parent / _checked_name(request.name)
     _refuse_invalid(path)
     return path
+
+
+def _is_usable(request: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> bool:
+    """Return whether a config value can be a run directory: a path that does not contain the working directory."""
+    try:
+        text = _from_config(request, document, run_dir_key)
+    except ConfigError:
+        return False
+    path = Path(os.path.abspath(os.path.join(request.cwd, text)))
+    return path != request.cwd and path not in request.cwd.parents
 
 
 def _from_config(request: RunPlaceRequest, document: Document | None, run_dir_key: str | None) -> str:

@@ -11,11 +11,11 @@ from tsdia_run import config
 from tsdia_run.config import Document, Edited, keys
 from tsdia_run.errors.launching import NoConfigToSet, SectionReplaced
 from tsdia_run.errors.resuming import OwnCheckpointNamed
+from tsdia_run.files.fields import beginning_of
 from tsdia_run.launch import (
     assignments,
     checkpoint_passing,
     command,
-    hydra,
     interpreter,
     missing,
     named_files,
@@ -28,6 +28,9 @@ from tsdia_run.launch.interpreter import Interpreter
 from tsdia_run.launch.secrets import secrets_in
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.scripts import hydra, saving
+from tsdia_run.scripts.interface import DEFAULT_CONFIG
+from tsdia_run.scripts.syntax import entry_file
 from tsdia_run.settings import SECTION, Settings
 
 _MAX_WARNINGS_OF_A_KIND = 5
@@ -46,7 +49,7 @@ class Plan:
         command: The command to start.
         accelerate_config: The Accelerate config file in use, if any.
         warnings: Warnings for the user before the start.
-        notes: Notes for the user about changes to the config.
+        notes: Notes for the user about what was found in the script, and about changes to the config.
         references: The files that the config names, with their contents.
         started_from: A checkpoint of another run that the config names.
         tells_checkpoint: Whether the script receives the checkpoint on a resume, as far as known before the first one.
@@ -87,11 +90,11 @@ def make(request: Request) -> Plan:
     script = settings.entrypoint if settings.module is None else None
     python = interpreter.choose(settings.python, request.environ, request.cwd, script)
     target = _target(request)
-    is_hydra = hydra.takes_overrides(settings, request.cwd)
+    is_hydra = hydra.takes_overrides(_script(request))
     templates = command.templates(
         settings,
         request.extra_args,
-        has_config=request.document is not None and not is_hydra,
+        has_config=request.document is not None and not (is_hydra and settings.args == DEFAULT_CONFIG),
         is_resume=request.checkpoint is not None,
     )
     tells_checkpoint = checkpoint_passing.tells_checkpoint(
@@ -120,7 +123,7 @@ def make(request: Request) -> Plan:
             *(named.warnings if named and not is_hydra else ()),
             *_missing(request, arguments),
         ),
-        notes=checkpoint_passing.restore_notes(request, edited),
+        notes=(*request.detected, *checkpoint_passing.restore_notes(request, edited)),
         references=named.files if named else {},
         started_from=_started_from(request),
         tells_checkpoint=tells_checkpoint,
@@ -166,9 +169,9 @@ def _script_config(
     document, settings = request.document, request.settings
     has_directory_argument = command.names_directory(templates)
     if document is None:
-        return None, [] if has_directory_argument else [
-            _not_received("the arguments have no {run_dir}", is_hydra=is_hydra)
-        ]
+        return None, [] if has_directory_argument else _not_received(
+            request, "the arguments have no {run_dir}", is_hydra=is_hydra
+        )
     edits: list[config.Set | config.Remove] = []
     notes: list[str | SectionReplaced] = []
     reaches_script = _reads_config(templates, is_hydra)
@@ -180,10 +183,11 @@ def _script_config(
     given, replaced = assignments.edits_of(request.overrides, document, request.cwd)
     edits += given
     notes += replaced
-    run_dir_key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS)
+    run_dir_key = keys.run_dir_key(document, settings.run_dir_key)
     if (run_dir_key is None or not reaches_script) and not has_directory_argument:
         why = "the config has no key for it, and the arguments have no {run_dir}"
-        notes.append(_not_received(why if reaches_script else "the arguments have no {run_dir}", is_hydra=is_hydra))
+        why = why if reaches_script else "the arguments have no {run_dir}"
+        notes += _not_received(request, why, is_hydra=is_hydra)
     if run_dir_key is not None and not _has_directory(document, run_dir_key, target, request.cwd):
         edits.append(config.Set(run_dir_key, str(target.output_dir)))
     edits += checkpoint_passing.config_edits(request, document, reads_config=reaches_script)
@@ -213,7 +217,7 @@ def _started_from(request: Request) -> str | None:
     document = request.document
     if document is None or request.checkpoint is not None:
         return None
-    key = keys.key_in(document, request.settings.resume_key, keys.RESUME_KEYS)
+    key = keys.resume_key(document, request.settings.resume_key)
     value = document.find(key) if key else None
     if value is None or not isinstance(value.plain, str):
         return None
@@ -241,12 +245,21 @@ def _missing(request: Request, arguments: Sequence[str]) -> list[str]:
     return [f"{flag} {path}: the path does not exist" for flag, path, is_resume in found if not is_resume]
 
 
-def _not_received(why: str, *, is_hydra: bool) -> str:
+def _script(request: Request) -> Path | None:
+    return entry_file(request.settings.entrypoint, request.settings.module, request.cwd)
+
+
+def _not_received(request: Request, why: str, *, is_hydra: bool) -> list[str]:
+    """Return a warning if the script saves something, and does not ask tsdia-run for its directory."""
+    script = _script(request)
+    asks = script is not None and saving.asks_for_directory(beginning_of(script), env.RUN_DIR)
+    if asks or not saving.may_save(script, request.cwd):
+        return []
     if is_hydra:
         remedy = "Pass it: -- hydra.run.dir={run_dir}"
     else:
         remedy = "Set `run_dir_key:`, or pass it: -- --output-dir {run_dir}"
-    return f"the script does not receive the run directory and may write elsewhere: {why}. {remedy}"
+    return [f"the script does not receive the run directory and may write elsewhere: {why}. {remedy}"]
 
 
 def _config_warnings(document: Document | None) -> list[str]:

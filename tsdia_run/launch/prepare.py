@@ -89,6 +89,7 @@ def _command(plan: Plan, redactor: Redactor, environment: dict[str, str]) -> Com
         tells_checkpoint=plan.tells_checkpoint,
         origins={key: one.level.value for key, one in request.origins.items() if one.level is not Level.DEFAULT},
         config_source=request.config_source,
+        detected=request.detected,
     )
 
 

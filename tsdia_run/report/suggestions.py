@@ -156,6 +156,16 @@ def check_as_json() -> str:
     return shell(["tsdia-run", "doctor", "--json"])
 
 
+def start_first(config: str | None = None) -> str:
+    """Return the command that starts a run: of a config, or under a name."""
+    return shell(["tsdia-run", "new", *([config] if config else ["--name", "exp-1"])])
+
+
+def write_project_file(script: str) -> str:
+    """Return the command that writes a project file for a script."""
+    return shell(["tsdia-run", "init", script])
+
+
 def trust_folder(folder: Path) -> str:
     """Return the command that trusts a folder that other users can write to, in addition to other folders."""
     return f'export {env.TRUSTED_DIRS}="${env.TRUSTED_DIRS}":{shell([str(folder)])}'

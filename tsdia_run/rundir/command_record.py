@@ -42,6 +42,7 @@ class CommandRecord:
         tells_checkpoint: Whether the script receives the checkpoint on a resume.
         origins: The kind of place that each setting came from, by key, without the defaults.
         config_source: The absolute path of the config that the user named.
+        detected: What was found in the script's source, so that settings follow from it, as text for users.
     """
 
     argv: tuple[str, ...] | None = None
@@ -56,6 +57,7 @@ class CommandRecord:
     tells_checkpoint: bool | None = None
     origins: Mapping[str, object] | None = None
     config_source: str | None = None
+    detected: tuple[str, ...] = ()
 
     @property
     def _settings(self) -> Fields:
@@ -154,6 +156,7 @@ def _record(data: Mapping[str, object]) -> CommandRecord:
         tells_checkpoint=fields.lenient("tells_checkpoint", bool),
         origins=fields.lenient("origins", dict),
         config_source=_path(fields.lenient("config_source", str)),
+        detected=fields.lenient_texts("detected") or (),
     )
 
 

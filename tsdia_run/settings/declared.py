@@ -192,6 +192,14 @@ class Settings:
         example="/path/to/venv/bin/python",
         words="the active virtual or conda environment's, else that of the project's `.venv`, else tsdia-run's own",
     )
+    preset: str | None = setting(
+        DATA,
+        kinds.TEXT,
+        "Pass directory and checkpoint as this kind of script takes them.",
+        flag=Flag("--preset", "NAME", "diffusers"),
+        example="diffusers",
+        words="what the script's source tells",
+    )
     args: tuple[str, ...] = setting(CODE, kinds.TEXTS, "Pass these arguments to the script.", ("--config", "{config}"))
     resume_args: tuple[str, ...] | None = setting(
         CODE,
@@ -205,14 +213,14 @@ class Settings:
         kinds.TEXT,
         "Read the run directory from this config key.",
         example="training.checkpoint.save_dir",
-        words="training.checkpoint.save_dir, else checkpoint.save_dir",
+        words="training.checkpoint.save_dir, checkpoint.save_dir, else a usual key such as output_dir",
     )
     resume_key: str | None = setting(
         DATA,
         kinds.TEXT,
         "Set this config key to the checkpoint on a resume.",
         example="training.checkpoint.resume",
-        words="training.checkpoint.resume, else checkpoint.resume",
+        words="training.checkpoint.resume, checkpoint.resume, else a usual key such as resume_from_checkpoint",
     )
     resume_set: Mapping[str, Any] = setting(CODE, kinds.VALUES, "Set these other config keys on a resume.", {})
     script_dir: str | None = setting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from tsdia_run import checkpoints
 from tsdia_run.claim import guard, occupancy
@@ -66,8 +67,11 @@ def _needed(request: NewRequest) -> Beginning | Found | AlreadyCompleted:
     has_saved = _has_saved(layout, beginning.settings)
     if not has_saved:
         refuse_silent_start(layout, beginning.settings.checkpoints.pattern or None)
-    resumed = ResumeRequest(beginning.request.start, str(layout.root), from_scratch=not has_saved)
-    return Found(resumed, find_source(resumed.target), None, beginning.section[0], replaces_args=True)
+    start = replace(beginning.request.start, extra_args=beginning.extra_args)
+    resumed = ResumeRequest(start, str(layout.root), from_scratch=not has_saved)
+    return Found(
+        resumed, find_source(resumed.target), None, beginning.section[0], beginning.restated, replaces_args=True
+    )
 
 
 def _examine(beginning: Beginning) -> State | None:

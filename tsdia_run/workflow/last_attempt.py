@@ -78,7 +78,7 @@ def without_resume(document: Document, layout: RunLayout, settings: Settings) ->
     """Return the config of the last attempt, with the keys that a resume sets restored to their first values."""
     first = layout.attempt(0).config
     original = config.read(first) if first.is_file() else None
-    key = keys.key_in(document, settings.resume_key, keys.RESUME_KEYS)
+    key = keys.resume_key(document, settings.resume_key)
     edits: list[config.Set | config.Remove] = []
     for name in [*([key] if key else []), *keys.restore_keys(document, key), *settings.resume_set]:
         if document.find(name) is not None:

@@ -11,13 +11,13 @@ from tsdia_run import config
 from tsdia_run.claim import acquire
 from tsdia_run.config import Document, keys
 from tsdia_run.errors.launching import NoConfigToSet
-from tsdia_run.launch import place, plan
+from tsdia_run.launch import place, plan, script_settings
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import catalog
 from tsdia_run.rundir.record import Run
-from tsdia_run.settings import Layer, Settings, origins, resolve
+from tsdia_run.settings import Layer, Settings, origins
 from tsdia_run.settings.from_files import file_layers, section_layer
 from tsdia_run.text import shown
 from tsdia_run.workflow.attempt import Prepared
@@ -36,14 +36,20 @@ class Beginning:
         request: The request; a typed script is in its settings.
         document: The config; None for a script without a config.
         section: The settings of all files, the config's `tsdia_run` section first.
+        restated: The arguments of the settings that contain words of the user.
         settings: All settings.
+        extra_args: The arguments for the script that are not in the settings.
+        detected: What was found in the script.
         directory: The run directory.
     """
 
     request: NewRequest
     document: Document | None
     section: tuple[Layer, ...]
+    restated: Layer
     settings: Settings
+    extra_args: tuple[str, ...]
+    detected: tuple[str, ...]
     directory: Path
 
 
@@ -81,10 +87,15 @@ def describe(request: NewRequest) -> Beginning:
     if document is None and common.overrides:
         raise NoConfigToSet(common.overrides)
     section = file_layers(section_layer(document), common.cwd, common.environ, common.trust())
-    settings = resolve([common.settings, *section])
-    key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
+    completed = script_settings.complete([common.settings, *section], document, common.extra_args, common.cwd)
+    settings = completed.settings
+    key = keys.run_dir_key(document, settings.run_dir_key) if document else None
     requested = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ, request.default_name)
-    return Beginning(request, document, section, settings, place.run_directory(requested, document, key))
+    is_usual = keys.is_usual(key, settings.run_dir_key)
+    directory = place.run_directory(requested, document, key, is_usual=is_usual)
+    return Beginning(
+        request, document, section, completed.restated, settings, completed.extra_args, completed.notes, directory
+    )
 
 
 def plan_first(beginning: Beginning) -> Plan:
@@ -103,10 +114,11 @@ def plan_first(beginning: Beginning) -> Plan:
             cwd=common.cwd,
             environ=common.environ,
             overrides=common.overrides,
-            extra_args=common.extra_args,
+            extra_args=beginning.extra_args,
             typed=common.typed,
             origins=origins([common.settings, *beginning.section]),
             config_source=_absolute_source(beginning.document),
+            detected=beginning.detected,
         )
     )
 
@@ -132,6 +144,8 @@ def begin(beginning: Beginning, reporter: Reporter) -> Result:
         TsdiaRunError: The run can't be started; nothing was changed.
     """
     planned, directory = _checked(beginning), beginning.directory
+    for note in planned.notes:
+        reporter.note(note)
     reporter.warn(*planned.warnings)
     claim, moved = acquire.enter(_entry(beginning))
     if moved:

@@ -30,6 +30,7 @@ class Preview:
         checkpoint: The checkpoint that it resumes from.
         config_edits: The changes in the script's config: key, old and new value; None without a config.
         moves_aside: Whether existing contents of the run directory would be moved to .tsdia-trash first.
+        notes: Notes for the user.
         warnings: Warnings for the user.
         settings: All settings.
         skipped: Newer checkpoints that can't be used: path and reason.
@@ -46,6 +47,7 @@ class Preview:
     checkpoint: Path | None
     config_edits: tuple[tuple[str, str | None, str | None], ...] | None
     moves_aside: bool
+    notes: tuple[str, ...]
     warnings: tuple[str | SectionReplaced, ...]
     settings: Settings
     skipped: tuple[tuple[Path, str], ...]
@@ -76,6 +78,7 @@ def preview_of(
         checkpoint=plan.request.checkpoint,
         config_edits=None if edited is None else tuple(_edit(edit, redactor) for edit in edited.changes),
         moves_aside=moves_aside,
+        notes=plan.notes,
         warnings=plan.warnings,
         settings=_without_secrets(plan.request.settings, redactor),
         skipped=tuple((one.path, one.reason) for one in skipped),

@@ -116,7 +116,9 @@ def _again(plan: Plan, run: Run) -> Plan:
     if choice.chosen is None:
         resumption.refuse_silent_start(plan.layout)
     checkpoint = choice.chosen.path if choice.chosen else None
-    return plans.make(replace(plan.request, number=run.last.number + 1, checkpoint=checkpoint, is_restart=True))
+    return plans.make(
+        replace(plan.request, number=run.last.number + 1, checkpoint=checkpoint, detected=(), is_restart=True)
+    )
 
 
 def _beginning(run_dir: Path) -> str:

@@ -15,13 +15,14 @@ from tsdia_run.claim import guard
 from tsdia_run.config import Document, keys
 from tsdia_run.errors.resuming import ChangesNotAllowed, RunCompleted, UnknownChange
 from tsdia_run.files.redaction import Redactor
-from tsdia_run.launch import changes, plan, prepare, resumption, snapshot
+from tsdia_run.launch import changes, plan, prepare, resumption, script_settings, snapshot
 from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.changes import Change, ChangeKind
 from tsdia_run.launch.checks import refuse_full_disk
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.resumption import Source
+from tsdia_run.launch.script_settings import Completed
 from tsdia_run.report.names import run_path
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run, State
@@ -47,6 +48,7 @@ class Found:
         source: The run.
         config: A config that replaces the last attempt's; None to keep it.
         section: The settings of a config given for this resume; None to read the last attempt's config again.
+        restated: Script arguments that replace those of the last attempt.
         replaces_args: Whether script arguments given for this resume replace the recorded ones.
     """
 
@@ -54,6 +56,7 @@ class Found:
     source: Source
     config: Document | None
     section: Layer | None
+    restated: Layer = Layer("the arguments")
     replaces_args: bool = False
 
 
@@ -159,9 +162,11 @@ def _ready(found: Found) -> _Ready:
     _refuse_completed(request, last.run, layout)
     refuse_full_disk(layout.root)
     resumed = resumed_settings.layers_of(last, found.section, request.start)
-    settings = resolve(resumed.layers)
-    choice = _choose(found, last.run, settings)
-    planned = _plan(found, last, resumed.layers, choice)
+    layers = (resumed.layers[0], found.restated, *resumed.layers[1:])
+    cwd = last.recorded.working_directory() if last.recorded else request.start.cwd
+    completed = script_settings.complete(layers, last.document, _extra_args(found, last, resolve(layers)), cwd)
+    choice = _choose(found, last.run, completed.settings)
+    planned = _plan(found, last, completed, layers, cwd, choice)
     redactor = Redactor.from_environment({**request.start.environ, **planned.command.environment})
     provenance = prepare.capture_provenance(planned, redactor)
     changed = (
@@ -205,8 +210,10 @@ def _choose(found: Found, run: Run | None, settings: Settings) -> Choice:
     return choice
 
 
-def _plan(found: Found, last: LastAttempt, layers: Sequence[Layer], choice: Choice) -> Plan:
-    common, layout, settings = found.request.start, found.source.layout, resolve(layers)
+def _plan(
+    found: Found, last: LastAttempt, completed: Completed, layers: Sequence[Layer], cwd: Path, choice: Choice
+) -> Plan:
+    common, layout, settings = found.request.start, found.source.layout, completed.settings
     document = last.document
     if choice.chosen is None and document is not None and found.config is None:
         document = without_resume(document, layout, settings)
@@ -216,14 +223,15 @@ def _plan(found: Found, last: LastAttempt, layers: Sequence[Layer], choice: Choi
             settings=settings,
             run_dir=layout.root,
             number=last.run.last.number + 1 if last.run else 1,
-            cwd=last.recorded.working_directory() if last.recorded else common.cwd,
+            cwd=cwd,
             environ=common.environ,
             overrides=common.overrides,
-            extra_args=_extra_args(found, last, settings),
+            extra_args=completed.extra_args,
             checkpoint=choice.chosen.path if choice.chosen else None,
             typed=common.typed,
             origins=origins(layers),
             config_source=_config_source(found, last),
+            detected=completed.notes,
         )
     )
 
