@@ -69,9 +69,8 @@ def _needed(request: NewRequest) -> Beginning | Found | AlreadyCompleted:
         refuse_silent_start(layout, beginning.settings.checkpoints.pattern or None)
     start = replace(beginning.request.start, extra_args=beginning.extra_args)
     resumed = ResumeRequest(start, str(layout.root), from_scratch=not has_saved)
-    return Found(
-        resumed, find_source(resumed.target), None, beginning.section[0], beginning.restated, replaces_args=True
-    )
+    source, config_section = find_source(resumed.target), beginning.section[0]
+    return Found(resumed, source, None, config_section, beginning.restated, replaces_args=True)
 
 
 def _examine(beginning: Beginning) -> State | None:

@@ -48,7 +48,7 @@ class Found:
         source: The run.
         config: A config that replaces the last attempt's; None to keep it.
         section: The settings of a config given for this resume; None to read the last attempt's config again.
-        restated: Script arguments that replace those of the last attempt.
+        restated: Script arguments in the settings that replace those of the last attempt.
         replaces_args: Whether script arguments given for this resume replace the recorded ones.
     """
 
@@ -56,7 +56,7 @@ class Found:
     source: Source
     config: Document | None
     section: Layer | None
-    restated: Layer = Layer("the arguments")
+    restated: Layer | None = None
     replaces_args: bool = False
 
 
@@ -162,7 +162,7 @@ def _ready(found: Found) -> _Ready:
     _refuse_completed(request, last.run, layout)
     refuse_full_disk(layout.root)
     resumed = resumed_settings.layers_of(last, found.section, request.start)
-    layers = (resumed.layers[0], found.restated, *resumed.layers[1:])
+    layers = (resumed.layers[0], *([found.restated] if found.restated else []), *resumed.layers[1:])
     cwd = last.recorded.working_directory() if last.recorded else request.start.cwd
     completed = script_settings.complete(layers, last.document, _extra_args(found, last, resolve(layers)), cwd)
     choice = _choose(found, last.run, completed.settings)
