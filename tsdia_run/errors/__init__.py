@@ -32,10 +32,13 @@
         NoAccelerateConfig                   Accelerate config not found
         CheckpointMissing                    a checkpoint in a config key that does not exist
         NoSuchRun                            no run of that name
+        UnclearRun                           a command that changes a run needs its full name, id or path
         FolderIsNotRun                       the path is not a run
         NoSuchFolder                         no folder to search for runs
         NothingToResume                      neither a run nor a checkpoint
         NoBestCheckpoint                     the run has no best checkpoint
+      AmbiguousNameError                 65  a name of several runs
+        AmbiguousRun                         the runs
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
         UnusableCheckpointError              65  an unusable checkpoint that a script tries to load
         UnrecognisedCheckpointsError     65  files that may be checkpoints, but no recognised checkpoint
@@ -73,6 +76,7 @@ so that a start loads little code.
 from __future__ import annotations
 
 from tsdia_run.errors.base import (
+    AmbiguousNameError,
     CheckpointDirectoryExistsError,
     CheckpointNotReadError,
     ConfigError,
@@ -92,6 +96,7 @@ from tsdia_run.errors.base import (
 TornCheckpointError = UnusableCheckpointError
 
 __all__ = [
+    "AmbiguousNameError",
     "CheckpointDirectoryExistsError",
     "CheckpointNotReadError",
     "ConfigError",

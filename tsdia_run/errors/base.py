@@ -75,6 +75,12 @@ class NotFoundError(TsdiaRunError):
     exit_code = os.EX_NOINPUT
 
 
+class AmbiguousNameError(TsdiaRunError):
+    """A name matches several runs."""
+
+    exit_code = os.EX_DATAERR
+
+
 class DamagedRunError(TsdiaRunError):
     """A run directory exists, but its record or checkpoint can't be used."""
 

@@ -22,6 +22,7 @@ from tsdia_run.rundir.typed_command import TypedCommand as TypedCommand  # noqa:
 from tsdia_run.text import argument, shell, shown
 
 MOVE_ASIDE, NAME, RUN_DIR = "--move-aside", "--name", "--run-dir"
+ALL = "--all"
 RESUME_ARGS, CHECKPOINT_PATTERN = "--resume-args", "--checkpoint-pattern"
 # An option of a script, in a declaration of argparse, click and others.
 _OPTION = re.compile(r"""["'](--?[A-Za-z][\w.-]*)["'/,]""")

@@ -21,7 +21,7 @@ from tsdia_run.launch.checks import refuse_full_disk
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.resumption import Source
-from tsdia_run.report.names import run_path
+from tsdia_run.report.names import run_to_change
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run, State
 from tsdia_run.settings import Layer, Settings, resolve
@@ -109,7 +109,7 @@ def preview(request: ResumeRequest) -> Preview:
 
 def _find(request: ResumeRequest) -> Found:
     document = None if request.config_file is None else config.read(Path(request.config_file))
-    source = resumption.find_source(run_path(request.target))
+    source = resumption.find_source(run_to_change(request.target))
     return Found(request, source, document, (section_layer(document),))
 
 
