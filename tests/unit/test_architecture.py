@@ -32,6 +32,7 @@ ALLOWED = {
     "checkpoints": {"rundir", "files", "errors", "text", "patterns"},
     "claim": {"checkpoints", "rundir", "files", "errors", "text"},
     "outcome": {"checkpoints", "rundir", "files", "errors", "text"},
+    "notify": {"rundir", "files", "text"},
     "report": {
         "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files", "errors", "text",
     },
@@ -43,8 +44,8 @@ ALLOWED = {
     "launch": {"checkpoints", "provenance", "rundir", "config", "settings", "files", "errors", "text"},
     "supervise": {"outcome", "claim", "checkpoints", "rundir", "settings", "files", "errors", "text"},
     "workflow": {
-        "supervise", "launch", "report", "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files",
-        "errors", "text",
+        "notify", "supervise", "launch", "report", "outcome", "claim", "checkpoints", "rundir", "config", "settings",
+        "files", "errors", "text",
     },
     "cli": {"workflow", "report", "settings", "errors", "text"},
     "examples": set(),
@@ -68,6 +69,7 @@ PURE = [
     "launch/accelerate_config", "supervise/stop_sequence", "outcome/classify", "rundir/headline", "rundir/arguments",
     "rundir/record",
     "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
+    "notify/facts", "notify/forms",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}

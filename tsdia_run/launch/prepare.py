@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Settings that are command lines, which may contain secrets.
 _ARGUMENTS = ("args", "resume_args")
 _MAX_FILTERED = 5
+NOTIFY = "notify"
 # A directory without git is not an error.
 _WITHOUT_GIT = ("not in a git repository", "git is not installed")
 _DUBIOUS = re.compile(r"dubious ownership in repository at '(.*)'")
@@ -105,7 +106,9 @@ def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[
     for name in _ARGUMENTS:
         if name in values:
             values[name] = redactor.argv(values[name])
-    for group in ("accelerate", "logs", "wandb", "metrics", "hooks", "checkpoints", "hang"):
+    values[NOTIFY]["webhook"] = settings.notify.webhook and REDACTED
+    values[NOTIFY]["command"] = tuple(redactor.argv(settings.notify.command))
+    for group in ("accelerate", "logs", "wandb", "metrics", "hooks", "checkpoints", "hang", NOTIFY):
         values[group] = {key: value for key, value in values[group].items() if value not in (None, ())}
     if "flags" in values["accelerate"]:
         values["accelerate"]["flags"] = redactor.argv(values["accelerate"]["flags"])
@@ -237,8 +240,10 @@ def read_attempt(attempt: AttemptLayout) -> Recorded:
         recorded = command_record.read_for_resume(attempt)
         variables = Fields(recorded.settings, "`settings`").optional("env", dict) or {}
         kept = {name: value for name, value in variables.items() if REDACTED not in str(value)}
+        # The URL of a notification is a secret: a resume reads it from the files of the user again.
+        settings = {key: value for key, value in recorded.settings.items() if key != NOTIFY}
         return Recorded(
-            settings=read_layer(str(attempt.command), {**recorded.settings, "env": kept}, lambda _: None),
+            settings=read_layer(str(attempt.command), {**settings, "env": kept}, lambda _: None),
             cwd=Path(recorded.cwd or ""),
             extra_args=recorded.extra_args or (),
             forgotten=tuple(variables.keys() - kept.keys()),

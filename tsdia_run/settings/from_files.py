@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FILE_NAME = "tsdia-run.yml"
 _PYPROJECT = "pyproject.toml"
 _TABLE = "tsdia-run"
+_NOTIFY = "notify."
 # A pyproject.toml may be long; a config, which PyYAML reads slowly, may not.
 _MAX_BYTES = 1024 * 1024
 
@@ -43,6 +44,21 @@ def section_layer(document: Document | None) -> Layer:
     return read_layer(document.source, section.plain, locate)
 
 
+def notify_layer(layer: Layer) -> Layer:
+    """Return only where notifications go, and about which events."""
+    return Layer(layer.source, {key: value for key, value in layer.values.items() if key.startswith(_NOTIFY)})
+
+
+def project_notify_layer(cwd: Path, trust: Trust) -> Layer:
+    """Read only where notifications go, from the nearest project file.
+
+    Raises:
+        ConfigError: As for ``project_layer``; other settings may come from another user.
+    """
+    found = _nearest(cwd)
+    return Layer("no project file") if found is None else _trusted(found[0], notify_layer(found[1]), trust, cwd)
+
+
 def project_layer(cwd: Path, trust: Trust) -> Layer:
     """Read the nearest project file: ``tsdia-run.yml``, or ``[tool.tsdia-run]`` in pyproject.toml.
 
@@ -57,9 +73,11 @@ def project_layer(cwd: Path, trust: Trust) -> Layer:
             user could have written it.
     """
     found = _nearest(cwd)
-    if found is None:
-        return Layer("no project file")
-    file, layer = found
+    return Layer("no project file") if found is None else _trusted(*found, trust, cwd)
+
+
+def _trusted(file: _File, layer: Layer, trust: Trust, cwd: Path) -> Layer:
+    """Return a layer of a project file, unless it sets what runs and another user could have written the file."""
     decisive = [setting.key for setting in SETTINGS if setting.effect is Effect.CODE and setting.key in layer.values]
     doubt = trust.doubt(file.path, file.status) if decisive else None
     if doubt:

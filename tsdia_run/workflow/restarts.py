@@ -16,6 +16,8 @@ from tsdia_run.launch import resumption
 from tsdia_run.launch.checks import refuse_full_disk
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.resumption import Source
+from tsdia_run.launch.run_variables import users_environment
+from tsdia_run.notify.facts import Event
 from tsdia_run.outcome.classify import exit_status
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.supervise import job
@@ -24,6 +26,7 @@ from tsdia_run.supervise.signals import SignalQueue
 from tsdia_run.text import duration, shown
 from tsdia_run.workflow.attempt import Prepared, carry_out
 from tsdia_run.workflow.detach import leave_terminal, stay
+from tsdia_run.workflow.notifications import Notifications
 from tsdia_run.workflow.reporter import Reporter
 from tsdia_run.workflow.results import Ended, Result
 
@@ -45,8 +48,14 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
     on_started = leave_terminal(prepared.claim, reporter) if is_detached else stay
     if not callable(on_started):
         return on_started
+    request = prepared.plan.request
+    environ = users_environment(prepared.plan)
+    notifications = Notifications(request.settings.notify, request.run_dir, request.cwd, environ, reporter)
     with SignalQueue() as signals:  # no signal may end this process between two attempts, or while it reports the end
-        ended = _run_with_restarts(prepared, reporter, signals, on_started)
+        ended = _run_with_restarts(prepared, reporter, signals, on_started, notifications)
+        prepared.claim.close()  # a notification may be slow, and the next start must not wait for it
+        notifications.tell_end(ended.run)
+        notifications.report(ended.run, signals)
     outcome = ended.run.last.outcome
     is_requested = ended.stop is not None and not ended.stop.is_hang
     if ended.unrecorded and ended.run.state is State.COMPLETED:
@@ -61,10 +70,17 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
 
 
 def _run_with_restarts(
-    prepared: Prepared, reporter: Reporter, signals: SignalQueue, on_started: Callable[[], None]
+    prepared: Prepared,
+    reporter: Reporter,
+    signals: SignalQueue,
+    on_started: Callable[[], None],
+    notifications: Notifications,
 ) -> job.JobResult:
+    def on_hang(run: Run, reason: str) -> None:
+        notifications.tell(Event.HUNG, run, reason)
+
     restarts = prepared.plan.request.settings.restarts
-    ended = carry_out(prepared, reporter, signals, on_started)
+    ended = carry_out(prepared, reporter, signals, on_started, on_hang)
     if restarts.max == 0 or ended.is_last:
         return ended
     plan, tried = prepared.plan, [_tried(prepared.plan, ended)]
@@ -75,9 +91,11 @@ def _run_with_restarts(
         try:
             plan = _again(plan, ended.run)
             _announce(reporter, plan, decision)
+            notifications.tell(Event.RESTARTED, ended.run)
+            notifications.report(ended.run)
             superseded = beyond(plan.layout, plan.request.checkpoint)
             again = Prepared(plan, prepared.claim, ended.run, superseded=superseded, delay_s=decision.delay_s)
-            ended = carry_out(again, reporter, signals, stay)
+            ended = carry_out(again, reporter, signals, stay, on_hang)
         except UnrecognisedCheckpointsError:
             raise
         except TsdiaRunError as error:

@@ -157,7 +157,9 @@ def _ready(found: Found) -> _Ready:
     settings = resolve([request.start.settings, *found.section, *last.settings(request.start.cwd, trust)])
     choice = _choose(found, last.run, settings)
     planned = _plan(found, last, settings, choice)
-    redactor = Redactor.from_environment({**request.start.environ, **planned.command.environment})
+    redactor = Redactor.from_environment(
+        {**request.start.environ, **planned.command.environment}, settings.notify.secrets
+    )
     provenance = prepare.capture_provenance(planned, redactor)
     changed = _changes(planned, provenance, redactor, last.run, choice)
     return _Ready(planned, last, choice, provenance, changed)
