@@ -40,7 +40,7 @@ def flags() -> list[tuple[str, str, str]]:
 
 def test_there_are_flags_to_check() -> None:
     commands = {command for command, _, _ in flags()}
-    assert commands == {"compare", "completion", "ensure", "info", "list", "logs", "new", "resume", "stop"}
+    assert commands == {"compare", "completion", "ensure", "info", "list", "logs", "new", "resume", "stop", "wait"}
     assert len(flags()) > 90
 
 

@@ -53,7 +53,7 @@ _WHERE = {
     "zsh": 'eval "$(tsdia-run completion zsh)"    # in ~/.zshrc, after compinit',
     "fish": "tsdia-run completion fish | source     # in ~/.config/fish/config.fish",
 }
-_TAKE_RUNS = frozenset({"resume", "stop", "info", "compare", "logs"})
+_TAKE_RUNS = frozenset({"resume", "stop", "wait", "info", "compare", "logs"})
 
 Build = Callable[[Iterable[str]], typer.Typer]
 Shell = Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="The shell.")]

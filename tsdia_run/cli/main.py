@@ -25,7 +25,7 @@ tsdia-run: run training scripts and record everything about each run
   tsdia-run resume runs/exp   resume from its newest complete checkpoint
   tsdia-run info runs/exp     show what happened, what exists and what to do next
 
-Run     new, resume, ensure, stop
+Run     new, resume, ensure, wait, stop
 View    info, list, compare, logs
 Shell   completion
 
@@ -37,6 +37,7 @@ COMMANDS = {
     "new": ("new.new", "Start a run in its own directory."),
     "resume": ("resume.resume", "Resume a run from a checkpoint."),
     "ensure": ("ensure.ensure", "Start, resume or skip a run, as needed."),
+    "wait": ("wait.wait", "Wait until a run ends."),
     "stop": ("stop.stop", "Stop a running run."),
     "info": ("info.info", "Show everything about a run."),
     "list": ("listing.list_runs", "List runs."),

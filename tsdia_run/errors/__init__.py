@@ -10,6 +10,7 @@
         InvalidSetting                       a value that a setting does not accept
         TwoEntrypoints                       a script and a module are both given
         InvalidTime                          neither a duration nor a date
+        InvalidCondition                     not a condition on values
         UnknownState                         not a state of a run
         NoConfigToSet                        values for a config, and no config
         TwoCheckpointsNamed                  by path and by --from

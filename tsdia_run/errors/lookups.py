@@ -15,6 +15,13 @@ class InvalidTime(UsageError):
         self.text = text
 
 
+class InvalidCondition(UsageError):
+    """A condition on metrics or values that can't be parsed."""
+
+    def __init__(self, text: str, problem: str) -> None:
+        super().__init__(f"{text!r} is not a condition: {problem}")
+
+
 class UnknownState(UsageError):
     """An unknown run state; the hint lists the valid ones."""
 
