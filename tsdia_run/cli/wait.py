@@ -49,7 +49,7 @@ def wait(
     """Wait until a run ends, restarts included, and exit with its exit code: 0 if it completed.
 
     \b
-    tsdia-run wait exp && tsdia-run new next.yml
+    tsdia-run wait exp
     tsdia-run wait exp --until 'val/acc>0.8' --timeout 2h
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     import signal
