@@ -56,27 +56,15 @@ class Notifications:
         """Notify of the ending of the newest attempt."""
         event = _EVENTS.get(run.state)
         if event is not None:
-            self.tell(event, run)
+            self._tell(event, run)
 
-    def tell(self, event: Event, run: Run, hung: str = "") -> None:
-        """Start to notify of an event, unless the settings leave it out.
+    def tell_hang(self, run: Run, reason: str) -> None:
+        """Notify of a hang, when it is found."""
+        self._tell(Event.HUNG, run, reason)
 
-        Args:
-            event: The event.
-            run: The record.
-            hung: Why the run counts as hung.
-        """
-        url, argv = self._settings.webhook, self._settings.command
-        if event.value not in self._settings.on or not (url or argv):
-            return
-        redactor = Redactor.from_environment(self._environ, self._settings.secrets)
-        facts = describe(event, run, str(self._run_dir), redactor, hung)
-        if url is not None:
-            from tsdia_run.notify import webhook  # urllib takes 50 ms to load
-
-            self._start(f"to {webhook.host_of(url)}", lambda: webhook.post(url, facts, LIMIT_S))
-        if argv:
-            self._start(f"by {visible(os.path.basename(argv[0]))}", lambda: self._run(argv, facts))
+    def tell_restart(self, run: Run) -> None:
+        """Notify of a restart after the newest attempt."""
+        self._tell(Event.RESTARTED, run)
 
     def report(self, run: Run, signals: SignalQueue | None = None) -> None:
         """Report the notifications that failed, on the screen and in the log of the newest attempt.
@@ -93,9 +81,32 @@ class Notifications:
             with suppress(OSError):  # the log was removed, or its disk is full
                 _append(self._run_dir / run.last.log, problems)
 
+    def _tell(self, event: Event, run: Run, hung: str = "") -> None:
+        """Start to notify of an event, unless the settings leave it out."""
+        url, argv = self._settings.webhook, self._settings.command
+        if event.value not in self._settings.on or not (url or argv):
+            return
+        try:
+            self._send(url, argv, event, run, hung)
+        except Exception as error:  # the package was removed, no thread can start: the run is not affected
+            self._problems.append(f"a notification failed: {type(error).__name__}")
+
+    def _send(self, url: str | None, argv: Sequence[str], event: Event, run: Run, hung: str) -> None:
+        redactor = Redactor.from_environment(self._environ, self._settings.secrets)
+        facts = describe(event, run, str(self._run_dir), redactor, hung)
+        if url is not None:
+            from tsdia_run.notify import webhook  # urllib takes 50 ms to load
+
+            self._start(f"to {webhook.host_of(url)}", lambda: webhook.post(url, facts, LIMIT_S))
+        if argv:
+            self._start(f"by {visible(os.path.basename(argv[0]))}", lambda: self._run(argv, facts))
+
     def _start(self, way: str, send: Callable[[], str | None]) -> None:
         def work() -> None:
-            problem = send()
+            try:
+                problem = send()
+            except Exception as error:  # its traceback may have the URL
+                problem = type(error).__name__
             if problem is not None:
                 self._problems.append(f"the notification {way} failed: {problem}")
 
