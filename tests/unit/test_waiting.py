@@ -65,6 +65,14 @@ def test_a_condition_counts_if_it_has_held_once(tmp_path: Path, until: str, end:
     assert wait_for(made.layout.root, parse_condition(until), None, never).end is end
 
 
+@pytest.mark.parametrize("written", ['"\\u00e9tat (a<b)"', '"état (a<b)"'])
+def test_a_metric_with_any_name(tmp_path: Path, written: str) -> None:
+    made = make_run(tmp_path / "exp")
+    made.layout.metrics.write_text(f'not a line\n{{"step": 1, "time": 1, "attempt": 0, {written}: 0.5}}\n')
+    found = wait_for(made.layout.root, parse_condition("'état (a<b)' < 1"), None, never)
+    assert (found.end, found.values) == (WaitEnd.REACHED, {"état (a<b)": 0.5, "step": 1})
+
+
 def test_runs_that_cannot_be_waited_for(tmp_path: Path) -> None:
     make_run(tmp_path / "damaged").layout.record.write_text("{")
     (tmp_path / "foreign" / "logs").mkdir(parents=True)

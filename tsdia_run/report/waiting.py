@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from tsdia_run.errors import DamagedRunError, NotFoundError
+from tsdia_run.files.opening import open_regular
 from tsdia_run.outcome.classify import ended_with
 from tsdia_run.report.conditions import Condition
 from tsdia_run.report.status import RunStatus, look
@@ -21,6 +23,8 @@ _FIRST_LOOK_S, _LOOK_S = 0.1, 1.0
 # After these, the supervisor starts no other attempt, whatever it still does.
 _LAST = frozenset({State.COMPLETED, State.STOPPED})
 _STEP = metrics.STEP
+# A line of this length means that the file is damaged.
+_MAX_LINE_BYTES = 1024 * 1024
 
 
 class WaitEnd(Enum):
@@ -33,21 +37,33 @@ class WaitEnd(Enum):
 
 @dataclass
 class LatestValues:
-    """Follows metrics.jsonl and keeps the latest value of each metric, and the latest step.
+    """Follows metrics.jsonl and keeps the latest values, and the step at which they were logged.
 
     Attributes:
+        marks: A line without any of these is not parsed: a condition is about few of many lines.
         values: The values by name.
         offset: How far the file was read.
     """
 
+    marks: tuple[bytes, ...] = ()
     values: dict[str, float] = field(default_factory=dict)
     offset: int = 0
 
+    @classmethod
+    def of(cls, condition: Condition | None) -> LatestValues:
+        """Follow the metrics of a condition."""
+        # The beginning of the name up to a character that JSON may write in several ways.
+        plain = re.compile(r"[\w./@ -]*", re.ASCII)
+        names = condition.names if condition else ()
+        return cls(tuple(match.group().encode() for name in names if (match := plain.match(name))))
+
     def follow(self, layout: RunLayout) -> Iterator[None]:
-        """Read the new lines, and yield after each of them; a missing file has none."""
-        with suppress(OSError):
-            for line, offset in metrics.read_lines(layout.metrics, self.offset):
-                self.offset = offset
+        """Read the new lines, and yield after each that may matter; a missing file has none."""
+        with suppress(OSError), open_regular(layout.metrics) as file:
+            file.seek(self.offset)
+            while (data := file.readline(_MAX_LINE_BYTES)).endswith(b"\n") or len(data) == _MAX_LINE_BYTES:
+                self.offset += len(data)
+                line = metrics.parse(data) if any(mark in data for mark in self.marks) else None
                 if line is not None:
                     self.values |= line.values
                     self.values |= {} if line.step is None else {_STEP: line.step}
@@ -92,7 +108,7 @@ def wait_for(
         DamagedRunError: The record can't be used.
         NotFoundError: The run was removed or replaced, or tsdia-run did not create it.
     """
-    began_s, latest, run_id = time.monotonic(), LatestValues(), None
+    began_s, latest, run_id = time.monotonic(), LatestValues.of(until), None
     while True:
         status = look(run_dir)
         run_id = _same_run(status, run_id)
