@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.command import Starter, log_of, record_of, tsdia_run, wait_until
 from tests.support.webhooks import WebhookServer, webhook_server
+from tsdia_run.claim.liveness import RunningProcesses, living
+from tsdia_run.rundir.layout import RunLayout
 
 SECRET = "T0123-B4567-secret-path"
 FAILS = "import sys\nprint('ready', flush=True)\nsys.exit(3)\n"
@@ -84,12 +86,10 @@ def test_a_slow_notification_holds_no_claim_and_a_signal_ends_the_wait(
     running = start(*START, cwd=project(tmp_path, server, FAILS, "touch started; sleep 600"))
     wait_until(lambda: len(server.received) == 1 and (tmp_path / "started").exists())
     assert record_of(tmp_path / "runs" / "exp")["state"] == "failed"
-    began_s = time.monotonic()
-    assert tsdia_run(*START, "--move-aside", "--dry-run", cwd=tmp_path).returncode == 0  # 75 for a running run
+    assert living(RunLayout(tmp_path / "runs" / "exp")) is RunningProcesses.NOTHING
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 3
-    assert time.monotonic() - began_s < 9
     assert "the notification to 127.0.0.1 failed: it was interrupted" in said
 
 
@@ -99,7 +99,7 @@ def test_a_notification_that_never_ends_delays_the_exit_by_ten_seconds(tmp_path:
     assert done.returncode == 3
     assert "the notification to 127.0.0.1 failed: no answer" in done.stderr
     ended_s = (tmp_path / "runs" / "exp" / "run.json").stat().st_mtime
-    assert 9 < time.time() - ended_s < 20
+    assert 9 < time.time() - ended_s < 30  # the bound is 10 s; the process must also end on a busy machine
 
 
 def test_a_hung_run_in_the_background_and_a_stopped_one(tmp_path: Path, server: WebhookServer) -> None:

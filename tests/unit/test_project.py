@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.hints import hint_of
 from tests.support.runs import make_run
+from tsdia_run.cli import completion
 from tsdia_run.errors import NotFoundError
 from tsdia_run.report.names import find_run, run_to_change
 from tsdia_run.report.places import places, run_dirs
@@ -195,6 +196,17 @@ def test_a_command_that_changes_a_run_does_not_guess(
     assert caught.value.message == said
     assert [Path(path).name for path in hinted] == [Path(path).name for path in getattr(caught.value, "run_dirs", ())]
     assert "tsdia-run" in hint_of(caught.value) or hinted
+
+
+def test_completion_offers_the_runs_of_the_project_and_paths_for_equal_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Start
+) -> None:
+    mark(tmp_path / "a", ".git")
+    mark(tmp_path / "b", ".git")
+    for run_dir in ("a/runs/exp", "a/runs/group/exp", "a/runs/only", "b/runs/far"):
+        start(run_dir, run_dir[0])
+    monkeypatch.chdir(tmp_path / "a")
+    assert completion._runs("") == ["latest", "only", "runs/exp", "runs/group/exp"]
 
 
 def test_latest_of_a_project_without_runs_is_not_a_run_of_another(
