@@ -106,17 +106,28 @@ def test_roots_of_the_project_file_and_named_ones(runs: Path) -> None:
     assert names(runs, "runs/good") == {"good"}
 
 
-def test_runs_started_elsewhere_are_found_by_the_users_list(tmp_path: Path) -> None:
+def test_runs_of_another_project_are_listed_on_request_and_changed_only_by_path(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "train.py").write_text(SCRIPT)
     (tmp_path / "elsewhere" / "config.yml").write_text(CONFIG % '"0"')
     (tmp_path / "here").mkdir()
     env = {"XDG_STATE_HOME": str(tmp_path / "state")}
     assert tsdia_run("new", "config.yml", "-q", cwd=tmp_path / "elsewhere", env=env).returncode == 0
-    (only,) = rows_json(tmp_path / "here", env=env)
-    assert (only["name"], only["state"]) == ("exp", "completed")
-    assert tsdia_run("info", "exp", cwd=tmp_path / "here", env=env).returncode == 0
-    assert rows_json(tmp_path / "here") == []
+    run_dir = tmp_path / "elsewhere" / "runs" / "exp"
+    (only,) = rows_json(tmp_path / "here", "--all", env=env)
+    assert (only["name"], only["state"], only["project"]) == ("exp", "completed", str(tmp_path / "elsewhere"))
+    table = tsdia_run("list", "--all", cwd=tmp_path / "here", env=env).stdout.splitlines()
+    assert table[1].split()[:3] == ["exp", str(tmp_path / "elsewhere"), "completed"]
+    assert rows_json(tmp_path / "here", env=env) == rows_json(tmp_path / "here", "--all") == []
+    assert "tsdia-run list --all" in tsdia_run("list", cwd=tmp_path / "here", env=env).stderr
+    shown_run = tsdia_run("info", "exp", cwd=tmp_path / "here", env=env)
+    assert shown_run.returncode == 0
+    assert f"showing the run of another project: {run_dir}" in shown_run.stderr
+    for words in (["stop", "exp"], ["resume", "exp"], ["stop", "latest"], ["resume", "ex"]):
+        refused = tsdia_run(*words, cwd=tmp_path / "here", env=env)
+        assert refused.returncode == os.EX_NOINPUT, refused.stderr
+        assert (f"tsdia-run {words[0]} {run_dir}" in refused.stderr) == (words[1] == "exp")
+    assert tsdia_run("stop", str(run_dir), cwd=tmp_path / "here", env=env).returncode == 0
 
 
 def test_a_run_while_it_is_running_and_after_it_was_killed(tmp_path: Path, start: Starter) -> None:

@@ -456,6 +456,6 @@ def test_several_runs_of_one_name_are_shown_as_words(lab: Path) -> None:
     for folder in ("a", "$(touch x)"):
         assert tsdia_run("new", "config.yml", "--run-dir", f"runs/{folder}/exp", cwd=lab).returncode == 3
     said = tsdia_run("info", "exp", cwd=lab).stderr
-    paths = [line.strip() for line in said.splitlines() if line.strip().endswith(("exp", "exp'"))]
-    assert [paste(f"tsdia-run info {path}", lab).returncode for path in paths] == [0, 0]
+    commands = [line.strip() for line in said.splitlines() if line.strip().endswith(("exp", "exp'"))]
+    assert [paste(command, lab).returncode for command in commands] == [0, 0]
     assert not (lab / "x").exists()

@@ -32,6 +32,7 @@ ALLOWED = {
     "checkpoints": {"rundir", "files", "errors", "text", "patterns"},
     "claim": {"checkpoints", "rundir", "files", "errors", "text"},
     "outcome": {"checkpoints", "rundir", "files", "errors", "text"},
+    "notify": {"rundir", "files", "text"},
     "report": {
         "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files", "errors", "text",
     },
@@ -44,7 +45,7 @@ ALLOWED = {
     "launch": {"scripts", "checkpoints", "provenance", "rundir", "config", "settings", "files", "errors", "text"},
     "supervise": {"outcome", "claim", "checkpoints", "rundir", "settings", "files", "errors", "text"},
     "workflow": {
-        "scripts", "supervise", "launch", "report",
+        "notify", "scripts", "supervise", "launch", "report",
         "outcome", "claim", "checkpoints", "rundir", "config", "settings", "files",
         "errors", "text",
     },
@@ -75,6 +76,7 @@ PURE = [
     "supervise/stop_sequence", "outcome/classify", "rundir/headline", "rundir/arguments",
     "rundir/record", "doctor/grades",
     "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
+    "notify/facts", "notify/forms",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}

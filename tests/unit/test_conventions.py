@@ -119,6 +119,7 @@ def test_json_is_parsed_where_its_keys_are_known() -> None:
 OPENS_OTHERS = {
     "files/opening": "the one place",
     "__main__": "standard streams",
+    "notify/webhook": "a URL",
     "provenance/machine": "files of the kernel",
     "doctor/storage": "a new file without a name",
     "launch/hardware": "files of the kernel",

@@ -40,7 +40,7 @@ def flags() -> list[tuple[str, str, str]]:
 
 def test_there_are_flags_to_check() -> None:
     commands = {command for command, _, _ in flags()}
-    known = "compare completion config doctor ensure info init list logs new resume stop"
+    known = "compare completion config doctor ensure info init list logs new resume stop wait"
     assert commands == set(known.split())
     assert len(flags()) > 90
 

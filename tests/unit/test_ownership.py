@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_every_setting_that_can_run_something_is_declared_as_such() -> None:
     """A value of another setting is a number, a switch, a name in the config, or a place for results."""
     assert [setting.key for setting in SETTINGS if setting.effect is Effect.CODE] == [
         "entrypoint", "module", "python", "args", "resume_args", "resume_set", "launcher", "accelerate.config_file",
-        "accelerate.flags", "env",
+        "accelerate.flags", "env", "notify.on", "notify.webhook", "notify.command",
     ]  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def test_the_documentation_names_these_settings() -> None:
 
 EXAMPLES = {
     "args": "[a]", "resume_args": "[a]", "resume_set": "{a: 1}", "launcher": "python", "accelerate.flags": "[--debug]",
-    "env": "{A: b}",
+    "env": "{A: b}", "notify.on": "[failed]", "notify.webhook": "http://host/x", "notify.command": "[a]",
 }  # fmt: skip
 
 
@@ -132,7 +133,7 @@ def test_a_file_that_others_can_write_may_not_set_what_runs(tmp_path: Path, key:
     if form == "tsdia-run.yml":
         path.write_text(f"{group}: {{{name}: {value}}}\n" if group else f"{key}: {value}\n")
     else:
-        quoted = value.replace("[a]", '["a"]').replace("[--debug]", '["--debug"]').replace("{a: 1}", "{a = 1}")
+        quoted = re.sub(r"\[(.*)\]", r'["\1"]', value).replace("{a: 1}", "{a = 1}")
         quoted = quoted.replace("{A: b}", '{A = "b"}') if quoted[0] in "[{" else f'"{value}"'
         path.write_text(f"[tool.tsdia-run]\n{key} = {quoted}\n")
     assert key in project_layer(tmp_path, mine()).values

@@ -9,10 +9,13 @@ import pytest
 
 from tests.support.hints import hint_of
 from tests.support.runs import BEGAN, make_run
-from tsdia_run.errors import NotFoundError, UsageError
+from tsdia_run.cli import hints
+from tsdia_run.errors import AmbiguousNameError, NotFoundError
+from tsdia_run.errors.lookups import AmbiguousRun
 from tsdia_run.report.names import find_run
 from tsdia_run.report.places import Places, run_dirs
 from tsdia_run.rundir import catalog
+from tsdia_run.rundir.typed_command import TypedCommand
 
 
 @pytest.fixture
@@ -59,9 +62,14 @@ def test_latest_is_the_last_started_run_not_the_last_changed(places: Places, tmp
 
 
 def test_a_name_of_several_runs_lists_them(places: Places) -> None:
-    with pytest.raises(UsageError, match="'exp' matches 2 runs") as caught:
+    with pytest.raises(AmbiguousNameError, match="'exp' matches 2 runs") as caught:
         find_run("exp", places)
-    assert hint_of(caught.value).splitlines() == ["Use the path of one of them:", "  runs/exp-1", "  runs/exp-2"]
+    typed = TypedCommand("logs", ("exp",), (("--follow", None),), (), os.getcwd())
+    assert hints.hint(caught.value, typed).splitlines() == [
+        "Use the path of one of them:",
+        "  tsdia-run logs runs/exp-1 --follow",
+        "  tsdia-run logs runs/exp-2 --follow",
+    ]
 
 
 def test_an_exact_name_wins_over_the_beginning_of_another(places: Places, tmp_path: Path) -> None:
@@ -71,10 +79,10 @@ def test_an_exact_name_wins_over_the_beginning_of_another(places: Places, tmp_pa
 
 def test_equal_names_in_two_roots_are_listed_with_their_paths(places: Places, tmp_path: Path) -> None:
     make_run(tmp_path / "more" / "exp-1")
-    with pytest.raises(UsageError, match="matches 2 runs") as caught:
+    with pytest.raises(AmbiguousNameError, match="matches 2 runs") as caught:
         find_run("exp-1", Places((*places.roots, tmp_path / "more")))
-    assert "more/exp-1" in hint_of(caught.value)
-    assert "runs/exp-1" in hint_of(caught.value)
+    assert isinstance(caught.value, AmbiguousRun)
+    assert caught.value.run_dirs == (tmp_path / "more" / "exp-1", tmp_path / "runs" / "exp-1")
 
 
 @pytest.mark.parametrize(
@@ -120,16 +128,25 @@ def test_runs_of_tsdia_scripts_are_runs(tmp_path: Path) -> None:
 
 def test_runs_on_the_users_list_are_found(tmp_path: Path) -> None:
     environ = {"XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path)}
-    assert catalog.listed(environ) == ()
+    assert catalog.known(environ) == {}
     odd = Path(os.fsdecode(b"/runs/\xff b"))
-    for path in (Path("/runs/a"), odd, Path("/runs/a")):
-        catalog.note(path, environ)
-    assert catalog.listed(environ) == (Path("/runs/a"), odd)
+    for path, project in ((Path("/runs/a"), Path("/p")), (odd, Path("/q q")), (Path("/runs/a"), Path("/new"))):
+        catalog.note(path, project, environ)
+    catalog.note(Path("/runs/b"), Path("/a\tb"), environ)
+    with catalog.path(environ).open("a") as file:
+        file.write("/runs/of an earlier version\n/runs/c\t/p\tmore of a later version\nnot a path\n")
+    assert catalog.known(environ) == {
+        "/runs/a": "/new",
+        str(odd): "/q q",
+        "/runs/b": None,
+        "/runs/of an earlier version": None,
+        "/runs/c": "/p",
+    }
     assert catalog.path({"HOME": "/home/u"}) == Path("/home/u/.local/state/tsdia-run/runs")
     assert catalog.path({"HOME": "/home/u", "XDG_STATE_HOME": "relative"}) == catalog.path({"HOME": "/home/u"})
 
 
 def test_an_unwritable_list_of_runs_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    catalog.note(Path("/runs/a"), {"XDG_STATE_HOME": str(tmp_path / "state")})
-    assert catalog.listed({"XDG_STATE_HOME": str(tmp_path / "state")}) == ()
+    catalog.note(Path("/runs/a"), Path("/p"), {"XDG_STATE_HOME": str(tmp_path / "state")})
+    assert catalog.known({"XDG_STATE_HOME": str(tmp_path / "state")}) == {}

@@ -198,6 +198,7 @@ def test_json(tmp_path: Path) -> None:
         {
             "name": "exp",
             "path": str(tmp_path / "exp"),
+            "project": None,
             "run_id": "00aa11bb22cc",
             "state": "completed",
             "suspended": False,

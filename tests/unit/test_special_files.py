@@ -185,11 +185,11 @@ def test_locks_and_the_list_of_runs_are_regular_files(runs: Path, tmp_path: Path
         MAKE[kind](path)
     assert living(layout) is RunningProcesses.NOTHING
     environ = {"XDG_STATE_HOME": str(tmp_path / "state")}
-    catalog.note(runs / "exp", environ)
-    assert catalog.listed(environ) == (runs / "exp",)
+    catalog.note(runs / "exp", runs, environ)
+    assert catalog.known(environ) == {str(runs / "exp"): str(runs)}
     MAKE[kind](catalog.path(environ))
-    catalog.note(runs / "sound", environ)
-    assert catalog.listed(environ) == ()
+    catalog.note(runs / "sound", runs, environ)
+    assert catalog.known(environ) == {}
 
 
 @pytest.mark.parametrize("planted", ["symlink", "dangling symlink", "pipe", "hard link"])

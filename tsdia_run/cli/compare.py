@@ -56,16 +56,14 @@ def compare(
     from tsdia_run.errors import UsageError
     from tsdia_run.report.comparing import compare as differences
     from tsdia_run.report.comparing import side
-    from tsdia_run.report.names import distinct, find_run
-    from tsdia_run.report.places import places
+    from tsdia_run.report.names import distinct
     from tsdia_run.report.status import look
     from tsdia_run.report.suggestions import list_runs
 
     reading.prepare_output()
     if len(runs) < 2:
         raise UsageError("compare needs at least two runs", hint=f"List all runs: {list_runs()}")
-    where = places()
-    found = [find_run(word, where) for word in runs]
+    found = reading.runs_named(runs)
     twice = next((path for at, path in enumerate(found) if path in found[:at]), None)
     if twice:
         raise UsageError(f"{twice.name} is given twice", hint=f"List all runs: {list_runs()}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -53,7 +54,7 @@ _WHERE = {
     "zsh": 'eval "$(tsdia-run completion zsh)"    # in ~/.zshrc, after compinit',
     "fish": "tsdia-run completion fish | source     # in ~/.config/fish/config.fish",
 }
-_TAKE_RUNS = frozenset({"resume", "stop", "info", "compare", "logs"})
+_TAKE_RUNS = frozenset({"resume", "stop", "wait", "info", "compare", "logs"})
 
 Build = Callable[[Iterable[str]], typer.Typer]
 Shell = Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="The shell.")]
@@ -170,15 +171,18 @@ def _runs(typed: str) -> list[str]:
     if folder:
         return []
     try:
-        return ["latest", *sorted({_word(path) for path in run_dirs(places())})]
+        found = list(run_dirs(places()))
     except TsdiaRunError:  # the project file is invalid; the command itself reports it
         return []
+    names = Counter(map(os.path.basename, found))
+    return ["latest", *sorted(_word(path, is_only=names[os.path.basename(path)] == 1) for path in found)]
 
 
-def _word(path: str) -> str:
-    """Return a run's name, or its path if a command would read the name as an option or as something else."""
+def _word(path: str, *, is_only: bool) -> str:
+    """Return a run's name, or its path if other runs have this name or a command would read it as something else."""
     name = os.path.basename(path)
-    return shown(Path(path)) if name.startswith(("-", "~")) or name == "latest" else name
+    is_name = is_only and not name.startswith(("-", "~")) and name != "latest"
+    return name if is_name else shown(Path(path))
 
 
 def _checkpoints_of(before: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from tsdia_run.cli.remedies import ALWAYS, INSTEAD, OF_ACCELERATE, OF_ASSIGNMENT
 from tsdia_run.cli.typed_hints import TYPED_HINTS
 from tsdia_run.errors import TsdiaRunError, launching, lookups, placing, resuming
 from tsdia_run.report.suggestions import (
+    ALL,
     CHECKPOINT_PATTERN,
     MOVE_ASIDE,
     NAME,
@@ -30,6 +31,8 @@ from tsdia_run.report.suggestions import (
 )
 from tsdia_run.settings.from_files import FILE_NAME
 from tsdia_run.text import argument, shown
+
+_MOST_CANDIDATES = 10
 
 
 def hint(error: TsdiaRunError, typed: TypedCommand) -> str:
@@ -160,8 +163,18 @@ def _(error: launching.InvalidSetting, typed: TypedCommand) -> str:
 
 @_remedy.register
 def _(error: lookups.NoSuchRun, typed: TypedCommand) -> str:
-    looked = ", ".join(error.looked_in)
-    return f"List all runs: {list_runs()}   (searched {looked} and the runs that you started elsewhere)"
+    searched = f"searched {', '.join(error.looked_in)} and the runs started from this project"
+    return f"List the runs of all projects: {list_runs(ALL)}   ({searched})"
+
+
+@_remedy.register(lookups.AmbiguousRun)
+@_remedy.register(lookups.UnclearRun)
+def _(error: lookups.AmbiguousRun | lookups.UnclearRun, typed: TypedCommand) -> str:
+    shown_first = error.run_dirs[:_MOST_CANDIDATES]
+    lines = [f"  {line(typed.naming(error.word, shown(path)))}" for path in shown_first]
+    more = len(error.run_dirs) - len(shown_first)
+    title = "Use the path:" if len(error.run_dirs) == 1 else "Use the path of one of them:"
+    return "\n".join([title, *lines, *([f"  … {more} more"] if more else [])])
 
 
 @_remedy.register
@@ -171,7 +184,7 @@ def _(error: lookups.FolderIsNotRun, typed: TypedCommand) -> str:
 
 @_remedy.register
 def _(error: lookups.NoSuchFolder, typed: TypedCommand) -> str:
-    return f"List all runs: {list_runs()}"
+    return f"List the runs of all projects: {list_runs(ALL)}"
 
 
 @_remedy.register

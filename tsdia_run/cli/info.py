@@ -38,7 +38,7 @@ Verify = Annotated[
 
 
 def info(
-    run: reading.RunName = "latest",
+    run: reading.RunName = None,
     watch: Watch = False,
     verify: Verify = False,
     as_json: reading.AsJson = False,
@@ -59,13 +59,11 @@ def info(
     from tsdia_run.errors import UsageError
     from tsdia_run.report.info_json import to_json
     from tsdia_run.report.info_page import MOST_CHECKPOINTS, page
-    from tsdia_run.report.names import find_run
-    from tsdia_run.report.places import places
     from tsdia_run.report.run_info import gather
     from tsdia_run.report.status import look
 
     reading.prepare_output()
-    run_dir = find_run(run, places())
+    run_dir = reading.run_named(run)
     if watch and (verify or as_json):
         raise UsageError(
             f"--watch cannot be combined with {'--verify' if verify else '--json'}", hint="Use one of them."

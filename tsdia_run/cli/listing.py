@@ -24,7 +24,15 @@ Roots = Annotated[
     typer.Argument(
         metavar="ROOT",
         show_default=False,
-        help="Folders that contain runs. Default: the setting `roots`, and all runs that you started elsewhere.",
+        help="Folders that contain runs. Default: the setting `roots`, and the runs started from this project.",
+    ),
+]
+All = Annotated[
+    bool,
+    typer.Option(
+        "--all",
+        envvar=f"{OPTION_PREFIX}ALL",
+        help="List the runs of all projects, with their project. Example: list --all",
     ),
 ]
 States = Annotated[
@@ -68,6 +76,7 @@ AsCsv = Annotated[
 
 def list_runs(
     roots: Roots = None,
+    every: All = False,
     states: States = None,
     since: reading.Since = None,
     sort: Sort = "age",
@@ -77,10 +86,11 @@ def list_runs(
     as_json: reading.AsJson = False,
     debug: options.Debug = False,
 ) -> None:
-    """List runs, newest first: state, age, duration, step, best metric, checkpoints, size and W&B run.
+    """List the runs of this project, newest first: state, age, step, best metric, checkpoints, size and W&B run.
 
     \b
     tsdia-run list
+    tsdia-run list --all
     tsdia-run list --state failed --since 7d
     tsdia-run list runs /data/runs --sort best --columns +path
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
@@ -89,15 +99,19 @@ def list_runs(
 
     from tsdia_run.report import columns as known
     from tsdia_run.report.formatting import NoState
-    from tsdia_run.report.places import places
-    from tsdia_run.report.rows import with_entrypoint
+    from tsdia_run.report.rows import with_entrypoint, with_projects
+    from tsdia_run.text import argument
 
     reading.prepare_output()
     gc.disable()  # nothing here makes cycles, and thousands of rows wake it again and again
-    chosen = known.chosen(columns)
-    rows = _wanted(places(roots), states, since)
-    if as_json or "entrypoint" in (sort.removeprefix("-"), *(column.name for column in chosen)):
+    chosen = known.chosen(columns, of_all_projects=every)
+    where = _where(roots, every=every)
+    rows = _wanted(where, states, since)
+    named = {sort.removeprefix("-"), *(column.name for column in chosen)}
+    if as_json or "entrypoint" in named:
         rows = [with_entrypoint(row) for row in rows]
+    if as_json or known.PROJECT in named:
+        rows = with_projects(rows, where.known)
     rows = known.sort(rows, sort)[:limit]
     now = datetime.now(timezone.utc)
     if as_json:
@@ -106,10 +120,37 @@ def list_runs(
         _write_csv(rows, chosen)
     else:
         _show(rows, chosen, now, is_usual=columns is None)
-    _tell_damaged([row for row in rows if row.state is NoState.DAMAGED], roots or ())
+        if not rows:
+            _tell_empty(where, is_filtered=bool(states or since))
+    words = ["--all"] if every else [argument(root) for root in roots or ()]
+    _tell_damaged([row for row in rows if row.state is NoState.DAMAGED], words)
 
 
-def _tell_damaged(damaged: Sequence[RunRow], roots: Sequence[str]) -> None:
+def _where(roots: Sequence[str] | None, *, every: bool) -> Places:
+    from tsdia_run.errors import UsageError
+    from tsdia_run.report.places import places
+
+    if every and roots:
+        raise UsageError("--all cannot be combined with ROOT", hint="Use one of them.")
+    found = places(roots)
+    return found.everywhere() if every else found
+
+
+def _tell_empty(where: Places, *, is_filtered: bool) -> None:
+    """Say where no run was found, and how to see the runs of other projects."""
+    from tsdia_run.cli.console import say
+    from tsdia_run.report.suggestions import list_runs
+
+    if is_filtered:
+        say("no runs match")
+        return
+    project = f" in the project {where.project}" if where.project else ""
+    say(f"no runs found{project}; start one: tsdia-run new CONFIG")
+    if where.project and where.known:
+        say(f"the runs of all projects: {list_runs('--all')}")
+
+
+def _tell_damaged(damaged: Sequence[RunRow], words: Sequence[str]) -> None:
     if not damaged:
         return
     from pathlib import Path
@@ -117,12 +158,12 @@ def _tell_damaged(damaged: Sequence[RunRow], roots: Sequence[str]) -> None:
     from tsdia_run.cli.console import say
     from tsdia_run.report.formatting import NoState
     from tsdia_run.report.suggestions import list_runs
-    from tsdia_run.text import argument, shown
+    from tsdia_run.text import shown
 
     for row in damaged[:_MOST_DAMAGED]:
         say(f"{shown(Path(row.path))}: {row.reason}")
     if len(damaged) > _MOST_DAMAGED:
-        command = list_runs(*map(argument, roots), "--state", NoState.DAMAGED.value, "--columns", "path,reason")
+        command = list_runs(*words, "--state", NoState.DAMAGED.value, "--columns", "path,reason")
         say(f"… and {len(damaged) - _MOST_DAMAGED} more: {command}")
 
 
@@ -172,7 +213,6 @@ def _show(rows: Sequence[RunRow], columns: Sequence[Column], now: datetime, *, i
     from tsdia_run.report import columns as known
 
     if not rows:
-        say("no runs found; start one: tsdia-run new CONFIG")
         return
     table = known.cells(known.distinct(rows), columns, now)
     hidden: Sequence[Column] = ()

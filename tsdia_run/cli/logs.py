@@ -61,7 +61,7 @@ Grep = Annotated[
 
 
 def logs(
-    run: reading.RunName = "latest",
+    run: reading.RunName = None,
     follow: Follow = False,
     attempt: AttemptNumber = None,
     since: reading.Since = None,
@@ -79,13 +79,11 @@ def logs(
     """  # noqa: D301 - \b keeps the lines of a paragraph in the help
     from tsdia_run.cli.console import say
     from tsdia_run.report.logs import stream
-    from tsdia_run.report.names import find_run
-    from tsdia_run.report.places import places
     from tsdia_run.report.status import look
 
     reading.prepare_output()
     pattern = _pattern(grep)
-    status = look(find_run(run, places()))
+    status = look(reading.run_named(run))
     starts = _starts(status, attempt, since, lines, follow)
 
     def wait(status: RunStatus) -> None:

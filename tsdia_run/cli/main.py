@@ -26,7 +26,7 @@ tsdia-run: run training scripts and record everything about each run
   tsdia-run resume runs/exp   resume from its newest complete checkpoint
   tsdia-run info runs/exp     show what happened, what exists and what to do next
 
-Run     new, resume, ensure, stop, init
+Run     new, resume, ensure, wait, stop, init
 View    info, list, compare, logs
 Check   doctor, config
 Shell   completion
@@ -39,6 +39,7 @@ COMMANDS = {
     "new": ("new.new", "Start a run in its own directory."),
     "resume": ("resume.resume", "Resume a run from a checkpoint."),
     "ensure": ("ensure.ensure", "Start, resume or skip a run, as needed."),
+    "wait": ("wait.wait", "Wait until a run ends."),
     "stop": ("stop.stop", "Stop a running run."),
     "init": ("init.init", "Write a tsdia-run.yml with what a script's source tells."),
     "info": ("info.info", "Show everything about a run."),

@@ -14,6 +14,7 @@ from tsdia_run.rundir.env import OPTION_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from rich.text import Text
 
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 
 
 RunName = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="RUN",
         show_default=False,
-        help="A run, by path, name, start of its name, id or W&B id. Default: latest, the most recently started run.",
+        help="A run, by path, name, start of its name, id or W&B id. Default: the run in the working directory, else"
+        " latest, the most recently started run of this project.",
     ),
 ]
 Since = Annotated[
@@ -48,6 +50,27 @@ def prepare_output() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def run_named(word: str | None) -> Path:
+    """Return the run that the user named; say so if it is a run of another project."""
+    return runs_named([word])[0]
+
+
+def runs_named(words: Sequence[str | None]) -> list[Path]:
+    """Return the runs that the user named; say so if one is a run of another project."""
+    from tsdia_run.cli.console import say
+    from tsdia_run.report.names import find_run
+    from tsdia_run.report.places import places
+    from tsdia_run.text import shown
+
+    where = places()
+    found = [find_run(word, where) for word in words]
+    for word, path in zip(words, found, strict=True):
+        is_path = word is None or os.sep in word or os.path.abspath(word).startswith(str(path))
+        if not is_path and not where.has(path):
+            say(f"this project has no run {word!r}; showing the run of another project: {shown(path)}")
+    return found
 
 
 def show(sections: Sequence[PageSection]) -> None:

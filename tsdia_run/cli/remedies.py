@@ -44,6 +44,7 @@ INSTEAD = {
 ALWAYS: dict[type[TsdiaRunError], str] = {
     placing.NamelessRun: "Pass a config or a script, or name the run: --name EXPERIMENT (or --run-dir PATH).",
     lookups.InvalidTime: "Examples: --since 10m, --since 2h, --since 7d, --since 2026-11-23, --since 2026-11-23T10:30",
+    lookups.InvalidCondition: "Examples: 'val_loss<2', 'val/acc>=0.8 and step>1000'",
     launching.ConfigIsPython: "Set the script with --entrypoint; pass a Python config to the script after `--`.",
     launching.NoInterpreter: "Use its path, or a command on PATH: --python /path/to/venv/bin/python",
     launching.InterpreterFails: "Use another interpreter with --python /path/to/python.",

@@ -14,8 +14,8 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run, by path or name (its newest complete checkpoint); a checkpoint; or a directory of checkpoints that"
-        " was not created by tsdia-run.",
+        help="A run, by path, full name or id (its newest complete checkpoint); a checkpoint; or a directory of"
+        " checkpoints that was not created by tsdia-run.",
     ),
 ]
 

@@ -9,7 +9,9 @@ import typer
 from tsdia_run.cli import options
 from tsdia_run.rundir.env import OPTION_PREFIX
 
-Target = Annotated[str, typer.Argument(metavar="RUN", help="A run, by path or name.")]
+Target = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run, by path, full name or id; or latest, of this project.")
+]
 Now = Annotated[
     bool,
     typer.Option(

@@ -32,25 +32,34 @@ class Surprise:
     message: str
 
 
-def surprises(document: Document) -> tuple[Surprise, ...]:
-    """Return notes about duplicate keys and misread values, in the order of the text."""
-    found = sorted(_walk(document, document.root, ""), key=lambda pair: pair[0])
+def surprises(document: Document, own_section: str = "") -> tuple[Surprise, ...]:
+    """Return notes about duplicate keys and misread values, in the order of the text.
+
+    Args:
+        document: The config.
+        own_section: The section that only tsdia-run reads, which knows what its keys mean: `on` is one of them.
+    """
+    found = sorted(_walk(document, document.root, "", own_section), key=lambda pair: pair[0])
     return tuple(Surprise(place_at(document.text, at, document.source), message) for at, message in found)
 
 
-def _walk(document: Document, item: Item, name: str) -> Iterator[tuple[int, str]]:
+def _walk(
+    document: Document, item: Item, name: str, own_section: str = "", *, is_own: bool = False
+) -> Iterator[tuple[int, str]]:
     if isinstance(item, ScalarNode):
         message = _surprise(item, name)
         if message:
             yield item.start_mark.index, message
     elif isinstance(item, SequenceNode):
         for inner in item.value:
-            yield from _walk(document, inner, name)
+            yield from _walk(document, inner, name, is_own=is_own)
     elif isinstance(item, MappingNode):
         yield from _duplicates(document, item)
         for key, inner in item.value:
-            yield from _walk(document, key, "")
-            yield from _walk(document, inner, key_text(key))
+            if not is_own:
+                yield from _walk(document, key, "")
+            is_inside = is_own or (bool(own_section) and key_text(key) == own_section)
+            yield from _walk(document, inner, key_text(key), is_own=is_inside)
 
 
 def _duplicates(document: Document, node: MappingNode) -> Iterator[tuple[int, str]]:

@@ -11,6 +11,7 @@
         InvalidSetting                       a value that a setting does not accept
         TwoEntrypoints                       a script and a module are both given
         InvalidTime                          neither a duration nor a date
+        InvalidCondition                     not a condition on values
         UnknownState                         not a state of a run
         NoConfigToSet                        values for a config, and no config
         TwoCheckpointsNamed                  by path and by --from
@@ -43,10 +44,13 @@
         NoAccelerateConfig                   Accelerate config not found
         CheckpointMissing                    a checkpoint in a config key that does not exist
         NoSuchRun                            no run of that name
+        UnclearRun                           a command that changes a run needs its full name, id or path
         FolderIsNotRun                       the path is not a run
         NoSuchFolder                         no folder to search for runs
         NothingToResume                      neither a run nor a checkpoint
         NoBestCheckpoint                     the run has no best checkpoint
+      AmbiguousNameError                 65  a name of several runs
+        AmbiguousRun                         the runs
       DamagedRunError                    65  a run directory whose record or checkpoint can't be used
         UnusableCheckpointError              65  an unusable checkpoint that a script tries to load
         UnrecognisedCheckpointsError     65  files that may be checkpoints, but no recognised checkpoint
@@ -85,6 +89,7 @@ so that a start loads little code.
 from __future__ import annotations
 
 from tsdia_run.errors.base import (
+    AmbiguousNameError,
     CheckpointDirectoryExistsError,
     CheckpointNotReadError,
     ConfigError,
@@ -104,6 +109,7 @@ from tsdia_run.errors.base import (
 TornCheckpointError = UnusableCheckpointError
 
 __all__ = [
+    "AmbiguousNameError",
     "CheckpointDirectoryExistsError",
     "CheckpointNotReadError",
     "ConfigError",

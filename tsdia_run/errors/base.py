@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+_PATH_OF_URL = re.compile(r"(?<=://)[^\s\"'<>]*[/?][^\s\"'<>]*")
 
 
 class TsdiaRunError(Exception):
@@ -51,9 +54,14 @@ class SourcePosition:
         return f"{self.source}:{self.line}:{self.column}"
 
     def pointer(self) -> str:
-        """Return the line with a caret under the column, truncated to the width of a terminal."""
+        """Return the line with a caret under the column, truncated to the width of a terminal.
+
+        The path of a URL is replaced by as many asterisks: it may be a secret.
+        """
+        if not self.text:  # it may have a secret
+            return ""
         start = max(0, self.column - 60)
-        shown = self.text[start : start + 100]
+        shown = _PATH_OF_URL.sub(lambda match: "*" * len(match.group()), self.text)[start : start + 100]
         # Tabs are kept, so that the caret is under the right character.
         lead = "".join("\t" if char == "\t" else " " for char in shown[: self.column - 1 - start])
         return f"    {shown}\n    {lead}^"
@@ -65,7 +73,7 @@ class ConfigError(TsdiaRunError):
     exit_code = os.EX_CONFIG
 
     def __init__(self, message: str, *, place: SourcePosition | None = None, hint: str = "") -> None:
-        super().__init__(f"{place}: {message}\n{place.pointer()}" if place else message, hint=hint)
+        super().__init__(f"{place}: {message}\n{place.pointer()}".rstrip("\n") if place else message, hint=hint)
         self.place = place
 
 
@@ -73,6 +81,12 @@ class NotFoundError(TsdiaRunError):
     """A file, directory or run that the user named does not exist."""
 
     exit_code = os.EX_NOINPUT
+
+
+class AmbiguousNameError(TsdiaRunError):
+    """A name matches several runs."""
+
+    exit_code = os.EX_DATAERR
 
 
 class DamagedRunError(TsdiaRunError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tsdia_run.errors.base import NotFoundError, UsageError
+from tsdia_run.errors.base import AmbiguousNameError, NotFoundError, UsageError
 
 
 class InvalidTime(UsageError):
@@ -13,6 +13,13 @@ class InvalidTime(UsageError):
     def __init__(self, text: str) -> None:
         super().__init__(f"neither a duration nor a date: {text!r}")
         self.text = text
+
+
+class InvalidCondition(UsageError):
+    """A condition on metrics or values that can't be parsed."""
+
+    def __init__(self, text: str, problem: str) -> None:
+        super().__init__(f"{text!r} is not a condition: {problem}")
 
 
 class UnknownState(UsageError):
@@ -29,6 +36,32 @@ class NoSuchRun(NotFoundError):
     def __init__(self, message: str, looked_in: tuple[str, ...]) -> None:
         super().__init__(message)
         self.looked_in = looked_in
+
+
+class AmbiguousRun(AmbiguousNameError):
+    """Several runs match a name.
+
+    Attributes:
+        word: The name.
+        run_dirs: The runs.
+    """
+
+    def __init__(self, word: str, run_dirs: tuple[Path, ...]) -> None:
+        super().__init__(f"{word!r} matches {len(run_dirs)} runs")
+        self.word, self.run_dirs = word, run_dirs
+
+
+class UnclearRun(NotFoundError):
+    """The word does not name a run of this project exactly, and the command would change the run.
+
+    Attributes:
+        word: The word.
+        run_dirs: The runs that the user may have meant.
+    """
+
+    def __init__(self, message: str, word: str, run_dirs: tuple[Path, ...]) -> None:
+        super().__init__(message)
+        self.word, self.run_dirs = word, run_dirs
 
 
 class FolderIsNotRun(NotFoundError):

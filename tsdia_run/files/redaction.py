@@ -112,13 +112,13 @@ class Redactor:
     values: tuple[str, ...]
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Redactor:
-        """Collect the secrets of an environment: the values of variables with a secret's name.
+    def from_environment(cls, environ: Mapping[str, str], others: Sequence[str] = ()) -> Redactor:
+        """Collect the secrets of an environment: the values of variables with a secret's name; and other known secrets.
 
         Each line of a multi-line value is a secret too, since a patch contains single lines. The URL-encoded form of
         each value is a secret as well.
         """
-        values = {value for name, value in environ.items() if is_secret_name(name)}
+        values = {*others, *(value for name, value in environ.items() if is_secret_name(name))}
         values |= {line.strip() for value in values for line in value.splitlines()}
         values |= {quote(value, safe="", errors="surrogateescape") for value in values}
         known = {value for value in values if len(value) >= _MIN_VALUE_CHARACTERS and value not in REDACTED}

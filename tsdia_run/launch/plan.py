@@ -266,7 +266,7 @@ def _config_warnings(document: Document | None) -> list[str]:
     """Return warnings about surprising YAML values and about values that look like secrets."""
     if document is None:
         return []
-    surprises = [f"{surprise.place}: {surprise.message}" for surprise in config.surprises(document)]
+    surprises = [f"{surprise.place}: {surprise.message}" for surprise in config.surprises(document, SECTION)]
     secrets = [
         f"{value.place}: `{key}` looks like {kind}; the run directory keeps the config unchanged"
         for key, value, kind in secrets_in(document)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tsdia_run.checkpoints.patterns_file import store_patterns
 from tsdia_run.files.atomic import PUBLIC, mode_of, write_bytes
 from tsdia_run.files.opening import open_regular
-from tsdia_run.files.redaction import Redactor
+from tsdia_run.files.redaction import REDACTED, Redactor
 from tsdia_run.launch.named_files import kept_as
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import command_record
@@ -105,7 +105,9 @@ def _settings_json(settings: Settings, python: str, redactor: Redactor) -> dict[
     for name in _ARGUMENTS:
         if name in values:
             values[name] = redactor.argv(values[name])
-    for group in ("accelerate", "logs", "wandb", "metrics", "hooks", "checkpoints", "hang"):
+    values["notify"]["webhook"] = settings.notify.webhook and REDACTED
+    values["notify"]["command"] = tuple(redactor.argv(settings.notify.command))
+    for group in ("accelerate", "logs", "wandb", "metrics", "hooks", "checkpoints", "hang", "notify"):
         values[group] = {key: value for key, value in values[group].items() if value not in (None, ())}
     if "flags" in values["accelerate"]:
         values["accelerate"]["flags"] = redactor.argv(values["accelerate"]["flags"])

@@ -83,8 +83,10 @@ def read_attempt(attempt: AttemptLayout) -> Recorded:
         recorded = command_record.read_for_resume(attempt)
         variables = Fields(recorded.settings, "`settings`").optional("env", dict) or {}
         kept = {name: value for name, value in variables.items() if REDACTED not in str(value)}
+        # The URL of a notification is a secret: a resume reads it from the files of the user again.
+        settings = {key: value for key, value in recorded.settings.items() if key != "notify"}
         return Recorded(
-            settings=read_layer(str(attempt.command), {**recorded.settings, "env": kept}, lambda _: None),
+            settings=read_layer(str(attempt.command), {**settings, "env": kept}, lambda _: None),
             origins=_levels(recorded.origins),
             config_source=Path(recorded.config_source) if recorded.config_source else None,
             cwd=Path(recorded.cwd or ""),

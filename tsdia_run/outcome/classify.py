@@ -11,6 +11,7 @@ from datetime import datetime
 from tsdia_run.rundir.record import Outcome, State
 
 _MAX_SIGNAL = 64
+_STOP_SIGNAL = re.compile(r"stopped by (?:\S+ \()?(SIG[A-Z]+)")
 # What a signal means that is not sent by a person.
 _MEANINGS: Mapping[int | None, str] = {
     signal.SIGXCPU: "it reached its limit of CPU time (RLIMIT_CPU)",
@@ -214,6 +215,14 @@ def _ended(evidence: Evidence, end: RankEnd, rank: int | None) -> str:
     if evidence.is_program and end.exit_code is not None and 128 < end.exit_code <= 128 + _MAX_SIGNAL:
         shell = f", as a shell does after {signal_name(end.exit_code - 128)}"
     return f"exited with code {end.exit_code}{shell}"
+
+
+def ended_with(outcome: Outcome) -> int:
+    """Return the exit code of the command that ran an attempt, also if a stop was requested: 128+n for its signal n."""
+    if outcome.state is not State.STOPPED:
+        return exit_status(outcome)
+    named = _STOP_SIGNAL.match(outcome.reason)  # as Stop.why has it; `tsdia-run stop` and a time limit name none
+    return 128 + (signal.Signals[named[1]] if named else signal.SIGTERM)
 
 
 def signal_name(number: int) -> str:

@@ -70,6 +70,7 @@ def _column(name: str, description: str, value: Callable[[RunRow], Value], *, is
     return Column(name, description, value, _plain(value), is_right=is_number, is_largest_first=is_number)
 
 
+PROJECT = "project"
 COLUMNS = (
     _column("run", "its name, or its path if another run has the same name", lambda row: row.name),
     _column("state", "its state", lambda row: row.word),
@@ -97,22 +98,28 @@ COLUMNS = (
     _column("reason", "how it ended, or what is wrong with its record", lambda row: row.reason),
     _column("id", "its id", lambda row: row.run_id),
     _column("path", "its directory", lambda row: row.path),
+    _column(PROJECT, "the folder of its project, else the folder that holds the run", lambda row: row.folder),
 )
 DEFAULT = COLUMNS[:9]
 _BETWEEN = "  "
 _BY_NAME = {column.name: column for column in COLUMNS}
 
 
-def chosen(names: str | None) -> tuple[Column, ...]:
+def chosen(names: str | None, *, of_all_projects: bool = False) -> tuple[Column, ...]:
     """Return the columns for ``--columns``: names, or `+` and names to add to the default columns.
+
+    Args:
+        names: The value of ``--columns``.
+        of_all_projects: Whether the list has runs of several projects; the default columns then have the project.
 
     Raises:
         UsageError: No column has such a name.
     """
+    default = (DEFAULT[0], _BY_NAME[PROJECT], *DEFAULT[1:]) if of_all_projects else DEFAULT
     if names is None:
-        return DEFAULT
+        return default
     requested = [name for name in names.removeprefix("+").replace(" ", "").split(",") if name]
-    return (*(DEFAULT if names.startswith("+") else ()), *named(requested))
+    return (*(default if names.startswith("+") else ()), *named(requested))
 
 
 def named(names: Sequence[str]) -> tuple[Column, ...]:

@@ -1,4 +1,8 @@
-"""Find the directory of a run by a path, a name, the beginning of a name, `latest` or an id."""
+"""Find the directory of a run by a path, a name, the beginning of a name, `latest` or an id.
+
+A command that shows runs takes all of these. A command that changes a run takes no beginning of a name, and only names
+of this project.
+"""
 
 from __future__ import annotations
 
@@ -6,60 +10,82 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tsdia_run.errors import DamagedRunError, UsageError
-from tsdia_run.errors.lookups import FolderIsNotRun, NoSuchRun
+from tsdia_run.errors import DamagedRunError
+from tsdia_run.errors.lookups import AmbiguousRun, FolderIsNotRun, NoSuchRun, UnclearRun
 from tsdia_run.report import wandb
 from tsdia_run.report.places import Places, is_run, is_unreadable, places, run_dirs
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.original import original_of
+from tsdia_run.rundir.project import project_of
 from tsdia_run.rundir.run_names import LATEST
-from tsdia_run.text import count, nearest, shell, shown
-
-_MOST_CANDIDATES = 10
+from tsdia_run.text import nearest, shell, shown
 
 
-def find_run(word: str, places: Places) -> Path:
-    """Return the run that ``word`` names.
+def find_run(word: str | None, places: Places) -> Path:
+    """Return the run that ``word`` names, to show it.
 
     Args:
         word: A path of a run or of a file inside one; a run's name; the beginning of a name; ``latest`` for the run
-            that was started last; the id of the run or of its W&B run.
+            that was started last; the id of the run or of its W&B run. A run of the project has precedence; a run of
+            another one is found by its full name or an id. None for the run in the working directory, else ``latest``.
         places: Where to look up names.
 
     Raises:
         NotFoundError: No run matches.
-        UsageError: Several runs match.
+        AmbiguousRun: Several runs match.
     """
+    if word is None:
+        return project_of(Path.cwd()).run or _latest(sorted(run_dirs(places)), places)
     path = _enclosing(Path(os.path.abspath(os.path.expanduser(word))))
     if path is not None:
         return path
     found = sorted(run_dirs(places))
     if word == LATEST:
-        newest = latest(found)
-        if newest is None:
-            raise _not_found("no runs yet", places)
-        return Path(newest)
+        return _latest(found, places)
     if os.sep in word:
         exists = os.path.isdir(os.path.expanduser(word))
         if exists:
             raise FolderIsNotRun(word)
         raise _not_found(f"{word} does not exist", places)
-    by_name = [path for path in found if os.path.basename(path) == word]
-    by_id = [] if by_name else _without_copies([path for path in found if word in _ids(path)])
-    by_prefix = [] if by_name or by_id else [path for path in found if os.path.basename(path).startswith(word)]
-    return _only(word, by_name or by_id or by_prefix, found, places)
+    matches = _exact(word, found) or _beginning(word, found)
+    if not matches and places.known:
+        matches = sorted(run_dirs(places.called(word))) or _with_id(word, sorted(run_dirs(places.everywhere())))
+    if not matches:
+        near = nearest(word, {os.path.basename(path) for path in found})
+        raise _not_found(f"no run {word!r}" + (f"; did you mean {shell([near])}?" if near else ""), places)
+    return _only(word, matches)
 
 
-def run_path(word: str) -> str:
-    """Return the path of a run by its path or name; an existing path is returned unchanged.
+def run_to_change(word: str) -> str:
+    """Return the path of the run that a command may change; a path is returned unchanged.
+
+    Args:
+        word: A path; the full name of a run of this project; ``latest``, only of this project; an id.
 
     Raises:
-        NotFoundError, UsageError: No run matches, or several runs match.
+        NotFoundError: No run matches; the error has the runs that the user may have meant.
+        AmbiguousRun: Several runs match.
     """
-    if os.sep in word or os.path.lexists(os.path.expanduser(word)):
+    typed = os.path.expanduser(word)
+    # A name has precedence over a directory that is not a run: the user's code may be in a folder of this name.
+    if os.sep in word or _enclosing(Path(os.path.abspath(typed))) is not None:
         return word
-    return str(find_run(word, places()))
+    where = places()
+    found = sorted(run_dirs(where))
+    if word == LATEST and not os.path.lexists(typed):
+        return str(_latest(found, where))
+    matches = _exact(word, found)
+    if not matches and os.path.lexists(typed):
+        return word
+    if matches := matches or _with_id(word, sorted(run_dirs(where.everywhere()))):
+        return str(_only(word, matches))
+    meant, others = _beginning(word, found), sorted(run_dirs(where.called(word)))
+    if meant or others:
+        what = "not the full name of a run of this project" if meant else "a run of another project"
+        raise UnclearRun(f"{word!r} is {what}", word, tuple(map(Path, meant or others)))
+    near = nearest(word, {os.path.basename(path) for path in found})
+    raise _not_found(f"no run {word!r}" + (f"; did you mean {shell([near])}?" if near else ""), where)
 
 
 def checkpoint_names(run_dir: Path) -> list[str]:
@@ -78,20 +104,29 @@ def _enclosing(path: Path) -> Path | None:
     return next((folder for folder in (path, *path.parents) if os.path.isdir(folder) and is_run(str(folder))), None)
 
 
-def _only(word: str, matches: list[str], found: Iterable[str], places: Places) -> Path:
-    if len(matches) == 1:
-        return Path(matches[0])
-    if not matches:
-        near = nearest(word, {os.path.basename(path) for path in found})
-        raise _not_found(f"no run {word!r}" + (f"; did you mean {shell([near])}?" if near else ""), places)
-    lines = [shell([shown(Path(path))]) for path in matches[:_MOST_CANDIDATES]]
-    more = len(matches) - len(lines)
-    raise UsageError(
-        f"{word!r} matches {count(len(matches), 'run')}",
-        hint="\n".join(
-            ["Use the path of one of them:", *(f"  {line}" for line in lines), *([f"  … {more} more"] if more else [])]
-        ),
-    )
+def _latest(found: Iterable[str], places: Places) -> Path:
+    newest = latest(found)
+    if newest is None:
+        raise _not_found("no runs yet" + (f" in the project {places.project}" if places.project else ""), places)
+    return Path(newest)
+
+
+def _exact(word: str, found: Sequence[str]) -> list[str]:
+    return [path for path in found if os.path.basename(path) == word] or _with_id(word, found)
+
+
+def _with_id(word: str, found: Iterable[str]) -> list[str]:
+    return _without_copies([path for path in found if word in _ids(path)])
+
+
+def _beginning(word: str, found: Iterable[str]) -> list[str]:
+    return [path for path in found if os.path.basename(path).startswith(word)]
+
+
+def _only(word: str, matches: Sequence[str]) -> Path:
+    if len(matches) > 1:
+        raise AmbiguousRun(word, tuple(map(Path, matches)))
+    return Path(matches[0])
 
 
 def _not_found(message: str, places: Places) -> NoSuchRun:

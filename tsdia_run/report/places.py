@@ -1,15 +1,16 @@
-"""Find run directories in the run roots and in the user's list of runs."""
+"""Find run directories: those of a project, or all that are known."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tsdia_run.errors.lookups import NoSuchFolder
 from tsdia_run.rundir import catalog
+from tsdia_run.rundir.project import project_of, runs_of
 
 # runs/exp, runs/project/exp and runs/project/group/exp are found.
 _DEPTH = 2
@@ -21,33 +22,61 @@ class Places:
 
     Attributes:
         roots: Folders that hold runs, or run directories themselves.
-        listed: Runs that the user started outside of the roots.
+        listed: Runs of the project outside of the roots.
+        project: The folder of the project; None if the user named the roots.
+        known: All runs that the user started, each with its project, if that is known.
     """
 
     roots: tuple[Path, ...]
     listed: tuple[Path, ...] = ()
+    project: Path | None = None
+    known: Mapping[str, str | None] = field(default_factory=dict)
+
+    def everywhere(self) -> Places:
+        """Return the places of all known runs, of every project."""
+        return replace(self, listed=(*self.listed, *map(Path, self.known)))
+
+    def called(self, name: str) -> Places:
+        """Return the places of all known runs with this name, also of other projects."""
+        ending = f"/{name}"
+        return Places((), tuple(Path(path) for path in self.known if path.endswith(ending)))
+
+    def has(self, run_dir: Path) -> bool:
+        """Return whether a run is in the roots or is listed, and not only known."""
+        real = os.path.realpath(run_dir)
+        roots = [os.path.realpath(root) for root in self.roots]
+        return any(os.path.commonpath((root, real)) == root for root in roots) or any(
+            os.path.realpath(path) == real for path in self.listed
+        )
 
 
 def places(named: Sequence[str] | None = None) -> Places:
-    """Return only the given roots; without any, the roots of the settings and the user's list of runs.
+    """Return only the given roots; without any, the roots and the known runs of the project.
 
     Raises:
         NotFoundError: A given root does not exist.
         ConfigError: The project file can't be used.
     """
-    cwd = Path.cwd()
+    cwd, known = Path.cwd(), catalog.known(os.environ)
     if named:
         roots = tuple(cwd / os.path.expanduser(root) for root in named)
         for root in roots:
             if not os.path.isdir(root) and not is_unreadable(root):
                 raise NoSuchFolder(root)
-        return Places(roots)
+        return Places(roots, known=known)
     # Given roots need no settings: without this import, `list` over thousands of runs starts twice as fast.
     from tsdia_run.settings import resolve
     from tsdia_run.settings.from_files import root_layers
 
-    settings = resolve(root_layers(cwd, os.environ))
-    return Places(tuple(cwd / os.path.expanduser(root) for root in settings.roots), catalog.listed(os.environ))
+    project = project_of(cwd)
+    recorded = known.get(str(project.run)) if project.run and not project.is_marked else None
+    folder = Path(recorded) if recorded else project.folder
+    # A start in a sub-folder puts its run below that folder.
+    bases = dict.fromkeys((folder, cwd))
+    settings = resolve(root_layers(folder, os.environ))
+    found = dict.fromkeys(base / os.path.expanduser(root) for root in settings.roots for base in bases)
+    inside = (project.run,) if project.run else ()
+    return Places((*found, *inside), tuple(map(Path, runs_of(str(folder), known))), folder, known)
 
 
 def run_dirs(places: Places, is_known: Callable[[str], bool] | None = None) -> Iterator[str]:

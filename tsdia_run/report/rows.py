@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ from tsdia_run.errors.lookups import UnknownState
 from tsdia_run.report.formatting import SUSPENDED, NoState
 from tsdia_run.report.places import Places, is_run, run_dirs
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.project import marked_folder
 from tsdia_run.rundir.record import Digest, State
 from tsdia_run.rundir.record_file import glance
 from tsdia_run.text import nearest
@@ -44,6 +46,7 @@ class RunRow(NamedTuple):
         run_id: The run's id; None for a copy without its own id.
         entrypoint: The script, module or executable of the newest attempt; None if the record lacks it.
         is_suspended: Whether a signal has stopped its training.
+        project: The folder of its project; None if it is not known, or was not looked up.
     """
 
     path: str
@@ -59,6 +62,12 @@ class RunRow(NamedTuple):
     run_id: str | None
     entrypoint: str | None = None
     is_suspended: bool = False
+    project: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder of its project, else the folder that holds the run."""
+        return self.project or self.path.rpartition("/")[0]
 
     @property
     def word(self) -> str:
@@ -77,6 +86,22 @@ def with_entrypoint(found: RunRow) -> RunRow:
     from tsdia_run.report.attempt_info import entrypoint
 
     return found._replace(entrypoint=entrypoint(RunLayout(Path(found.path)).attempt(newest)))
+
+
+def with_projects(found: Iterable[RunRow], known: Mapping[str, str | None]) -> list[RunRow]:
+    """Return the rows with their projects: the recorded one, else the nearest marked folder above the run.
+
+    Args:
+        found: The rows.
+        known: The recorded projects.
+    """
+    above = lru_cache(maxsize=None)(lambda folder: marked_folder(Path(folder)))
+
+    def project(path: str) -> str | None:
+        marked = None if known.get(path) else above(os.path.dirname(path))
+        return known.get(path) or (str(marked) if marked else None)
+
+    return [row._replace(project=project(row.path)) for row in found]
 
 
 def rows(places: Places) -> Iterator[RunRow]:

@@ -20,6 +20,7 @@ def _object(row: RunRow) -> dict[str, object]:
     return {
         "name": row.name,
         "path": row.path,
+        "project": row.project,
         "run_id": row.run_id,
         "state": row.state.value,
         "suspended": row.is_suspended,

@@ -22,6 +22,7 @@ from tsdia_run.rundir.typed_command import TypedCommand as TypedCommand  # noqa:
 from tsdia_run.text import argument, shell, shown
 
 MOVE_ASIDE, NAME, RUN_DIR, ENTRYPOINT = "--move-aside", "--name", "--run-dir", "--entrypoint"
+ALL = "--all"
 RESUME_ARGS, CHECKPOINT_PATTERN = "--resume-args", "--checkpoint-pattern"
 # An option of a script, in a declaration of argparse, click and others.
 OPTION = re.compile(r"""["'](--?[A-Za-z][\w.-]*)["'/,]""")

@@ -1,7 +1,8 @@
-"""Read and extend the user's list of runs: the paths of all runs started on this machine, oldest first.
+"""Read and extend the user's list of runs: all runs started on this machine, oldest first.
 
-The file is ``$XDG_STATE_HOME/tsdia-run/runs`` (https://specifications.freedesktop.org/basedir-spec/latest/), with one
-path a line. It only helps to find runs by name: a path that no longer exists is skipped, and the file may be deleted.
+The file is ``$XDG_STATE_HOME/tsdia-run/runs`` (https://specifications.freedesktop.org/basedir-spec/latest/). A line has
+the path of a run and, after a tab, the folder of the project from which it was started. The list only helps to find
+runs: a path that no longer exists is skipped, and the file may be deleted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tsdia_run.files.opening import open_to_append
 
 # Hundreds of thousands of runs.
 _MAX_BYTES = 64 * 1024 * 1024
+_BETWEEN = "\t"
 
 
 def path(environ: Mapping[str, str]) -> Path:
@@ -26,22 +28,35 @@ def path(environ: Mapping[str, str]) -> Path:
     return base / "tsdia-run" / "runs"
 
 
-def note(run_dir: Path, environ: Mapping[str, str]) -> None:
-    """Add a run to the list. Does nothing if the list can't be written."""
+def note(run_dir: Path, project: Path, environ: Mapping[str, str]) -> None:
+    """Add a run to the list. Does nothing if the list can't be written.
+
+    Args:
+        run_dir: The run.
+        project: The folder of the project from which it is started.
+        environ: The environment.
+    """
     file = path(environ)
+    # The path of a run has no control characters; that of a project may.
+    line = str(run_dir) if {_BETWEEN, "\n"} & set(str(project)) else f"{run_dir}{_BETWEEN}{project}"
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         fd = open_to_append(file, 0o600)
         try:
-            os.write(fd, os.fsencode(run_dir) + b"\n")
+            os.write(fd, os.fsencode(line) + b"\n")
         finally:
             os.close(fd)
 
 
-def listed(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Return the runs on the list, each once, whether they still exist or not."""
+def known(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the runs on the list, whether they still exist or not, each with its project, if that is known."""
     try:
-        lines = read_bounded(path(environ), _MAX_BYTES).split(b"\n")
+        text = os.fsdecode(read_bounded(path(environ), _MAX_BYTES))
     except (OSError, ValueError):
-        return ()
-    return tuple(Path(os.fsdecode(line)) for line in dict.fromkeys(lines) if line.startswith(b"/"))
+        return {}
+    found: dict[str, str | None] = {}
+    for line in text.split("\n"):
+        if line.startswith("/"):
+            run_dir, _, project = line.partition(_BETWEEN)
+            found[run_dir] = project.partition(_BETWEEN)[0] or None
+    return found

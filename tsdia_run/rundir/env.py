@@ -28,5 +28,7 @@ WANDB_NAME = f"{PREFIX}WANDB_NAME"
 ALIVE_FD = f"{PREFIX}ALIVE_FD"
 # The process id of the supervisor that started this process for itself: a relay, a hasher, git. A training has none.
 SUPERVISOR = f"{PREFIX}SUPERVISOR"
+# The beginning of the names of the facts that the command of a notification receives.
+NOTIFY_PREFIX = f"{PREFIX}NOTIFY_"
 # Set by the user: folders, separated by colons, whose files may set what runs although another user could write them.
 TRUSTED_DIRS = f"{PREFIX}TRUSTED_DIRS"

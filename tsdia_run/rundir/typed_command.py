@@ -39,6 +39,10 @@ class TypedCommand:
         """Return the command without some options."""
         return replace(self, options=tuple(option for option in self.options if option[0] not in flags))
 
+    def naming(self, word: str, path: str) -> TypedCommand:
+        """Return the command with a path in place of the name of a run."""
+        return replace(self, words=tuple(path if one == word else one for one in self.words))
+
     def as_new(self) -> TypedCommand:
         """Return the same command as ``new``, which accepts every option of ``ensure``."""
         return replace(self, command="new")

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tsdia_run.settings.declared import SETTINGS, AccelerateSettings, HangSettings, LogSettings, Settings
+from tsdia_run.settings.declared import (
+    SETTINGS,
+    AccelerateSettings,
+    HangSettings,
+    LogSettings,
+    NotifySettings,
+    Settings,
+)
 from tsdia_run.settings.declaring import Flag, Setting, shown_default
 from tsdia_run.settings.kinds import Launcher, ValueKind, plain
 from tsdia_run.settings.layers import (
@@ -30,6 +37,7 @@ __all__ = [
     "Level",
     "Locate",
     "LogSettings",
+    "NotifySettings",
     "Origin",
     "Setting",
     "Settings",

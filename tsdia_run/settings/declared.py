@@ -167,6 +167,33 @@ class HangSettings:
 
 
 @dataclass(frozen=True)
+class NotifySettings:
+    """Where notifications go, and about which events."""
+
+    on: tuple[str, ...] = setting(CODE, kinds.EVENTS, "Report these events.", kinds.EVENTS_OF_RUNS)
+    webhook: str | None = setting(
+        CODE,
+        kinds.WEBHOOK,
+        "Report to this URL by a POST request; a record has only its host.",
+        example="https://ntfy.sh/my-topic",
+        words="none",
+    )
+    command: tuple[str, ...] = setting(
+        CODE,
+        kinds.TEXTS,
+        "Run this command, with the facts in its environment.",
+        (),
+        example='["mail", "-s", "a run has ended", "me@example.org"]',
+        words="none",
+    )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The URL, with and without its scheme."""
+        return (self.webhook, self.webhook.partition("://")[2]) if self.webhook else ()
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting, resolved."""
 
@@ -266,6 +293,7 @@ class Settings:
     )
     restarts: RestartSettings = group(RestartSettings)
     hang: HangSettings = group(HangSettings)
+    notify: NotifySettings = group(NotifySettings)
     roots: tuple[str, ...] = setting(DATA, kinds.PATHS, "Look for runs in these folders.", ("runs",))
     stop_grace_s: float = setting(
         DATA,

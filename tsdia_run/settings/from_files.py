@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FILE_NAME = "tsdia-run.yml"
 _PYPROJECT = "pyproject.toml"
 _TABLE = "tsdia-run"
+_NOTIFY = "notify."
 # A pyproject.toml may be long; a config, which PyYAML reads slowly, may not.
 _MAX_BYTES = 1024 * 1024
 
@@ -57,6 +58,11 @@ def file_layers(section: Layer, cwd: Path, environ: Mapping[str, str], trust: Tr
         ConfigError: A file can't be used.
     """
     return section, project_layer(cwd, trust), user_layer(environ, trust)
+
+
+def notify_layer(layer: Layer) -> Layer:
+    """Return only where notifications go, and about which events."""
+    return Layer(layer.source, {key: value for key, value in layer.values.items() if key.startswith(_NOTIFY)})
 
 
 def project_layer(cwd: Path, trust: Trust) -> Layer:

@@ -15,6 +15,10 @@ from tsdia_run.text import is_passable
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|)", re.IGNORECASE)
+_WEBHOOK = re.compile(
+    r"https?://(?:[^\s/@]+@)?(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?(?:[/?][\x21-\x7e]*)?", re.ASCII | re.IGNORECASE
+)
+EVENTS_OF_RUNS = ("completed", "failed", "stopped", "hung", "restarted")
 _MIN_SIZE_BYTES = 4096
 # The word for an infinite time.
 UNLIMITED = "none"
@@ -35,11 +39,13 @@ class ValueKind:
         words: The type, as error messages name it.
         checked: Returns the value as ``Settings`` stores it, or None if the value has another type.
         from_text: Parses the text of a flag; may raise ValueError. None if the text needs no parsing.
+        is_secret: Whether the value is a secret, which no message and no record may have.
     """
 
     words: str
     checked: Callable[[object], object]
     from_text: Callable[[str], object] | None = None
+    is_secret: bool = False
 
 
 def _text(value: object) -> object:
@@ -55,6 +61,15 @@ def _texts(value: object) -> object:
     is_list = isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in value)
     texts = tuple(str(item) for item in value) if is_list else ("\0",)  # type: ignore[attr-defined]
     return texts if all(map(is_passable, texts)) else None
+
+
+def _events(value: object) -> object:
+    words = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [None]
+    return tuple(words) if all(word in EVENTS_OF_RUNS for word in words) else None
+
+
+def _webhook(value: object) -> object:
+    return value if isinstance(value, str) and _WEBHOOK.fullmatch(value) else None
 
 
 def _patterns(value: object) -> object:
@@ -161,4 +176,6 @@ SWITCH = ValueKind("true or false", _switch)
 WANDB_CONSOLE = ValueKind("off, auto, wrap or redirect", _one_of("off", "auto", "wrap", "redirect", false="off"))
 JOURNAL = ValueKind("memory or file", _one_of("memory", "file", false="memory"))
 LAUNCHER = ValueKind("accelerate or python", _launcher)
+EVENTS = ValueKind(f"a list of events ({', '.join(EVENTS_OF_RUNS)})", _events)
+WEBHOOK = ValueKind("an http or https URL", _webhook, is_secret=True)
 PRECISION = ValueKind("no, fp16, bf16 or fp8", _one_of("no", "fp16", "bf16", "fp8", false="no"))

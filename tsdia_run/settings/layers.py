@@ -6,7 +6,7 @@ A layer holds the values from one place; ``resolve`` merges the layers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ SECTION = "tsdia_run"
 Locate = Callable[[str], "SourcePosition | None"]
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _GROUPS = {setting.key.split(".", 1)[0] for setting in SETTINGS if "." in setting.key}
+_SECRET_GROUPS = {setting.key.split(".", 1)[0] for setting in SETTINGS if setting.kind.is_secret}
 
 
 class Level(Enum):
@@ -121,21 +122,34 @@ def _dotted(section: Mapping[object, object]) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
     for key, value in section.items():
         if key in _GROUPS and (value is None or isinstance(value, Mapping)):
-            found.extend((f"{key}.{inner}", inner_value) for inner, inner_value in (value or {}).items())
+            found.extend((f"{key}.{_word(inner)}", inner_value) for inner, inner_value in (value or {}).items())
         else:
             found.append((str(key), value))
     return found
 
 
+def _word(key: object) -> str:
+    """Return a key as the user wrote it: YAML reads the word `on` as true."""
+    return "on" if key is True else str(key)
+
+
+def _without_text(place: SourcePosition | None) -> SourcePosition | None:
+    return replace(place, text="") if place else None
+
+
 def _unknown(key: str, place: SourcePosition | None) -> ConfigError:
     near = nearest(key, _BY_KEY)
     meant = f"Did you mean `{near}`? " if near else ""
+    if key.split(".", maxsplit=1)[0] in _SECRET_GROUPS:
+        place = _without_text(place)
     return ConfigError(f"unknown setting `{key}`", place=place, hint=f"{meant}docs/settings.md lists every setting.")
 
 
 def _checked(setting: Setting, value: object, place: SourcePosition | None) -> object:
     """Return the value as ``Settings`` stores it, or raise an error that names its position."""
     checked = setting.kind.checked(value)
+    if checked is None and setting.kind.is_secret:
+        raise ConfigError(f"`{setting.key}` must be {setting.kind.words}", place=_without_text(place))
     if checked is None:
         raise ConfigError(f"`{setting.key}` must be {setting.kind.words}, not {value!r}", place=place)
     return checked

@@ -40,6 +40,7 @@ class Job:
         delay_s: Time to wait before the start.
         time_limit_s: Time after which the training is stopped; None for no limit.
         hang_timeouts: The hang timeouts; None for none.
+        on_hang: Called when the training counts as hung, with the record and the reason; it returns immediately.
     """
 
     claim: Claim
@@ -60,6 +61,7 @@ class Job:
     delay_s: float = 0.0
     time_limit_s: float | None = None
     hang_timeouts: HangTimeouts | None = None
+    on_hang: Callable[[Run, str], None] = lambda run, reason: None
 
 
 @dataclass(frozen=True)

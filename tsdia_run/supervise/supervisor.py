@@ -189,6 +189,8 @@ class Supervisor:
             self._stopping.ask(Stop(signal.SIGTERM, self._hung, is_hang=True), now_s)
             return
         self._hung = self._hang.look(now_s)
+        if self._hung is not None:
+            self._job.on_hang(self._keeper.run, self._hung)
         if self._hung is not None and process.show_stacks(self._processes):
             self._hung += f"; stack traces: {self._attempt.root.relative_to(self._layout.root)}/{STACKS_GLOB}"
 

@@ -53,7 +53,11 @@ class Prepared:
 
 
 def carry_out(
-    prepared: Prepared, reporter: Reporter, signals: SignalQueue, on_started: Callable[[], None]
+    prepared: Prepared,
+    reporter: Reporter,
+    signals: SignalQueue,
+    on_started: Callable[[], None],
+    on_hang: Callable[[Run, str], None],
 ) -> JobResult:
     """Record the attempt, start it, and wait until it has ended.
 
@@ -62,17 +66,18 @@ def carry_out(
         reporter: Receives the messages.
         signals: The signals to this process.
         on_started: Called once the training runs.
+        on_hang: Called when the training counts as hung, with the record and the reason.
     """
     plan, request = prepared.plan, prepared.plan.request
     attempt = _attempt(plan, prepared.superseded)
     run = replace(prepared.run.with_attempt(attempt), entrypoint=entrypoint_name(request.settings))
     variables = run_variables(plan, run)
-    redactor = Redactor.from_environment({**request.environ, **variables})
+    redactor = Redactor.from_environment({**request.environ, **variables}, request.settings.notify.secrets)
     original = _write(plan, run, variables, redactor)
     reporter.opening(_start_of(plan, attempt, redactor))
     _warn(prepared, reporter)
     job = _job(prepared, run, variables, redactor, on_started, original, reporter, signals)
-    ended = Supervisor(job).supervise()
+    ended = Supervisor(replace(job, on_hang=on_hang)).supervise()
     reporter.closing(
         AttemptEnd(
             run_dir=request.run_dir,

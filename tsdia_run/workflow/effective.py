@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tsdia_run import config
-from tsdia_run.files.redaction import Redactor
+from tsdia_run.files.redaction import REDACTED, Redactor
 from tsdia_run.settings import SETTINGS, Level, Origin, Setting, Settings, kinds, origins, plain, resolve, shown_default
 from tsdia_run.settings.from_files import file_layers, section_layer
 from tsdia_run.workflow.request import StartRequest
@@ -60,7 +60,8 @@ def described(settings: Settings, redactor: Redactor) -> Iterator[EffectiveSetti
             for name, text in redactor.environment(dict(value)).items():
                 yield EffectiveSetting(f"{setting.key}.{name}", text, text)
         else:
-            yield _described(setting, _without_secrets(setting, value, redactor))
+            secret = setting.kind.is_secret and value is not None
+            yield _described(setting, REDACTED if secret else _without_secrets(setting, value, redactor))
 
 
 def _described(setting: Setting, value: Any) -> EffectiveSetting:  # noqa: ANN401 - any setting

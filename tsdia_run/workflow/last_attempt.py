@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run import config
 from tsdia_run.config import Document, keys
+from tsdia_run.errors import ConfigError, NotFoundError
 from tsdia_run.errors.placing import Overtaken, UntrustedRun
 from tsdia_run.files.ownership import Trust
 from tsdia_run.launch import recorded
@@ -19,7 +21,8 @@ from tsdia_run.outcome.settle import settle, settled
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import Attempt, Outcome, Run, State
-from tsdia_run.settings import Settings
+from tsdia_run.settings import Layer, Settings
+from tsdia_run.settings.from_files import notify_layer, section_layer
 from tsdia_run.workflow.own_ids import with_own_ids
 from tsdia_run.workflow.reporter import Reporter
 
@@ -32,11 +35,13 @@ class LastAttempt:
         run: The record, with the ending that a killed supervisor did not write; None if not created by tsdia-run.
         recorded: The recorded inputs of the last attempt.
         document: The config of the last attempt.
+        notify: The settings of notifications in the user's config, which no other file of the run has.
     """
 
     run: Run | None
     recorded: Recorded | None
     document: Document | None
+    notify: Layer
 
 
 def last_attempt(source: Source, instead: Document | None, trust: Trust) -> LastAttempt:
@@ -55,7 +60,7 @@ def last_attempt(source: Source, instead: Document | None, trust: Trust) -> Last
     if source.run is None:
         _refuse_files_of_others(layout, [] if instead else [layout.config], trust)
         document = instead or (config.read(layout.config) if layout.config.is_file() else None)
-        return LastAttempt(None, None, document)
+        return LastAttempt(None, None, document, Layer("no config"))
     run = settled(source.run, layout, layout.last_seen())
     attempt = layout.attempt(run.last.number)
     is_adopted = not attempt.root.exists()
@@ -63,7 +68,18 @@ def last_attempt(source: Source, instead: Document | None, trust: Trust) -> Last
         layout, [layout.record, attempt.root, attempt.command, *([] if instead else [attempt.config])], trust
     )
     document = instead or (config.read(attempt.config) if attempt.config.exists() else None)
-    return LastAttempt(run, None if is_adopted else recorded.read_attempt(attempt), document)
+    found = None if is_adopted else recorded.read_attempt(attempt)
+    return LastAttempt(run, found, document, _notify(layout, trust))
+
+
+def _notify(layout: RunLayout, trust: Trust) -> Layer:
+    """Return the settings of notifications in the user's config, as stored in the run."""
+    with suppress(ConfigError, NotFoundError):  # the run was started without a config, or the script replaced it
+        layer = notify_layer(section_layer(config.read(layout.config)))
+        if layer.values:
+            _refuse_files_of_others(layout, [layout.config], trust)
+        return layer
+    return Layer("no config")
 
 
 def _refuse_files_of_others(layout: RunLayout, files: Sequence[Path], trust: Trust) -> None:

@@ -16,6 +16,7 @@ from tsdia_run.launch.attempt_request import Request
 from tsdia_run.launch.checks import check
 from tsdia_run.launch.plan import Plan
 from tsdia_run.rundir import catalog
+from tsdia_run.rundir.project import project_of
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import Layer, Settings, origins
 from tsdia_run.settings.from_files import file_layers, section_layer
@@ -151,7 +152,7 @@ def begin(beginning: Beginning, reporter: Reporter) -> Result:
     if moved:
         reporter.note(f"moved the existing contents of {shown(directory)} to {shown(moved)}")
     common = beginning.request.start
-    catalog.note(directory, common.environ)
+    catalog.note(directory, project_of(common.cwd).folder, common.environ)
     reporter.warn(*claim.warnings)
     with claim:
         return carry_through(Prepared(planned, claim, _fresh(planned)), reporter, is_detached=common.is_detached)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tsdia_run.checkpoints import Verdict
 from tsdia_run.config import KeyChange
 from tsdia_run.errors.launching import SectionReplaced
-from tsdia_run.files.redaction import Redactor
+from tsdia_run.files.redaction import REDACTED, Redactor
 from tsdia_run.launch.changes import Change
 from tsdia_run.launch.plan import Plan
 from tsdia_run.settings import Settings
@@ -66,7 +66,8 @@ def preview_of(
         changes: What changed since the checkpoint was written.
     """
     edited = plan.script_config
-    redactor = Redactor.from_environment({**plan.request.environ, **plan.command.environment})
+    settings = plan.request.settings
+    redactor = Redactor.from_environment({**plan.request.environ, **plan.command.environment}, settings.notify.secrets)
     return Preview(
         run_dir=plan.request.run_dir,
         number=plan.request.number,
@@ -80,7 +81,7 @@ def preview_of(
         moves_aside=moves_aside,
         notes=plan.notes,
         warnings=plan.warnings,
-        settings=_without_secrets(plan.request.settings, redactor),
+        settings=_without_secrets(settings, redactor),
         skipped=tuple((one.path, one.reason) for one in skipped),
         changes=tuple((one.kind.value, one.text, one.needs_consent) for one in changes),
     )
@@ -96,4 +97,10 @@ def _edit(edit: KeyChange, redactor: Redactor) -> tuple[str, str | None, str | N
 def _without_secrets(settings: Settings, redactor: Redactor) -> Settings:
     resume_args = None if settings.resume_args is None else tuple(redactor.argv(settings.resume_args))
     env = redactor.environment(dict(settings.env))
-    return replace(settings, args=tuple(redactor.argv(settings.args)), resume_args=resume_args, env=env)
+    notify = replace(
+        settings.notify,
+        webhook=settings.notify.webhook and REDACTED,
+        command=tuple(redactor.argv(settings.notify.command)),
+    )
+    args = tuple(redactor.argv(settings.args))
+    return replace(settings, args=args, resume_args=resume_args, env=env, notify=notify)

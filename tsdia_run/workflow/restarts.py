@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints import files
@@ -16,6 +18,7 @@ from tsdia_run.launch import resumption
 from tsdia_run.launch.checks import refuse_full_disk
 from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.resumption import Source
+from tsdia_run.launch.run_variables import users_environment
 from tsdia_run.outcome.classify import exit_status
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.supervise import job
@@ -26,6 +29,9 @@ from tsdia_run.workflow.attempt import Prepared, carry_out
 from tsdia_run.workflow.detach import leave_terminal, stay
 from tsdia_run.workflow.reporter import Reporter
 from tsdia_run.workflow.results import Ended, Result
+
+if TYPE_CHECKING:
+    from tsdia_run.workflow.notifications import Notifications
 
 
 def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) -> Result:
@@ -45,8 +51,12 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
     on_started = leave_terminal(prepared.claim, reporter) if is_detached else stay
     if not callable(on_started):
         return on_started
+    notifications = cache(partial(_notifications, prepared.plan, reporter))
     with SignalQueue() as signals:  # no signal may end this process between two attempts, or while it reports the end
-        ended = _run_with_restarts(prepared, reporter, signals, on_started)
+        ended = _run_with_restarts(prepared, reporter, signals, on_started, notifications)
+        prepared.claim.close()  # a notification may be slow, and the next start must not wait for it
+        notifications().tell_end(ended.run)
+        notifications().report(ended.run, signals)
     outcome = ended.run.last.outcome
     is_requested = ended.stop is not None and not ended.stop.is_hang
     if ended.unrecorded and ended.run.state is State.COMPLETED:
@@ -61,10 +71,17 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
 
 
 def _run_with_restarts(
-    prepared: Prepared, reporter: Reporter, signals: SignalQueue, on_started: Callable[[], None]
+    prepared: Prepared,
+    reporter: Reporter,
+    signals: SignalQueue,
+    on_started: Callable[[], None],
+    notifications: Callable[[], Notifications],
 ) -> job.JobResult:
+    def on_hang(run: Run, reason: str) -> None:
+        notifications().tell_hang(run, reason)
+
     restarts = prepared.plan.request.settings.restarts
-    ended = carry_out(prepared, reporter, signals, on_started)
+    ended = carry_out(prepared, reporter, signals, on_started, on_hang)
     if restarts.max == 0 or ended.is_last:
         return ended
     plan, tried = prepared.plan, [_tried(prepared.plan, ended)]
@@ -75,9 +92,11 @@ def _run_with_restarts(
         try:
             plan = _again(plan, ended.run)
             _announce(reporter, plan, decision)
+            notifications().tell_restart(ended.run)
+            notifications().report(ended.run)
             superseded = beyond(plan.layout, plan.request.checkpoint)
             again = Prepared(plan, prepared.claim, ended.run, superseded=superseded, delay_s=decision.delay_s)
-            ended = carry_out(again, reporter, signals, stay)
+            ended = carry_out(again, reporter, signals, stay, on_hang)
         except UnrecognisedCheckpointsError:
             raise
         except TsdiaRunError as error:
@@ -90,6 +109,13 @@ def _run_with_restarts(
     if isinstance(decision, End) and decision.reason:
         reporter.warn(f"no restart: {decision.reason}")
     return ended
+
+
+def _notifications(plan: Plan, reporter: Reporter) -> Notifications:
+    from tsdia_run.workflow.notifications import Notifications  # the start needs none
+
+    request = plan.request
+    return Notifications(request.settings.notify, request.run_dir, request.cwd, users_environment(plan), reporter)
 
 
 def _tried(plan: Plan, ended: job.JobResult) -> Tried:

@@ -23,7 +23,7 @@ from tsdia_run.launch.plan import Plan
 from tsdia_run.launch.prepare import Provenance
 from tsdia_run.launch.resumption import Source
 from tsdia_run.launch.script_settings import Completed
-from tsdia_run.report.names import run_path
+from tsdia_run.report.names import run_to_change
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run, State
 from tsdia_run.settings import Layer, Settings, origins, resolve
@@ -116,7 +116,7 @@ def preview(request: ResumeRequest) -> Preview:
 
 def _find(request: ResumeRequest) -> Found:
     document = None if request.config_file is None else config.read(Path(request.config_file))
-    source = resumption.find_source(run_path(request.target))
+    source = resumption.find_source(run_to_change(request.target))
     return Found(request, source, document, section_layer(document) if document else None)
 
 
@@ -167,7 +167,9 @@ def _ready(found: Found) -> _Ready:
     completed = script_settings.complete(layers, last.document, _extra_args(found, last, resolve(layers)), cwd)
     choice = _choose(found, last.run, completed.settings)
     planned = _plan(found, last, completed, layers, cwd, choice)
-    redactor = Redactor.from_environment({**request.start.environ, **planned.command.environment})
+    redactor = Redactor.from_environment(
+        {**request.start.environ, **planned.command.environment}, completed.settings.notify.secrets
+    )
     provenance = prepare.capture_provenance(planned, redactor)
     changed = (
         *resumed_settings.changed(last.recorded, planned, redactor),

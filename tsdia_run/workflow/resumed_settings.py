@@ -54,7 +54,8 @@ def layers_of(last: LastAttempt, section: Layer | None, start: StartRequest) -> 
         section = section_layer(last.document) if section is None else section
         return ResumedSettings((start.settings, *file_layers(section, start.cwd, start.environ, trust)))
     if recorded.origins is None:
-        return ResumedSettings((start.settings, *([section] if section else []), *_of_earlier_version(recorded)))
+        earlier = _of_earlier_version(recorded)
+        return ResumedSettings((start.settings, *([section] if section else []), *earlier, last.notify))
     warnings: tuple[str, ...] = ()
     if section is None:
         section, warnings = _section_now(recorded, trust)
@@ -62,7 +63,7 @@ def layers_of(last: LastAttempt, section: Layer | None, start: StartRequest) -> 
     files = file_layers(section, recorded.working_directory(), start.environ, trust)
     # What tsdia-run chose itself, such as the interpreter, stays the same.
     chosen = _recorded(recorded, (None,), Level.DEFAULT)
-    return ResumedSettings((start.settings, flags, *files, chosen), warnings)
+    return ResumedSettings((start.settings, flags, *files, last.notify, chosen), warnings)
 
 
 def _recorded(recorded: Recorded, levels: Sequence[Level | None], level: Level) -> Layer:
@@ -116,5 +117,5 @@ def changed(recorded: Recorded | None, plan: Plan, redactor: Redactor) -> tuple[
 
 
 def _texts(settings: Settings, redactor: Redactor) -> dict[str, str]:
-    """Return all settings as text for users, without secrets."""
-    return {one.key: one.text for one in described(settings, redactor)}
+    """Return all settings as text for users, without secrets. Those of notifications are not recorded."""
+    return {one.key: one.text for one in described(settings, redactor) if not one.key.startswith("notify.")}

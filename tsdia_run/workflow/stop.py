@@ -16,7 +16,7 @@ from tsdia_run.outcome import stop_request
 from tsdia_run.outcome.classify import Stop
 from tsdia_run.outcome.settle import settle, settled
 from tsdia_run.outcome.stop_request import StopRequest
-from tsdia_run.report.names import run_path
+from tsdia_run.report.names import run_to_change
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.record import LIVE, Run
@@ -47,7 +47,7 @@ def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
         NotFoundError: The directory was not created by tsdia-run.
         RunAliveError: The run can't be stopped from this machine.
     """
-    source = find_source(run_path(target))
+    source = find_source(run_to_change(target))
     layout, run = source.layout, source.run
     if run is None:
         raise NotFoundError(
