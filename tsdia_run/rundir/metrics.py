@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 # A line of this length means that the file is damaged.
 _MAX_LINE_BYTES = 1024 * 1024
+_BLOCK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,33 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[tuple[Line | None, int]]
                 return  # the last line is being written, or it is incomplete
             offset += len(data)
             yield parse(data), offset
+
+
+def last_step(path: Path, names: Set[str] | None, until_s: float) -> int | None:
+    """Return the step of the last line that was logged until a time; None without such a line.
+
+    Args:
+        path: metrics.jsonl, which is read from its end.
+        names: The metrics, one of which the line has; None for any metric.
+        until_s: Seconds since the epoch.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    with open_regular(path) as file:
+        end, rest = file.seek(0, os.SEEK_END), b""
+        while end > 0:
+            begin = max(0, end - _BLOCK_BYTES)
+            file.seek(begin)
+            rest, *whole = (file.read(end - begin) + rest).split(b"\n")
+            end = begin
+            for data in reversed(whole if begin else [rest, *whole]):
+                line = parse(data)
+                if line is None or line.step is None or line.time > until_s + 0.001:  # the file has milliseconds
+                    continue
+                if names is None or not names.isdisjoint(line.values):
+                    return line.step
+    return None
 
 
 def as_text(value: float) -> str:

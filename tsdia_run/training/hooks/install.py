@@ -1,30 +1,64 @@
-"""Install the hooks on a module that the script has just imported: Accelerate or W&B."""
+"""Install the hooks on a module that the script has just imported, such as Accelerate or W&B."""
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from types import ModuleType
 
 from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.hooks import kept_modules, session
+from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.wrapping import warn
 
-# The name of each hook in the settings, and its module.
-_OF_ACCELERATE = (
-    ("trackers", "tracker_hooks"),
-    ("metrics", "log_metrics"),
-    ("checkpoints", "checkpoint_hooks"),
-    ("summaries", "summaries"),
-)
-_OF_WANDB = (("trackers", "tracker_hooks"),)
+_ACCELERATE = "accelerate.accelerator"
+
+
+@dataclass(frozen=True)
+class _Hooks:
+    """The hooks of a module.
+
+    Attributes:
+        function: The function that installs each hook, with the hooked object and the session.
+        target: The name of the hooked object in the module; empty for the module itself.
+        modules: The name of each hook in the settings, and the module of this package that has the function.
+    """
+
+    function: str
+    target: str
+    modules: tuple[tuple[str, str], ...]
+
+
+_WRITER = _Hooks("hook_writer", "SummaryWriter", (("metrics", "writer_metrics"), ("summaries", "hyperparameters")))
+HOOKS = {
+    _ACCELERATE: _Hooks(
+        "hook_accelerator",
+        "Accelerator",
+        (
+            ("trackers", "tracker_hooks"),
+            ("metrics", "log_metrics"),
+            ("checkpoints", "checkpoint_hooks"),
+            ("summaries", "summaries"),
+        ),
+    ),
+    "mlflow.tracking.fluent": _Hooks(
+        "hook_mlflow", "", (("metrics", "mlflow_metrics"), ("summaries", "hyperparameters"))
+    ),
+    "tensorboardX.writer": _WRITER,
+    "torch.utils.tensorboard.writer": _WRITER,
+    "transformers.trainer": _Hooks(
+        "hook_trainer", "CallbackHandler", (("metrics", "trainer_metrics"), ("summaries", "hyperparameters"))
+    ),
+    "wandb": _Hooks(
+        "hook_wandb",
+        "",
+        (("trackers", "tracker_hooks"), ("metrics", "wandb_metrics"), ("summaries", "hyperparameters")),
+    ),
+}
 
 
 def install(module: ModuleType) -> None:
-    """Hook a module that the script has just imported; the bootstrap calls this for the modules that it watches.
-
-    Each hook is a module of this package with the function ``hook_accelerator(Accelerator, session)`` or
-    ``hook_wandb(wandb, session)``; ``Session.hooks`` lists the hooks that are on.
-    """
+    """Hook a module that the script has just imported; the bootstrap calls this for the modules that it watches."""
     attempt = session.current()
     if attempt is None:
         return
@@ -32,16 +66,17 @@ def install(module: ModuleType) -> None:
         kept_modules.keep()
     except OSError as error:  # the modules are then imported from the files
         warn("modules", error)
-    is_wandb = module.__name__ == "wandb"
-    for name, module_name in _OF_WANDB if is_wandb else _OF_ACCELERATE:
-        if name not in attempt.hooks:
-            continue
-        try:
-            hook = importlib.import_module(f"tsdia_run.training.hooks.{module_name}")
-            if is_wandb:
-                hook.hook_wandb(module, attempt)
-            else:
-                hook.hook_accelerator(module.Accelerator, attempt)
-                RANK.hooked.add(name)
-        except Exception as error:  # a hook that fails must not disable the others
-            warn(name, error)
+    hooks = HOOKS[module.__name__]
+    for name, module_name in hooks.modules:
+        if name in attempt.hooks:
+            _install(module, hooks, name, module_name, attempt)
+
+
+def _install(module: ModuleType, hooks: _Hooks, name: str, module_name: str, attempt: Session) -> None:
+    try:
+        target = getattr(module, hooks.target) if hooks.target else module
+        getattr(importlib.import_module(f"tsdia_run.training.hooks.{module_name}"), hooks.function)(target, attempt)
+        if module.__name__ == _ACCELERATE:
+            RANK.hooked.add(name)
+    except Exception as error:  # a hook that fails must not disable the others
+        warn(name, error)
