@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, Soundness, best, files
-from tsdia_run.checkpoints.superseded import superseded_now
+from tsdia_run.checkpoints import Checkpoint
 from tsdia_run.claim import owner
 from tsdia_run.claim.liveness import RunningProcesses
 from tsdia_run.files.fields import read_object
 from tsdia_run.outcome import exit_records
 from tsdia_run.report import attempt_info, configs
 from tsdia_run.report.attempt_info import AttemptInfo
+from tsdia_run.report.checkpoint_info import CheckpointInfo, OnVerify, gather_checkpoints
 from tsdia_run.report.logs import stream
 from tsdia_run.report.status import RunStatus
 from tsdia_run.report.wandb import wandb_line
@@ -32,9 +32,6 @@ _MOST_LAST_LINES = 10
 _MAX_BYTES = 64 * 1024
 # In the year 2099.
 _NO_TIME_S = 4.1e9
-
-# Called with a checkpoint, the number of bytes hashed so far, and its total number of bytes.
-OnVerify = Callable[[Path, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -65,42 +62,6 @@ class AttemptSteps:
     attempt: Attempt
     first_step: int | None
     last_step: int | None
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """One checkpoint.
-
-    Attributes:
-        name: Relative to the run directory.
-        step: Its step.
-        epoch: Its epoch.
-        metric: The value of the run's main metric when it was saved.
-        size_bytes: The size of its files.
-        saved_at: When it was saved.
-        soundness: Whether it is complete, incomplete, damaged or unverified.
-        reason: The reason for ``soundness``.
-        is_hashed: Whether its contents were compared with their hashes.
-        is_best: Whether ``best_checkpoint`` leads to it.
-        is_superseded: Whether it is superseded by a resume from an earlier checkpoint.
-    """
-
-    name: str
-    step: int | None
-    epoch: int | None
-    metric: float | None
-    size_bytes: int
-    saved_at: datetime | None
-    soundness: Soundness
-    reason: str
-    is_hashed: bool
-    is_best: bool
-    is_superseded: bool
-
-    @property
-    def is_unusable(self) -> bool:
-        """Whether it can't be used."""
-        return self.soundness in (Soundness.INCOMPLETE, Soundness.DAMAGED)
 
 
 @dataclass(frozen=True)
@@ -179,7 +140,7 @@ def gather(status: RunStatus, *, verify: OnVerify | None = None) -> Info:
         highlights=tuple(configs.highlights(found or {})),
         headline=first.name if first else None,
         metrics=tuple(MetricInfo(name, one, best_point(name, one)) for name, one in summary.series.items()),
-        checkpoints=_checkpoints(status, saved.checkpoints, first.name if first else None, verify),
+        checkpoints=gather_checkpoints(status, saved.checkpoints, first.name if first else None, verify),
         exports=tuple(os.path.relpath(path, layout.root) for path in saved.exports),
         disk=_disk(layout.root, saved.checkpoints),
         wandb=wandb_line(layout.root, run.wandb_id if run else None),
@@ -212,44 +173,6 @@ def _attempts(status: RunStatus, summary: Summary) -> tuple[AttemptSteps, ...]:
         last = named if named is not None else summary.ends.get(attempt.number)
         found.append(AttemptSteps(attempt, summary.starts.get(attempt.number), last))
     return tuple(found)
-
-
-def _checkpoints(
-    status: RunStatus, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
-) -> tuple[CheckpointInfo, ...]:
-    root = status.layout.root
-    behind = superseded_now(status.run, status.layout) if status.run else frozenset()
-    target = best.target(status.layout.best)
-    return tuple(_checkpoint(root, one, metric, verify, behind, target) for one in found)
-
-
-def _checkpoint(
-    root: Path,
-    one: Checkpoint,
-    metric: str | None,
-    verify: OnVerify | None,
-    behind: frozenset[Path],
-    target: Path | None,
-) -> CheckpointInfo:
-    path = one.path
-    if verify is None:
-        verdict = checkpoints.judge(path)
-    else:
-        verdict = checkpoints.judge(path, hashed=True, on_progress=lambda done, total: verify(path, done, total))
-    written = verdict.manifest
-    return CheckpointInfo(
-        name=os.path.relpath(path, root),
-        step=one.step,
-        epoch=one.epoch,
-        metric=(written.metrics or {}).get(metric) if written and metric else None,
-        size_bytes=written.size_bytes if written and verdict.is_usable else files.size_bytes(path),
-        saved_at=written.saved_at if written else files.saved_at(path),
-        soundness=verdict.state,
-        reason=verdict.reason,
-        is_hashed=verdict.is_hashed,
-        is_best=target is not None and os.path.realpath(path) == os.path.realpath(target),
-        is_superseded=path in behind,
-    )
 
 
 def _disk(root: Path, found: Sequence[Checkpoint]) -> tuple[tuple[str, int], ...]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from tsdia_run.training.boot.overwriting import OverwriteGuard
+    from tsdia_run.training.hooks.hyperparameters import Hyperparameters
+    from tsdia_run.training.hooks.metric_log import MetricLog
 
 # Enough for every metric that may select the best checkpoint.
 _MAX_METRICS = 100
@@ -64,6 +66,9 @@ class RankState:
         unsealed: The directories that this process saved and could not seal, by device and inode.
         is_accelerates_turn: Whether Accelerate is creating its trackers and passes them the config.
         configured_runs: The ids of the W&B runs that have the config.
+        metric_log: The metrics of this process, once a library that logs metrics has hooks.
+        hyperparameters: The hyperparameters of the attempt, once a library that gets them has hooks.
+        forwarding: The threads inside a call that forwards values to another library, and the depth of these calls.
     """
 
     def __init__(self) -> None:
@@ -74,6 +79,9 @@ class RankState:
         self.unsealed: set[tuple[int, int]] = set()
         self.is_accelerates_turn = False
         self.configured_runs: set[str] = set()
+        self.metric_log: MetricLog | None = None
+        self.hyperparameters: Hyperparameters | None = None
+        self.forwarding: dict[int, int] = {}
 
     def check(self, checkpoint: PathLike[str]) -> None:
         """Raise before a checkpoint is written, if that is not allowed.

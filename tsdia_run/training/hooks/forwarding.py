@@ -6,36 +6,35 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
+from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.hooks.wrapping import Steps, wrap
 
 _INTEGRATIONS = "transformers.integrations.integration_utils"
 
 
-class _Depth(threading.local):
-    value = 0
-
-
-_depth = _Depth()
-
-
 def is_forwarding() -> bool:
     """Return whether this thread is inside a call that forwards values, which are recorded already."""
-    return _depth.value > 0
+    return get_ident() in RANK.forwarding
 
 
 @contextmanager
 def forwarding() -> Iterator[None]:
     """Mark the calls inside the block as forwarded."""
-    _depth.value += 1
+    thread = get_ident()
+    depth = RANK.forwarding.get(thread, 0)
+    RANK.forwarding[thread] = depth + 1
     try:
         yield
     finally:
-        _depth.value -= 1
+        if depth:
+            RANK.forwarding[thread] = depth
+        else:
+            del RANK.forwarding[thread]
 
 
 def mark(owner: Any, method: str, hook: str) -> None:

@@ -9,10 +9,10 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from tsdia_run.files.atomic import mode_of
+from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.hooks import forwarding
 from tsdia_run.training.hooks.publishing import publish
 from tsdia_run.training.hooks.rank_process import RankProcess
@@ -55,10 +55,11 @@ class Hyperparameters:
             self.add(values)
 
 
-@cache
 def of(session: Session) -> Hyperparameters:
     """Return the hyperparameters of this process: all hooks share them."""
-    return Hyperparameters(session)
+    if RANK.hyperparameters is None:
+        RANK.hyperparameters = Hyperparameters(session)
+    return RANK.hyperparameters
 
 
 def hook_wandb(wandb: Any, session: Session) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from tsdia_run.rundir import command_record
 from tsdia_run.text import visible
 from tsdia_run.training.hooks import forwarding, metric_log
+from tsdia_run.training.hooks.metric_log import MetricSource
 from tsdia_run.training.hooks.metrics_file import are_plain, numbers_in
 from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.wrapping import Steps, wrap
@@ -18,7 +19,7 @@ from tsdia_run.training.hooks.wrapping import Steps, wrap
 def hook_accelerator(accelerator_class: Any, session: Session) -> None:
     """Hook the class ``accelerate.Accelerator``, and the trackers that it forwards to."""
     log_of_process = metric_log.of(session)
-    source = log_of_process.source("accelerate")
+    source = MetricSource(log_of_process)
     recorded = command_record.read(session.attempt)
     patterns = recorded.validation_metrics if recorded else ()
     left_out: set[str] = set()

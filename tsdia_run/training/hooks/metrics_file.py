@@ -37,21 +37,22 @@ class MetricsFile:
         self._fd = -1
         self._is_line_open = False
 
-    def append(self, numbers: Mapping[str, float], step: int | None) -> None:
-        """Write one line.
+    def append(self, numbers: Mapping[str, float], step: int | None) -> Mapping[str, Any]:
+        """Write one line, and return its values before they are escaped for JSON.
 
         Raises:
             OSError: The file can't be written.
         """
         record: dict[str, Any] = {STEP: step, TIME: round(time.time(), 3), ATTEMPT: self._attempt}
         record.update(numbers)
-        line = _encode(record)
+        given, line = record, _encode(record)
         if "\\" in line or not line.isprintable():  # for example a name with control characters, which JSON escapes
             record = {visible(str(name)): value for name, value in record.items()}
             line = _encode(record)
         if "NaN" in line or "Infinity" in line:  # JSON has no such numbers
             line = _encode({name: _json_number(value) for name, value in record.items()})
         self._write(line.encode("utf-8", "backslashreplace") + b"\n")
+        return given
 
     def _write(self, data: bytes) -> None:
         if self._fd < 0:

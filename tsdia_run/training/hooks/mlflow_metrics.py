@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tsdia_run.training.hooks import forwarding, metric_log
-from tsdia_run.training.hooks.metric_log import scalars
+from tsdia_run.training.hooks.metric_log import MetricSource, scalars
 from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.wrapping import Steps, wrap
 
@@ -17,7 +17,7 @@ _SYSTEM = "system/"
 def hook_mlflow(fluent: Any, session: Session) -> None:
     """Hook the module ``mlflow.tracking.fluent``: the functions such as ``mlflow.log_metric``, and ``MlflowClient``."""
     log = metric_log.of(session)
-    source = log.source("mlflow")
+    source = MetricSource(log)
 
     def add(values: dict[str, Any], step: Any) -> None:
         numbers = scalars({name: value for name, value in values.items() if not name.startswith(_SYSTEM)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tsdia_run.training.hooks import forwarding, metric_log
-from tsdia_run.training.hooks.metric_log import scalars
+from tsdia_run.training.hooks.metric_log import MetricSource, scalars
 from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.wrapping import Steps, wrap
 
@@ -13,7 +13,7 @@ from tsdia_run.training.hooks.wrapping import Steps, wrap
 def hook_trainer(handler_class: Any, session: Session) -> None:
     """Hook the class ``CallbackHandler``, which the Trainer calls with each entry of its log history."""
     log = metric_log.of(session)
-    source = log.source("transformers")
+    source = MetricSource(log)
 
     # Before the callbacks: one of the script may log the same values with another library.
     def on_log(_handler: Any, args: Any, state: Any, control: Any, logs: Any = None, *_: Any, **__: Any) -> Steps:

@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from tsdia_run.training.hooks import forwarding, metric_log
-from tsdia_run.training.hooks.metric_log import scalars
+from tsdia_run.training.hooks.metric_log import MetricSource, scalars
 from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.wandb_steps import ResumedCount, RunSteps
 from tsdia_run.training.hooks.wrapping import Steps, wrap
@@ -16,7 +16,7 @@ from tsdia_run.training.hooks.wrapping import Steps, wrap
 def hook_wandb(_wandb: Any, session: Session) -> None:
     """Hook the class of W&B's runs: ``wandb.log`` is a method of the newest run."""
     log_of_process = metric_log.of(session)
-    source = log_of_process.source("wandb")
+    source = MetricSource(log_of_process)
     resumed = ResumedCount(session)
     all_steps: WeakKeyDictionary[Any, RunSteps] = WeakKeyDictionary()
 

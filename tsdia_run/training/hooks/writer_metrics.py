@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from tsdia_run.training.hooks import forwarding, metric_log
-from tsdia_run.training.hooks.metric_log import MetricLog, scalars
+from tsdia_run.training.hooks.metric_log import MetricLog, MetricSource, scalars
 from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.wrapping import Steps, wrap
 
@@ -20,7 +19,7 @@ from tsdia_run.training.hooks.wrapping import Steps, wrap
 def hook_writer(writer_class: Any, session: Session) -> None:
     """Hook the class ``SummaryWriter``."""
     log = metric_log.of(session)
-    folders: dict[str, Folder] = {}
+    folders: dict[str, WriterFolder] = {}
 
     def add(writer: Any, values: Any, step: Any) -> None:
         if forwarding.is_forwarding() or not log.process.is_main():
@@ -28,7 +27,7 @@ def hook_writer(writer_class: Any, session: Session) -> None:
         # The attribute has another name in tensorboardX.
         place = str(getattr(writer, "log_dir", None) or getattr(writer, "logdir", ""))
         if place not in folders:
-            folders[place] = Folder(log, writer_class.__module__, os.path.abspath(place))
+            folders[place] = WriterFolder(log, os.path.abspath(place))
         folders[place].add(scalars(values), step)
 
     # After the call: it has read a tensor from the device, and it has found wrong arguments.
@@ -53,19 +52,18 @@ def hook_writer(writer_class: Any, session: Session) -> None:
         wrap(writer_class, method.__name__, "metrics", method)
 
 
-class Folder:
+class WriterFolder:
     """The directory of a writer, with its names for metrics.
 
     Args:
         log: The log that gets the values.
-        library: The module of the writer: two libraries may write the same values into one directory.
         path: The directory.
     """
 
-    def __init__(self, log: MetricLog, library: str, path: str) -> None:
-        self._source = log.source(f"{library} {path}")
+    def __init__(self, log: MetricLog, path: str) -> None:
+        self._source = MetricSource(log)
         self._path = path
-        self._owners = _owners(log)
+        self._owners = log.folders
         self._names: dict[str, str] = {}
 
     def add(self, values: Mapping[str, float], step: Any) -> None:
@@ -89,9 +87,3 @@ class Folder:
             name = f"{os.path.basename(self._path) if below == '.' else below}/{tag}"
         self._names[tag] = name
         return name
-
-
-@cache
-def _owners(_log: MetricLog) -> dict[str, str]:
-    """Return the directory of the writer that used each tag first, for both libraries."""
-    return {}
