@@ -57,9 +57,10 @@ class Hyperparameters:
 
 def of(session: Session) -> Hyperparameters:
     """Return the hyperparameters of this process: all hooks share them."""
-    if RANK.hyperparameters is None:
-        RANK.hyperparameters = Hyperparameters(session)
-    return RANK.hyperparameters
+    if Hyperparameters not in RANK.shared:
+        RANK.shared[Hyperparameters] = Hyperparameters(session)
+    hyperparameters: Hyperparameters = RANK.shared[Hyperparameters]
+    return hyperparameters
 
 
 def hook_wandb(wandb: Any, session: Session) -> None:

@@ -69,7 +69,7 @@ class MetricLog:
         Raises:
             OSError: The file can't be written.
         """
-        RANK.progress.logged(values, step)
+        RANK.progress.logged_numbers(values, step)
         if self._first.is_open:
             self._first.logged(values, step)
         self._calls += 1
@@ -125,6 +125,7 @@ def scalars(values: Mapping[Any, Any], separator: str = "/") -> Mapping[str, flo
 
 def of(session: Session) -> MetricLog:
     """Return the log of this process: all hooks share it."""
-    if RANK.metric_log is None:
-        RANK.metric_log = MetricLog(session)
-    return RANK.metric_log
+    if MetricLog not in RANK.shared:
+        RANK.shared[MetricLog] = MetricLog(session)
+    log: MetricLog = RANK.shared[MetricLog]
+    return log

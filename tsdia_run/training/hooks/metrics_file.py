@@ -36,6 +36,8 @@ class MetricsFile:
         self._attempt = attempt
         self._fd = -1
         self._is_line_open = False
+        # The names that are written as they are: looking at each character would take a microsecond for 20 names.
+        self._printable: set[str] = set()
 
     def append(self, numbers: Mapping[str, float], step: int | None) -> Mapping[str, Any]:
         """Write one line, and return its values before they are escaped for JSON.
@@ -46,9 +48,10 @@ class MetricsFile:
         record: dict[str, Any] = {STEP: step, TIME: round(time.time(), 3), ATTEMPT: self._attempt}
         record.update(numbers)
         given, line = record, _encode(record)
-        if "\\" in line or not line.isprintable():  # for example a name with control characters, which JSON escapes
+        if not self._printable.issuperset(numbers):
             record = {visible(str(name)): value for name, value in record.items()}
             line = _encode(record)
+            self._printable.update(given.keys() & record.keys())
         if "NaN" in line or "Infinity" in line:  # JSON has no such numbers
             line = _encode({name: _json_number(value) for name, value in record.items()})
         self._write(line.encode("utf-8", "backslashreplace") + b"\n")
