@@ -1,4 +1,7 @@
-"""Write model_summary.txt, and the config of ``Accelerator.init_trackers`` to hyperparameters.json."""
+"""Write model_summary.txt, and the config of ``Accelerator.init_trackers`` to hyperparameters.json.
+
+The modules that the hooks need are imported at the first call: importing them would delay the start.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ import sys
 from typing import Any
 
 from tsdia_run.files.atomic import PUBLIC
-from tsdia_run.training.hooks import forwarding, hyperparameters
-from tsdia_run.training.hooks.publishing import publish
+from tsdia_run.training.hooks import forwarding
 from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.wrapping import Steps, wrap
 
@@ -20,6 +22,8 @@ def hook_accelerator(accelerator_class: Any, session: Session) -> None:
         accelerator: Any, project_name: str, config: Any = None, init_kwargs: Any = None, **_: Any
     ) -> Steps:
         if config and accelerator.is_main_process:
+            from tsdia_run.training.hooks import hyperparameters
+
             hyperparameters.of(session).add(config)
         yield None
 
@@ -50,5 +54,6 @@ def publish_models(session: Session, models: list[Any]) -> None:
         OSError: The file can't be written.
     """
     from tsdia_run.training.hooks.model_summary import summary
+    from tsdia_run.training.hooks.publishing import publish
 
     publish(session, "model_summary", "\n".join(map(summary, models)).encode("utf-8", "backslashreplace"), PUBLIC)
