@@ -26,7 +26,7 @@ _BLOCK_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Line:
-    """One call of ``Accelerator.log``.
+    """One call that logged.
 
     Attributes:
         step: The step that the script passed; None if it passed none.

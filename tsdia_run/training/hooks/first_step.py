@@ -29,7 +29,7 @@ class FirstStep:
         self.is_open = session.checkpoint is not None and RANK.guard is not None
 
     def logged(self, values: Mapping[str, object], step: object) -> None:
-        """Check the arguments of ``Accelerator.log``, before they are written to metrics.jsonl."""
+        """Check the values of a call, before they are written to metrics.jsonl."""
         self._calls += 1
         self.is_open = self._calls < _MAX_CALLS
         guard, checkpoint = RANK.guard, self._session.checkpoint

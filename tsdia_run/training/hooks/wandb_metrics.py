@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,7 +14,7 @@ from tsdia_run.training.hooks.wandb_steps import ResumedCount, RunSteps
 from tsdia_run.training.hooks.wrapping import Steps, wrap
 
 
-def hook_wandb(_wandb: Any, session: Session) -> None:
+def hook_wandb(wandb: Any, session: Session) -> None:
     """Hook the class of W&B's runs: ``wandb.log`` is a method of the newest run."""
     log_of_process = metric_log.of(session)
     source = MetricSource(log_of_process)
@@ -39,8 +40,17 @@ def hook_wandb(_wandb: Any, session: Session) -> None:
         if step_metric:
             steps_of(run).define(name, str(getattr(step_metric, "name", step_metric)))
 
+    def init(*_: Any, **__: Any) -> Steps:
+        run = yield None
+        # Early releases replace the method of a run with `mode="disabled"`.
+        if isinstance(run, run_class) and "log" in vars(run) and run not in all_steps:
+            steps_of(run)
+            wrap(run, "log", "metrics", partial(log, run))
+            wandb.log = run.log
+
     run_class = sys.modules["wandb.sdk.wandb_run"].Run
-    # The subclass for `mode="disabled"` has methods of its own.
+    wrap(wandb, "init", "metrics", init)
+    # Later ones have a subclass for it, with methods of its own.
     for one in (run_class, *run_class.__subclasses__()):
         for method in (log, define_metric):
             if method.__name__ in vars(one):
