@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,6 @@ wandb.define_metric("val/*", step_metric="epoch")
 wandb.log({{"val/acc": 0.5, "epoch": 3, "loss": 0.25}})
 wandb.log({{"val/acc": 0.6}})
 run.finish()
-with wandb.init(mode="disabled", config={{"debug": True}}) as disabled:
-    wandb.log({{"disabled": 1}}, step=4)
 """
 
 
@@ -108,11 +107,9 @@ def test_wandb_log_has_the_steps_of_the_script_and_else_those_of_wandb(run: Run)
         {"step": 3, "val/acc": 0.5, "epoch": 3},
         {"step": 11, "loss": 0.25},
         {"step": 3, "val/acc": 0.6},
-        {"step": 4, "disabled": 1},
     ]
     assert run.hyperparameters() == {
         "lr": 0.1, "nested": {"sizes": [1, 2]}, "api_key": "[redacted]", "seed": 3, "depth": 4, "width": 5,
-        "debug": True,
     }  # fmt: skip
 
 
@@ -318,7 +315,7 @@ WITHOUT_STEPS = """\
 import os, time
 import wandb
 first = 5 if "TSDIA_RUN_CHECKPOINT" in os.environ else 0
-with wandb.init(mode="disabled"):
+with wandb.init(mode="disabled", config={"debug": True}):
     for number in range(first, 8):
         wandb.log({"loss": number / 10})
         wandb.log({"lr": number}, commit=False)
@@ -329,9 +326,11 @@ with wandb.init(mode="disabled"):
 """
 
 
+@pytest.mark.skipif(version("wandb").startswith("0.16."), reason="W&B 0.16 has no class for disabled runs")
 def test_a_count_of_wandb_continues_from_the_checkpoint_so_that_later_values_are_superseded(run: Run) -> None:
     run.attempt(WITHOUT_STEPS)
     run.attempt(WITHOUT_STEPS, 1, checkpoint=run.root / "checkpoint-400")
+    assert run.hyperparameters() == {"debug": True}
     summary = summary_file.read_summary(RunLayout(run.root))
     assert summary is not None
     points = summary.series["loss"].points

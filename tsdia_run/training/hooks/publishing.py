@@ -34,9 +34,10 @@ def publish(session: Session, which: str, data: bytes, mode: int) -> None:
         return path
 
     shared = place(session.layout)
+    # Not durable: a script may change its hyperparameters in hundreds of calls, and the disk would delay each one.
     if not shared.exists() or _is_copy(shared, [place(session.layout.attempt(n)) for n in range(session.number + 1)]):
-        write_bytes(shared, data, mode=mode)
-    write_bytes(place(session.attempt), data, mode=mode)
+        write_bytes(shared, data, mode=mode, is_durable=False)
+    write_bytes(place(session.attempt), data, mode=mode, is_durable=False)
 
 
 def _is_copy(path: Path, attempts: list[Path]) -> bool:
