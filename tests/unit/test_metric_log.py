@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsdia_run.rundir import metrics
+from tsdia_run.rundir import metrics, metrics_tail
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.training.boot.import_hooks import HOOKED
 from tsdia_run.training.boot.rank_state import RANK
@@ -198,7 +198,7 @@ def test_the_last_step_until_a_time_is_found_from_the_end(
         + (b'{"step": 7, "ti' if junk else b"")
     )
     expected = [step for step, at, key in rows if step is not None and at <= until and name in (None, key)]
-    found = metrics.last_step(path, None if name is None else {name}, until)
+    found = metrics_tail.last_step(path, None if name is None else {name}, until)
     assert found == (expected[-1] if expected else None)
 
 

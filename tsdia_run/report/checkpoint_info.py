@@ -11,7 +11,6 @@ from pathlib import Path
 from tsdia_run import checkpoints
 from tsdia_run.checkpoints import Checkpoint, Manifest, Soundness, best, files, trainer_state
 from tsdia_run.checkpoints.superseded import superseded_now
-from tsdia_run.checkpoints.trainer_state import TrainerState
 from tsdia_run.report.status import RunStatus
 
 # Called with a checkpoint, the number of bytes hashed so far, and its total number of bytes.
@@ -56,19 +55,8 @@ class CheckpointInfo:
         return self.soundness in (Soundness.INCOMPLETE, Soundness.DAMAGED)
 
 
-@dataclass(frozen=True)
-class _Marks:
-    """What marks some of the checkpoints: the superseded ones, the best one, and the state of transformers' Trainer."""
-
-    superseded: frozenset[Path]
-    best: Path | None
-    trainer: TrainerState
-
-
-def gather_checkpoints(
-    status: RunStatus, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
-) -> tuple[CheckpointInfo, ...]:
-    """Return the checkpoints of a run, in their order.
+class CheckpointLook:
+    """Looks at the checkpoints of a run.
 
     Args:
         status: The status of the run.
@@ -76,43 +64,51 @@ def gather_checkpoints(
         metric: The name of its main metric.
         verify: If given, every checkpoint is read completely and compared with its hashes; called with the progress.
     """
-    root = status.layout.root
-    behind = superseded_now(status.run, status.layout) if status.run else frozenset()
-    trainer = trainer_state.newest([one for one in found if one.path not in behind])
-    linked = best.target(status.layout.best)
-    marks = _Marks(behind, linked or trainer.best, trainer)
-    return tuple(_checkpoint(root, one, metric, verify, marks) for one in found)
 
+    def __init__(
+        self, status: RunStatus, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
+    ) -> None:
+        self._root = status.layout.root
+        self._metric = metric
+        self._verify = verify
+        self._superseded = superseded_now(status.run, status.layout) if status.run else frozenset()
+        self._trainer = trainer_state.newest([one for one in found if one.path not in self._superseded])
+        target = best.target(status.layout.best) or self._trainer.best
+        self._best = os.path.realpath(target) if target is not None else None
 
-def _checkpoint(
-    root: Path,
-    one: Checkpoint,
-    metric: str | None,
-    verify: OnVerify | None,
-    marks: _Marks,
-) -> CheckpointInfo:
-    path = one.path
-    if verify is None:
-        verdict = checkpoints.judge(path)
-    else:
-        verdict = checkpoints.judge(path, hashed=True, on_progress=lambda done, total: verify(path, done, total))
-    written = verdict.manifest
-    return CheckpointInfo(
-        name=os.path.relpath(path, root),
-        step=one.step,
-        epoch=one.epoch,
-        metric=_metric_of(one, written, metric, marks.trainer) if metric else None,
-        best_metric=marks.trainer.best_metric if path == marks.trainer.best else None,
-        size_bytes=written.size_bytes if written and verdict.is_usable else files.size_bytes(path),
-        saved_at=written.saved_at if written else files.saved_at(path),
-        soundness=verdict.state,
-        reason=verdict.reason,
-        is_hashed=verdict.is_hashed,
-        is_best=marks.best is not None and os.path.realpath(path) == os.path.realpath(marks.best),
-        is_superseded=path in marks.superseded,
-    )
+    def chosen(self, found: Sequence[Checkpoint], newest: int | None) -> list[Checkpoint]:
+        """Return the newest ones, and the best one."""
+        first = 0 if newest is None else max(0, len(found) - newest)
+        return [one for index, one in enumerate(found) if index >= first or self._is_best(one)]
 
+    def _is_best(self, one: Checkpoint) -> bool:
+        return self._best is not None and os.path.realpath(one.path) == self._best
 
-def _metric_of(one: Checkpoint, written: Manifest | None, metric: str, trainer: TrainerState) -> float | None:
-    saved = (written.metrics or {}).get(metric) if written else None
-    return trainer.value_at(metric, one.step) if saved is None else saved
+    def at(self, one: Checkpoint) -> CheckpointInfo:
+        """Return what is known about one checkpoint."""
+        path, verify = one.path, self._verify
+        if verify is None:
+            verdict = checkpoints.judge(path)
+        else:
+            verdict = checkpoints.judge(path, hashed=True, on_progress=lambda done, total: verify(path, done, total))
+        written = verdict.manifest
+        return CheckpointInfo(
+            name=os.path.relpath(path, self._root),
+            step=one.step,
+            epoch=one.epoch,
+            metric=self._metric_of(one, written),
+            best_metric=self._trainer.best_metric if path == self._trainer.best else None,
+            size_bytes=written.size_bytes if written and verdict.is_usable else files.size_bytes(path),
+            saved_at=written.saved_at if written else files.saved_at(path),
+            soundness=verdict.state,
+            reason=verdict.reason,
+            is_hashed=verdict.is_hashed,
+            is_best=self._is_best(one),
+            is_superseded=path in self._superseded,
+        )
+
+    def _metric_of(self, one: Checkpoint, written: Manifest | None) -> float | None:
+        if self._metric is None:
+            return None
+        saved = (written.metrics or {}).get(self._metric) if written else None
+        return self._trainer.value_at(self._metric, one.step) if saved is None else saved

@@ -16,7 +16,7 @@ from tsdia_run.files.fields import read_object
 from tsdia_run.outcome import exit_records
 from tsdia_run.report import attempt_info, configs
 from tsdia_run.report.attempt_info import AttemptInfo
-from tsdia_run.report.checkpoint_info import CheckpointInfo, OnVerify, gather_checkpoints
+from tsdia_run.report.checkpoint_info import CheckpointInfo, CheckpointLook, OnVerify
 from tsdia_run.report.logs import stream
 from tsdia_run.report.status import RunStatus
 from tsdia_run.report.wandb import wandb_line
@@ -24,7 +24,8 @@ from tsdia_run.rundir import summary_file
 from tsdia_run.rundir.headline import best as best_point
 from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics_summary import Point, Series, Summary
+from tsdia_run.rundir.metrics_series import Point, Series
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.rundir.original import original
 from tsdia_run.rundir.record import LIVE, Attempt, State
 
@@ -93,7 +94,9 @@ class Info:
         highlights: The important values of its config.
         headline: The name of its main metric.
         metrics: All metrics, without superseded values.
-        checkpoints: All checkpoints, oldest first.
+        checkpoints: The checkpoints, oldest first.
+        older: The number of older checkpoints that were left out.
+        is_resumable: Whether any checkpoint, also an older one, can be used.
         exports: Directories and files with weights only, relative to the run directory.
         disk: Bytes by part of the run directory, the largest part first.
         wandb: Its W&B run, or the command that uploads offline attempts.
@@ -110,18 +113,21 @@ class Info:
     headline: str | None
     metrics: tuple[MetricInfo, ...]
     checkpoints: tuple[CheckpointInfo, ...]
+    older: int
+    is_resumable: bool
     exports: tuple[str, ...]
     disk: tuple[tuple[str, int], ...]
     wandb: str | None
     last_lines: tuple[str, ...]
 
 
-def gather(status: RunStatus, *, verify: OnVerify | None = None) -> Info:
+def gather(status: RunStatus, *, verify: OnVerify | None = None, newest: int | None = None) -> Info:
     """Collect everything about a run. Never raises for unreadable files.
 
     Args:
         status: The status of the run.
         verify: If given, every checkpoint is read completely and compared with its hashes; called with the progress.
+        newest: How many of the newest checkpoints to look at, and the best one; None for all.
     """
     layout, run = status.layout, status.run
     summary = summary_file.read_summary(layout) or Summary()
@@ -130,6 +136,8 @@ def gather(status: RunStatus, *, verify: OnVerify | None = None) -> Info:
     has_attempt = run is not None and os.path.isdir(layout.attempt(run.last.number).root)
     found = configs.values(layout.attempt(run.last.number).config if run and has_attempt else layout.config)
     saved = checkpoints.survey(layout.root)
+    look = CheckpointLook(status, saved.checkpoints, first.name if first else None, verify)
+    looked_at = tuple(map(look.at, look.chosen(saved.checkpoints, newest)))
     return Info(
         status=status,
         newest=attempt_info.read(layout.attempt(run.last.number)) if run and has_attempt else None,
@@ -140,7 +148,9 @@ def gather(status: RunStatus, *, verify: OnVerify | None = None) -> Info:
         highlights=tuple(configs.highlights(found or {})),
         headline=first.name if first else None,
         metrics=tuple(MetricInfo(name, one, best_point(name, one)) for name, one in summary.series.items()),
-        checkpoints=gather_checkpoints(status, saved.checkpoints, first.name if first else None, verify),
+        checkpoints=looked_at,
+        older=len(saved.checkpoints) - len(looked_at),
+        is_resumable=any(map(_counts, looked_at)) or any(_counts(look.at(one)) for one in reversed(saved.checkpoints)),
         exports=tuple(os.path.relpath(path, layout.root) for path in saved.exports),
         disk=_disk(layout.root, saved.checkpoints),
         wandb=wandb_line(layout.root, run.wandb_id if run else None),
@@ -175,6 +185,10 @@ def _attempts(status: RunStatus, summary: Summary) -> tuple[AttemptSteps, ...]:
     return tuple(found)
 
 
+def _counts(one: CheckpointInfo) -> bool:
+    return not one.is_unusable and not one.is_superseded
+
+
 def _disk(root: Path, found: Sequence[Checkpoint]) -> tuple[tuple[str, int], ...]:
     try:
         names = sorted(os.listdir(root))
@@ -194,12 +208,12 @@ def _disk(root: Path, found: Sequence[Checkpoint]) -> tuple[tuple[str, int], ...
 
 
 def _size(folder: Path) -> int:
-    return sum(_lstat_size(Path(path, name)) for path, _, names in os.walk(folder) for name in names)
+    return sum(_lstat_size(f"{path}/{name}") for path, _, names in os.walk(folder) for name in names)
 
 
-def _lstat_size(path: Path) -> int:
+def _lstat_size(path: str | Path) -> int:
     try:
-        return path.lstat().st_size
+        return os.lstat(path).st_size
     except OSError:
         return 0
 

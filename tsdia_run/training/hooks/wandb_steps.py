@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from tsdia_run.rundir.metrics import last_step
+from tsdia_run.rundir.metrics_tail import last_step
 from tsdia_run.training.hooks.session import Session
 
 # Values, the step that the script passed, and the step that W&B counts.
