@@ -1,4 +1,4 @@
-"""Measure the cost of the hooks: a call of ``Accelerator.log``, and a step of a small model."""
+"""Measure the cost of the hooks: a call that logs, with several libraries, and a step of a small model."""
 
 from __future__ import annotations
 
@@ -23,6 +23,26 @@ for step in range(20_000):
     accelerator.log(values, step=step)
     times.append(time.perf_counter_ns() - began)
 open("result.txt", "w").write(str(statistics.median(times) / 1000))
+"""
+# A scalar, with each of two libraries. W&B and the thread of the writer do nothing, so that the hooks' time is clear.
+SCALARS = """\
+import statistics, sys, time
+import wandb
+from tensorboardX import SummaryWriter
+def median(call):
+    times = []
+    for step in range(20_000):
+        began = time.perf_counter_ns()
+        call(step)
+        times.append(time.perf_counter_ns() - began)
+    return statistics.median(times) / 1000
+writer = SummaryWriter("tb", write_to_disk=False)
+wandb.init(mode="disabled")
+calls = {
+    "add_scalar": lambda step: writer.add_scalar("loss", step * 1.2345, step),
+    "wandb.log": lambda step: wandb.log({"val_loss": step * 1.2345}),
+}
+open("result.txt", "w").write(str(median(calls[sys.argv[1]])))
 """
 TRAINING = """\
 import time
@@ -68,7 +88,23 @@ def measure(folder: Path) -> list[Result]:
         limit=float("inf"),
     )
     what = "overhead of the hook in Accelerator.log"
-    return [logs, Result(what, cost_us, "limit", LOG_LIMIT_US, "us", ratio, ratio, ratio, 1.0), steps]
+    overhead = Result(what, cost_us, "limit", LOG_LIMIT_US, "us", ratio, ratio, ratio, 1.0)
+    return [logs, overhead, *(_of_scalar(folder, call) for call in ("add_scalar", "wandb.log")), steps]
+
+
+def _of_scalar(folder: Path, call: str) -> Result:
+    (folder / "scalars.py").write_text(SCALARS)
+    pair = alternate(
+        call,
+        lambda: _result(folder, [*_ours("scalars.py"), "--", call]),
+        "python",
+        lambda: _result(folder, [sys.executable, "scalars.py", call]),
+        runs=RUNS,
+        limit=float("inf"),
+    )
+    cost_us = pair.ours - (pair.theirs or 0.0)
+    ratio = cost_us / LOG_LIMIT_US
+    return Result(f"overhead of the hook in {call}", cost_us, "limit", LOG_LIMIT_US, "us", ratio, ratio, ratio, 1.0)
 
 
 def _ours(script: str) -> list[str]:

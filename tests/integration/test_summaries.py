@@ -15,8 +15,8 @@ from torch import nn
 
 from tests.support.command import environment
 from tsdia_run.launch.command import BOOTSTRAP
+from tsdia_run.training.hooks.hyperparameters import plain
 from tsdia_run.training.hooks.model_summary import summary
-from tsdia_run.training.hooks.summaries import plain
 
 
 def test_each_module_is_listed_with_its_parameters_and_the_totals_of_the_model() -> None:

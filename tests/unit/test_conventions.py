@@ -31,6 +31,7 @@ JSON_READERS = {
     *(set(OWNERS.values()) - {"outcome/refusals"}),  # this file is plain text
     "rundir/record_file", "rundir/metrics", "rundir/metrics_block", "rundir/summary_file",
     "checkpoints/manifest", "checkpoints/marks", "checkpoints/patterns_file", "checkpoints/structure",
+    "checkpoints/trainer_state",  # which transformers writes
     "claim/owner",
     "report/run_info",  # progress.json, which the relay writes
     "report/wandb",  # wandb_info.json, which the training writes

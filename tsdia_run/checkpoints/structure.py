@@ -40,7 +40,7 @@ _BEFORE_RANDOM_STATES = re.compile(
 # transformers' Trainer writes these (Trainer._save_checkpoint), and on a resume first reads trainer_state.json.
 _TRANSFORMERS = re.compile(r"optimizer\.pt|scheduler\.pt|rng_state(_\d+)?\.pth")
 _TRANSFORMERS_MODEL = re.compile(r"(pytorch_|adapter_)?model.*\.(safetensors|bin)|training_args\.bin")
-_TRAINER_STATE = "trainer_state.json"
+TRAINER_STATE = "trainer_state.json"
 # A model file that the script writes itself, and transformers does not.
 _OWN_MODEL = re.compile(r"(?!optimizer|scheduler|scaler|rng_state).*\.(pt|pth|ckpt)")
 _INDEX_SUFFIX = ".index.json"
@@ -65,7 +65,7 @@ def missing_file(paths: Collection[str]) -> str | None:
     # Any script may save only an optimizer; with weights, a scheduler or random states it is from transformers.
     is_transformers = len(marks) > 1 or (marks and any(_TRANSFORMERS_MODEL.fullmatch(top) for top in tops))
     if is_transformers and not any(_OWN_MODEL.fullmatch(top) for top in tops):
-        return None if _TRAINER_STATE in tops else f"{_TRAINER_STATE} is missing: transformers resumes from it"
+        return None if TRAINER_STATE in tops else f"{TRAINER_STATE} is missing: transformers resumes from it"
     begun = any(_BEFORE_RANDOM_STATES.fullmatch(top) or _RANDOM_STATES.fullmatch(top) for top in tops)
     if begun and _LAST_WRITTEN not in tops:
         return f"{_LAST_WRITTEN} is missing: save_state writes it last"

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from tsdia_run.report.checkpoint_info import OnVerify
     from tsdia_run.report.formatting import PageSection
-    from tsdia_run.report.run_info import OnVerify
 
 _WATCH_S = 2.0
 

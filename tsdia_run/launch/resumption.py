@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, Choice, EntryKind, Survey, Verdict, best
+from tsdia_run.checkpoints import Checkpoint, Choice, EntryKind, Survey, Verdict, best, trainer_state
 from tsdia_run.errors import DamagedRunError, NotFoundError
 from tsdia_run.errors.resuming import (
     NoBestCheckpoint,
@@ -125,7 +125,8 @@ def choose(
     elif requested in (None, LATEST):
         return checkpoints.newest_complete([one for one in found if one.path not in superseded], hashed=True)
     else:
-        path = _best(source.layout, found) if requested == BEST else _by_name(requested or "", survey, source.layout)
+        is_best = requested == BEST
+        path = _best(source.layout, found, superseded) if is_best else _by_name(requested or "", survey, source.layout)
     if not allows_weights and path not in (one.path for one in found) and checkpoints.kind_of(path) is EntryKind.EXPORT:
         raise WeightsNotAllowed(os.path.relpath(path, source.layout.root))
     return _named(path)
@@ -141,8 +142,9 @@ def _named(path: Path) -> Choice:
     return Choice(verdict, ())
 
 
-def _best(layout: RunLayout, found: Sequence[Checkpoint]) -> Path:
-    target = best.target(layout.best)
+def _best(layout: RunLayout, found: Sequence[Checkpoint], superseded: Collection[Path]) -> Path:
+    counted = [one for one in found if one.path not in superseded]
+    target = best.target(layout.best) or trainer_state.newest(counted).best
     named = None if target is None else _same(found, target)
     if named is None:
         raise NoBestCheckpoint(layout.root, hint=_known(found, layout))

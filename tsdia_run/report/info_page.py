@@ -8,9 +8,10 @@ from tsdia_run.checkpoints import Soundness
 from tsdia_run.claim.liveness import RunningProcesses
 from tsdia_run.outcome.classify import hint_for
 from tsdia_run.report.attempt_info import CodeInfo
+from tsdia_run.report.checkpoint_info import CheckpointInfo
 from tsdia_run.report.formatting import MARKS, PageSection, aligned, number
 from tsdia_run.report.places import is_unreadable
-from tsdia_run.report.run_info import AttemptSteps, CheckpointInfo, Info, MetricInfo
+from tsdia_run.report.run_info import AttemptSteps, Info, MetricInfo
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.suggestions import Suggestions
 from tsdia_run.rundir.metrics import as_text

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, Soundness, best, files
-from tsdia_run.checkpoints.superseded import superseded_now
+from tsdia_run.checkpoints import Checkpoint
 from tsdia_run.claim import owner
 from tsdia_run.claim.liveness import RunningProcesses
 from tsdia_run.files.fields import read_object
 from tsdia_run.outcome import exit_records
 from tsdia_run.report import attempt_info, configs
 from tsdia_run.report.attempt_info import AttemptInfo
+from tsdia_run.report.checkpoint_info import CheckpointInfo, CheckpointLook, OnVerify
 from tsdia_run.report.logs import stream
 from tsdia_run.report.status import RunStatus
 from tsdia_run.report.wandb import wandb_line
@@ -33,9 +33,6 @@ _MOST_LAST_LINES = 10
 _MAX_BYTES = 64 * 1024
 # In the year 2099.
 _NO_TIME_S = 4.1e9
-
-# Called with a checkpoint, the number of bytes hashed so far, and its total number of bytes.
-OnVerify = Callable[[Path, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -66,42 +63,6 @@ class AttemptSteps:
     attempt: Attempt
     first_step: int | None
     last_step: int | None
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """One checkpoint.
-
-    Attributes:
-        name: Relative to the run directory.
-        step: Its step.
-        epoch: Its epoch.
-        metric: The value of the run's main metric when it was saved.
-        size_bytes: The size of its files.
-        saved_at: When it was saved.
-        soundness: Whether it is complete, incomplete, damaged or unverified.
-        reason: The reason for ``soundness``.
-        is_hashed: Whether its contents were compared with their hashes.
-        is_best: Whether ``best_checkpoint`` leads to it.
-        is_superseded: Whether it is superseded by a resume from an earlier checkpoint.
-    """
-
-    name: str
-    step: int | None
-    epoch: int | None
-    metric: float | None
-    size_bytes: int
-    saved_at: datetime | None
-    soundness: Soundness
-    reason: str
-    is_hashed: bool
-    is_best: bool
-    is_superseded: bool
-
-    @property
-    def is_unusable(self) -> bool:
-        """Whether it can't be used."""
-        return self.soundness in (Soundness.INCOMPLETE, Soundness.DAMAGED)
 
 
 @dataclass(frozen=True)
@@ -175,7 +136,7 @@ def gather(status: RunStatus, *, verify: OnVerify | None = None, newest: int | N
     has_attempt = run is not None and os.path.isdir(layout.attempt(run.last.number).root)
     found = configs.values(layout.attempt(run.last.number).config if run and has_attempt else layout.config)
     saved = checkpoints.survey(layout.root)
-    look = _Look(status, first.name if first else None, verify)
+    look = CheckpointLook(status, saved.checkpoints, first.name if first else None, verify)
     looked_at = tuple(map(look.at, look.chosen(saved.checkpoints, newest)))
     return Info(
         status=status,
@@ -222,54 +183,6 @@ def _attempts(status: RunStatus, summary: Summary) -> tuple[AttemptSteps, ...]:
         last = named if named is not None else summary.ends.get(attempt.number)
         found.append(AttemptSteps(attempt, summary.starts.get(attempt.number), last))
     return tuple(found)
-
-
-class _Look:
-    """Looks at the checkpoints of a run.
-
-    Args:
-        status: The status of the run.
-        metric: The name of its main metric.
-        verify: As for ``gather``.
-    """
-
-    def __init__(self, status: RunStatus, metric: str | None, verify: OnVerify | None) -> None:
-        self._root = status.layout.root
-        self._metric = metric
-        self._verify = verify
-        self._superseded = superseded_now(status.run, status.layout) if status.run else frozenset()
-        target = best.target(status.layout.best)
-        self._best = os.path.realpath(target) if target is not None else None
-
-    def chosen(self, found: Sequence[Checkpoint], newest: int | None) -> list[Checkpoint]:
-        """Return the newest ones, and the best one."""
-        first = 0 if newest is None else max(0, len(found) - newest)
-        return [one for index, one in enumerate(found) if index >= first or self._is_best(one)]
-
-    def _is_best(self, one: Checkpoint) -> bool:
-        return self._best is not None and os.path.realpath(one.path) == self._best
-
-    def at(self, one: Checkpoint) -> CheckpointInfo:
-        """Return what is known about one checkpoint."""
-        path, verify = one.path, self._verify
-        if verify is None:
-            verdict = checkpoints.judge(path)
-        else:
-            verdict = checkpoints.judge(path, hashed=True, on_progress=lambda done, total: verify(path, done, total))
-        written = verdict.manifest
-        return CheckpointInfo(
-            name=os.path.relpath(path, self._root),
-            step=one.step,
-            epoch=one.epoch,
-            metric=(written.metrics or {}).get(self._metric) if written and self._metric else None,
-            size_bytes=written.size_bytes if written and verdict.is_usable else files.size_bytes(path),
-            saved_at=written.saved_at if written else files.saved_at(path),
-            soundness=verdict.state,
-            reason=verdict.reason,
-            is_hashed=verdict.is_hashed,
-            is_best=self._is_best(one),
-            is_superseded=path in self._superseded,
-        )
 
 
 def _counts(one: CheckpointInfo) -> bool:

@@ -20,7 +20,7 @@ _MAX_STEP = 2**63 - 1
 
 @dataclass(frozen=True)
 class Line:
-    """One call of ``Accelerator.log``.
+    """One call that logged.
 
     Attributes:
         step: The step that the script passed; None if it passed none.

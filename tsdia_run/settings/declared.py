@@ -98,7 +98,7 @@ class HookSettings:
         flag=Flag("--no-hooks", gives=False, help="Run without hooks."),
     )
     trackers: bool = setting(DATA, kinds.SWITCH, "Pass the full config to all trackers, and the run id to W&B.", True)
-    metrics: bool = setting(DATA, kinds.SWITCH, "Write what `Accelerator.log` gets to metrics.jsonl.", True)
+    metrics: bool = setting(DATA, kinds.SWITCH, "Write the metrics that the script logs to metrics.jsonl.", True)
     checkpoints: bool = setting(
         DATA, kinds.SWITCH, "Seal checkpoints in `save_state`; verify them in `load_state`.", True
     )

@@ -21,7 +21,7 @@ from tsdia_run.files.opening import touch
 from tsdia_run.training.api import named_saves
 from tsdia_run.training.api.stop_signal import StopSignal
 from tsdia_run.training.boot.rank_state import RANK
-from tsdia_run.training.hooks import session, summaries
+from tsdia_run.training.hooks import hyperparameters, session, summaries
 from tsdia_run.training.hooks.log_metrics import confirm
 from tsdia_run.training.hooks.pruning import Metric, metric_in
 from tsdia_run.training.hooks.session import Session
@@ -129,7 +129,7 @@ class CurrentRun:
     def save_hyperparameters(self, values: Any) -> None:
         """Write ``hyperparameters.json``; one rank calls this."""
         self._make_attempt_folder()
-        summaries.publish_hyperparameters(self._session, values)
+        hyperparameters.publish_hyperparameters(self._session, values)
 
     def save_model_summary(self, model: Any) -> None:
         """Write ``model_summary.txt``: the modules and their parameters; no forward pass; one rank calls this."""

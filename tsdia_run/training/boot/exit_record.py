@@ -8,7 +8,7 @@ has these keys:
     ended_at      ISO 8601, UTC
     exit_code     0 to 255; null after a KeyboardInterrupt, because Python then ends by a signal
     signal        2 after a KeyboardInterrupt, otherwise null
-    step          the last step that the script passed to Accelerator.log or used in a checkpoint; null if there is none
+    step          the last step that the script logged or used in a checkpoint; null if there is none
     is_consequence  whether the exception says that another rank has ended, as a reset connection does
     exception     null after a normal end, and after ``sys.exit(0)`` unless it hid an exception; otherwise an object:
         type      qualified as Python prints it: ValueError, torch.cuda.OutOfMemoryError

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 # A name, because ``boot`` does not import the rest of the package: it is loaded when the script needs it.
 _HOOKS = "tsdia_run.training.hooks.install"
+# The modules that have hooks, as hooks/install.py lists them.
+HOOKED = (
+    "accelerate.accelerator",
+    "mlflow.tracking.fluent",
+    "tensorboardX.writer",
+    "torch.utils.tensorboard.writer",
+    "transformers.trainer",
+    "wandb",
+)
 
 
 class HookFinder:
@@ -28,7 +37,7 @@ class HookFinder:
 
     def __init__(self, warn: Callable[[str], None], guard: OverwriteGuard | None, *, has_hooks: bool) -> None:
         self._warn = warn
-        self._hooked = {"accelerate.accelerator", "wandb"} if has_hooks else set()
+        self._hooked = set(HOOKED if has_hooks else ())
         # In a resumed run, the guard wraps the functions that write files.
         self._wrappers = dict.fromkeys(guard.writers, guard.wrap) if guard else {}
         self._hooked |= self._wrappers.keys()

@@ -9,12 +9,12 @@ TYPE_CHECKING = False  # importing typing or collections would delay each start 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
+    from typing import Any
 
     from tsdia_run.training.boot.overwriting import OverwriteGuard
 
 # Enough for every metric that may select the best checkpoint.
 _MAX_METRICS = 100
-_PLAIN = frozenset({int, float})
 
 
 class LoggedProgress:
@@ -23,7 +23,7 @@ class LoggedProgress:
     Attributes:
         steps: The step of each kind of line, by its first metric: some are logged per step, others per epoch.
         epoch: The epoch.
-        metrics: The latest logged plain numbers. Tensors are omitted: reading one may wait for the device.
+        metrics: The latest logged numbers. Tensors are omitted: reading one may wait for the device.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,21 @@ class LoggedProgress:
         return max(self.steps.values(), default=None)
 
     def logged(self, values: Mapping[str, object], step: object = None) -> None:
-        """Record the arguments of ``Accelerator.log``."""
+        """Record the values of a call that logs: numbers, and others."""
+        self._note_place(values, step)
+        for name, value in values.items():
+            if isinstance(value, (int, float)) and (name in self.metrics or len(self.metrics) < _MAX_METRICS):
+                self.metrics[name] = value
+
+    def logged_numbers(self, values: Mapping[str, float], step: int | None) -> None:
+        """Record the values of a call that logs: numbers only, in less time."""
+        if len(values) + len(self.metrics) > _MAX_METRICS:
+            self.logged(values, step)
+            return
+        self._note_place(values, step)
+        self.metrics.update(values)
+
+    def _note_place(self, values: Mapping[str, object], step: object) -> None:
         if isinstance(step, int):
             first = str(next(iter(values), ""))
             if first in self.steps or len(self.steps) < _MAX_METRICS:
@@ -45,12 +59,6 @@ class LoggedProgress:
         epoch = values.get("epoch")
         if isinstance(epoch, (int, float)) and epoch == epoch // 1:
             self.epoch = int(epoch)
-        if len(values) + len(self.metrics) <= _MAX_METRICS and _PLAIN.issuperset(map(type, values.values())):
-            self.metrics.update(values)  # type: ignore[arg-type]  # all of them are numbers
-            return
-        for name, value in values.items():
-            if isinstance(value, (int, float)) and (name in self.metrics or len(self.metrics) < _MAX_METRICS):
-                self.metrics[name] = value
 
 
 class RankState:
@@ -64,6 +72,8 @@ class RankState:
         unsealed: The directories that this process saved and could not seal, by device and inode.
         is_accelerates_turn: Whether Accelerate is creating its trackers and passes them the config.
         configured_runs: The ids of the W&B runs that have the config.
+        shared: The objects that the hooks of several libraries share, by their class.
+        forwarding: The threads inside a call that forwards values to another library, and the depth of these calls.
     """
 
     def __init__(self) -> None:
@@ -74,6 +84,8 @@ class RankState:
         self.unsealed: set[tuple[int, int]] = set()
         self.is_accelerates_turn = False
         self.configured_runs: set[str] = set()
+        self.shared: dict[type, Any] = {}
+        self.forwarding: dict[int, int] = {}
 
     def check(self, checkpoint: PathLike[str]) -> None:
         """Raise before a checkpoint is written, if that is not allowed.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tsdia_run.errors import DamagedRunError
 from tsdia_run.training.boot.rank_state import RANK
 from tsdia_run.training.hooks.session import Session
+
+if TYPE_CHECKING:
+    from tsdia_run.rundir.metrics_summary import Summary
 
 # A metric that was not logged before can't be compared. After this many calls the check ends.
 _MAX_CALLS = 1_000
@@ -26,10 +30,11 @@ class FirstStep:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._calls = 0
+        self._found: tuple[int | None, int | None, Summary | None] | None = None
         self.is_open = session.checkpoint is not None and RANK.guard is not None
 
     def logged(self, values: Mapping[str, object], step: object) -> None:
-        """Check the arguments of ``Accelerator.log``, before they are written to metrics.jsonl."""
+        """Check the values of a call, before they are written to metrics.jsonl."""
         self._calls += 1
         self.is_open = self._calls < _MAX_CALLS
         guard, checkpoint = RANK.guard, self._session.checkpoint
@@ -44,10 +49,11 @@ class FirstStep:
 
     def _expected(self, checkpoint: Path, values: Mapping[str, object]) -> int | None:
         """Return the checkpoint's place on the axis of these metrics (steps or epochs); None if that is not known."""
-        from tsdia_run.rundir import summary_file
+        if self._found is None:  # read once: a script may log each value with a call of its own
+            from tsdia_run.rundir import summary_file
 
-        step, epoch = place_of(checkpoint)
-        summary = summary_file.load(self._session.layout.metrics_summary)
+            self._found = *place_of(checkpoint), summary_file.load(self._session.layout.metrics_summary)
+        step, epoch, summary = self._found
         if summary is None or not summary.series:
             return step
         known = [summary.series[name].last for name in values if name in summary.series]

@@ -17,6 +17,7 @@ class RankProcess:
     def __init__(self) -> None:
         self._pid = os.getpid()
         self._identity = _identity()
+        self._is_main: bool | None = None
 
     def is_this(self) -> bool:
         """Return whether the current process is that process."""
@@ -27,8 +28,19 @@ class RankProcess:
         if not os.environ.get("RANK") or identity == self._identity or os.getppid() != self._pid:
             return False
         # Forks of this process are not ranks.
-        self._pid, self._identity = pid, identity
+        self._pid, self._identity, self._is_main = pid, identity, None
         return True
+
+    def is_main(self) -> bool:
+        """Return whether the current process is that process, and the main rank.
+
+        The first call reads the rank: a script may set it after its imports, and reading it takes a microsecond.
+        """
+        if not self.is_this():
+            return False
+        if self._is_main is None:
+            self._is_main = os.environ.get("RANK", "0") in ("", "0")
+        return self._is_main
 
 
 def _identity() -> tuple[str | None, ...]:

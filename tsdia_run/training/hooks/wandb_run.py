@@ -19,7 +19,7 @@ from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import read_bounded
 from tsdia_run.rundir import env
 from tsdia_run.training.boot.rank_state import RANK
-from tsdia_run.training.hooks import tracker_config
+from tsdia_run.training.hooks import forwarding, tracker_config
 from tsdia_run.training.hooks.rank_process import RankProcess
 from tsdia_run.training.hooks.session import Session
 from tsdia_run.training.hooks.tracker_config import KEY
@@ -117,7 +117,8 @@ def _give_config(run: Any, own: Any, session: Session) -> None:
     values = tracker_config.read(session.config).values
     if not values or KEY in (own if isinstance(own, Mapping) else getattr(own, "__dict__", {})):
         return
-    run.config.update(values, allow_val_change=True)
+    with forwarding.forwarding():
+        run.config.update(values, allow_val_change=True)
     RANK.configured_runs.add(run.id)
     # The script's view of its config does not change: the script may pass all of it on, or set this key itself.
     getattr(run.config, "_items", {}).pop(KEY, None)
