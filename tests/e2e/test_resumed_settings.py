@@ -118,7 +118,7 @@ def test_a_secret_that_a_file_sets_is_read_again_and_never_shown(project: Projec
 
 
 def test_a_run_of_an_earlier_version_keeps_its_settings(project: Project) -> None:
-    project.project.write_text("restarts: {max: 0}\nstop_grace_s: 7\n")
+    project.project.write_text("restarts: {max: 0}\nstop_grace_s: 7\nenv: {A: '1'}\n")
     assert project.run("new", "config.yml", "--time-limit", "1h").code == 3
     path = project.root / "runs/exp/attempts/0/command.json"
     path.write_text(json.dumps({k: v for k, v in project.attempt(0).items() if k not in ("origins", "config_source")}))

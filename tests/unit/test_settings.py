@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.hints import message_of
 from tsdia_run.errors import ConfigError, SourcePosition, UsageError
 from tsdia_run.files.ownership import Trust
-from tsdia_run.settings import SETTINGS, Launcher, Layer, Setting, flags_layer, read_layer, resolve
-from tsdia_run.settings.from_files import project_layer
+from tsdia_run.settings import SETTINGS, Launcher, Layer, Level, Setting, flags_layer, origins, read_layer, resolve
+from tsdia_run.settings.from_files import project_layer, user_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -231,3 +233,33 @@ def test_patterns_that_cannot_match_are_errors_with_a_position(value: object) ->
     with pytest.raises(ConfigError, match=r"`checkpoints.pattern` must be a glob in the run directory") as caught:
         read_layer("c.yml", {"checkpoints": {"pattern": value}}, at)
     assert caught.value.place is not None
+
+
+VARIABLES = st.dictionaries(st.sampled_from("ABC"), st.text())
+VALUES = st.fixed_dictionaries({}, optional={"pty": st.booleans(), "env": VARIABLES})
+
+
+@given(st.lists(VALUES, max_size=5))
+def test_each_value_comes_from_the_first_layer_that_has_it(values: list[dict[str, Any]]) -> None:
+    levels = list(Level)[: len(values)]
+    layers = [Layer("x", one, level) for one, level in zip(values, levels, strict=True)]
+    settings, found = resolve(layers), origins(layers)
+    for key in ("pty", "env.A", "env.B", "env.C"):
+        name, _, variable = key.partition(".")
+        having = [
+            layer for layer in layers if name in layer.values and (not variable or variable in layer.values[name])
+        ]
+        assert (key in found) == bool(having)
+        if having:
+            level = Level.FLAG if having[0].level is Level.VARIABLE else having[0].level
+            first, value = having[0].values[name], getattr(settings, name)
+            assert found[key].level is level
+            assert (value[variable] if variable else value) == (first[variable] if variable else first)
+
+
+@pytest.mark.parametrize(
+    ("xdg", "home", "path"),
+    [("/x", "/h", "/x"), ("", "/h", "/h/.config"), ("relative", "/h", "/h/.config")],
+)
+def test_the_users_file_is_where_the_xdg_specification_says(xdg: str, home: str, path: str) -> None:
+    assert user_file({"XDG_CONFIG_HOME": xdg, "HOME": home}) == Path(path, "tsdia-run", "config.yml")

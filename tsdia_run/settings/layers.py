@@ -72,8 +72,8 @@ class Layer:
     def origin(self, key: str) -> Origin:
         """Return where the value of a key comes from."""
         if self.level in GIVEN:
-            flag = _BY_KEY[key].flag
-            variable = self.variables.get(key)
+            setting, variable = _BY_KEY.get(key), self.variables.get(key)  # `env.NAME` is not a setting
+            flag = setting.flag if setting else None
             return Origin(Level.VARIABLE, variable) if variable else Origin(Level.FLAG, flag.name if flag else "")
         if self.level is Level.DEFAULT:
             return Origin(Level.DEFAULT)
