@@ -7,9 +7,9 @@ import os
 from hypothesis import HealthCheck, settings
 
 # The check tries few inputs, and the same ones each time. `make fuzz` tries many others.
-LIMITS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-settings.register_profile("same", LIMITS, derandomize=True, max_examples=40)
-settings.register_profile("thorough", LIMITS, max_examples=2_000)
+_ANY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("same", _ANY, derandomize=True, max_examples=40)
+settings.register_profile("thorough", _ANY, max_examples=2_000)
 settings.load_profile("same")
 
 # Several tests run at a time, and torch's threads would only wait for each other. Benchmarks keep the threads.

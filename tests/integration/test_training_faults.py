@@ -23,13 +23,16 @@ WAYS = {
 }
 
 
+@pytest.mark.parametrize("first", [1, pytest.param(2, marks=pytest.mark.slow)])  # and every other call after it
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["dies", "fails"])
-def test_every_system_call_of_a_hook_may_fail(trainings: Zygote, tmp_path: Path, way: str, kind: str) -> None:
+def test_every_system_call_of_a_hook_may_fail(
+    trainings: Zygote, tmp_path: Path, way: str, kind: str, first: int
+) -> None:
     undisturbed = train(trainings, tmp_path / "undisturbed", way)
     assert undisturbed.code == 0, undisturbed.err
     root = tmp_path / "run"
-    for at in count(1):
+    for at in count(first, 2):
         fault = Fault(str(root), at, DIE if kind == "dies" else ERRORS[at % 3])
         ended = train(trainings, root, way, fault)
         if not ended.failed:
