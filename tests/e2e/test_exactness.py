@@ -32,7 +32,7 @@ def losses(run_dir: Path) -> dict[tuple[int, str], float]:
     return found
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_after_a_kill_at_a_random_step_and_a_resume_the_losses_are_equal_to_the_last_bit(
     clone: Path, ranks: int
 ) -> None:

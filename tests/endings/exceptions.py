@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from tests.endings.row import Row
+from tests.endings.row import Needs, Row
 
 _LONG = "x" * 4000
 _END = "(the script exited with code 1)"
@@ -17,6 +15,10 @@ def _failed(cause: str, script: str, error: str) -> Row:
 def _described(cause: str, script: str, error: str) -> Row:
     """Return a row that differs from others by the description alone, which unit tests check without a process."""
     return Row(cause, script, 1, f"{error} {_END}", is_slow=True)
+
+
+def _of_3_11(cause: str, script: str, error: str) -> Row:
+    return Row(cause, script, 1, f"{error} {_END}", is_slow=True, needs=Needs.PYTHON_3_11)
 
 
 ROWS = [
@@ -154,26 +156,23 @@ ROWS = [
     _failed("the working directory is removed",
         "import os, shutil\nos.mkdir('w')\nos.chdir('w')\nos.rmdir('../w')\nos.getcwd()\n",
         "FileNotFoundError: [Errno 2] No such file or directory (train.py:5)"),
+    _of_3_11("an exception group",
+        "raise ExceptionGroup('two', [ValueError('bad'), KeyError('lr')])\n",
+        "ExceptionGroup: two (2 sub-exceptions) (train.py:1): ValueError: bad; KeyError: 'lr'"),
+    _of_3_11("a group of five",
+        "raise ExceptionGroup('all', [ValueError(n) for n in range(5)])\n",
+        "ExceptionGroup: all (5 sub-exceptions) (train.py:1): ValueError: 0; ValueError: 1; ValueError: 2; and 2 more"),
+    _of_3_11("a group in a group",
+        "raise ExceptionGroup('outer', [ExceptionGroup('inner', [ValueError('bad')])])\n",
+        "ExceptionGroup: outer (1 sub-exception) (train.py:1): ValueError: bad"),
+    _of_3_11("a task group of asyncio",
+        "import asyncio\nasync def bad():\n    raise ValueError('bad')\nasync def main():\n"
+        "    async with asyncio.TaskGroup() as group:\n        group.create_task(bad())\nasyncio.run(main())\n",
+        "ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception) (train.py:5): ValueError: bad (train.py:3)"),
+    _of_3_11("an exception caused by a group",
+        "try:\n    raise ExceptionGroup('two', [ValueError('bad')])\nexcept ExceptionGroup as e:\n"
+        "    raise RuntimeError('failed') from e\n",
+        "RuntimeError: failed (train.py:4), caused by ExceptionGroup: two (1 sub-exception) (train.py:2): ValueError: bad"),
+    _of_3_11("an exception with notes",
+        "e = ValueError('bad')\ne.add_note('in batch 7')\nraise e\n", "ValueError: bad in batch 7 (train.py:3)"),
 ]  # fmt: skip
-if sys.version_info >= (3, 11):
-    ROWS += [
-        _failed("an exception group",
-            "raise ExceptionGroup('two', [ValueError('bad'), KeyError('lr')])\n",
-            "ExceptionGroup: two (2 sub-exceptions) (train.py:1): ValueError: bad; KeyError: 'lr'"),
-        _described("a group of five",
-            "raise ExceptionGroup('all', [ValueError(n) for n in range(5)])\n",
-            "ExceptionGroup: all (5 sub-exceptions) (train.py:1): ValueError: 0; ValueError: 1; ValueError: 2; and 2 more"),
-        _described("a group in a group",
-            "raise ExceptionGroup('outer', [ExceptionGroup('inner', [ValueError('bad')])])\n",
-            "ExceptionGroup: outer (1 sub-exception) (train.py:1): ValueError: bad"),
-        _failed("a task group of asyncio",
-            "import asyncio\nasync def bad():\n    raise ValueError('bad')\nasync def main():\n"
-            "    async with asyncio.TaskGroup() as group:\n        group.create_task(bad())\nasyncio.run(main())\n",
-            "ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception) (train.py:5): ValueError: bad (train.py:3)"),
-        _described("an exception caused by a group",
-            "try:\n    raise ExceptionGroup('two', [ValueError('bad')])\nexcept ExceptionGroup as e:\n"
-            "    raise RuntimeError('failed') from e\n",
-            "RuntimeError: failed (train.py:4), caused by ExceptionGroup: two (1 sub-exception) (train.py:2): ValueError: bad"),
-        _described("an exception with notes",
-            "e = ValueError('bad')\ne.add_note('in batch 7')\nraise e\n", "ValueError: bad in batch 7 (train.py:3)"),
-    ]  # fmt: skip
