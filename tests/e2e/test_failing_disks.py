@@ -26,7 +26,7 @@ from tests.support.command import (
     wait_for,
     wait_until,
 )
-from tests.support.slow import each_once, one_of
+from tests.support.slow import each_once, slow
 from tests.support.unprivileged import obey_permissions
 
 pytestmark = pytest.mark.root
@@ -401,7 +401,7 @@ def test_a_stop_on_a_failing_disk_still_ends_the_training(
     assert training.state() == "stopped"
 
 
-@pytest.mark.parametrize("failing", one_of(FAILURES, "read-only"), indirect=True)
+@pytest.mark.parametrize("failing", ["read-only", *slow("unmounted", "killed")], indirect=True)
 def test_a_resumed_attempt_on_a_failing_disk_is_reported(training: Training, failing: Failing, start: Starter) -> None:
     save = (
         "import os, pathlib\n"
@@ -428,7 +428,7 @@ def test_a_resumed_attempt_on_a_failing_disk_is_reported(training: Training, fai
     assert training.state() == "completed"
 
 
-@pytest.mark.parametrize("failing", one_of(FAILURES, "unmounted"), indirect=True)
+@pytest.mark.parametrize("failing", ["unmounted", *slow("read-only", "killed")], indirect=True)
 def test_no_restart_is_tried_without_the_disk(training: Training, failing: Failing) -> None:
     training.begin("--max-restarts", "2", code=3)
     failing.fail()

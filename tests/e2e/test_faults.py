@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.faulty_calls import DIE, Fault
 from tests.support.faulty_runs import Project
+from tests.support.slow import slow
 from tests.support.zygote import Zygote
 
 # A test starts the command about fifty times: a quarter of a minute, and ten times that on a busy machine.
@@ -26,7 +27,7 @@ def failed_run(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Proj
     return project
 
 
-@pytest.mark.parametrize("first", [1, pytest.param(2, marks=pytest.mark.slow)])  # and every other call after it
+@pytest.mark.parametrize("first", [1, *slow(2)])  # and every other call after it
 @pytest.mark.parametrize("command", ["new", "resume"])
 @pytest.mark.parametrize("kind", ["dies", "fails", "keeps failing"])
 def test_every_call_may_fail(

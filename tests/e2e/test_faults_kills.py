@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.faulty_runs import Project
+from tests.support.slow import slow
 from tests.support.zygote import Zygote
 
 SEED = 20261123
@@ -23,7 +24,7 @@ def undisturbed_s(zygote: Zygote, root: Path) -> float:
     return time.monotonic() - began_s
 
 
-@pytest.mark.parametrize(("seed", "kills"), [(SEED, 40), pytest.param(SEED + 1, 100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("seed", "kills"), [(SEED, 40), *slow((SEED + 1, 100))])
 def test_the_supervisor_is_killed_at_any_moment(zygote: Zygote, tmp_path: Path, seed: int, kills: int) -> None:
     lasts_s = min(undisturbed_s(zygote, tmp_path / str(number)) for number in range(3))
     moments = random.Random(seed)

@@ -24,7 +24,7 @@ from tests.support.command import (
     wait_for,
     wait_until,
 )
-from tests.support.slow import each_once
+from tests.support.slow import each_once, slow
 from tests.support.tables import rows
 from tsdia_run.claim.processes import facts, members
 
@@ -180,7 +180,7 @@ def is_pending(pid: int, number: int) -> bool:
     return bool(int(status.split("ShdPnd:")[1].split()[0], 16) >> (number - 1) & 1)
 
 
-@pytest.mark.parametrize("name", [pytest.param("INT", marks=pytest.mark.slow), "TERM"])
+@pytest.mark.parametrize("name", [*slow("INT"), "TERM"])
 def test_timeout_gives_the_script_time_to_save(project: Path, name: str) -> None:
     (project / "train.py").write_text(LISTENS)
     subprocess.run(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.faulty_files import OWN_FILES, REPLACEMENTS, change, make_run
 from tests.support.faulty_runs import Project
+from tests.support.slow import slow
 from tests.support.zygote import Ended, Zygote
 
 COMMANDS = (("resume", "runs/exp"), ("ensure", "config.yml"), ("new", "config.yml"))
@@ -34,7 +35,7 @@ def check(ended: Ended, told: str) -> None:
     assert ended.err.count("tsdia-run: error:") == (ended.code != 0), told
 
 
-@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.slow)])  # of the replacements
+@pytest.mark.parametrize("half", [0, *slow(1)])  # of the replacements
 @pytest.mark.parametrize("name", OWN_FILES)
 def test_a_file_replaced_by_something_else(
     zygote: Zygote, damaged: Project, tmp_path: Path, name: str, half: int

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.saving import KILLED, Saver
+from tests.support.slow import slow
 from tsdia_run.checkpoints import find, newest_complete
 
 UNDISTURBED = 3
@@ -72,7 +73,7 @@ def saves(root: Path, limit: str) -> Iterator[Saves]:
             os.kill(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("moments", [20, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("moments", [20, *slow(50)])
 def test_a_kill_at_any_moment_of_a_save_loses_no_checkpoint(tmp_path: Path, moments: int) -> None:
     """Use total_limit=1: without tsdia-run, Accelerate removes the only other checkpoint before it saves."""
     with saves(tmp_path / "exp", "1") as script:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.support.reading import Done, resume
+from tests.support.slow import slow
 from tests.support.zygote import Zygote
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.metrics_summary import Point, Series, Summary
@@ -129,7 +130,7 @@ def test_save_state_does_not_overwrite_an_unread_checkpoint(tmp_path: Path, trai
     assert {path: path.read_bytes() for path in root.glob("step_*/*")} == before
 
 
-@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+@pytest.mark.parametrize("rank", [*slow(0), 1])
 def test_a_read_by_one_rank_counts_for_all_ranks(tmp_path: Path, rank: int) -> None:
     root = tmp_path / "exp"
     (root / "step_2").mkdir(parents=True)

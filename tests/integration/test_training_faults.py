@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.faulty_calls import DIE, Fault
 from tests.support.saving import SAVER, Saver
+from tests.support.slow import slow
 from tests.support.zygote import Ended, Zygote
 from tsdia_run.checkpoints import Soundness, find, judge
 from tsdia_run.rundir.layout import RunLayout
@@ -23,7 +24,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("first", [1, pytest.param(2, marks=pytest.mark.slow)])  # and every other call after it
+@pytest.mark.parametrize("first", [1, *slow(2)])  # and every other call after it
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["dies", "fails"])
 def test_every_system_call_of_a_hook_may_fail(

@@ -1,24 +1,22 @@
-"""Which of several equal inputs the check runs; `make slow` runs the others."""
+"""Which of several inputs of a test the check runs; `make slow` runs the others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import pytest
 from _pytest.mark import ParameterSet
 
 
-def each_once(*columns: Iterable[object]) -> list[ParameterSet]:
-    """Return all combinations of values; as few as have every value of every column are not slow."""
-    values = [list(column) for column in columns]
-    found: list[tuple[object, ...]] = [()]
-    for column in values:
-        found = [(*one, value) for one in found for value in column]
-    longest = max(map(len, values))
-    quick = [tuple(column[at % len(column)] for column in values) for at in range(longest)]
-    return [pytest.param(*one, marks=[] if one in quick else [pytest.mark.slow]) for one in found]
+def slow(*values: object) -> list[ParameterSet]:
+    """Return values of a parameter, or of several, that only `make slow` uses."""
+    return [
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow) for value in values
+    ]
 
 
-def one_of(values: Iterable[object], quick: object) -> list[ParameterSet]:
-    """Return all values; only one is not slow."""
-    return [pytest.param(value, marks=[] if value == quick else [pytest.mark.slow]) for value in values]
+def each_once(first: Sequence[object], second: Sequence[object]) -> list[ParameterSet]:
+    """Return all pairs of two lists; as few as have every value of both are not slow."""
+    pairs = [(one, other) for one in first for other in second]
+    quick = [(first[at % len(first)], second[at % len(second)]) for at in range(max(len(first), len(second)))]
+    return [pytest.param(*pair, marks=[] if pair in quick else [pytest.mark.slow]) for pair in pairs]
