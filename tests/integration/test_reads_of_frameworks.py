@@ -14,7 +14,8 @@ from tests.support.reading import Done, resume
 from tests.support.slow import slow
 from tests.support.zygote import Zygote
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics_summary import Point, Series, Summary
+from tsdia_run.rundir.metrics_series import Point, Series
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.rundir.summary_file import save
 
 # Like transformers.Trainer._save_checkpoint.
