@@ -5,7 +5,9 @@
 # make bench        measure the speed of tsdia-run and its peers; writes docs/benchmarks.md
 # make wild         run scripts of many public styles through new, SIGKILL, resume, info and compare; not part of the check
 # make storm        SIGKILL every kind of process at random moments for MINUTES=5, with SEED=1; not part of the check
-# make endings      run every cause of docs/endings.md, also the slow ones that the check leaves out
+# make slow         run the further inputs of tests that the check leaves out
+# make fuzz         run the unit tests with many more random inputs than the check has
+# make endings      run every cause of docs/endings.md, one at a time
 # make docs         write the generated parts of docs/, and configs/all-settings.yml
 # make pictures     make the README's pictures from real output
 # make format       format the code and apply the linter's fixes
@@ -28,6 +30,8 @@ OLDEST_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/pytho
 # Many tests wait for a process, so more tests than cores run at a time.
 PROCESSES ?= 3
 PYTEST_FLAGS := -n $(PROCESSES) --dist worksteal
+# `make slow` runs the tests that are marked slow.
+QUICK := -m "not slow"
 TESTS ?=
 MINUTES ?= 5
 SEED ?= 1
@@ -36,7 +40,7 @@ ACCELERATE ?=
 # An installed package has bytecode files. If the environment forbids them here, each start compiles the whole package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test coverage test-oldest bench wild storm endings docs pictures format clean
+.PHONY: demo test coverage test-oldest bench wild storm slow fuzz endings docs pictures format clean
 
 demo: $(STAMP)
 	$(BIN)/tsdia-run new configs/quickstart.yml --move-aside
@@ -45,18 +49,18 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest $(PYTEST_FLAGS) $(TESTS)
+	$(BIN)/pytest $(PYTEST_FLAGS) $(QUICK) $(TESTS)
 
 # About three times as long as `make test`, and so is the limit of each test. If a test fails, the table is printed and
 # `make coverage` fails. Coverage imports its plugin in every process, so PYTHONPATH contains this directory.
 coverage: $(STAMP)
 	$(BIN)/coverage erase
-	PYTHONPATH="$(CURDIR)" $(BIN)/coverage run --source="$(CURDIR)/tsdia_run" -m pytest $(PYTEST_FLAGS) -m "not lean" \
+	PYTHONPATH="$(CURDIR)" $(BIN)/coverage run --source="$(CURDIR)/tsdia_run" -m pytest $(PYTEST_FLAGS) -m "not lean and not slow" \
 		-o timeout=720 $(TESTS); \
 	status=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
 
 test-oldest: $(OLDEST_STAMP)
-	$(OLDEST_VENV)/bin/pytest $(PYTEST_FLAGS) $(TESTS)
+	$(OLDEST_VENV)/bin/pytest $(PYTEST_FLAGS) $(QUICK) $(TESTS)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
@@ -70,6 +74,13 @@ wild: $(WILD_STAMP)
 # left, or a command that tsdia-run suggests is refused.
 storm: $(STAMP)
 	$(BIN)/python -m tests.storm $(MINUTES) $(SEED)
+
+slow: $(STAMP)
+	$(BIN)/pytest $(PYTEST_FLAGS) -m slow $(TESTS)
+
+# `make fuzz TESTS=tests/unit/test_redaction.py` runs only those tests. A failed test prints how to reproduce it.
+fuzz: $(STAMP)
+	$(BIN)/pytest $(PYTEST_FLAGS) --hypothesis-profile thorough $(or $(TESTS),tests/unit)
 
 # About six minutes. `make endings WORDS=torchrun` runs only the rows whose name contains the word.
 endings: $(STAMP)

@@ -6,7 +6,10 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The check tries few inputs, and the same ones each time. `make fuzz` tries many others.
+_ANY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("same", _ANY, derandomize=True, max_examples=30)
+settings.register_profile("thorough", _ANY, max_examples=2_000)
 settings.load_profile("same")
 
 # Several tests run at a time, and torch's threads would only wait for each other. Benchmarks keep the threads.

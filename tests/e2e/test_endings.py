@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import TWO_RANKS, Starter, log_of, record_of, tsdia_run, wait_for
+from tests.support.slow import each_once
 from tests.support.tables import rows
 
 # Rank 1 (or the only rank) ends in the given way; the others wait for it, as in a collective.
@@ -27,9 +28,9 @@ while value != "0":
 """
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize(("how", "state", "exit_code"), rows("endings.md", "the script", "state", "exit code"))
-def test_the_run_ends_as_its_script_does(project: Path, how: str, state: str, exit_code: str, ranks: int) -> None:
+@pytest.mark.parametrize(("row", "ranks"), each_once(rows("endings.md", "the script", "state", "exit code"), [1, 2]))
+def test_the_run_ends_as_its_script_does(project: Path, row: tuple[str, str, str], ranks: int) -> None:
+    how, state, exit_code = row
     (project / "train.py").write_text(SCRIPT)
     match = re.fullmatch(r"exits with (?P<code>\d+)|dies of (?P<signal>SIG\w+)", how)
     assert match

@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.test_quickstart import SHORT, clone
 from tests.support.command import COMMAND, environment, record_of, tsdia_run
+from tests.support.slow import slow
 
 __all__ = ["clone"]  # a fixture
 SETTINGS = [
@@ -32,7 +33,7 @@ def losses(run_dir: Path) -> dict[tuple[int, str], float]:
     return found
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [*slow(1), 2])
 def test_after_a_kill_at_a_random_step_and_a_resume_the_losses_are_equal_to_the_last_bit(
     clone: Path, ranks: int
 ) -> None:

@@ -26,6 +26,7 @@ from tests.support.command import (
     wait_for,
     wait_until,
 )
+from tests.support.slow import each_once, slow
 from tests.support.unprivileged import obey_permissions
 
 pytestmark = pytest.mark.root
@@ -42,6 +43,8 @@ print("ending", flush=True)
 sys.exit(int(pathlib.Path("code").read_text()))
 """
 RANKS = {"one": (), "two": TWO_RANKS}
+ENDINGS = [("one", 0), ("one", 3), ("two", 0)]  # ranks and exit code
+FAILURES = ["read-only", "unmounted", "killed"]
 
 
 class Training:
@@ -105,7 +108,7 @@ def training(project: Path, start: Starter) -> Training:
 # A full disk.
 
 
-@pytest.fixture(params=["bytes", "inodes", "ext4"])
+@pytest.fixture
 def full_disk(training: Training, request: pytest.FixtureRequest) -> Iterator[str]:
     """A disk that a test fills: its bytes, in memory or in an image, or its inodes."""
     kind: str = request.param
@@ -124,8 +127,11 @@ def fill(runs: Path, kind: str) -> None:
         disks.fill(runs)
 
 
-@pytest.mark.parametrize(("ranks", "code"), [("one", 0), ("one", 3), ("two", 0)])
-def test_an_ending_on_a_full_disk_is_recorded(training: Training, full_disk: str, ranks: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("full_disk", "ending"), each_once(["bytes", "inodes", "ext4"], ENDINGS), indirect=["full_disk"]
+)
+def test_an_ending_on_a_full_disk_is_recorded(training: Training, full_disk: str, ending: tuple[str, int]) -> None:
+    ranks, code = ending
     training.begin(ranks=ranks, code=code)
     fill(training.runs, full_disk)
     found, told = training.end()
@@ -306,17 +312,18 @@ class Failing:
             self._ext4.repair()
 
 
-@pytest.fixture(params=["read-only", "unmounted", "killed"])
+@pytest.fixture(params=FAILURES)
 def failing(training: Training, request: pytest.FixtureRequest) -> Iterator[Failing]:
     """A disk that fails in one way."""
     with ExitStack() as stack:
         yield Failing(training, request.param, stack)
 
 
-@pytest.mark.parametrize(("ranks", "code"), [("one", 0), ("one", 3), ("two", 0)])
+@pytest.mark.parametrize(("failing", "ending"), each_once(FAILURES, ENDINGS), indirect=["failing"])
 def test_an_ending_on_a_failing_disk_is_reported_and_known_afterwards(
-    training: Training, failing: Failing, ranks: str, code: int
+    training: Training, failing: Failing, ending: tuple[str, int]
 ) -> None:
+    ranks, code = ending
     training.begin(ranks=ranks, code=code)
     failing.fail()
     found, told = training.end()
@@ -378,7 +385,7 @@ def test_another_disk_at_the_place_of_the_run_gets_nothing(training: Training) -
             assert os.listdir(training.runs) == []
 
 
-@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(("failing", "signal_name"), each_once(FAILURES, ["SIGINT", "SIGTERM"]), indirect=["failing"])
 def test_a_stop_on_a_failing_disk_still_ends_the_training(
     training: Training, failing: Failing, signal_name: str
 ) -> None:
@@ -394,6 +401,7 @@ def test_a_stop_on_a_failing_disk_still_ends_the_training(
     assert training.state() == "stopped"
 
 
+@pytest.mark.parametrize("failing", ["read-only", *slow("unmounted", "killed")], indirect=True)
 def test_a_resumed_attempt_on_a_failing_disk_is_reported(training: Training, failing: Failing, start: Starter) -> None:
     save = (
         "import os, pathlib\n"
@@ -420,6 +428,7 @@ def test_a_resumed_attempt_on_a_failing_disk_is_reported(training: Training, fai
     assert training.state() == "completed"
 
 
+@pytest.mark.parametrize("failing", ["unmounted", *slow("read-only", "killed")], indirect=True)
 def test_no_restart_is_tried_without_the_disk(training: Training, failing: Failing) -> None:
     training.begin("--max-restarts", "2", code=3)
     failing.fail()

@@ -10,9 +10,10 @@ import pytest
 
 from tests.support.faulty_calls import DIE, Fault
 from tests.support.faulty_runs import Project
+from tests.support.slow import slow
 from tests.support.zygote import Zygote
 
-# A test starts the command about a hundred times: half a minute, and ten times that on a busy machine.
+# A test starts the command about fifty times: a quarter of a minute, and ten times that on a busy machine.
 pytestmark = pytest.mark.timeout(1200)
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EDQUOT", "ESTALE", "ENOTCONN", "EACCES")
@@ -26,13 +27,16 @@ def failed_run(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Proj
     return project
 
 
+@pytest.mark.parametrize("first", [1, *slow(2)])  # and every other call after it
 @pytest.mark.parametrize("command", ["new", "resume"])
 @pytest.mark.parametrize("kind", ["dies", "fails", "keeps failing"])
-def test_every_call_may_fail(zygote: Zygote, failed_run: Project, tmp_path: Path, command: str, kind: str) -> None:
+def test_every_call_may_fail(
+    zygote: Zygote, failed_run: Project, tmp_path: Path, command: str, kind: str, first: int
+) -> None:
     words = {"new": ("new", "config.yml"), "resume": ("resume", "runs/exp")}[command]
     # A disk that stays full differs only after the first failure that the process survives.
-    step = 3 if kind == "keeps failing" else 1
-    for at in count(1, step):
+    step = 6 if kind == "keeps failing" else 2
+    for at in count(first, step):
         root = tmp_path / "project"
         project = Project.make(root) if command == "new" else Project.copy(failed_run, root)
         how = DIE if kind == "dies" else ERRORS[(at // step) % len(ERRORS)]

@@ -7,10 +7,13 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.faulty_runs import Project
+from tests.support.slow import slow
 from tests.support.zygote import Zygote
 
-SEED, KILLS = 20261123, 100
+SEED = 20261123
 
 
 def undisturbed_s(zygote: Zygote, root: Path) -> float:
@@ -21,20 +24,21 @@ def undisturbed_s(zygote: Zygote, root: Path) -> float:
     return time.monotonic() - began_s
 
 
-def test_the_supervisor_is_killed_at_any_moment(zygote: Zygote, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "kills"), [(SEED, 40), *slow((SEED + 1, 100))])
+def test_the_supervisor_is_killed_at_any_moment(zygote: Zygote, tmp_path: Path, seed: int, kills: int) -> None:
     lasts_s = min(undisturbed_s(zygote, tmp_path / str(number)) for number in range(3))
-    moments = random.Random(SEED)
+    moments = random.Random(seed)
     killed = trained = 0
-    for number in range(KILLS):
+    for number in range(kills):
         project = Project.make(tmp_path / "project")
         # From before the claim to after the end, on a machine of any speed.
         after_s = moments.uniform(0, 1.2 * lasts_s)
         ended = zygote.run("new", "config.yml", cwd=project.root, kill_after_s=after_s)
-        told = f"kill {number} of seed {SEED}, after {after_s:.4f} of {lasts_s:.4f} s: {ended}"
+        told = f"kill {number} of seed {seed}, after {after_s:.4f} of {lasts_s:.4f} s: {ended}"
         project.check(ended, told)
         killed += ended.code < 0
         trained += bool(project.trace())
         project.check_next(zygote, told)
         shutil.rmtree(project.root)
     assert killed > 0
-    assert 0 < trained < KILLS
+    assert 0 < trained < kills

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import environment
+from tests.support.slow import each_once
 
 
 def interrupted(
@@ -41,9 +42,12 @@ def interrupted(
     return running.returncode, rest
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    "words", [["list"], ["info"], ["--help"], ["completion", "--words", "bash", "i", "tsdia-run i"]]
+    ("words", "number"),
+    each_once(
+        [["list"], ["info"], ["--help"], ["completion", "--words", "bash", "i", "tsdia-run i"]],
+        [signal.SIGINT, signal.SIGTERM],
+    ),
 )
 def test_a_signal_during_the_imports(words: list[str], number: signal.Signals, tmp_path: Path) -> None:
     ends = []

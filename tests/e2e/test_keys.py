@@ -103,7 +103,7 @@ def test_a_script_that_dies_of_ctrl_c_at_its_prompt_is_stopped(project: Path) ->
     shell.expect("name[?] ")
     shell.sendintr()
     text = ended(shell)
-    assert "stopped by Ctrl-C (SIGINT)" in text
+    assert "by Ctrl-C (SIGINT)" in text
     assert "restarting" not in text
     assert shell.signalstatus == signal.SIGINT
 

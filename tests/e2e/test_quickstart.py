@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Starter, log_of, record_of, tsdia_run, wait_until
+from tests.support.slow import slow
 
 ROOT = Path(__file__).parents[2]
 SHORT = (
@@ -31,7 +32,7 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [1, *slow(2)])  # test_exactness.py has two ranks
 def test_the_quickstart_trains_is_refused_and_resumes(clone: Path, ranks: int) -> None:
     words = ("configs/quickstart.yml", "--num-processes", str(ranks))
     settings = [word for setting in SHORT for word in ("--set", setting)]

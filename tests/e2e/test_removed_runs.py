@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Starter, log_of, record_of, tsdia_run, wait_for, wait_until
+from tests.support.slow import each_once, slow
 from tsdia_run.claim.processes import members
 
 REMOVED = "the run directory was removed or replaced, by the script or another process"
@@ -52,9 +53,9 @@ def reads_work(project: Path) -> None:
         assert done.returncode in (0, 66), (words, done.stderr)
 
 
-@pytest.mark.parametrize("what", ["runs/exp", "runs"])
-@pytest.mark.parametrize(("delay_s", "creates"), [(0.0, True), (0.3, False), (1.2, True)])
-def test_rm_by_another_process(start: Starter, project: Path, what: str, delay_s: float, creates: bool) -> None:
+@pytest.mark.parametrize(("delay", "what"), each_once([(0.0, True), (0.3, False), (1.2, True)], ["runs/exp", "runs"]))
+def test_rm_by_another_process(start: Starter, project: Path, what: str, delay: tuple[float, bool]) -> None:
+    delay_s, creates = delay
     running, run_id = begin(start, project, creates=creates)
     time.sleep(delay_s)
     remove(project / what)
@@ -71,7 +72,7 @@ def test_rm_by_another_process(start: Starter, project: Path, what: str, delay_s
     reads_work(project)
 
 
-@pytest.mark.parametrize("delay_s", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5])
+@pytest.mark.parametrize("delay_s", [0.05, 0.15, 0.25, 0.4, *slow(0.1, 0.2, 0.3, 0.5)])
 def test_rm_during_the_start(start: Starter, project: Path, delay_s: float) -> None:
     """Whatever the start has done by then, it reports one error or runs the training to its end."""
     (project / "train.py").write_text("import time\ntime.sleep(1)\nraise SystemExit(4)\n")

@@ -24,11 +24,13 @@ from tests.support.command import (
     wait_for,
     wait_until,
 )
+from tests.support.slow import each_once, slow
 from tests.support.tables import rows
 from tsdia_run.claim.processes import facts, members
 
 TO_US = {row[0]: row[1:] for row in rows("endings.md", "signal", "the script gets it", "what follows")}
 REAL_TIME = "SIGRTMIN to SIGRTMAX"
+LIKE_SIGTERM = {"SIGHUP", "SIGUSR1", "SIGUSR2"}
 TO_THE_LAUNCHER = {"SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"}
 
 
@@ -73,8 +75,7 @@ def test_the_tables_have_every_signal() -> None:
 REASON = {"SIGTERM": "SIGTERM", "SIGINT": "Ctrl-C (SIGINT)"}
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(("name", "ranks"), each_once(["SIGTERM", "SIGINT"], [1, 2]))
 def test_a_stop_request_reaches_each_rank_once_and_becomes_the_ending_of_the_run(
     start: Starter, project: Path, name: str, ranks: int
 ) -> None:
@@ -119,8 +120,7 @@ def test_signals_that_do_not_stop_a_training(start: Starter, project: Path, rank
     assert "completed: the script exited with code 0; the supervisor had been killed before" in told.stderr
 
 
-@pytest.mark.parametrize("name", ["SIGSTOP", "SIGTSTP"])
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(("name", "ranks"), each_once(["SIGSTOP", "SIGTSTP"], [1, 2]))
 def test_signals_that_stop_this_process_until_it_is_continued(
     start: Starter, project: Path, name: str, ranks: int
 ) -> None:
@@ -163,8 +163,7 @@ def test_sigquit_stops_immediately(start: Starter, project: Path, ranks: int) ->
     assert members(record_of(project / "runs/exp")["run_id"], project / "runs/exp") == []
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(("name", "ranks"), each_once(["SIGINT", "SIGTERM"], [1, 2]))
 def test_a_signal_that_is_delivered_twice_is_one_request(start: Starter, project: Path, name: str, ranks: int) -> None:
     running, _ = listening(start, project, ranks, SAVE_S="2")
     for _ in range(3):  # npm and docker: the group gets it, and then they pass it on
@@ -181,7 +180,7 @@ def is_pending(pid: int, number: int) -> bool:
     return bool(int(status.split("ShdPnd:")[1].split()[0], 16) >> (number - 1) & 1)
 
 
-@pytest.mark.parametrize("name", ["INT", "TERM"])
+@pytest.mark.parametrize("name", [*slow("INT"), "TERM"])
 def test_timeout_gives_the_script_time_to_save(project: Path, name: str) -> None:
     (project / "train.py").write_text(LISTENS)
     subprocess.run(
@@ -196,8 +195,7 @@ def test_timeout_gives_the_script_time_to_save(project: Path, name: str) -> None
     assert (log.count("got"), log.count("saved")) == (1, 1)
 
 
-@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "stop", "supervisor"])
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(("how", "ranks"), each_once(["SIGINT", "SIGTERM", "stop", "supervisor"], [1, 2]))
 def test_a_stopped_training_is_continued_so_that_it_can_save(
     start: Starter, project: Path, how: str, ranks: int
 ) -> None:
@@ -222,7 +220,13 @@ def test_a_stopped_training_is_continued_so_that_it_can_save(
     assert record_of(project / "runs/exp")["state"] == "stopped"
 
 
-@pytest.mark.parametrize(("name", "state", "exit_code"), rows("endings.md", "signal", "state", "exit code"))
+@pytest.mark.parametrize(
+    ("name", "state", "exit_code"),
+    [
+        pytest.param(*row, marks=[pytest.mark.slow] if row[0] in LIKE_SIGTERM else [])
+        for row in rows("endings.md", "signal", "state", "exit code")
+    ],
+)
 def test_a_signal_to_the_launcher_ends_both_ranks(
     start: Starter, project: Path, name: str, state: str, exit_code: str
 ) -> None:
@@ -240,8 +244,7 @@ def test_a_signal_to_the_launcher_ends_both_ranks(
     assert members(record_of(project / "runs/exp")["run_id"], project / "runs/exp") == []
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(("name", "ranks"), each_once(["SIGTERM", "SIGINT"], [1, 2]))
 def test_a_signal_while_torch_is_imported_leaves_no_process_behind(
     start: Starter, project: Path, name: str, ranks: int
 ) -> None:

@@ -21,7 +21,8 @@ def main() -> int:
         zygote_folder.mkdir()
         zygote = Zygote(zygote_folder)
         for number, row in enumerate(ROWS):
-            if row.needs is not Needs.NOTHING or not all(word in row.name for word in sys.argv[1:]):
+            is_alone = row.needs not in (Needs.CGROUP, Needs.DISK) and row.is_possible
+            if not is_alone or not all(word in row.name for word in sys.argv[1:]):
                 continue
             project = Path(folder) / str(number)
             project.mkdir()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from tests.endings.row import Row
+from tests.endings.row import Needs, Row
 
 _LONG = "x" * 4000
 _END = "(the script exited with code 1)"
@@ -14,57 +12,66 @@ def _failed(cause: str, script: str, error: str) -> Row:
     return Row(cause, script, 1, f"{error} {_END}")
 
 
+def _described(cause: str, script: str, error: str) -> Row:
+    """Return a row that differs from others by the description alone, which unit tests check without a process."""
+    return Row(cause, script, 1, f"{error} {_END}", is_slow=True)
+
+
+def _of_3_11(cause: str, script: str, error: str) -> Row:
+    return Row(cause, script, 1, f"{error} {_END}", is_slow=True, needs=Needs.PYTHON_3_11)
+
+
 ROWS = [
     _failed("an exception", "raise ValueError('bad lr')\n", "ValueError: bad lr (train.py:1)"),
-    _failed("an exception without a message", "raise ValueError\n", "ValueError (train.py:1)"),
-    _failed("an own class", "class E(Exception): ...\nraise E('x')\n", "E: x (train.py:2)"),
-    _failed("an assertion", "assert 1 == 2, 'no match'\n", "AssertionError: no match (train.py:1)"),
-    _failed("a KeyError", "{}['lr']\n", "KeyError: 'lr' (train.py:1)"),
-    _failed("a missing file", "open('data.bin')\n", "FileNotFoundError: [Errno 2] …: 'data.bin' (train.py:1)"),
+    _described("an exception without a message", "raise ValueError\n", "ValueError (train.py:1)"),
+    _described("an own class", "class E(Exception): ...\nraise E('x')\n", "E: x (train.py:2)"),
+    _described("an assertion", "assert 1 == 2, 'no match'\n", "AssertionError: no match (train.py:1)"),
+    _described("a KeyError", "{}['lr']\n", "KeyError: 'lr' (train.py:1)"),
+    _described("a missing file", "open('data.bin')\n", "FileNotFoundError: [Errno 2] …: 'data.bin' (train.py:1)"),
     _failed("`raise … from`",
         "try:\n    {}['lr']\nexcept KeyError as e:\n    raise RuntimeError('no config') from e\n",
         "RuntimeError: no config (train.py:4), caused by KeyError: 'lr' (train.py:2)"),
-    _failed("an exception while another is handled",
+    _described("an exception while another is handled",
         "try:\n    {}['lr']\nexcept KeyError:\n    raise RuntimeError('no config')\n",
         "RuntimeError: no config (train.py:4), while handling KeyError: 'lr' (train.py:2)"),
-    _failed("`raise … from None`",
+    _described("`raise … from None`",
         "try:\n    {}['lr']\nexcept KeyError:\n    raise RuntimeError('no config') from None\n",
         "RuntimeError: no config (train.py:4)"),
     _failed("a chain of three",
         "def f(n):\n    try:\n        f(n - 1) if n else 1 / 0\n    except Exception as e:\n"
         "        raise RuntimeError(n) from e\nf(2)\n",
         "RuntimeError: 2 (train.py:5), caused by ZeroDivisionError: division by zero (train.py:3)"),
-    _failed("a chain that is a circle",
+    _described("a chain that is a circle",
         "a, b = ValueError('a'), ValueError('b')\na.__cause__, b.__cause__ = b, a\nraise a\n",
         "ValueError: a (train.py:3), caused by ValueError: b"),
-    _failed("a message of several lines", "raise ValueError('one\\ntwo\\nthree')\n",
+    _described("a message of several lines", "raise ValueError('one\\ntwo\\nthree')\n",
         "ValueError: one two three (train.py:1)"),
     _failed("a message of 4,000 characters, the cause at its end",
         f"raise ValueError('{_LONG} the cause')\n", "ValueError: xxx…xxx the cause (train.py:1)"),
-    _failed("a message of 4,000 characters, the cause at its start",
+    _described("a message of 4,000 characters, the cause at its start",
         f"raise ValueError('the cause {_LONG}')\n", "ValueError: the cause xxx…xxx (train.py:1)"),
     _failed("a message with bytes that are not UTF-8",
         "raise ValueError(b'caf\\xe9'.decode('utf-8', 'surrogateescape'))\n",
         "ValueError: caf\\xe9 (train.py:1)"),
-    _failed("a message with terminal sequences", "raise ValueError('\\x1b[31mred\\x1b[0m')\n",
+    _described("a message with terminal sequences", "raise ValueError('\\x1b[31mred\\x1b[0m')\n",
         "ValueError: red (train.py:1)"),
-    _failed("a message in other scripts", "raise ValueError('学習 失敗')\n", "ValueError: 学習 失敗 (train.py:1)"),
-    _failed("a `__str__` that raises",
+    _described("a message in other scripts", "raise ValueError('学習 失敗')\n", "ValueError: 学習 失敗 (train.py:1)"),
+    _described("a `__str__` that raises",
         "class E(Exception):\n    def __str__(self): raise OSError\nraise E\n",
         "E: <no message: its __str__ failed> (train.py:3)"),
     _failed("a SyntaxError in the script", "x = 1\ndef f(:\n", "SyntaxError: invalid syntax… (train.py:2)"),
     _failed("an IndentationError in the script", "if 1:\npass\n", "IndentationError: expected …(train.py:2)"),
     Row("a SyntaxError in a module", "import model\n", 1,
         f"SyntaxError: … (model.py:1) {_END}", files={"model.py": "x = (\n"}),
-    _failed("a missing module", "import no_such_module\n",
+    _described("a missing module", "import no_such_module\n",
         "ModuleNotFoundError: No module named 'no_such_module' (train.py:1)"),
-    _failed("a missing name in a module", "from os import no_such_name\n",
+    _described("a missing name in a module", "from os import no_such_name\n",
         "ImportError: cannot import name 'no_such_name' from 'os' (…) (train.py:1)"),
     Row("a KeyboardInterrupt that the script raises", "raise KeyboardInterrupt\n", 130,
         "KeyboardInterrupt (train.py:1) (the script was killed by SIGINT)"),
     _failed("endless recursion", "def f():\n    f()\nf()\n",
         "RecursionError: maximum recursion depth exceeded… (train.py:2)"),
-    _failed("a MemoryError", "raise MemoryError\n", "MemoryError (train.py:1)"),
+    _described("a MemoryError", "raise MemoryError\n", "MemoryError (train.py:1)"),
     _failed("an allocation above RLIMIT_AS",
         "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))\nx = bytearray(2**31)\n",
         "MemoryError (train.py:3)"),
@@ -72,7 +79,7 @@ ROWS = [
         "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))\nx = []\n"
         "while True:\n    x.append(bytearray(2**16))\n",
         "MemoryError (train.py:5)"),
-    _failed("a Unicode error", "b'\\xff'.decode()\n", "UnicodeDecodeError: 'utf-8' codec can't decode …(train.py:1)"),
+    _described("a Unicode error", "b'\\xff'.decode()\n", "UnicodeDecodeError: 'utf-8' codec can't decode …(train.py:1)"),
     _failed("an exception in a signal handler",
         "import os, signal\ndef handler(*_):\n    raise ValueError('in handler')\nsignal.signal(10, handler)\n"
         "os.kill(os.getpid(), 10)\nfor _ in range(10**8): pass\n",
@@ -120,7 +127,7 @@ ROWS = [
         "import os, threading, traceback\ndef work():\n    try:\n        1 / 0\n    except Exception:\n"
         "        traceback.print_exc()\n        os._exit(5)\nthreading.Thread(target=work).start()\n", 5,
         "ZeroDivisionError: division by zero (train.py:4) (the script exited with code 5)"),
-    _failed("an exception from a thread pool",
+    _described("an exception from a thread pool",
         "from concurrent.futures import ThreadPoolExecutor\ndef work():\n    raise ValueError('bad')\n"
         "with ThreadPoolExecutor(1) as pool:\n    pool.submit(work).result()\n", "ValueError: bad (train.py:3)"),
     _failed("too many open files",
@@ -135,40 +142,37 @@ ROWS = [
         "OSError: [Errno 27] File too large (train.py:3)"),
     Row("RLIMIT_CPU", "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 10))\nwhile True: pass\n", 152,
         "the script was killed by SIGXCPU; it reached its limit of CPU time (RLIMIT_CPU)"),
-    _failed("no process can be started (RLIMIT_NPROC)",
+    _described("no process can be started (RLIMIT_NPROC)",
         "import errno, os\nraise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))\n",
         "BlockingIOError: [Errno 11] Resource temporarily unavailable (train.py:2)"),
-    _failed("the disk is full (/dev/full)", "with open('/dev/full', 'w') as f:\n    f.write('x')\n",
+    _described("the disk is full (/dev/full)", "with open('/dev/full', 'w') as f:\n    f.write('x')\n",
         "OSError: [Errno 28] No space left on device (train.py:…)"),
-    _failed("a child process that fails",
+    _described("a child process that fails",
         "import subprocess\nsubprocess.run(['sh', '-c', 'exit 3'], check=True)\n",
         "subprocess.CalledProcessError: Command …returned non-zero exit status 3. (train.py:2)"),
-    _failed("a child process that SIGKILL ends",
+    _described("a child process that SIGKILL ends",
         "import subprocess\nsubprocess.run(['sh', '-c', 'kill -9 $$'], check=True)\n",
         "subprocess.CalledProcessError: Command …died with <Signals.SIGKILL: 9>. (train.py:2)"),
     _failed("the working directory is removed",
         "import os, shutil\nos.mkdir('w')\nos.chdir('w')\nos.rmdir('../w')\nos.getcwd()\n",
         "FileNotFoundError: [Errno 2] No such file or directory (train.py:5)"),
+    _of_3_11("an exception group",
+        "raise ExceptionGroup('two', [ValueError('bad'), KeyError('lr')])\n",
+        "ExceptionGroup: two (2 sub-exceptions) (train.py:1): ValueError: bad; KeyError: 'lr'"),
+    _of_3_11("a group of five",
+        "raise ExceptionGroup('all', [ValueError(n) for n in range(5)])\n",
+        "ExceptionGroup: all (5 sub-exceptions) (train.py:1): ValueError: 0; ValueError: 1; ValueError: 2; and 2 more"),
+    _of_3_11("a group in a group",
+        "raise ExceptionGroup('outer', [ExceptionGroup('inner', [ValueError('bad')])])\n",
+        "ExceptionGroup: outer (1 sub-exception) (train.py:1): ValueError: bad"),
+    _of_3_11("a task group of asyncio",
+        "import asyncio\nasync def bad():\n    raise ValueError('bad')\nasync def main():\n"
+        "    async with asyncio.TaskGroup() as group:\n        group.create_task(bad())\nasyncio.run(main())\n",
+        "ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception) (train.py:5): ValueError: bad (train.py:3)"),
+    _of_3_11("an exception caused by a group",
+        "try:\n    raise ExceptionGroup('two', [ValueError('bad')])\nexcept ExceptionGroup as e:\n"
+        "    raise RuntimeError('failed') from e\n",
+        "RuntimeError: failed (train.py:4), caused by ExceptionGroup: two (1 sub-exception) (train.py:2): ValueError: bad"),
+    _of_3_11("an exception with notes",
+        "e = ValueError('bad')\ne.add_note('in batch 7')\nraise e\n", "ValueError: bad in batch 7 (train.py:3)"),
 ]  # fmt: skip
-if sys.version_info >= (3, 11):
-    ROWS += [
-        _failed("an exception group",
-            "raise ExceptionGroup('two', [ValueError('bad'), KeyError('lr')])\n",
-            "ExceptionGroup: two (2 sub-exceptions) (train.py:1): ValueError: bad; KeyError: 'lr'"),
-        _failed("a group of five",
-            "raise ExceptionGroup('all', [ValueError(n) for n in range(5)])\n",
-            "ExceptionGroup: all (5 sub-exceptions) (train.py:1): ValueError: 0; ValueError: 1; ValueError: 2; and 2 more"),
-        _failed("a group in a group",
-            "raise ExceptionGroup('outer', [ExceptionGroup('inner', [ValueError('bad')])])\n",
-            "ExceptionGroup: outer (1 sub-exception) (train.py:1): ValueError: bad"),
-        _failed("a task group of asyncio",
-            "import asyncio\nasync def bad():\n    raise ValueError('bad')\nasync def main():\n"
-            "    async with asyncio.TaskGroup() as group:\n        group.create_task(bad())\nasyncio.run(main())\n",
-            "ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception) (train.py:5): ValueError: bad (train.py:3)"),
-        _failed("an exception caused by a group",
-            "try:\n    raise ExceptionGroup('two', [ValueError('bad')])\nexcept ExceptionGroup as e:\n"
-            "    raise RuntimeError('failed') from e\n",
-            "RuntimeError: failed (train.py:4), caused by ExceptionGroup: two (1 sub-exception) (train.py:2): ValueError: bad"),
-        _failed("an exception with notes",
-            "e = ValueError('bad')\ne.add_note('in batch 7')\nraise e\n", "ValueError: bad in batch 7 (train.py:3)"),
-    ]  # fmt: skip

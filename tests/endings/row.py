@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -23,6 +24,7 @@ class Needs(Enum):
     NOTHING = ""
     CGROUP = "a cgroup with 200 MiB"
     DISK = "a small disk"
+    PYTHON_3_11 = "Python 3.11"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class Row:
         """A name that no other row has."""
         how = "" if self.how is How.PYTHON else f", {self.how.value}"
         return f"{self.cause}, {self.ranks} {'rank' if self.ranks == 1 else 'ranks'}{how}"
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether this version of Python has what the script uses."""
+        return self.needs is not Needs.PYTHON_3_11 or sys.version_info >= (3, 11)
 
     def has_reason(self, text: str) -> bool:
         """Return whether a text is the expected reason."""

@@ -104,12 +104,13 @@ def _in_group(words: list[str], project: Path, env: Mapping[str, str], group: Pa
 def differences(row: Row, said: Said) -> list[str]:
     """Return what differs from the row, and between the record, the exit code, the card and ``info``."""
     reason = said.record.get("reason", "")
+    on_card = reason.removeprefix("stopped ")  # the card's title says it
     pairs = {
         "exit code": (said.ended.code, row.exit_code),
         "state": (said.record["state"], row.state),
         "state in info": (said.info["state"], row.state),
         "reason in info": (said.info["reason"], reason),
-        "reason on the card": (said.card, None if row.exit_code == _SIGKILLED else reason),
+        "reason on the card": (said.card, None if row.exit_code == _SIGKILLED else on_card),
     }
     if row.rank is not None or row.ranks == 1:
         pairs["rank"] = (said.record.get("rank"), row.rank)

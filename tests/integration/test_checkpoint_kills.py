@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.support.saving import KILLED, Saver
+from tests.support.slow import slow
 from tsdia_run.checkpoints import find, newest_complete
 
-MOMENTS = 50
 UNDISTURBED = 3
 FOREVER_S = 120.0
 
@@ -71,16 +73,17 @@ def saves(root: Path, limit: str) -> Iterator[Saves]:
             os.kill(process.pid, signal.SIGKILL)
 
 
-def test_a_kill_at_any_moment_of_a_save_loses_no_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moments", [20, *slow(50)])
+def test_a_kill_at_any_moment_of_a_save_loses_no_checkpoint(tmp_path: Path, moments: int) -> None:
     """Use total_limit=1: without tsdia-run, Accelerate removes the only other checkpoint before it saves."""
     with saves(tmp_path / "exp", "1") as script:
         took_s = [script.save(number, FOREVER_S) or FOREVER_S for number in range(UNDISTURBED)]
         save_s, sealed, killed = statistics.median(took_s), UNDISTURBED - 1, 0
         assert script.newest() == sealed
         assert len(find(script.root)) == 1
-        for moment in range(MOMENTS):
+        for moment in range(moments):
             number = UNDISTURBED + moment
-            fraction = 0.01 + 0.98 * moment / (MOMENTS - 1)
+            fraction = 0.01 + 0.98 * moment / (moments - 1)
             was_sealed = script.save(number, fraction * save_s) is not None
             killed += not was_sealed
             # If it was killed after the manifest and before the answer, the checkpoint is complete too.
@@ -88,7 +91,7 @@ def test_a_kill_at_any_moment_of_a_save_loses_no_checkpoint(tmp_path: Path) -> N
             assert newest in ({number} if was_sealed else {sealed, number})
             sealed = newest
         # A machine may become faster during the test, but not by this much.
-        assert killed > MOMENTS / 2
+        assert killed > moments / 2
         script.save(999, FOREVER_S)
         assert script.newest() == 999
         assert [checkpoint.iteration for checkpoint in find(script.root)] == [999]

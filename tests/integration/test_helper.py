@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import COMMAND, environment, record_of, tsdia_run
+from tests.support.slow import slow
 from tsdia_run.checkpoints import Soundness, judge
 
 CONFIG = """\
@@ -61,7 +62,7 @@ def kept(run_dir: Path) -> list[str]:
     return sorted(path.name for path in run_dir.iterdir() if "checkpoint" in path.name)
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [*slow(1), 2])
 def test_saves_keep_the_best_and_the_newest_and_a_resume_continues(project: Path, ranks: int) -> None:
     words = ["--num-processes", str(ranks)]
     uninterrupted = tsdia_run(
@@ -162,7 +163,7 @@ accelerator.wait_for_everyone()
 """
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [1, *slow(2)])
 def test_a_script_that_reads_stop_requested_ends_on_its_own(project: Path, ranks: int) -> None:
     (project / "train.py").write_text(STOPPING)
     with subprocess.Popen(

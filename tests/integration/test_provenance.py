@@ -14,7 +14,12 @@ import pytest
 
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.provenance import git as code
-from tsdia_run.provenance.code_changes import MAX_FILE_BYTES, MAX_TRACKED_BYTES, MAX_UNTRACKED_FILES
+from tsdia_run.provenance.code_changes import (
+    MAX_FILE_BYTES,
+    MAX_TRACKED_BYTES,
+    MAX_UNTRACKED_BYTES,
+    MAX_UNTRACKED_FILES,
+)
 from tsdia_run.provenance.environment import capture_environment
 from tsdia_run.provenance.git import MAX_NAMES, capture_code
 from tsdia_run.rundir.code_state import CodeState, LeftOut
@@ -319,6 +324,15 @@ def test_a_data_set_that_is_not_ignored_does_not_displace_the_code(repository: P
     assert b"+code" in patch
     assert (len(state.untracked), state.untracked_count) == (MAX_NAMES, MAX_UNTRACKED_FILES + 6)
     assert (len(state.left_out), state.left_out_count) == (6, 6)
+
+
+def test_untracked_files_that_are_large_together_are_left_out(repository: Path) -> None:
+    names = [f"part{number:02}.bin" for number in range(MAX_UNTRACKED_BYTES // MAX_FILE_BYTES + 1)]
+    for name in names:
+        (repository / name).write_bytes(bytes(MAX_FILE_BYTES))
+    state, _ = capture_code(repository, PLAIN, [])
+    reason = f"the untracked files together are larger than {MAX_UNTRACKED_BYTES} bytes"
+    assert state.left_out == (LeftOut(names[-1], reason),)
 
 
 def test_the_changes_of_a_submodule_are_in_the_patch(repository: Path, tmp_path: Path) -> None:

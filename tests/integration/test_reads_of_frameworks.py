@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from tests.support.reading import Done, resume
+from tests.support.slow import slow
+from tests.support.zygote import Zygote
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.metrics_series import Point, Series
 from tsdia_run.rundir.metrics_summary import Summary
@@ -114,11 +116,11 @@ def test_reads_by_frameworks_are_detected(trained: Path, checkpoint: str, read: 
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_save_state_does_not_overwrite_an_unread_checkpoint(tmp_path: Path, ranks: int) -> None:
+def test_save_state_does_not_overwrite_an_unread_checkpoint(tmp_path: Path, trainings: Zygote, ranks: int) -> None:
     root = tmp_path / "exp"
     root.mkdir()
     save_both = 'accelerator.save_state(OUT + "/step_1"); accelerator.save_state(OUT + "/step_2")'
-    first = resume(root, "none", ACCELERATE + save_both, ranks=ranks)
+    first = resume(root, "none", ACCELERATE + save_both, trainings=trainings)
     assert first.code == 0, first.err
     before = {path: path.read_bytes() for path in root.glob("step_*/*")}
     done = resume(root, "step_2", ACCELERATE + 'accelerator.save_state(OUT + "/step_1")', ranks=ranks)
@@ -129,7 +131,7 @@ def test_save_state_does_not_overwrite_an_unread_checkpoint(tmp_path: Path, rank
     assert {path: path.read_bytes() for path in root.glob("step_*/*")} == before
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [*slow(0), 1])
 def test_a_read_by_one_rank_counts_for_all_ranks(tmp_path: Path, rank: int) -> None:
     root = tmp_path / "exp"
     (root / "step_2").mkdir(parents=True)
@@ -145,22 +147,25 @@ accelerator.save_state(OUT + "/step_2")
     assert (done.code, done.answer, done.refusal) == (0, "read", None), done.err
 
 
-def test_load_state_counts_as_a_read_and_automatic_naming_is_refused_before_it(tmp_path: Path) -> None:
+def test_load_state_counts_as_a_read_and_automatic_naming_is_refused_before_it(
+    tmp_path: Path, trainings: Zygote
+) -> None:
     root = tmp_path / "exp"
     root.mkdir()
     automatic = ACCELERATE.replace(
         "project_dir=OUT", "project_config=ProjectConfiguration(OUT, automatic_checkpoint_naming=True, total_limit=1)"
     ).replace("import torch\n", "import torch\nfrom accelerate.utils import ProjectConfiguration\n")
-    first = resume(root, "none", automatic + "accelerator.save_state()")
+    first = resume(root, "none", automatic + "accelerator.save_state()", trainings=trainings)
     assert first.code == 0, first.err
-    done = resume(root, "checkpoints/checkpoint_0", automatic + "accelerator.save_state()")
+    done = resume(root, "checkpoints/checkpoint_0", automatic + "accelerator.save_state()", trainings=trainings)
     assert (done.refusal or "").endswith("would have overwritten it"), done.err
     # With a limit that would remove the checkpoint, it is kept until the script reads it.
     kept = "accelerator.project_configuration.iteration = 1; accelerator.save_state()"
-    done = resume(root, "checkpoints/checkpoint_0", automatic + kept)
+    done = resume(root, "checkpoints/checkpoint_0", automatic + kept, trainings=trainings)
     assert (done.code, "is kept: the script did not read the one to resume from" in done.err) == (0, True), done.err
     assert (root / "checkpoints" / "checkpoint_0" / "model.safetensors").exists()
-    done = resume(root, "checkpoints/checkpoint_0", automatic + "accelerator.load_state(); accelerator.save_state()")
+    load = "accelerator.load_state(); accelerator.save_state()"
+    done = resume(root, "checkpoints/checkpoint_0", automatic + load, trainings=trainings)
     assert (done.code, done.answer) == (0, "read"), done.err
 
 
@@ -178,7 +183,7 @@ def test_load_state_counts_as_a_read_and_automatic_naming_is_refused_before_it(t
     ],
 )
 def test_a_first_step_before_the_checkpoint_causes_a_warning(
-    tmp_path: Path, history: dict[str, int], logged: dict[str, int], is_warned: bool
+    tmp_path: Path, trainings: Zygote, history: dict[str, int], logged: dict[str, int], is_warned: bool
 ) -> None:
     root = tmp_path / "exp"
     folder = root / "checkpoint-epoch2-step200"
@@ -190,20 +195,20 @@ def test_a_first_step_before_the_checkpoint_causes_a_warning(
     save(Summary(series=series), layout.metrics_summary)
     ((name, step),) = logged.items()
     script = f'accelerator.log({{"{name}": 0.5}}, step={step}); accelerator.log({{"{name}": 0.5}}, step={step + 1})'
-    done = resume(root, folder.name, ACCELERATE + script, hooks="checkpoints,metrics")
+    done = resume(root, folder.name, ACCELERATE + script, hooks="checkpoints,metrics", trainings=trainings)
     text = f"the first logged step is {step}, but checkpoint-epoch2-step200 was saved at"
     assert done.code == 0, done.err
     assert [one[: len(text)] for one in done.warnings] == ([text] if is_warned else [])
     assert done.err.count(text) == is_warned
 
 
-def test_a_save_without_a_step_in_its_name_is_compared_by_the_logged_step(tmp_path: Path) -> None:
+def test_a_save_without_a_step_in_its_name_is_compared_by_the_logged_step(tmp_path: Path, trainings: Zygote) -> None:
     root = tmp_path / "exp"
     root.mkdir()
     log_and_save = 'accelerator.log({"loss": 1.0}, step=STEP); accelerator.save_state(OUT + "/latest")'
-    assert resume(root, "none", ACCELERATE + log_and_save.replace("STEP", "90")).code == 0
+    assert resume(root, "none", ACCELERATE + log_and_save.replace("STEP", "90"), trainings=trainings).code == 0
     load = 'accelerator.load_state(OUT + "/latest")\n'
-    done = resume(root, "latest", ACCELERATE + load + log_and_save.replace("STEP", "10"))
+    done = resume(root, "latest", ACCELERATE + load + log_and_save.replace("STEP", "10"), trainings=trainings)
     assert done.code == 0, done.err
     text = "this attempt resumed from latest at step 90 and now saves latest at step 10, which is earlier"
     assert text in done.warnings, done.err

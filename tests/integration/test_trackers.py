@@ -22,7 +22,7 @@ training:
   lr: 0.1
   api_key: "0123456789abcdef"
 """
-HEAD = "import os, sys\nfrom accelerate import Accelerator\n"
+HEAD = "import os, sys\n"
 
 
 class Run:
@@ -59,7 +59,9 @@ class Run:
         if config is not None:
             (attempt / "config.yml").write_text(config)
             variables["TSDIA_RUN_CONFIG"] = str(attempt / "config.yml")
-        self.script.write_text(head + body)
+        # Its import takes longer than most of the scripts.
+        accelerate = "from accelerate import Accelerator\n" if "Accelerator(" in body else ""
+        self.script.write_text(head + accelerate + body)
         argv = [sys.executable, str(BOOTSTRAP), str(self.script)]
         if ranks > 1:
             flags = ["--multi_gpu", "--num_processes", str(ranks), "--main_process_port", "0"]

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.faulty_calls import DIE, Fault
 from tests.support.saving import SAVER, Saver
+from tests.support.slow import slow
 from tests.support.zygote import Ended, Zygote
 from tsdia_run.checkpoints import Soundness, find, judge
 from tsdia_run.rundir.layout import RunLayout
@@ -23,13 +24,16 @@ WAYS = {
 }
 
 
+@pytest.mark.parametrize("first", [1, *slow(2)])  # and every other call after it
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["dies", "fails"])
-def test_every_system_call_of_a_hook_may_fail(trainings: Zygote, tmp_path: Path, way: str, kind: str) -> None:
+def test_every_system_call_of_a_hook_may_fail(
+    trainings: Zygote, tmp_path: Path, way: str, kind: str, first: int
+) -> None:
     undisturbed = train(trainings, tmp_path / "undisturbed", way)
     assert undisturbed.code == 0, undisturbed.err
     root = tmp_path / "run"
-    for at in count(1):
+    for at in count(first, 2):
         fault = Fault(str(root), at, DIE if kind == "dies" else ERRORS[at % 3])
         ended = train(trainings, root, way, fault)
         if not ended.failed:

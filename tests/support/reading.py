@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from tests.support.zygote import Zygote
 from tsdia_run.launch.command import BOOTSTRAP, RANKS_LAUNCHER
 from tsdia_run.outcome import refusals
 from tsdia_run.rundir.layout import RunLayout
@@ -61,6 +62,7 @@ def resume(
     hooks: str = "checkpoints",
     ranks: int = 1,
     meanwhile: Callable[[ReadWatch], None] = lambda _: None,
+    trainings: Zygote | None = None,
 ) -> Done:
     """Run a script as attempt 1, which resumes from a checkpoint of the run.
 
@@ -71,6 +73,8 @@ def resume(
         hooks: The enabled hooks.
         ranks: The number of processes.
         meanwhile: A function to call once the script has started.
+        trainings: Starts scripts of one rank that save with Accelerate alone without the time of their imports; None
+            for a cold start.
     """
     layout = RunLayout(root)
     layout.attempt(1).root.mkdir(parents=True, exist_ok=True)
@@ -81,6 +85,10 @@ def resume(
     launcher = [str(RANKS_LAUNCHER), *MULTI] if ranks > 1 else []
     with locked(layout), ReadWatch(layout, attempt) as watch:
         watch.start()
+        if trainings:
+            watch.follow()
+            ended = trainings.run(str(file), cwd=root.parent, env=_environment(root, checkpoint, hooks))
+            return _done(layout, ended.code, ended.err, watch.finish())
         running = subprocess.Popen(
             [sys.executable, *launcher, str(BOOTSTRAP), str(file)],
             env=_environment(root, checkpoint, hooks),
@@ -92,7 +100,11 @@ def resume(
         meanwhile(watch)
         _, err = running.communicate(timeout=LIMIT_S)
         answer = watch.finish()
-    return Done(running.returncode, err, answer, refusals.refusal(layout.attempt(1)), refusals.warnings(layout))
+    return _done(layout, running.returncode, err, answer)
+
+
+def _done(layout: RunLayout, code: int, err: str, answer: str | None) -> Done:
+    return Done(code, err, answer, refusals.refusal(layout.attempt(1)), refusals.warnings(layout))
 
 
 def _environment(root: Path, checkpoint: str, hooks: str) -> dict[str, str]:

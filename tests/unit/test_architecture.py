@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import subprocess
@@ -14,10 +15,8 @@ from typing import Any
 import pytest
 import typer.main
 
-import tsdia_run
+from tests.support.package import modules, nodes
 from tsdia_run.cli.main import build
-
-PACKAGE = Path(tsdia_run.__file__).parent
 
 # A room may import from itself and from the rooms named here.
 ALLOWED = {
@@ -84,43 +83,41 @@ IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", 
 EXCUSED = {("errors/base", "os"), ("text", "os")}
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).with_suffix("").as_posix(), path
-
-
 def room(name: str) -> str:
     """Return the room of a module, given by its path or its dotted name; training/ has rooms within."""
     first, *rest = name.replace("/", ".").split(".")
     return f"{first}.{rest[0]}" if first == "training" and rest and rest[0] != "__init__" else first
 
 
-def imports_of(path: Path) -> set[str]:
+@functools.cache
+def imports_of(path: Path) -> frozenset[str]:
     """Return the dotted names of everything that a file imports, also inside functions."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path}: relative import"
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def test_every_room_is_listed() -> None:
-    rooms = {room(name) for name, _ in modules()} - {"__init__", "__main__"}
+    rooms = {room(name) for name in modules()} - {"__init__", "__main__"}
     assert rooms == set(ALLOWED)
 
 
-@pytest.mark.parametrize(
-    ("name", "path"), [(name, path) for name, path in modules() if name not in ("__init__", "__main__")]
-)
-def test_imports_go_down_only(name: str, path: Path) -> None:
-    for imported in imports_of(path):
-        if imported.startswith("tsdia_run."):
-            target = room(imported.removeprefix("tsdia_run."))
-            allowed = {room(name), "__version__", *ALLOWED[room(name)]}
-            assert target in allowed or (room(name), imported) in SHARED, f"{name} imports {imported}"
+def test_imports_go_down_only() -> None:
+    found = {
+        f"{name} imports {imported}"
+        for name, path in modules().items()
+        if name not in ("__init__", "__main__")
+        for imported in imports_of(path)
+        if imported.startswith("tsdia_run.")
+        if room(imported.removeprefix("tsdia_run.")) not in {room(name), "__version__", *ALLOWED[room(name)]}
+        if (room(name), imported) not in SHARED
+    }
+    assert found == set()
 
 
 def test_training_is_started_and_not_imported() -> None:
@@ -129,7 +126,7 @@ def test_training_is_started_and_not_imported() -> None:
     """
     from_outside = {
         (name, imported.removeprefix("tsdia_run."))
-        for name, path in modules()
+        for name, path in modules().items()
         for imported in imports_of(path)
         if imported.startswith("tsdia_run.training") and not name.startswith("training/")
     }
@@ -138,7 +135,7 @@ def test_training_is_started_and_not_imported() -> None:
 
 def test_every_allowed_edge_is_used() -> None:
     used: dict[str, set[str]] = {name: set() for name in ALLOWED}
-    for name, path in modules():
+    for name, path in modules().items():
         for imported in imports_of(path):
             if name not in ("__init__", "__main__") and imported.startswith("tsdia_run."):
                 used[room(name)].add(room(imported.removeprefix("tsdia_run.")))
@@ -146,9 +143,9 @@ def test_every_allowed_edge_is_used() -> None:
 
 
 def test_no_import_cycle() -> None:
-    names = {name.removesuffix("/__init__").replace("/", ".") for name, _ in modules()}
+    names = {name.removesuffix("/__init__").replace("/", ".") for name in modules()}
     graph: dict[str, set[str]] = {}
-    for name, path in modules():
+    for name, path in modules().items():
         own = name.removesuffix("/__init__").replace("/", ".")
         targets = set()
         for imported in imports_of(path):
@@ -172,17 +169,20 @@ def test_no_import_cycle() -> None:
 
 def test_workflow_knows_no_command_line() -> None:
     """workflow/ neither parses arguments nor prints nor exits: cli/ does."""
-    for name, path in modules():
+    for name, path in modules().items():
         if room(name) == "workflow":
             assert not {imported.split(".")[0] for imported in imports_of(path)} & {"typer", "rich", "sys", "click"}, (
                 name
             )
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_pure_modules_import_nothing_with_side_effects(name: str) -> None:
-    tops = {imported.split(".")[0] for imported in imports_of(PACKAGE / f"{name}.py")}
-    assert {top for top in tops & IMPURE_IMPORTS if (name, top) not in EXCUSED} == set()
+def test_pure_modules_import_nothing_with_side_effects() -> None:
+    found = {
+        (name, top)
+        for name in PURE
+        for top in {imported.split(".")[0] for imported in imports_of(modules()[name])} & IMPURE_IMPORTS
+    }
+    assert found - EXCUSED == set()
 
 
 # The script's own traceback shows the second one; no command can add the line there.
@@ -193,14 +193,13 @@ def test_commands_are_suggested_by_one_module() -> None:
     """A help text may name commands too; a message takes them from report/suggestions.py, where they are built."""
     command = re.compile(r"tsdia-run (new|resume|ensure|stop|info|logs|list|compare) ")
     found = []
-    for name, path in modules():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for name, path in modules().items():
         docstrings = {
             ast.get_docstring(node, clean=False)
-            for node in ast.walk(tree)
+            for node in nodes(path)
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         }
-        for node in ast.walk(tree):
+        for node in nodes(path):
             words = node.elts if isinstance(node, ast.List) else [node]
             text = words[0].value if words and isinstance(words[0], ast.Constant) else None
             is_argv = isinstance(node, ast.List) and text == "tsdia-run"
@@ -242,7 +241,7 @@ def test_only_the_command_line_names_its_flags() -> None:
     assert {"--run-dir", "--from-scratch", "--since", "--now", "--num-processes"} <= flags
     found = [
         (name, flag)
-        for name, path in modules()
+        for name, path in modules().items()
         if room(name) != "cli" and name not in NAMES_FLAGS
         for text in strings_of(path)
         for flag in flags & set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) - FOREIGN_FLAGS.get(name, set())
@@ -252,22 +251,21 @@ def test_only_the_command_line_names_its_flags() -> None:
 
 def strings_of(path: Path) -> Iterator[str]:
     """Return the strings of a module, except for the docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {
         id(node.body[0].value)
-        for node in ast.walk(tree)
+        for node in nodes(path)
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.value
 
 
 @pytest.mark.parametrize("room_name", ["relay", "training.boot", "training.hooks", "training.api"])
 def test_code_inside_the_training_needs_only_the_standard_library(room_name: str) -> None:
-    for name, path in modules():
+    for name, path in modules().items():
         if room(name) == room_name:
             tops = {imported.split(".")[0] for imported in imports_of(path)}
             lazily_from_the_user = {"accelerate", "torch"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.hints import hint_of
@@ -111,7 +111,6 @@ def test_duplicate_keys_name_both_lines() -> None:
     assert "first on line 2" in surprise.message
 
 
-@settings(deadline=None, max_examples=60)
 @given(CONFIGS)
 def test_plain_data_is_what_safe_load_reads(data: dict[str, object]) -> None:
     text = yaml.safe_dump(data, allow_unicode=True)
@@ -172,7 +171,6 @@ def test_an_alias_bomb_is_refused_without_being_written_out() -> None:
         parse("\n".join(lines).encode(), "c.yml")
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=60) | st.text(st.sampled_from("ab:{}[],&*!|>-'\"# \n\t%@`?<"), max_size=40).map(str.encode))
 def test_any_bytes_are_a_config_or_a_clear_error(data: bytes) -> None:
     try:

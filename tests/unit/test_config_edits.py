@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.hints import message_of
@@ -195,7 +195,6 @@ def put(data: Any, path: tuple[str, ...], value: Any) -> Any:
     return {**data, path[0]: put(data.get(path[0]), path[1:], value)}
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     data=CONFIGS,
     value=TREES,
@@ -224,7 +223,6 @@ def test_any_edit_of_any_config_is_read_back_and_changes_no_other_line(
                 assert lines in after
 
 
-@settings(deadline=None, max_examples=60)
 @given(data=CONFIGS, section=TREES, flow=FLOW, at=st.integers(0, 4))
 def test_removing_a_section_leaves_the_rest(data: dict[str, Any], section: Any, flow: bool | None, at: int) -> None:
     items = [item for item in data.items() if item[0] != "mine"]

@@ -7,13 +7,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import tsdia_run
+from tests.support.package import modules, nodes, parsed
 
-PACKAGE = Path(tsdia_run.__file__).parent
-MODULES = {
-    path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-    for path in sorted(PACKAGE.rglob("*.py"))
-}
 # The files of an attempt, as AttemptLayout names them, and the modules that read and write them.
 OWNERS = {
     "command": "rundir/command_record",
@@ -46,8 +41,8 @@ _PARSERS = {"read_object", "parse_json", "loads", "load"}
 def public_classes() -> list[tuple[str, str]]:
     return [
         (node.name, module)
-        for module in MODULES
-        for node in MODULES[module].body
+        for module, path in modules().items()
+        for node in parsed(path).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     ]
 
@@ -60,19 +55,19 @@ def test_no_two_public_classes_share_a_name() -> None:
 
 def test_few_file_names_are_used_twice() -> None:
     """One name per command: cli/ has its options, workflow/ its work."""
-    names = Counter(module.rpartition("/")[2] for module in MODULES)
+    names = Counter(module.rpartition("/")[2] for module in modules())
     del names["__init__"]
     assert len([name for name, number in names.items() if number > 1]) <= 6
 
 
 def test_files_and_functions_are_short() -> None:
-    lines = {module: len((PACKAGE / f"{module}.py").read_text(encoding="utf-8").splitlines()) for module in MODULES}
+    lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in modules().items()}
     assert [module for module, number in lines.items() if number > 400] == []
     assert sum(number < 250 for number in lines.values()) >= 0.9 * len(lines)
     long = [
         (module, node.name)
-        for module, tree in MODULES.items()
-        for node in ast.walk(tree)
+        for module, path in modules().items()
+        for node in nodes(path)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and (node.end_lineno or node.lineno) - node.lineno >= 50
     ]
@@ -86,8 +81,8 @@ def test_each_file_of_an_attempt_has_one_module() -> None:
     """
     assert [
         (module, ast.unparse(node))
-        for module, tree in MODULES.items()
-        for node in ast.walk(tree)
+        for module, path in modules().items()
+        for node in nodes(path)
         for name in (_files_used(node) if isinstance(node, ast.Call) else ())
         if module != OWNERS[name] and not module.startswith("training/boot/")
     ] == []
@@ -106,8 +101,8 @@ def _files_used(node: ast.Call) -> list[str]:
 
 def test_json_is_parsed_where_its_keys_are_known() -> None:
     readers = set()
-    for module, tree in MODULES.items():
-        for node in ast.walk(tree):
+    for module, path in modules().items():
+        for node in nodes(path):
             name = node.func if isinstance(node, ast.Call) else None
             is_bare = isinstance(name, ast.Name) and name.id in _PARSERS
             is_json = isinstance(name, ast.Attribute) and name.attr in _PARSERS and ast.unparse(name.value) == "json"
@@ -135,10 +130,10 @@ _OPENERS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "tou
 _KERNEL = ("/proc/", "/sys/", "os.devnull", "O_DIRECTORY")
 
 
-def _opens(tree: ast.AST) -> list[str]:
+def _opens(path: Path) -> list[str]:
     """Return the calls that open a file by its path, except for directories and files of the kernel."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Call):
             is_bare = isinstance(node.func, ast.Name) and node.func.id == "open"
             is_method = isinstance(node.func, ast.Attribute) and node.func.attr in _OPENERS
@@ -153,7 +148,7 @@ def test_files_are_opened_in_one_place() -> None:
     """A FIFO in place of a file must not block a command, and a planted symlink must not lead a write elsewhere."""
     rooms = ("training/boot/", "relay/", "examples/")
     found = {
-        module: calls for module, tree in MODULES.items() if not module.startswith(rooms) and (calls := _opens(tree))
+        module: calls for module, path in modules().items() if not module.startswith(rooms) and (calls := _opens(path))
     }
     assert {module: calls for module, calls in found.items() if module not in OPENS_OTHERS} == {}
     assert OPENS_OTHERS.keys() - found.keys() == set()
@@ -163,9 +158,9 @@ def test_code_without_the_package_opens_files_of_a_run_in_the_same_way() -> None
     """Every call there has the flags, is given a descriptor, or creates the file; or it reads the user's script."""
     found = {
         (module, call)
-        for module, tree in MODULES.items()
+        for module, path in modules().items()
         if module.startswith(("training/boot/", "relay/"))
-        for call in _opens(tree)
+        for call in _opens(path)
         if not any(safe in call for safe in ("SAFE", "_OPEN", "O_NOFOLLOW", "'x'", "'xb'", "flags"))
     }
     assert {module for module, _ in found} == {"training/boot/bootstrap"}
@@ -178,9 +173,9 @@ def test_the_read_side_uses_no_method_that_fails_on_a_dead_file_system() -> None
     """``Path.exists`` and others raise on ENOTCONN, ESTALE and EIO before Python 3.14; ``os.path.exists`` does not."""
     found = {
         (module, ast.unparse(node))
-        for module, tree in MODULES.items()
+        for module, path in modules().items()
         if module.startswith(("report/", "checkpoints/", "outcome/", "rundir/", "settings/"))
-        for node in ast.walk(tree)
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _RAISE
         if not ast.unparse(node.func).startswith(("os.path.", "entry."))
     }

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import tsdia_run
+from tests.support.package import modules, nodes
 from tsdia_run.rundir import env
 from tsdia_run.rundir.checkpoint_layout import CheckpointLayout, ReadsLayout
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.supervise.process import STACKS_SIGNAL
 from tsdia_run.training.boot import attempt_files, repeated_names
 
-PACKAGE = Path(tsdia_run.__file__).parent
 RUN = RunLayout(Path("run"))
 ATTEMPT = RUN.attempt(7)
 READS = ReadsLayout(RUN.reads)
@@ -44,10 +43,9 @@ REPEATED = {
 
 def strings(path: Path) -> list[str]:
     """Return the string literals of a file, without docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    found = [node.value for node in nodes(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
+    docs = {ast.get_docstring(node, clean=False) for node in nodes(path) if isinstance(node, documented)}
     return [text for text in found if text not in docs]
 
 
@@ -66,9 +64,7 @@ def test_the_prefixes_are_those_of_the_layout() -> None:
 
 def test_every_variable_is_defined_in_one_module() -> None:
     spelled = {
-        path.relative_to(PACKAGE).as_posix()
-        for path in PACKAGE.rglob("*.py")
-        if any(text.startswith("TSDIA_RUN_") for text in strings(path))
+        f"{name}.py" for name, path in modules().items() if any(text.startswith("TSDIA_RUN_") for text in strings(path))
     }
     assert spelled == {"rundir/env.py", "training/boot/repeated_names.py"}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.package import nodes
 from tsdia_run import errors
 from tsdia_run.cli import hints
 from tsdia_run.cli.remedies import ALWAYS
@@ -51,6 +52,6 @@ def test_an_error_with_facts_has_a_hint(kind: type[TsdiaRunError]) -> None:
 
 def test_errors_import_nothing_from_the_package() -> None:
     for path in Path(errors.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tsdia_run"):
                 assert str(node.module).startswith("tsdia_run.errors."), path

@@ -7,13 +7,9 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
+from tests.support.package import PACKAGE, modules, nodes
 
-import tsdia_run
-
-PACKAGE = Path(tsdia_run.__file__).parent
 ROOT = PACKAGE.parent
 # The changelog names old words where they changed.
 PAGES = [*(page for page in ROOT.glob("*.md") if page.name != "CHANGELOG.md"), *(ROOT / "docs").rglob("*.md")]
@@ -39,24 +35,22 @@ def texts() -> Iterator[tuple[str, str]]:
     """Yield every sentence that a person reads, with its file: pages, docstrings, comments and strings."""
     for page in PAGES:
         yield str(page.relative_to(ROOT)), page.read_text(encoding="utf-8")
-    for path in PACKAGE.rglob("*.py"):
+    for path in modules().values():
         name, source = str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             if token.type == tokenize.COMMENT:
                 yield name, token.string
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes(path):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
                 yield name, node.value
 
 
-TEXTS = list(texts())
-
-
-@pytest.mark.parametrize(("old", "new"), INSTEAD.items())
-def test_words_of_the_field_are_used(old: str, new: str) -> None:
+def test_words_of_the_field_are_used() -> None:
     found = {
-        f"{name}: …{text[max(0, match.start() - 30) : match.end() + 30]}…"
-        for name, text in TEXTS
-        for match in re.finditer(old, re.sub(r"\s+", " ", text))
+        f"{name}: …{line[max(0, match.start() - 30) : match.end() + 30]}… Say: {new}"
+        for name, text in texts()
+        for line in [re.sub(r"\s+", " ", text)]
+        for old, new in INSTEAD.items()
+        for match in re.finditer(old, line)
     }
-    assert found == set(), f"say: {new}"
+    assert found == set()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-import tsdia_run
+from tests.support.package import modules, parsed
 
-TRAINING = Path(tsdia_run.__file__).parent / "training"
 # Functions and classes whose results don't change.
 _CONSTANT_CALLS = {
     "frozenset", "tuple", "type", "re.compile", "os.path.dirname",
@@ -55,11 +53,12 @@ def may_change(value: ast.expr) -> bool:
 
 def test_only_one_object_of_a_training_process_changes() -> None:
     found = {
-        (path.relative_to(TRAINING).as_posix(), name)
-        for path in TRAINING.rglob("*.py")
-        for name in mutable_objects(ast.parse(path.read_text(encoding="utf-8")))
+        (module, name)
+        for module, path in modules().items()
+        if module.startswith("training/")
+        for name in mutable_objects(parsed(path))
     }
-    assert found == {("boot/rank_state.py", "RANK")}
+    assert found == {("training/boot/rank_state", "RANK")}
 
 
 def test_the_search_finds_mutable_objects() -> None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.runs import make_run
@@ -97,7 +97,6 @@ def test_a_truncated_part_or_one_of_another_tool_is_reported(live: Path) -> None
 
 
 @given(wanted=st.integers(1, 700))
-@settings(max_examples=50)
 def test_the_last_lines(tmp_path_factory: pytest.TempPathFactory, wanted: int) -> None:
     folder = tmp_path_factory.mktemp("log")
     live = folder / "training_x.log"

@@ -108,7 +108,7 @@ def tampered(data: st.DataObject, value: object) -> object:
 
 
 @given(data=st.data())
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 def test_any_value_in_each_of_the_files(run_dir: Path, data: st.DataObject) -> None:
     originals = {path: path.read_bytes() for path in files_of(run_dir)}
     # A record that can't be read would hide errors elsewhere.
@@ -125,7 +125,7 @@ def test_any_value_in_each_of_the_files(run_dir: Path, data: st.DataObject) -> N
 
 
 @given(at=st.integers(0, 10), junk=st.binary(max_size=200), cut=st.integers(0, 400))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_in_any_file(run_dir: Path, at: int, junk: bytes, cut: int) -> None:
     path = files_of(run_dir)[at]
     original = path.read_bytes()

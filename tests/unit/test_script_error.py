@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.endings import exceptions
+from tests.endings.row import Row
 from tsdia_run.outcome.script_error import script_error
 from tsdia_run.training.boot.exception_chain import is_consequence, members, origin
 from tsdia_run.training.boot.exit_record import exit_record
@@ -88,3 +90,13 @@ def test_errors_about_other_ranks_are_consequences(text: str) -> None:
 @pytest.mark.parametrize("error", [ValueError("bad lr"), KeyError("peer"), MemoryError(), RuntimeError("CUDA error")])
 def test_other_errors_are_no_consequences(error: Exception) -> None:
     assert not is_consequence(error)
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in exceptions.ROWS if row.is_slow and row.is_possible], ids=lambda row: row.cause
+)
+def test_an_exception_of_the_table_of_endings_is_described_as_there(row: Row) -> None:
+    code = compile(row.script, "train.py", "exec")
+    with pytest.raises(Exception) as raised:
+        exec(code, {"__name__": "__main__"})
+    assert row.has_reason(f"{script_error(described(raised.value)).text} (the script exited with code 1)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
@@ -9,6 +10,7 @@ import resource
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,19 +46,41 @@ MAKE = {**REPLACEMENTS, "loop of links": REPLACEMENTS["link to itself"]}
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    full_run(tmp_path / "runs" / "exp")
-    make_run(tmp_path / "runs" / "sound")
-    return tmp_path / "runs"
+    return made_runs(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_runs(tmp_path_factory.mktemp("shared"))
+
+
+def made_runs(folder: Path) -> Path:
+    full_run(folder / "runs" / "exp")
+    make_run(folder / "runs" / "sound")
+    return folder / "runs"
+
+
+@contextmanager
+def replaced(path: Path, aside: Path) -> Iterator[None]:
+    """Move a file or a folder away, if it exists, and back again."""
+    exists = os.path.lexists(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if exists:
+        path.rename(aside)
+    yield
+    path.unlink()
+    if exists:
+        aside.rename(path)
 
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("kind", SPECIAL)
 @pytest.mark.parametrize("name", FILES)
-def test_no_reader_waits_for_a_special_file(runs: Path, name: str, kind: str) -> None:
-    path = runs / "exp" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    MAKE[kind](path)
-    found = {row.name: row for row in look_everywhere(runs / "exp")}
+def test_no_reader_waits_for_a_special_file(shared_runs: Path, tmp_path: Path, name: str, kind: str) -> None:
+    run_dir = shared_runs / "exp"
+    with replaced(run_dir / name, tmp_path / "aside"):
+        MAKE[kind](run_dir / name)
+        found = {row.name: row for row in look_everywhere(run_dir)}
     assert set(found) == {"exp", "sound"}
     if name == "run.json":
         assert found["exp"].state is NoState.DAMAGED
@@ -102,14 +126,21 @@ def test_a_recorded_log_outside_of_the_run_is_not_read(runs: Path, tmp_path: Pat
     assert len(logs) + len(stream.logs_outside(status)) == len(status.attempts)
 
 
-def member(text: bytes, claimed: int | None = None) -> bytes:
-    """Return a gzip member as the relay writes it, with a possibly wrong length of its text."""
+def deflated(text: bytes, times: int = 1) -> bytes:
+    """Return the compressed form of a text that is repeated."""
     body = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    packed = body.compress(text) + body.flush()
-    tail = struct.pack("<II", zlib.crc32(text), len(text) & 0xFFFFFFFF)
+    return (body.compress(text) + body.flush(zlib.Z_FULL_FLUSH)) * times + body.flush()
+
+
+def member(text: bytes, times: int = 1, claimed: int | None = None) -> bytes:
+    """Return a gzip member as the relay writes it, with a possibly wrong length of its text."""
+    packed = deflated(text, times)
+    length = len(text) * times
+    checksum = functools.reduce(lambda so_far, _: zlib.crc32(text, so_far), range(times), 0)
+    tail = struct.pack("<II", checksum, length & 0xFFFFFFFF)
     size = 24 + len(packed) + len(tail)
     head = b"\x1f\x8b\x08\x04\0\0\0\0\0\x03\x0c\0TD\x08\0"
-    return head + struct.pack("<II", size, len(text) if claimed is None else claimed) + packed + tail
+    return head + struct.pack("<II", size, length if claimed is None else claimed) + packed + tail
 
 
 @pytest.fixture
@@ -122,16 +153,18 @@ def little_memory() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-BOMB = bytes(512 * 2**20)
+MIB = bytes(2**20)
+ENDLESS = b"\x1f\x8b\x08\x04\0\0\0\0\0\x03\x0c\0TD\x08\0" + b"\xff" * 8
 BOMBS = {
-    "a member that says that it is small": member(BOMB, claimed=5),
-    "a member that says how large it is": member(BOMB),
-    "a gzip file of another program": gzip.compress(BOMB, 9),
-    "a member that was cut off": member(b"x" * 100_000)[:60],
-    "a header alone": member(b"x")[:24],
-    "a member that says that its file is endless": b"\x1f\x8b\x08\x04\0\0\0\0\0\x03\x0c\0TD\x08\0" + b"\xff" * 8,
+    "a member that says that it is small": lambda: member(MIB, 512, claimed=5),
+    "a member that says how large it is": lambda: member(MIB, 512),
+    "a gzip file of another program": lambda: gzip.compress(b"")[:10] + member(MIB, 512)[24:],
+    "a member that was cut off": lambda: member(b"x" * 100_000)[:60],
+    "a header alone": lambda: member(b"x")[:24],
+    "a member that says that its file is endless": lambda: (
+        b"\x1f\x8b\x08\x04\0\0\0\0\0\x03\x0c\0TD\x08\0" + b"\xff" * 8
+    ),
 }
-del BOMB
 
 
 @pytest.mark.usefixtures("little_memory")
@@ -140,7 +173,7 @@ def test_a_log_is_unpacked_within_limits(tmp_path: Path, bomb: str) -> None:
     live = tmp_path / "training_20261120_080000.log"
     live.write_bytes(b"live\n")
     part = LogParts(live).rotated(1)
-    part.write_bytes(member(b"first\n") + BOMBS[bomb])
+    part.write_bytes(member(b"first\n") + BOMBS[bomb]())
     text = b"".join(text_of(part))
     assert text.startswith((b"first\n", b"\0")) or b"can't be read" in text
     assert len(text) < 2**20

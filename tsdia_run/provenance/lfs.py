@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tsdia_run.files.opening import open_regular
-from tsdia_run.provenance.git_process import Git, LimitError
+from tsdia_run.provenance.git_process import Git, GitError
 
 # In all files together: they are read in about a second.
 MAX_BYTES = 1024 * 1024 * 1024
@@ -32,14 +32,14 @@ def unchanged(git: Git, top: Path, blobs: Mapping[str, str]) -> frozenset[str]:
         blobs: The object in the commit of each file; all of them are in Git LFS.
 
     Raises:
-        GitError, OSError: Git failed.
+        OSError: Git could not be started.
     """
     if not blobs:
         return frozenset()
     given = "".join(f"{blob}\n" for blob in blobs.values()).encode()
     try:
         answer = git.run("cat-file", "--batch", cwd=top, given=given)
-    except LimitError:  # files that were committed without Git LFS
+    except GitError:  # a partial clone that lacks a pointer, or files that were committed without Git LFS
         return frozenset()
     pointers = dict(zip(blobs, _contents(answer), strict=False))
     left_bytes, found = MAX_BYTES, set()

@@ -38,7 +38,8 @@ def card(
         unrecorded: Why the record does not have this ending; None if it does.
     """
     last = run.last
-    lines = [("why", last.outcome.reason if last.outcome else "unknown")]
+    # The title of the card already says `stopped`.
+    lines = [("why", last.outcome.reason.removeprefix("stopped ") if last.outcome else "unknown")]
     if unrecorded:
         lines.append(("record", f"not written: {unrecorded.why}; the run reads as {unrecorded.reads_as.value}"))
     if last.ended_at:
