@@ -159,6 +159,7 @@ class Output:
             os.close(control_read)
             os.close(events_write)
         self._control, self.events, self._partial = control, events, b""
+        self._is_drained = False
 
     def keep_alive(self) -> list[RelayEvent]:
         """Start another relay if the last one was killed.
@@ -187,6 +188,8 @@ class Output:
             return early
         *lines, self._partial = (self._partial + data).split(b"\n")
         found = [json.loads(line) for line in lines]
+        # The training may close its output before it ends; the relay then reports this before it is asked.
+        self._is_drained |= any(one["event"] == "drained" for one in found)
         return early + [RelayEvent(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
 
     def bytes_read(self) -> int:
@@ -219,7 +222,7 @@ class Output:
         limit_s = time.monotonic() + DRAIN_S + _ANSWER_S
         while time.monotonic() < limit_s:
             self._tell(drain=DRAIN_S)
-            found += self._wait_for("drained", DRAIN_S + _ANSWER_S)
+            found += [] if self._is_drained else self._wait_for("drained", DRAIN_S + _ANSWER_S)
             if not (restarted := self.keep_alive()):
                 break
             found += restarted  # killed while it drained
