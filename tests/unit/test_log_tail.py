@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.outcome.classify import RankEnd
-from tsdia_run.outcome.log_tail import InnerEnd, error_of, inner_end, last_lines
+from tsdia_run.outcome.log_tail import InnerEnd, error_of, first_to_fail, inner_end, last_lines
 from tsdia_run.outcome.traceback_text import crash, exceptions
 
 TRACEBACK = """\
@@ -82,3 +82,23 @@ def test_lines_of_tsdia_run_and_times_are_not_output_of_the_script(tmp_path: Pat
 
 def test_a_log_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
     assert last_lines(tmp_path / "missing.log") == last_lines(tmp_path) == []
+
+
+def test_the_newest_output_counts_if_the_disk_of_the_log_has_failed(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("step 1\nstep 2\n")
+    newest = b"step 1\r\nstep 2\r\n" + "\r\n".join(TRACEBACK).encode() + b"\r\n"
+    assert last_lines(log, newest)[-1] == last_lines(tmp_path / "missing.log", newest)[-1] == TRACEBACK[-1]
+
+
+@pytest.mark.parametrize("newest", [b"step 2\n", b"step 2", b"", b"\x1b[32mstep 2\x1b[0m\n", b" 50%\r100%\n"])
+def test_the_log_counts_if_it_has_the_newest_output(tmp_path: Path, newest: bytes) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("step 1\nstep 2\n")
+    assert last_lines(log, newest) == ["step 1", "step 2"]
+
+
+def test_the_launcher_names_the_rank_that_failed_first() -> None:
+    lines = ["tsdia-run: rank 1 was killed by signal 9 (first to fail)", "tsdia-run: warning: a disk"]
+    assert first_to_fail(lines) == InnerEnd(RankEnd(signal=9), 1)
+    assert first_to_fail(lines[1:]) == InnerEnd()

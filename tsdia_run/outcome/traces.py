@@ -68,6 +68,8 @@ def _with_record(found: Evidence, record: ExitRecord, lines: Sequence[str]) -> E
 def _from_log(found: Evidence, lines: Sequence[str]) -> Evidence:
     """Return the evidence with what the log says of processes that left no exit record."""
     if found.is_delegated:
+        if not found.ranks and (first := log_tail.first_to_fail(lines)).end and first.rank is not None:
+            found = replace(found, ranks={first.rank: first.end}, first_rank=first.rank)
         end = (found.ranks or {}).get(-1 if found.first_rank is None else found.first_rank)
         error = log_tail.error_of(lines, end, found.first_rank) if end else None
         return replace(found, error=error)

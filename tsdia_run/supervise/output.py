@@ -30,6 +30,7 @@ _SUSPEND_S = 0.5
 _LINE_S = 0.3
 _RETRY_S = 0.01
 _OFLAG, _CC = 1, 6
+_NEWEST_BYTES = 64 * 1024
 _RESTARTED = "the relay was killed and restarted; it continued from its journal"
 
 
@@ -199,6 +200,13 @@ class Output:
         except OSError:
             return -1
         return int(counters.split()[1])
+
+    def newest(self) -> bytes:
+        """Return the newest output that the journal holds, also if the log can't be written."""
+        data = self._spec["journal"][0]
+        end = os.lseek(data, 0, os.SEEK_CUR)
+        start = max(0, end - _NEWEST_BYTES)
+        return os.pread(data, end - start, start)
 
     def suspend(self) -> list[RelayEvent]:
         """Give the terminal back to the shell; return when the relay has done so."""

@@ -17,6 +17,7 @@ from threading import Thread
 from tsdia_run.outcome.classify import RankEnd, Stop, judge
 from tsdia_run.outcome.exit_records import ExitSummary
 from tsdia_run.outcome.journal_files import JournalFiles
+from tsdia_run.outcome.log_tail import last_lines
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.record import Outcome, State
@@ -238,7 +239,8 @@ class Supervisor:
     def _conclude(self, end: RankEnd) -> JobResult:
         self._listen(self._output.drain())
         log = self._layout.root / self._keeper.run.last.log
-        found = evidence.gather(self._layout, self._attempt, log, end, is_delegated=self._job.is_delegated)
+        lines = last_lines(log, self._output.newest())
+        found = evidence.gather(self._layout, self._attempt, lines, end, is_delegated=self._job.is_delegated)
         found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict(found.ended_at))
         if self._stopping.is_killing and not found.ranks:
             found = replace(found, unended=self._stopped_ranks)
