@@ -57,8 +57,6 @@ class Supervisor:
         self._warnings: list[str] = []
         self._reads = ReadWatch(self._layout, job.run.last)
         self._hung: str | None = None
-        # The ranks that had not ended at the last look before SIGKILL.
-        self._stopped_ranks: tuple[int, ...] = ()
 
     def supervise(self) -> JobResult:
         """Run the attempt to its end; errors of the training or the disk raise nothing."""
@@ -149,7 +147,6 @@ class Supervisor:
                 if child.pidfd in ready:
                     return
                 now_s = time.monotonic()
-                self._note_ranks(child)
                 self._stopping.look(now_s)
                 self._listen(self._output.read_events())
                 self._listen(self._output.keep_alive())
@@ -163,11 +160,6 @@ class Supervisor:
         self._metrics.tick(now_s)
         self._record_warnings()
         self._hashing.look(now_s)
-
-    def _note_ranks(self, child: TrainingProcess) -> None:
-        """Record which ranks are running, while they stop: SIGKILL also ends the launcher, which would know it."""
-        if self._job.is_delegated and self._stopping.stop is not None and not self._stopping.is_killing:
-            self._stopped_ranks = tuple(sorted(process.living_ranks(child.pid))) or self._stopped_ranks
 
     def _say(self, text: str) -> None:
         """Tell the user what tsdia-run does now; a terminal that takes no output must not delay it."""
@@ -242,8 +234,8 @@ class Supervisor:
         lines = last_lines(log, self._output.newest())
         found = evidence.gather(self._layout, self._attempt, lines, end, is_delegated=self._job.is_delegated)
         found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict(found.ended_at))
-        if self._stopping.is_killing and not found.ranks:
-            found = replace(found, unended=self._stopped_ranks)
+        if self._job.is_delegated and not found.ranks:
+            found = replace(found, unended=self._stopping.killed_ranks)
         self._warnings += self._metrics.finish()
         self._keeper.finish()
         self._conclude_reads()
