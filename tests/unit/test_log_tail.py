@@ -102,3 +102,25 @@ def test_the_launcher_names_the_rank_that_failed_first() -> None:
     lines = ["tsdia-run: rank 1 was killed by signal 9 (first to fail)", "tsdia-run: warning: a disk"]
     assert first_to_fail(lines) == InnerEnd(RankEnd(signal=9), 1)
     assert first_to_fail(lines[1:]) == InnerEnd()
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["train: line 3: DATA: unbound variable"], "train: line 3: DATA: unbound variable"),
+        (["Error: no data", "train: line 2: 12584 Segmentation fault      python3 inner.py"], "Error: no data"),
+        (["Killed"], None),
+        (["Timeout (0:10:00)!", *(f'  File "a.py", line {n} in f' for n in range(9))], "Timeout (0:10:00)!"),
+        (["make: unrecognized option '--x'", "Usage: make", *map(str, range(9))], "make: unrecognized option '--x'"),
+        (["Usage: train", "Try 'train --help'", "Error: missing option"], "Error: missing option"),
+        (["step 7", "step 8"], None),
+        ([], None),
+    ],
+)
+def test_the_error_message_is_found_between_other_lines(lines: list[str], message: str | None) -> None:
+    assert inner_end(lines, is_program=True).line == message
+
+
+def test_of_a_launcher_the_message_of_its_script_counts() -> None:
+    lines = ["inner.py: error: unrecognized arguments: --x", *TRACEBACK[:-1], "ChildFailedError:", *torchrun(0, 2)]
+    assert inner_end(lines, is_program=True) == InnerEnd(RankEnd(exit_code=2), 0, None, lines[0])

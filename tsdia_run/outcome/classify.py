@@ -12,6 +12,7 @@ from tsdia_run.rundir.record import Outcome, State
 
 _MAX_SIGNAL = 64
 _MOST_NAMED = 8
+_TIMEOUT_CODE = 124
 # What a signal means that is not sent by a person.
 _MEANINGS: Mapping[int | None, str] = {
     signal.SIGXCPU: "it reached its limit of CPU time (RLIMIT_CPU)",
@@ -91,6 +92,7 @@ class Evidence:
         ended_at: When the rank that failed first ended; None if only ``direct`` is known.
         memory: The kills for memory; None if there was none.
         refusal: Why a save that would have overwritten a checkpoint was refused; None if none was.
+        is_at_cpu_limit: Whether the script, or the launcher, has used the CPU time that its hard limit allows.
         is_disk_full: Whether the file system of the run directory is full.
     """
 
@@ -111,6 +113,7 @@ class Evidence:
     ended_at: datetime | None = None
     memory: MemoryKill | None = None
     refusal: str | None = None
+    is_at_cpu_limit: bool = False
     is_disk_full: bool = False
 
 
@@ -170,8 +173,9 @@ def _failure(evidence: Evidence, end: RankEnd, rank: int | None) -> str:
         parts += _other_ranks(evidence.ranks or {}, rank)
     elif evidence.printed and not evidence.error:
         parts.append(f'it printed "{evidence.printed}"')
-    if end.signal in _MEANINGS:
-        parts.append(_MEANINGS[end.signal])
+    number = signal.SIGXCPU if end.signal == signal.SIGKILL and evidence.is_at_cpu_limit else end.signal
+    if number in _MEANINGS:
+        parts.append(_MEANINGS[number])
     if evidence.memory and _is_for_memory(evidence, end):
         parts.append(evidence.memory.text)
     return "; ".join([*parts, *_space(evidence)])
@@ -226,6 +230,8 @@ def _ended(evidence: Evidence, end: RankEnd, rank: int | None) -> str:
     shell = ""
     if evidence.is_program and end.exit_code is not None and 128 < end.exit_code <= 128 + _MAX_SIGNAL:
         shell = f", as a shell does after {signal_name(end.exit_code - 128)}"
+    elif evidence.is_program and end.exit_code == _TIMEOUT_CODE:
+        shell = ", as timeout does at its time limit"
     return f"{_verb(end, 1)}{shell}"
 
 

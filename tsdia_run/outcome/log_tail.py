@@ -107,12 +107,22 @@ def inner_end(lines: Sequence[str], *, is_program: bool) -> InnerEnd:
     """
     reported = _reported(lines) if is_program else InnerEnd()
     if reported.end is not None:
-        return replace(reported, error=error_of(lines, reported.end, reported.rank))
+        return replace(reported, error=error_of(lines, reported.end, reported.rank), line=_line(_of_script(lines)))
     found = exceptions(lines)
     if found and len([line for line in lines[found[-1].number :] if line.strip()]) <= _MOST_LINES_AFTER:
         return InnerEnd(error=_text(found[-1]))
-    line = error_line(lines)
-    return InnerEnd(line=None if line is None else visible(line)[:_MAX_CHARACTERS])
+    return InnerEnd(line=_line(lines))
+
+
+def _line(lines: Sequence[str]) -> str | None:
+    line = error_line(line for line in lines if not _FIRST.match(line))
+    return None if line is None else visible(line)[:_MAX_CHARACTERS]
+
+
+def _of_script(lines: Sequence[str]) -> Sequence[str]:
+    """Return the lines before the traceback of a launcher."""
+    numbers = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last):")]
+    return lines[: numbers[0]] if numbers else lines
 
 
 def error_of(lines: Sequence[str], end: RankEnd, rank: int | None) -> str | None:

@@ -72,6 +72,11 @@ def _from_log(found: Evidence, lines: Sequence[str]) -> Evidence:
             found = replace(found, ranks={first.rank: first.end}, first_rank=first.rank)
         end = (found.ranks or {}).get(-1 if found.first_rank is None else found.first_rank)
         error = log_tail.error_of(lines, end, found.first_rank) if end else None
+        if (
+            error is None and end is not None and end.exit_code and len(exceptions(lines)) <= 1
+        ):  # others are of other ranks
+            inner = log_tail.inner_end(lines, is_program=False)
+            return replace(found, error=inner.error, printed=inner.line)
         return replace(found, error=error)
     if found.direct.signal is not None:
         return replace(found, place=log_tail.crash_place(lines, signal_name(found.direct.signal)))

@@ -81,11 +81,12 @@ class Supervisor:
             starting = self._run_while_starting()
             preload.start(output.copy)
             self._loop(child)
+            is_at_cpu_limit = child.is_at_cpu_limit()
             end = RankEnd.of(child.wait())
             self._signals.end(end.signal)
             self._clean_up()
             starting.join(_WHILE_STARTING_LIMIT_S)
-            ended = self._conclude(end)
+            ended = self._conclude(end, is_at_cpu_limit=is_at_cpu_limit)
             with suppress(OSError):
                 self._hashing.finish(self._is_hurried)
             return ended
@@ -228,12 +229,13 @@ class Supervisor:
             elif event.is_cut:
                 self._warnings.append("another process keeps the training's output open; later output is not logged")
 
-    def _conclude(self, end: RankEnd) -> JobResult:
+    def _conclude(self, end: RankEnd, *, is_at_cpu_limit: bool) -> JobResult:
         self._listen(self._output.drain())
         log = self._layout.root / self._keeper.run.last.log
         lines = last_lines(log, self._output.newest())
         found = evidence.gather(self._layout, self._attempt, lines, end, is_delegated=self._job.is_delegated)
-        found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict(found.ended_at))
+        kills = self._memory.verdict(found.ended_at)
+        found = replace(found, stop=self._stopping.stop, memory=kills, is_at_cpu_limit=is_at_cpu_limit)
         if self._job.is_delegated and not found.ranks:
             found = replace(found, unended=self._stopping.killed_ranks)
         self._warnings += self._metrics.finish()
@@ -273,6 +275,8 @@ class Supervisor:
 
 
 def _not_started(argv: Sequence[str], error: OSError) -> Outcome:
+    why, is_missing = error.strerror, isinstance(error, (FileNotFoundError, NotADirectoryError))
+    if is_missing and error.filename == argv[0] and os.path.isfile(argv[0]):
+        why, is_missing = "the interpreter in its first line does not exist", False
     # The codes of a shell: found but not executable, or not found.
-    code = 126 if isinstance(error, PermissionError) else 127
-    return Outcome(State.FAILED, f"could not start {argv[0]}: {error.strerror}", exit_code=code)
+    return Outcome(State.FAILED, f"could not start {argv[0]}: {why}", exit_code=127 if is_missing else 126)
