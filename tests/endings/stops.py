@@ -91,7 +91,7 @@ _HANGS = [
         "import time, ending\ndef load():\n    time.sleep(60)\ndef reduce():\n    time.sleep(60)\n"
         "load() if ending.RANK == 0 else reduce()\n", 143,
         f"{_HUNG}; rank 0 was in train.py:3 (load), rank 1 was in train.py:5 (reduce); ranks 0 and 1 were killed by SIGTERM", ranks=2,
-        flags=("--hang-timeout", "2s")),
+        flags=("--hang-timeout", "4s"), is_slow=True),
 ]  # fmt: skip
 
 _KILLS = [
