@@ -92,8 +92,8 @@ ROWS = [
         "import os, traceback\ntry:\n    raise ValueError('bad')\nexcept ValueError:\n    traceback.print_exc()\n"
         "    os._exit(4)\n", 4, "ValueError: bad (train.py:3) (the script exited with code 4)"),
     Row("a caught exception long before `os._exit(4)`",
-        "import os, time, traceback\ntry:\n    raise ValueError('bad')\nexcept ValueError:\n    traceback.print_exc()\n"
-        "time.sleep(0.2)\nfor step in range(50): print('step', step, flush=True)\nos._exit(4)\n", 4, "the script exited with code 4"),
+        "import os, sys, traceback\ntry:\n    raise ValueError('bad')\nexcept ValueError:\n"
+        "    traceback.print_exc(file=sys.stdout)\nfor step in range(50): print('step', step, flush=True)\nos._exit(4)\n", 4, "the script exited with code 4"),
     Row("`sys.exit(-1)`", "import sys\nsys.exit(-1)\n", 255, "the script exited with code 255 in train.py:2"),
     Row("`sys.exit(256)`", "import sys\nsys.exit(256)\n", 0, "the script exited with code 0", "completed"),
     Row("`sys.exit(None)`", "import sys\nsys.exit(None)\n", 0, "the script exited with code 0", "completed", is_slow=True),

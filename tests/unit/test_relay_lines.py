@@ -87,6 +87,7 @@ painted_below_a_heading = st.lists(st.one_of(*painting, shifts, inner_regions), 
 
 @settings(max_examples=200, deadline=None)
 @given((painted | painted_below_a_heading).map(lambda parts: ("\x1b[2H" + "".join(parts)).encode()))
+@example(b"\x1b[2H" + b"a" * 80 + b"\x1b[Aa\x1b[A\x1b[K")
 def test_numbered_rows_and_scroll_regions_work_as_on_a_terminal(data: bytes) -> None:
     assert lines_of(data, columns=80, height=14) == shown(data, 80, 14)
 
