@@ -70,6 +70,7 @@ at_an_edge = st.lists(st.one_of(words, long_words, moves, full_rows, nested, flo
 
 @settings(max_examples=200, deadline=None)
 @given(at_an_edge.map(lambda parts: "".join(parts).encode()), st.integers(78, 82), st.integers(5, 30))
+@example(b"q" * 79 + b"\x1b[A\x1b[P", 78, 5)
 def test_lines_wrap_where_the_terminal_wraps_them(data: bytes, columns: int, rows: int) -> None:
     assert lines_of(data, columns=columns, height=rows) == shown(data, columns, rows)
 

@@ -201,6 +201,8 @@ class Controls:
             cells.blank(line, column, column + steps)
         elif final == b"P":
             del line[column : column + steps]
+            if row.next is not None:  # the line continues after the blank end of the row
+                line += " " * (screen.columns - len(line))
         elif column < len(line):
             line[column:column] = " " * steps
             del line[min(screen.columns, LONG_LINE) :]
