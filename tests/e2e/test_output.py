@@ -11,12 +11,14 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import pexpect
 import pytest
 
 from tests.support.command import COMMAND, Starter, environment, lines_of, log_of, record_of, tsdia_run
+from tsdia_run.supervise.output import DRAIN_S
 
 
 def on_terminal(*words: str, cwd: Path) -> pexpect.spawn:
@@ -394,3 +396,11 @@ def test_a_deleted_log_folder_does_not_affect_the_training(project: Path) -> Non
     done = tsdia_run("new", "config.yml", cwd=project)
     assert done.returncode == 0
     assert done.stdout.endswith("line 999\n")
+
+
+def test_a_script_that_closes_its_output_long_before_it_ends_is_not_waited_for(project: Path) -> None:
+    (project / "train.py").write_text("import os, time\nos.close(1)\nos.close(2)\ntime.sleep(1)\n")
+    assert tsdia_run("new", "config.yml", cwd=project).returncode == 0
+    last = record_of(project / "runs/exp")["attempts"][0]
+    began, ended = (datetime.fromisoformat(last[name]) for name in ("started_at", "ended_at"))
+    assert (ended - began).total_seconds() < DRAIN_S

@@ -31,10 +31,13 @@ from tsdia_run.claim.processes import facts, members
 TO_US = {row[0]: row[1:] for row in rows("endings.md", "signal", "the script gets it", "what follows")}
 REAL_TIME = "SIGRTMIN to SIGRTMAX"
 LIKE_SIGTERM = {"SIGHUP", "SIGUSR1", "SIGUSR2"}
+OF_C_LIBRARY = {32, 33}
 TO_THE_LAUNCHER = {"SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"}
 
 
 def name_of(number: int) -> str:
+    if number in OF_C_LIBRARY:
+        return f"{number}, of the C library"
     return REAL_TIME if number >= signal.SIGRTMIN else signal.Signals(number).name
 
 
@@ -68,7 +71,7 @@ def listening(start: Starter, project: Path, ranks: int, **env: str) -> tuple[su
 
 
 def test_the_tables_have_every_signal() -> None:
-    assert set(TO_US) == {name_of(number) for number in signal.valid_signals()}
+    assert set(TO_US) == {name_of(number) for number in signal.valid_signals() | OF_C_LIBRARY}
     assert {row[0] for row in rows("endings.md", "signal", "state", "exit code")} == TO_THE_LAUNCHER
 
 
@@ -101,7 +104,7 @@ def test_a_stop_request_reaches_each_rank_once_and_becomes_the_ending_of_the_run
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_signals_that_do_not_stop_a_training(start: Starter, project: Path, ranks: int) -> None:
     running, _ = listening(start, project, ranks)
-    for number in sorted(signal.valid_signals()):
+    for number in sorted(signal.valid_signals() | OF_C_LIBRARY):
         gets_it, follows = TO_US[name_of(number)]
         if follows == "continues":
             running.send_signal(number)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cgroup import small_memory_group
+from tests.support.cgroup import memory_group
 from tests.support.command import COMMAND, Starter, environment, record_of, tsdia_run, wait_for, wait_until
 
 EATS = "import time\nprint('eating', flush=True)\nfood = [bytearray(2**20) for _ in range(4096)]\ntime.sleep(60)\n"
@@ -25,7 +25,7 @@ def outcome_of(project: Path) -> dict[str, object]:
 
 @pytest.fixture
 def small_group() -> Iterator[Path]:
-    with small_memory_group() as group:
+    with memory_group(200) as group:
         yield group
 
 

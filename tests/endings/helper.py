@@ -53,10 +53,18 @@ def wait() -> None:
     time.sleep(60)
 
 
-def both_ready() -> None:
-    """Wait until both ranks are here."""
-    Path(f"ready-{RANK}").touch()
+def both_ready() -> int:
+    """Wait until both ranks are here; return the process id of the other one."""
+    Path(f"own.{RANK}").write_text(str(os.getpid()))
+    os.rename(f"own.{RANK}", f"ready-{RANK}")
     while not Path(f"ready-{1 - RANK}").exists():
+        time.sleep(0.01)
+    return int(Path(f"ready-{1 - RANK}").read_text())
+
+
+def wait_for_end_of(pid: int) -> None:
+    """Wait until a process has ended."""
+    while Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
         time.sleep(0.01)
 
 

@@ -11,10 +11,12 @@ _LOADER = (
     "if __name__ == '__main__':\n    for batch in DataLoader(Data(), num_workers={}): pass\n"
 )
 _FILL = (
-    "import os\nfree = os.statvfs('runs/exp')\nfile = open('runs/exp/big', 'wb', buffering=0)\n"
-    "file.write(bytes(free.f_bavail * free.f_frsize - 40 * 1024))\n"
+    "def fill():\n    file = open('runs/exp/big', 'ab', buffering=0)\n    for size in (2**20, 4096, 1):\n        try:\n"
+    "            while True: file.write(bytes(size))\n        except OSError: pass\n"
 )
-_MEMORY = "; out of memory: the kernel's OOM killer was active; the largest process used … MiB of 200.0 MiB"
+_FULL = "; the disk of the run directory is full"
+_FAIL = "import subprocess\nsubprocess.run(['./fail'], check=True)\n"
+_MEMORY = "; out of memory: the kernel's OOM killer was active; the largest process used … MiB of …00.0 MiB"
 
 ROWS = [
     Row("a fork that fails, its parent does not", "import os\nif not os.fork():\n    os._exit(3)\nos.wait()\n", 0,
@@ -71,11 +73,33 @@ ROWS = [
         "    return [bytearray(2**20) for _ in range(4096)]\nif __name__ == '__main__':\n"
         "    with ProcessPoolExecutor(1) as pool: list(pool.map(work, [7]))\n", 1,
         f"concurrent.futures.process.BrokenProcessPool: …(train.py:5) {_END}{_MEMORY}", needs=Needs.CGROUP),
-    Row("the disk of the run directory is full",
-        f"{_FILL}os.posix_fallocate(file.fileno(), 0, 2**28)\n", 1,
-        f"OSError: [Errno 28] No space left on device (train.py:5) {_END}; the disk of the run directory is full",
-        needs=Needs.DISK),
-    Row("a full disk, `os._exit(3)`",
-        f"{_FILL}os._exit(3)\n", 3,
-        "the script exited with code 3; the disk of the run directory is full", needs=Needs.DISK),
+    Row("a data loader's worker is killed for memory", _LOADER.format("[bytearray(2**20) for _ in range(4096)]", 1), 1,
+        f"RuntimeError: DataLoader worker (pid…killed by signal: Killed.…{_END}{_MEMORY}", needs=Needs.LARGE_CGROUP,
+        is_slow=True),
+    Row("the disk of the run directory is full, an exception", f"{_FILL}fill()\nopen('runs/exp/x', 'wb', buffering=0).write(b'x')\n", 1,
+        f"OSError: [Errno 28] No space left on device (train.py:8) {_END}{_FULL}", needs=Needs.DISK),
+    Row("the disk of the run directory is full, `os._exit(3)`", f"{_FILL}fill()\nimport os\nos._exit(3)\n", 3,
+        f"the script exited with code 3{_FULL}", needs=Needs.DISK),
+    Row("the disk of the run directory is full, an exception of another kind", f"{_FILL}fill()\n{{}}['lr']\n", 1,
+        f"KeyError: 'lr' (train.py:8) {_END}{_FULL}", needs=Needs.DISK),
+    Row("the disk of the run directory is full, an exception on rank 1",
+        f"{_FILL}import ending\nif ending.RANK == 0: ending.wait()\nfill()\n{{}}['lr']\n", 1,
+        f"KeyError: 'lr' (train.py:10) on rank 1 (rank 1 exited with code 1){_FULL}", ranks=2, rank=1, needs=Needs.DISK,
+        is_slow=True),
+    Row("SIGTERM, the save fails on a full disk",
+        f"{_FILL}import ending, signal\ndef save(*_): open('runs/exp/x', 'wb', buffering=0).write(b'x')\nfill()\n"
+        "signal.signal(15, save)\nending.stop(15)\nending.wait()\n", -15,
+        f"stopped by SIGTERM; then OSError: [Errno 28] No space left on device (train.py:8) {_END}{_FULL}", "stopped",
+        is_stopped=True, needs=Needs.DISK),
+    Row("the disk of the run directory is unmounted, then an exception", f"{_FAIL}open('runs/exp/x', 'w')\n", 1,
+        f"FileNotFoundError: … 'runs/exp/x' (train.py:3) {_END}", needs=Needs.UNMOUNTED),
+    Row("the disk of the run directory becomes read-only, then an exception", f"{_FAIL}open('runs/exp/x', 'w')\n", 1,
+        f"OSError: [Errno 30] Read-only file system: 'runs/exp/x' (train.py:3) {_END}", needs=Needs.READ_ONLY,
+        is_slow=True),
+    Row("the FUSE mount of the run directory dies, then an exception", f"{_FAIL}open('runs/exp/x', 'w')\n", 1,
+        f"…Error: [Errno 10…] …: 'runs/exp/x' (train.py:3) {_END}", needs=Needs.DEAD, is_slow=True),
+    Row("the FUSE mount of the run directory dies, then an exception on rank 1",
+        f"import ending\nif ending.RANK == 0: ending.wait()\n{_FAIL}open('runs/exp/x', 'w')\n", 1,
+        "…Error: [Errno 10…] …: 'runs/exp/x' (train.py:5) on rank 1 (rank 1 exited with code 1)",
+        ranks=2, rank=1, needs=Needs.DEAD, is_slow=True),
 ]  # fmt: skip

@@ -23,8 +23,12 @@ class Needs(Enum):
 
     NOTHING = ""
     CGROUP = "a cgroup with 200 MiB"
+    LARGE_CGROUP = "a cgroup with 800 MiB"
     DISK = "a small disk"
     PYTHON_3_11 = "Python 3.11"
+    UNMOUNTED = "a disk that the program ./fail unmounts"
+    READ_ONLY = "a disk that the program ./fail makes read-only"
+    DEAD = "a FUSE mount whose process the program ./fail kills"
 
 
 @dataclass(frozen=True)

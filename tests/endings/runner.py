@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,19 +59,28 @@ def prepare(row: Row, project: Path) -> list[str]:
     return ["new", "config.yml", *flags, *row.flags, *(["--", *row.arguments] if row.arguments else [])]
 
 
-def run(row: Row, project: Path, zygote: Zygote, group: Path | None = None) -> Said:
+def run(
+    row: Row,
+    project: Path,
+    zygote: Zygote,
+    *,
+    group: Path | None = None,
+    repair: Callable[[], None] = lambda: None,
+) -> Said:
     """Run a row.
 
     Args:
         row: The row.
-        project: An empty folder.
+        project: A folder; empty, except for what the row needs.
         zygote: Starts the command.
         group: The cgroup for the row; None for that of the tests.
+        repair: Called before the record is read: makes the disk of the run work again.
     """
     words = prepare(row, project)
     path = f"{Path(COMMAND).parent}:{os.environ['PATH']}"
-    env = environment({"PATH": path, "ACCELERATE_USE_CPU": "true"})
+    env = environment({"PATH": path, "ACCELERATE_USE_CPU": "true", "XDG_STATE_HOME": str(project / "state")})
     ended = _in_group(words, project, env, group) if group else zygote.run(*words, cwd=project, env=env)
+    repair()
     run_dir = project / "runs/exp"
     info = _info(zygote, project, env)
     deadline_s = time.monotonic() + _LIMIT_S
@@ -79,7 +88,7 @@ def run(row: Row, project: Path, zygote: Zygote, group: Path | None = None) -> S
         time.sleep(0.1)  # tsdia-run was killed, and its training is still running
         info = _info(zygote, project, env)
     attempt = record_of(run_dir)["attempts"][0]
-    if ended.code == _SIGKILLED:  # the record has no ending yet
+    if attempt["outcome"] is None:  # tsdia-run was killed, or could not write the record
         attempt = info["attempts"][0]
     outcome = {**(attempt["outcome"] or {}), "state": attempt["state"]}
     card = next((line.split(None, 1)[1] for line in ended.err.splitlines() if line.split()[:1] == ["why"]), None)

@@ -13,6 +13,10 @@ _UNSEEN = "; the supervisor had been killed before"
 _HANDLER = (
     "import signal, sys, ending\ndef handler(*_):\n    {}\nsignal.signal({}, handler)\nending.stop({})\nending.wait()\n"
 )
+_HANDLER_TWO = (
+    "import signal, sys, ending\ndef handler(*_):\n    {}\nsignal.signal(15, handler)\nending.both_ready()\n"
+    "ending.stop(15)\nending.wait()\n"
+)
 _KILL = "import os, time, ending\nos.kill(ending.supervisor(), 9)\ntime.sleep(0.3)\n{}\n"
 _KILL_TWO = (
     "import os, time, ending\nending.both_ready()\nif ending.RANK == 0:\n    os.kill(ending.supervisor(), 9)\n"
@@ -50,13 +54,17 @@ _STOPS = [
     _stopped("Ctrl-C and SIGTERM that the script ignores",
              "import signal, ending\nsignal.signal(2, signal.SIG_IGN)\nsignal.signal(15, signal.SIG_IGN)\n"
              "ending.stop(2)\nending.wait()\n", 2, "; the script was killed by SIGKILL", settings=_SHORT, is_slow=True),
-    _stopped("SIGTERM, two ranks", "import ending\nending.both_ready()\nending.stop(15)\nending.wait()\n", 15, "…",
-             ranks=2),
-    _stopped("Ctrl-C, two ranks", "import ending\nending.both_ready()\nending.stop(2)\nending.wait()\n", 2, "…",
-             ranks=2, is_slow=True),
+    _stopped("SIGTERM, two ranks", "import ending\nending.both_ready()\nending.stop(15)\nending.wait()\n", 15, ranks=2),
+    _stopped("Ctrl-C, two ranks", "import ending\nending.both_ready()\nending.stop(2)\nending.wait()\n", 2, ranks=2,
+             is_slow=True),
+    _stopped("SIGTERM, the handler of both ranks calls `sys.exit(0)`", _HANDLER_TWO.format("sys.exit(0)"), 15,
+             "; ranks 0 and 1 exited with code 0", ranks=2),
+    _stopped("SIGTERM, the handler calls `sys.exit(7)` on rank 1", _HANDLER_TWO.format("sys.exit(ending.RANK * 7)"), 15,
+             "; rank 0 exited with code 0, rank 1 exited with code 7", ranks=2, is_slow=True),
     _stopped("SIGTERM that rank 1 ignores",
-             "import signal, ending\nif ending.RANK == 1: signal.signal(15, signal.SIG_IGN)\nending.both_ready()\n"
-             "ending.stop(15)\nending.wait()\n", 15, "; rank 1 was killed by SIGKILL", ranks=2, rank=1, settings=_SHORT),
+             "import os, signal, ending\nif ending.RANK == 1: signal.signal(15, signal.SIG_IGN)\npeer = ending.both_ready()\n"
+             "ending.stop(15)\nif ending.RANK == 1:\n    ending.wait_for_end_of(peer)\n"
+             "    os.kill(ending.supervisor(), 2)\nending.wait()\n", 15, "; rank 1 was killed by SIGKILL", ranks=2, rank=1),
     _stopped("SIGTERM that both ranks ignore",
              "import signal, ending\nsignal.signal(15, signal.SIG_IGN)\nending.both_ready()\n"
              "ending.stop(15)\nending.wait()\n", 15, "; ranks 0 and 1 were killed by SIGKILL", ranks=2, rank=0,
@@ -83,8 +91,8 @@ _HANGS = [
     Row("a hang of rank 0 while rank 1 waits for it",
         "import time, ending\ndef load():\n    time.sleep(60)\ndef reduce():\n    time.sleep(60)\n"
         "load() if ending.RANK == 0 else reduce()\n", 143,
-        f"{_HUNG}; rank 0 was in train.py:3 (load), rank 1 was in train.py:5 (reduce); …", ranks=2,
-        flags=("--hang-timeout", "2s")),
+        f"{_HUNG}; rank 0 was in train.py:3 (load), rank 1 was in train.py:5 (reduce); ranks 0 and 1 were killed by SIGTERM", ranks=2,
+        flags=("--hang-timeout", "4s"), is_slow=True),
 ]  # fmt: skip
 
 _KILLS = [

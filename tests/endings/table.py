@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from tests.endings import exceptions, launchers, processes, several_ranks, single, stops
+from tests.endings import command_lines, exceptions, faults, launchers, processes, several_ranks, single, stops
 
 SECTIONS = {
     "One process exits or dies of a signal": single.ROWS,
     "An exception": exceptions.ROWS,
+    "A wrong command line": command_lines.ROWS,
+    "Faults in native code, and limits": faults.ROWS,
     "Child processes, memory and disks": processes.ROWS,
     "Two ranks": several_ranks.ROWS,
     "Other launchers": launchers.ROWS,

@@ -13,8 +13,8 @@ from tests.support.command import wait_until
 
 
 @contextmanager
-def small_memory_group() -> Iterator[Path]:
-    """Make a cgroup with 200 MiB of memory, v1 or v2; only root can make it."""
+def memory_group(mib: int) -> Iterator[Path]:
+    """Make a cgroup with this much memory, v1 or v2; only root can make it."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         for base in {"": ("/sys/fs/cgroup",), "memory": ("/sys/fs/cgroup/memory",)}.get(controllers, ()):
@@ -25,7 +25,7 @@ def small_memory_group() -> Iterator[Path]:
             except OSError:
                 continue
             if (group / limit).exists():
-                (group / limit).write_text(str(200 * 2**20))
+                (group / limit).write_text(str(mib * 2**20))
                 yield group
                 wait_until(lambda group=group: not (group / "cgroup.procs").read_text())  # type: ignore[misc]
                 group.rmdir()

@@ -74,8 +74,13 @@ class Ext4:
 
     def become_read_only(self) -> None:
         """Become read-only while files are open for writing, as the kernel does it after an error of the disk."""
+        self.failure.write_text("1")
+
+    @property
+    def failure(self) -> Path:
+        """The file that makes the disk read-only if a process writes to it."""
         subprocess.run(["mount", "-o", "remount,errors=remount-ro", self.place], check=True)
-        Path("/sys/fs/ext4", self._device().name, "trigger_fs_error").write_text("1")
+        return Path("/sys/fs/ext4", self._device().name, "trigger_fs_error")
 
     def repair(self) -> None:
         """Become writable again, as after a repair of the disk."""
@@ -122,10 +127,20 @@ class Fuse:
         if self._process.returncode is not None:
             pytest.skip("no FUSE here: bindfs does not start")
 
+    @property
+    def pid(self) -> int:
+        """The process: without it, every call on the directory fails with ENOTCONN."""
+        return self._process.pid
+
     def kill(self) -> None:
-        """Kill the process: every call on the directory then fails with ENOTCONN."""
+        """Kill the process."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+    def mount_again(self) -> None:
+        """Mount the directory again, after the process was killed."""
+        self.close()
+        self.mount()
 
     def close(self) -> None:
         """Unmount the directory."""

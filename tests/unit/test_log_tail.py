@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdia_run.outcome.classify import RankEnd
-from tsdia_run.outcome.log_tail import InnerEnd, error_of, inner_end, last_lines
+from tsdia_run.outcome.log_tail import InnerEnd, error_of, first_to_fail, inner_end, last_lines
 from tsdia_run.outcome.traceback_text import crash, exceptions
 
 TRACEBACK = """\
@@ -82,3 +82,45 @@ def test_lines_of_tsdia_run_and_times_are_not_output_of_the_script(tmp_path: Pat
 
 def test_a_log_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
     assert last_lines(tmp_path / "missing.log") == last_lines(tmp_path) == []
+
+
+def test_the_newest_output_counts_if_the_disk_of_the_log_has_failed(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("step 1\nstep 2\n")
+    newest = b"step 1\r\nstep 2\r\n" + "\r\n".join(TRACEBACK).encode() + b"\r\n"
+    assert last_lines(log, newest)[-1] == last_lines(tmp_path / "missing.log", newest)[-1] == TRACEBACK[-1]
+
+
+@pytest.mark.parametrize("newest", [b"step 2\n", b"step 2", b"", b"\x1b[32mstep 2\x1b[0m\n", b" 50%\r100%\n"])
+def test_the_log_counts_if_it_has_the_newest_output(tmp_path: Path, newest: bytes) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("step 1\nstep 2\n")
+    assert last_lines(log, newest) == ["step 1", "step 2"]
+
+
+def test_the_launcher_names_the_rank_that_failed_first() -> None:
+    lines = ["tsdia-run: rank 1 was killed by signal 9 (first to fail)", "tsdia-run: warning: a disk"]
+    assert first_to_fail(lines) == InnerEnd(RankEnd(signal=9), 1)
+    assert first_to_fail(lines[1:]) == InnerEnd()
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["train: line 3: DATA: unbound variable"], "train: line 3: DATA: unbound variable"),
+        (["Error: no data", "train: line 2: 12584 Segmentation fault      python3 inner.py"], "Error: no data"),
+        (["Killed"], None),
+        (["Timeout (0:10:00)!", *(f'  File "a.py", line {n} in f' for n in range(9))], "Timeout (0:10:00)!"),
+        (["make: unrecognized option '--x'", "Usage: make", *map(str, range(9))], "make: unrecognized option '--x'"),
+        (["Usage: train", "Try 'train --help'", "Error: missing option"], "Error: missing option"),
+        (["step 7", "step 8"], None),
+        ([], None),
+    ],
+)
+def test_the_error_message_is_found_between_other_lines(lines: list[str], message: str | None) -> None:
+    assert inner_end(lines, is_program=True).line == message
+
+
+def test_of_a_launcher_the_message_of_its_script_counts() -> None:
+    lines = ["inner.py: error: unrecognized arguments: --x", *TRACEBACK[:-1], "ChildFailedError:", *torchrun(0, 2)]
+    assert inner_end(lines, is_program=True) == InnerEnd(RankEnd(exit_code=2), 0, None, lines[0])

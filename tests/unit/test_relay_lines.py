@@ -68,6 +68,7 @@ at_an_edge = st.lists(st.one_of(words, long_words, moves, full_rows, nested, flo
 
 
 @given(at_an_edge.map(lambda parts: "".join(parts).encode()), st.integers(78, 82), st.integers(5, 30))
+@example(b"q" * 79 + b"\x1b[A\x1b[P", 78, 5)
 def test_lines_wrap_where_the_terminal_wraps_them(data: bytes, columns: int, rows: int) -> None:
     assert lines_of(data, columns=columns, height=rows) == shown(data, columns, rows)
 
@@ -84,6 +85,7 @@ painted_below_a_heading = st.lists(st.one_of(*painting, shifts, inner_regions), 
 
 
 @given((painted | painted_below_a_heading).map(lambda parts: ("\x1b[2H" + "".join(parts)).encode()))
+@example(b"\x1b[2H" + b"a" * 80 + b"\x1b[Aa\x1b[A\x1b[K")
 def test_numbered_rows_and_scroll_regions_work_as_on_a_terminal(data: bytes) -> None:
     assert lines_of(data, columns=80, height=14) == shown(data, 80, 14)
 

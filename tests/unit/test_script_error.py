@@ -87,7 +87,12 @@ def test_errors_about_other_ranks_are_consequences(text: str) -> None:
     assert is_consequence(RuntimeError(text))
 
 
-@pytest.mark.parametrize("error", [ValueError("bad lr"), KeyError("peer"), MemoryError(), RuntimeError("CUDA error")])
+_ABORTED = ConnectionAbortedError(103, "Software caused connection abort", "/a/file/on/FUSE")
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("bad lr"), KeyError("peer"), MemoryError(), RuntimeError("CUDA error"), _ABORTED]
+)
 def test_other_errors_are_no_consequences(error: Exception) -> None:
     assert not is_consequence(error)
 

@@ -86,6 +86,29 @@ def test_several_ranks_report_the_first_that_failed() -> None:
     assert outcome.reason == "rank 1 exited with code 3"
 
 
+@pytest.mark.parametrize(
+    ("codes", "ends"),
+    [
+        ([-15, -15], ""),
+        ([0, 0], "; ranks 0 and 1 exited with code 0"),
+        ([-15, 7, 0], "; rank 1 exited with code 7, rank 2 exited with code 0"),
+        ([-2] * 64, "; 64 ranks were killed by SIGINT"),
+    ],
+)
+def test_after_a_stop_the_reason_says_how_the_ranks_ended_that_the_signal_did_not_end(
+    codes: list[int], ends: str
+) -> None:
+    ranks = {rank: RankEnd.of(code) for rank, code in enumerate(codes)}
+    outcome = judge(Evidence(RankEnd(exit_code=143), is_delegated=True, ranks=ranks, stop=TERM))
+    assert outcome.reason == f"{TERM.why}{ends}"
+
+
+def test_a_kill_at_the_limit_of_cpu_time_is_explained() -> None:
+    killed = Evidence(RankEnd(signal=signal.SIGKILL), is_at_cpu_limit=True)
+    assert judge(killed).reason.endswith("it reached its limit of CPU time (RLIMIT_CPU)")
+    assert judge(Evidence(RankEnd(exit_code=1), is_at_cpu_limit=True)).reason == "the script exited with code 1"
+
+
 def test_a_known_exception_is_the_reason() -> None:
     outcome = judge(Evidence(RankEnd(exit_code=1), error="ValueError: bad lr (train.py:12)"))
     assert outcome.reason.startswith("ValueError: bad lr (train.py:12)")

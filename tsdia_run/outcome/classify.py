@@ -12,6 +12,8 @@ from tsdia_run.rundir.record import Outcome, State
 
 _MAX_SIGNAL = 64
 _STOP_SIGNAL = re.compile(r"stopped by (?:\S+ \()?(SIG[A-Z]+)")
+_MOST_NAMED = 8
+_TIMEOUT_CODE = 124
 # What a signal means that is not sent by a person.
 _MEANINGS: Mapping[int | None, str] = {
     signal.SIGXCPU: "it reached its limit of CPU time (RLIMIT_CPU)",
@@ -91,6 +93,7 @@ class Evidence:
         ended_at: When the rank that failed first ended; None if only ``direct`` is known.
         memory: The kills for memory; None if there was none.
         refusal: Why a save that would have overwritten a checkpoint was refused; None if none was.
+        is_at_cpu_limit: Whether the script, or the launcher, has used the CPU time that its hard limit allows.
         is_disk_full: Whether the file system of the run directory is full.
     """
 
@@ -111,6 +114,7 @@ class Evidence:
     ended_at: datetime | None = None
     memory: MemoryKill | None = None
     refusal: str | None = None
+    is_at_cpu_limit: bool = False
     is_disk_full: bool = False
 
 
@@ -145,12 +149,23 @@ def _stopped(evidence: Evidence, stop: Stop, end: RankEnd, rank: int | None) -> 
     if stop.is_hang and evidence.hung_at:
         names = {one: f"rank {one}" if evidence.is_delegated else "the script" for one in evidence.hung_at}
         parts.append(", ".join(f"{names[one]} was in {at}" for one, at in evidence.hung_at.items()))
-    is_obvious = end.signal == stop.signal and not stop.is_hang
+    expected = None if stop.is_hang else RankEnd(signal=stop.signal)
     if evidence.error and not evidence.error.startswith("KeyboardInterrupt"):
         parts.append(f"then {_with_error(evidence, end, rank)}")
-    elif not is_obvious:
+    elif evidence.ranks and rank is None:
+        parts += _each_end(evidence.ranks, expected)
+    elif end != expected:
         parts.append(f"{_subject(evidence, rank)} {_ended(evidence, end, rank)}")
     return "; ".join([*parts, *_space(evidence)])
+
+
+def _each_end(ranks: Mapping[int, RankEnd], expected: RankEnd | None) -> list[str]:
+    """Return how the ranks ended that did not end as expected, in one part; none if all did."""
+    groups: dict[RankEnd, list[int]] = {}
+    for rank, end in ranks.items():
+        groups.setdefault(end, []).append(rank)
+    texts = [f"{_ranks(group)} {_verb(end, len(group))}" for end, group in groups.items() if end != expected]
+    return [", ".join(texts)] if texts else []
 
 
 def _failure(evidence: Evidence, end: RankEnd, rank: int | None) -> str:
@@ -159,8 +174,9 @@ def _failure(evidence: Evidence, end: RankEnd, rank: int | None) -> str:
         parts += _other_ranks(evidence.ranks or {}, rank)
     elif evidence.printed and not evidence.error:
         parts.append(f'it printed "{evidence.printed}"')
-    if end.signal in _MEANINGS:
-        parts.append(_MEANINGS[end.signal])
+    number = signal.SIGXCPU if end.signal == signal.SIGKILL and evidence.is_at_cpu_limit else end.signal
+    if number in _MEANINGS:
+        parts.append(_MEANINGS[number])
     if evidence.memory and _is_for_memory(evidence, end):
         parts.append(evidence.memory.text)
     return "; ".join([*parts, *_space(evidence)])
@@ -203,18 +219,28 @@ def _subject(evidence: Evidence, rank: int | None) -> str:
 
 
 def _ranks(ranks: Sequence[int]) -> str:
+    if len(ranks) > _MOST_NAMED:
+        return f"{len(ranks)} ranks"
     *others, last = map(str, ranks)
     return f"ranks {', '.join(others)} and {last}" if others else f"rank {last}"
 
 
 def _ended(evidence: Evidence, end: RankEnd, rank: int | None) -> str:
     if end.signal is not None:
-        several = rank in evidence.unended and len(evidence.unended) > 1
-        return f"{'were' if several else 'was'} killed by {signal_name(end.signal)}"
+        return _verb(end, len(evidence.unended) if rank in evidence.unended else 1)
     shell = ""
     if evidence.is_program and end.exit_code is not None and 128 < end.exit_code <= 128 + _MAX_SIGNAL:
         shell = f", as a shell does after {signal_name(end.exit_code - 128)}"
-    return f"exited with code {end.exit_code}{shell}"
+    elif evidence.is_program and end.exit_code == _TIMEOUT_CODE:
+        shell = ", as timeout does at its time limit"
+    return f"{_verb(end, 1)}{shell}"
+
+
+def _verb(end: RankEnd, count: int) -> str:
+    """Return what one process or several did at their end."""
+    if end.signal is None:
+        return f"exited with code {end.exit_code}"
+    return f"{'were' if count > 1 else 'was'} killed by {signal_name(end.signal)}"
 
 
 def ended_with(outcome: Outcome) -> int:

@@ -24,6 +24,11 @@ _MOST_LINES_AFTER = 20
 _MAX_CHARACTERS = 300
 _OF_TORCH = re.compile(r"^[WEI]\d{4} \d\d:\d\d:\d\d")  # about the ranks, from torch's launcher
 _OURS = ("[tsdia-run: ", "tsdia-run: ")
+# From the launcher of several ranks, which also writes it to its record.
+_FIRST = re.compile(
+    r"^tsdia-run: rank (?P<rank>\d+) (?:exited with code (?P<code>\d+)|was killed by signal (?P<signal>\d+))"
+    r" \(first to fail\)$"
+)
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)? ")
 
 _TORCHRUN = re.compile(
@@ -56,16 +61,41 @@ class InnerEnd:
     line: str | None = None
 
 
-def last_lines(log: Path) -> list[str]:
-    """Return the last lines of a training's own output; empty if the log can't be read."""
+def last_lines(log: Path, newest: bytes = b"") -> list[str]:
+    """Return the last lines of a training's own output.
+
+    Args:
+        log: Its log.
+        newest: The newest output, as the training wrote it; used if the log lacks it, since its disk has failed.
+    """
     try:
         with open_regular(log) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _MAX_BYTES))
-            lines = file.read(_MAX_BYTES).decode("utf-8", "replace").splitlines()
+            logged = _own(file.read(_MAX_BYTES))
     except OSError:
-        return []
-    own = (_TIME.sub("", line) for line in lines[-_MAX_LINES:])
-    return [line for line in own if not line.startswith(_OURS) and not _OF_TORCH.match(line)]
+        logged = []
+    written = _own(newest.replace(b"\r\n", b"\n"))
+    # The log has the text of a bar or a coloured line in another form.
+    is_logged = not written or written[-1] in logged or not written[-1].isprintable()
+    return logged if logged and is_logged else [visible(line) for line in written]
+
+
+def _own(output: bytes) -> list[str]:
+    lines = output.decode("utf-8", "replace").split("\n")
+    own = (_TIME.sub("", line) for line in lines[-_MAX_LINES:] if line.strip())
+    return [line for line in own if _FIRST.match(line) or not (line.startswith(_OURS) or _OF_TORCH.match(line))]
+
+
+def first_to_fail(lines: Sequence[str]) -> InnerEnd:
+    """Return which rank failed first, as the launcher printed it."""
+    for match in reversed([*filter(None, map(_FIRST.match, lines))]):
+        return InnerEnd(_end(match), int(match["rank"]))
+    return InnerEnd()
+
+
+def _end(match: re.Match[str]) -> RankEnd:
+    groups = match.groupdict()
+    return RankEnd.of(-int(groups["signal"]) if groups.get("signal") else int(groups["code"]))
 
 
 def inner_end(lines: Sequence[str], *, is_program: bool) -> InnerEnd:
@@ -77,12 +107,22 @@ def inner_end(lines: Sequence[str], *, is_program: bool) -> InnerEnd:
     """
     reported = _reported(lines) if is_program else InnerEnd()
     if reported.end is not None:
-        return replace(reported, error=error_of(lines, reported.end, reported.rank))
+        return replace(reported, error=error_of(lines, reported.end, reported.rank), line=_line(_of_script(lines)))
     found = exceptions(lines)
     if found and len([line for line in lines[found[-1].number :] if line.strip()]) <= _MOST_LINES_AFTER:
         return InnerEnd(error=_text(found[-1]))
-    line = error_line(lines)
-    return InnerEnd(line=None if line is None else visible(line)[:_MAX_CHARACTERS])
+    return InnerEnd(line=_line(lines))
+
+
+def _line(lines: Sequence[str]) -> str | None:
+    line = error_line(line for line in lines if not _FIRST.match(line))
+    return None if line is None else visible(line)[:_MAX_CHARACTERS]
+
+
+def _of_script(lines: Sequence[str]) -> Sequence[str]:
+    """Return the lines before the traceback of a launcher."""
+    numbers = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last):")]
+    return lines[: numbers[0]] if numbers else lines
 
 
 def error_of(lines: Sequence[str], end: RankEnd, rank: int | None) -> str | None:
@@ -111,12 +151,10 @@ def _reported(lines: Sequence[str]) -> InnerEnd:
     """Return what a launcher of the user reports at its end."""
     text = "\n".join(lines)
     for match in reversed([*_TORCHRUN.finditer(text)]):
-        return InnerEnd(RankEnd.of(int(match["code"])), int(match["rank"]))
+        return InnerEnd(_end(match), int(match["rank"]))
     for pattern in _ONE_PROCESS:
         for match in reversed([*pattern.finditer(text)]):
-            groups = match.groupdict()
-            number = -int(groups["signal"]) if groups.get("signal") else int(groups["code"])
-            return InnerEnd(RankEnd.of(number))
+            return InnerEnd(_end(match))
     return InnerEnd()
 
 

@@ -57,7 +57,7 @@ def script_error(found: Mapping[str, object]) -> ScriptError:
 
 def _exit(found: Mapping[str, object], origin: Mapping[str, object] | None) -> ScriptError:
     message = _text(found, "message")
-    is_code = message in ("None", "True", "False") or message.lstrip("-").isdecimal()
+    is_code = message.strip() in ("", "None", "True", "False") or message.lstrip("-").isdecimal()
     if origin is not None and is_code:
         return ScriptError(_text(origin, "type"), _brief(origin, _MAX_CHARACTERS), _where(origin))
     place = _where(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _START = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):$")
 _FRAME = re.compile(r'^ +File "(?P<file>[^"]+)", line (?P<line>\d+)')
@@ -26,8 +27,15 @@ _FATAL = {
 _FATAL_LINE = re.compile(r"^Fatal Python error: (?P<name>[\w -]+)$")
 _ERROR_WORDS = re.compile(
     r"\b(?:errors?|exception|fatal|failed|failure|denied|killed|panic|abort(?:ed|ing)?|fault|cannot|can't|could not"
-    r"|unable|no such|not found|invalid|refused|out of memory)\b",
+    r"|couldn't|unable|no such|not found|does not exist|doesn't exist|invalid|refused|out of memory|time(?:d )?out"
+    r"|exceeded|unbound|missing|required|unknown|unrecognized|unexpected|unsupported|mismatch|died|crash(?:ed)?|assertion"
+    r"|at \S+ line \d+)\b",
     re.IGNORECASE,
+)
+# The frames of a stack, and what a shell prints about a command that a signal ended: its own exit code says the same.
+_NO_MESSAGE = re.compile(
+    r"^(?:File \"|(?:Current t|T)hread 0x)|(?:^|: line \d+: +\d+ )(?:Aborted|Killed|Terminated|Segmentation fault"
+    r"|Bus error|Illegal instruction|Floating[- ]point exception)\b"
 )
 _LAST_LINES = 5
 
@@ -108,7 +116,9 @@ def _user_lines(lines: Iterable[str]) -> Iterator[str]:
             yield found
 
 
-def error_line(lines: Sequence[str]) -> str | None:
-    """Return the last line that looks like an error message, of the last lines of a text."""
-    shown = [line.strip() for line in lines if line.strip()][-_LAST_LINES:]
-    return next((line for line in reversed(shown) if _ERROR_WORDS.search(line)), None)
+def error_line(lines: Iterable[str]) -> str | None:
+    """Return the last line that looks like an error message, of the last lines of a text or before its usage."""
+    shown = [stripped for line in lines if (stripped := line.strip()) and not _NO_MESSAGE.search(stripped)]
+    found = next((line for line in reversed(shown[-_LAST_LINES:]) if _ERROR_WORDS.search(line)), None)
+    before_usage = (one for one, after in pairwise(shown) if after.lower().startswith("usage: "))
+    return found or next(before_usage, None)

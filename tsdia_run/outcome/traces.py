@@ -68,8 +68,15 @@ def _with_record(found: Evidence, record: ExitRecord, lines: Sequence[str]) -> E
 def _from_log(found: Evidence, lines: Sequence[str]) -> Evidence:
     """Return the evidence with what the log says of processes that left no exit record."""
     if found.is_delegated:
+        if not found.ranks and (first := log_tail.first_to_fail(lines)).end and first.rank is not None:
+            found = replace(found, ranks={first.rank: first.end}, first_rank=first.rank)
         end = (found.ranks or {}).get(-1 if found.first_rank is None else found.first_rank)
         error = log_tail.error_of(lines, end, found.first_rank) if end else None
+        if (
+            error is None and end is not None and end.exit_code and len(exceptions(lines)) <= 1
+        ):  # others are of other ranks
+            inner = log_tail.inner_end(lines, is_program=False)
+            return replace(found, error=inner.error, printed=inner.line)
         return replace(found, error=error)
     if found.direct.signal is not None:
         return replace(found, place=log_tail.crash_place(lines, signal_name(found.direct.signal)))

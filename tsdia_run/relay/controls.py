@@ -181,6 +181,9 @@ class Controls:
             screen.lay_out()
         row = screen.row
         is_behind_all = screen.column == END and not row.under
+        if row.is_empty and row.next is not None and final == b"K" and how != 1 and screen.column < screen.columns:
+            screen.touch(row)
+            row.detach()
         if row.is_empty or (is_behind_all and (final != b"K" or how == 0)):
             return
         screen.touch(row)
@@ -198,6 +201,8 @@ class Controls:
             cells.blank(line, column, column + steps)
         elif final == b"P":
             del line[column : column + steps]
+            if row.next is not None:  # the line continues after the blank end of the row
+                line += " " * (screen.columns - len(line))
         elif column < len(line):
             line[column:column] = " " * steps
             del line[min(screen.columns, LONG_LINE) :]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tsdia_run.outcome.classify import Evidence, RankEnd
 from tsdia_run.outcome.exit_records import ExitSummary, exit_summary, started_ranks
-from tsdia_run.outcome.log_tail import last_lines
 from tsdia_run.outcome.traces import collect
 from tsdia_run.rundir.layout import AttemptLayout, RunLayout
 
@@ -17,13 +17,15 @@ _FULL_BYTES = 64 * 1024
 _FULL_FILES = 4
 
 
-def gather(layout: RunLayout, attempt: AttemptLayout, log: Path, direct: RankEnd, *, is_delegated: bool) -> Evidence:
+def gather(
+    layout: RunLayout, attempt: AttemptLayout, lines: Sequence[str], direct: RankEnd, *, is_delegated: bool
+) -> Evidence:
     """Collect what is known about an ending from outside the supervisor.
 
     Args:
         layout: The files of the run.
         attempt: The files of the attempt, with the records of the ranks and of their launcher.
-        log: The log of the attempt, with all output.
+        lines: The last lines of its output.
         direct: How the direct child process ended.
         is_delegated: Whether the direct child is a launcher of several ranks.
     """
@@ -33,7 +35,7 @@ def gather(layout: RunLayout, attempt: AttemptLayout, log: Path, direct: RankEnd
         and started_ranks(attempt) == {0}
         and os.path.exists(attempt.exit_record(0))
     )
-    found = collect(attempt, last_lines(log), direct, is_delegated=is_delegated and not became_the_script)
+    found = collect(attempt, lines, direct, is_delegated=is_delegated and not became_the_script)
     return replace(found, is_disk_full=_is_full(layout.root))
 
 

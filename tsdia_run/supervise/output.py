@@ -30,6 +30,7 @@ _SUSPEND_S = 0.5
 _LINE_S = 0.3
 _RETRY_S = 0.01
 _OFLAG, _CC = 1, 6
+_NEWEST_BYTES = 64 * 1024
 _RESTARTED = "the relay was killed and restarted; it continued from its journal"
 
 
@@ -159,6 +160,7 @@ class Output:
             os.close(control_read)
             os.close(events_write)
         self._control, self.events, self._partial = control, events, b""
+        self._is_drained = False
 
     def keep_alive(self) -> list[RelayEvent]:
         """Start another relay if the last one was killed.
@@ -187,6 +189,8 @@ class Output:
             return early
         *lines, self._partial = (self._partial + data).split(b"\n")
         found = [json.loads(line) for line in lines]
+        # The training may close its output before it ends; the relay then reports this before it is asked.
+        self._is_drained |= any(one["event"] == "drained" for one in found)
         return early + [RelayEvent(one["event"], one.get("text", ""), one.get("is_cut", False)) for one in found]
 
     def bytes_read(self) -> int:
@@ -196,6 +200,13 @@ class Output:
         except OSError:
             return -1
         return int(counters.split()[1])
+
+    def newest(self) -> bytes:
+        """Return the newest output that the journal holds, also if the log can't be written."""
+        data = self._spec["journal"][0]
+        end = os.lseek(data, 0, os.SEEK_CUR)
+        start = max(0, end - _NEWEST_BYTES)
+        return os.pread(data, end - start, start)
 
     def suspend(self) -> list[RelayEvent]:
         """Give the terminal back to the shell; return when the relay has done so."""
@@ -219,7 +230,7 @@ class Output:
         limit_s = time.monotonic() + DRAIN_S + _ANSWER_S
         while time.monotonic() < limit_s:
             self._tell(drain=DRAIN_S)
-            found += self._wait_for("drained", DRAIN_S + _ANSWER_S)
+            found += [] if self._is_drained else self._wait_for("drained", DRAIN_S + _ANSWER_S)
             if not (restarted := self.keep_alive()):
                 break
             found += restarted  # killed while it drained

@@ -26,6 +26,10 @@ _TERM_GRACE_S = 5.0
 # Until the kernel has removed a process after SIGKILL.
 _KILL_S = 5.0
 _POLL_S = 0.05
+# Fields 14 and 15 of /proc/PID/stat, counted from the end of the name: proc_pid_stat(5).
+_CPU_TICKS = slice(11, 13)
+# The kernel enforces the limit by its clock ticks, which differ from the time that it shows.
+_CPU_TOLERANCE_S, _CPU_TOLERANCE = 0.3, 0.02
 
 
 class TrainingProcess:
@@ -80,6 +84,17 @@ class TrainingProcess:
             preexec_fn=prepare,  # noqa: PLW1509 - no other thread is running at this time
         )
         return cls(popen)
+
+    def is_at_cpu_limit(self) -> bool:
+        """Return whether the child has used the CPU time that its hard limit allows; call it before ``wait``."""
+        import resource  # only needed at the end
+
+        with suppress(OSError):
+            limit_s = resource.prlimit(self.pid, resource.RLIMIT_CPU)[1]
+            fields = Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()
+            used_s = sum(map(int, fields[_CPU_TICKS])) / os.sysconf("SC_CLK_TCK")
+            return limit_s != resource.RLIM_INFINITY and used_s >= limit_s * (1 - _CPU_TOLERANCE) - _CPU_TOLERANCE_S
+        return False
 
     def wait(self) -> int:
         """Reap the child once ``pidfd`` is readable.

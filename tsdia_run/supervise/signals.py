@@ -22,6 +22,12 @@ _SI_KERNEL = 0x80
 _INFO_BYTES = 128
 _INFO = struct.Struct("=IiiI")
 _SIGSET_BITS = 1024
+# The C library uses these itself, and changes neither their actions nor their masks for its caller. The kernel does.
+_OF_C_LIBRARY = (32, 33)
+_RT_SIGACTION = {"x86_64": 13, "aarch64": 134}
+# The kernel's sigaction: the action comes first, and the mask of 8 bytes is last.
+_ACTION_BYTES = 32
+_IGNORED = struct.pack(f"=Q{_ACTION_BYTES - 8}x", signal.SIG_IGN)
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class SignalQueue:
         others = {one for one in signal.valid_signals() - _LEFT_ALONE if not callable(signal.getsignal(one))}
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*reset, *others})
         self.fd = _signalfd({*reset, *others})
+        self._actions = {number: _sigaction(number, _IGNORED) for number in _OF_C_LIBRARY}
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -79,6 +86,10 @@ class SignalQueue:
     def unblock(self) -> None:
         """Give this process, or a fork of it, its own signals back."""
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        for number, before in self._actions.items():
+            # The C library may have set its own action meanwhile, for a new thread.
+            if _sigaction(number, None)[:8] == _IGNORED[:8]:
+                _sigaction(number, before)
 
     def read(self) -> list[Arrival]:
         """Return the signals since the last call, without repeated deliveries."""
@@ -94,6 +105,17 @@ class SignalQueue:
 
 def _ignore(number: int, frame: FrameType | None) -> None:
     """Do nothing with a signal that arrives between the last read and the end."""
+
+
+def _sigaction(number: int, action: bytes | None) -> bytes:
+    """Set the action of a signal without the C library; return the action before: rt_sigaction(2)."""
+    import ctypes
+
+    before = ctypes.create_string_buffer(_ACTION_BYTES)
+    call = _RT_SIGACTION.get(os.uname().machine)
+    if call is not None:
+        ctypes.CDLL(None).syscall(call, number, action, before, 8)
+    return before.raw
 
 
 def _signalfd(numbers: set[int]) -> int:

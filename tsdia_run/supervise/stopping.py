@@ -11,7 +11,7 @@ from tsdia_run.outcome import stop_request
 from tsdia_run.outcome.classify import Stop
 from tsdia_run.outcome.stop_request import StopRequest
 from tsdia_run.rundir.layout import AttemptLayout
-from tsdia_run.supervise.process import TrainingProcess
+from tsdia_run.supervise.process import TrainingProcess, living_ranks
 from tsdia_run.supervise.run_processes import RunProcesses
 from tsdia_run.supervise.stop_sequence import StopSequence, StopStep, step_message
 from tsdia_run.text import duration
@@ -38,6 +38,7 @@ class Stopping:
 
     Attributes:
         child: The direct child; None while there is none.
+        killed_ranks: The ranks that were running at SIGKILL, which also ends the launcher, which would know them.
         was_late: Whether a signal requested a stop after the training had ended: it changes nothing about that ending.
     """
 
@@ -60,6 +61,7 @@ class Stopping:
         self._limit_s = 0.0
         self.child: TrainingProcess | None = None
         self._has_ended = False
+        self.killed_ranks: tuple[int, ...] = ()
         self.was_late = False
 
     @property
@@ -142,6 +144,8 @@ class Stopping:
         if self.child is None or sequence.stop is None:
             return
         self._processes.wake()  # a stopped process can't save
+        if sequence.step in (StopStep.KILL_OWN, StopStep.KILL):
+            self.killed_ranks = self.killed_ranks or tuple(sorted(living_ranks(self.child.pid)))
         if sequence.step is StopStep.KILL:
             self._processes.signal(self._processes.living(), signal.SIGKILL)
             self.child.send(signal.SIGKILL)

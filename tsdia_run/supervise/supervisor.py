@@ -17,6 +17,7 @@ from threading import Thread
 from tsdia_run.outcome.classify import RankEnd, Stop, judge
 from tsdia_run.outcome.exit_records import ExitSummary
 from tsdia_run.outcome.journal_files import JournalFiles
+from tsdia_run.outcome.log_tail import last_lines
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import STACKS_GLOB
 from tsdia_run.rundir.metrics_summary import Summary
@@ -58,8 +59,6 @@ class Supervisor:
         self._reads = ReadWatch(self._layout, job.run.last)
         self._hung: str | None = None
         self._summary: Summary | None = None
-        # The ranks that had not ended at the last look before SIGKILL.
-        self._stopped_ranks: tuple[int, ...] = ()
 
     def supervise(self) -> JobResult:
         """Run the attempt to its end; errors of the training or the disk raise nothing."""
@@ -84,11 +83,12 @@ class Supervisor:
             starting = self._run_while_starting()
             preload.start(output.copy)
             self._loop(child)
+            is_at_cpu_limit = child.is_at_cpu_limit()
             end = RankEnd.of(child.wait())
             self._signals.end(end.signal)
             self._clean_up()
             starting.join(_WHILE_STARTING_LIMIT_S)
-            ended = self._conclude(end)
+            ended = self._conclude(end, is_at_cpu_limit=is_at_cpu_limit)
             with suppress(OSError):
                 self._hashing.finish(self._is_hurried)
             return ended
@@ -150,7 +150,6 @@ class Supervisor:
                 if child.pidfd in ready:
                     return
                 now_s = time.monotonic()
-                self._note_ranks(child)
                 self._stopping.look(now_s)
                 self._listen(self._output.read_events())
                 self._listen(self._output.keep_alive())
@@ -164,11 +163,6 @@ class Supervisor:
         self._metrics.tick(now_s)
         self._record_warnings()
         self._hashing.look(now_s)
-
-    def _note_ranks(self, child: TrainingProcess) -> None:
-        """Record which ranks are running, while they stop: SIGKILL also ends the launcher, which would know it."""
-        if self._job.is_delegated and self._stopping.stop is not None and not self._stopping.is_killing:
-            self._stopped_ranks = tuple(sorted(process.living_ranks(child.pid))) or self._stopped_ranks
 
     def _say(self, text: str) -> None:
         """Tell the user what tsdia-run does now; a terminal that takes no output must not delay it."""
@@ -239,13 +233,15 @@ class Supervisor:
             elif event.is_cut:
                 self._warnings.append("another process keeps the training's output open; later output is not logged")
 
-    def _conclude(self, end: RankEnd) -> JobResult:
+    def _conclude(self, end: RankEnd, *, is_at_cpu_limit: bool) -> JobResult:
         self._listen(self._output.drain())
         log = self._layout.root / self._keeper.run.last.log
-        found = evidence.gather(self._layout, self._attempt, log, end, is_delegated=self._job.is_delegated)
-        found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict(found.ended_at))
-        if self._stopping.is_killing and not found.ranks:
-            found = replace(found, unended=self._stopped_ranks)
+        lines = last_lines(log, self._output.newest())
+        found = evidence.gather(self._layout, self._attempt, lines, end, is_delegated=self._job.is_delegated)
+        kills = self._memory.verdict(found.ended_at)
+        found = replace(found, stop=self._stopping.stop, memory=kills, is_at_cpu_limit=is_at_cpu_limit)
+        if self._job.is_delegated and not found.ranks:
+            found = replace(found, unended=self._stopping.killed_ranks)
         self._summary = self._metrics.finish()
         self._warnings += problems(self._summary)
         self._keeper.finish()
@@ -284,6 +280,8 @@ class Supervisor:
 
 
 def _not_started(argv: Sequence[str], error: OSError) -> Outcome:
+    why, is_missing = error.strerror, isinstance(error, (FileNotFoundError, NotADirectoryError))
+    if is_missing and error.filename == argv[0] and os.path.isfile(argv[0]):
+        why, is_missing = "the interpreter in its first line does not exist", False
     # The codes of a shell: found but not executable, or not found.
-    code = 126 if isinstance(error, PermissionError) else 127
-    return Outcome(State.FAILED, f"could not start {argv[0]}: {error.strerror}", exit_code=code)
+    return Outcome(State.FAILED, f"could not start {argv[0]}: {why}", exit_code=127 if is_missing else 126)

@@ -6,6 +6,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import Enum
 from itertools import islice
 
@@ -20,6 +21,7 @@ class _Call(Enum):
     READ = "read"
     POLL = "poll"
     SELECT = "select"
+    EPOLL = "epoll"
 
 
 # The numbers of the system calls that wait for input, from the kernel's syscall tables.
@@ -31,8 +33,18 @@ _CALLS = {
         271: _Call.POLL,
         23: _Call.SELECT,
         270: _Call.SELECT,
+        232: _Call.EPOLL,
+        281: _Call.EPOLL,
+        441: _Call.EPOLL,
     },
-    "aarch64": {63: _Call.READ, 65: _Call.READ, 73: _Call.POLL, 72: _Call.SELECT},
+    "aarch64": {
+        63: _Call.READ,
+        65: _Call.READ,
+        73: _Call.POLL,
+        72: _Call.SELECT,
+        22: _Call.EPOLL,
+        441: _Call.EPOLL,
+    },
 }
 
 
@@ -68,6 +80,16 @@ def _awaited(pid: int, words: list[str]) -> Iterator[int]:
     elif call is _Call.SELECT and second:
         bits = int.from_bytes(_memory(pid, second, (min(first, 1024) + 7) // 8), "little")
         yield from islice((fd for fd in range(first) if bits >> fd & 1), _MAX_FDS)
+    elif call is _Call.EPOLL:
+        yield from islice(_watched(pid, first), _MAX_FDS)
+
+
+def _watched(pid: int, epoll: int) -> Iterator[int]:
+    """Yield the descriptors whose input an epoll descriptor watches: proc_pid_fdinfo(5)."""
+    with open(f"/proc/{pid}/fdinfo/{epoll}", encoding="ascii") as file:
+        for words in map(str.split, file):
+            if words[0] == "tfd:" and int(words[3], 16) & _POLLIN:
+                yield int(words[1])
 
 
 def _memory(pid: int, address: int, size: int) -> bytes:
@@ -77,5 +99,7 @@ def _memory(pid: int, address: int, size: int) -> bytes:
 
 
 def _is_terminal(pid: int, fd: int) -> bool:
-    found = os.stat(f"/proc/{pid}/fd/{fd}")
-    return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) in _TERMINALS
+    with suppress(OSError):  # the process has closed it, and waits for others too
+        found = os.stat(f"/proc/{pid}/fd/{fd}")
+        return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) in _TERMINALS
+    return False

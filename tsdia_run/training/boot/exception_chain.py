@@ -84,4 +84,6 @@ def is_consequence(error: BaseException) -> bool:
         text = f"{type(error).__name__}: {error}".lower()
     except Exception:  # a __str__ of the script may raise anything
         return False
+    if isinstance(error, OSError) and error.filename is not None:  # of a file system, such as FUSE
+        return False
     return isinstance(error, ConnectionError) or any(words in text for words in _OF_OTHER_RANKS)

@@ -144,9 +144,19 @@ def _type_name(kind: type[BaseException]) -> str:
     return kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
 
 
+def _own_text(error: BaseException) -> str:
+    """Return a text as a command line would show it: click names the option, and a child process may have said why."""
+    if any(kind.__name__ == "ClickException" for kind in type(error).__mro__):
+        return str(getattr(error, "format_message", error.__str__)())
+    printed = getattr(error, "stderr", None) if type(error).__module__ == "subprocess" else None
+    text = printed.decode("utf-8", "replace") if isinstance(printed, bytes) else str(printed or "")
+    last = next((line for line in reversed(text.split("\n")) if line.strip()), "")
+    return f"{error} It printed: {last}" if last else str(error)
+
+
 def _message(error: BaseException) -> str:
     try:
-        text = "\n".join([str(error), *map(str, getattr(error, "__notes__", ()))])
+        text = "\n".join([_own_text(error), *map(str, getattr(error, "__notes__", ()))]).replace("\t", " ")
     except Exception:  # a __str__ of the script may raise anything
         return "<no message: its __str__ failed>"
     # The last line of a traceback of another process is at the end of the message.
