@@ -2,6 +2,8 @@
 
 The file is ``$XDG_STATE_HOME/tsdia-run/runs`` (https://specifications.freedesktop.org/basedir-spec/latest/), with one
 path a line. It only helps to find runs by name: a path that no longer exists is skipped, and the file may be deleted.
+``mounts``, next to it, has the mount points of their file systems. So a start can tell a removed run from a run whose
+disk is not mounted.
 """
 
 from __future__ import annotations
@@ -31,17 +33,49 @@ def note(run_dir: Path, environ: Mapping[str, str]) -> None:
     file = path(environ)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        fd = open_to_append(file, 0o600)
-        try:
-            os.write(fd, os.fsencode(run_dir) + b"\n")
-        finally:
-            os.close(fd)
+        _append(file, run_dir)
+        real = Path(os.path.realpath(run_dir))
+        mount = next(one for one in (real, *real.parents) if os.path.ismount(one))
+        if mount not in _paths(_mounts(environ)):
+            _append(_mounts(environ), mount)
+
+
+def missing_mount(run_dir: Path, environ: Mapping[str, str]) -> Path | None:
+    """Return the mount point whose file system had a run at this path, if nothing is mounted there now.
+
+    Args:
+        run_dir: The run directory. If it exists, the answer is None.
+        environ: The environment, which says where the list is.
+    """
+    if os.path.lexists(run_dir):
+        return None
+    known = set(_paths(_mounts(environ)))
+    mount = next(
+        (one for one in Path(os.path.realpath(run_dir)).parents if one in known and not os.path.ismount(one)), None
+    )
+    return mount if mount is not None and run_dir in listed(environ) else None
 
 
 def listed(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Return the runs on the list, each once, whether they still exist or not."""
+    return _paths(path(environ))
+
+
+def _mounts(environ: Mapping[str, str]) -> Path:
+    return path(environ).with_name("mounts")
+
+
+def _append(file: Path, line: Path) -> None:
+    fd = open_to_append(file, 0o600)
     try:
-        lines = read_bounded(path(environ), _MAX_BYTES).split(b"\n")
+        os.write(fd, os.fsencode(line) + b"\n")
+    finally:
+        os.close(fd)
+
+
+def _paths(file: Path) -> tuple[Path, ...]:
+    try:
+        lines = read_bounded(file, _MAX_BYTES).split(b"\n")
     except (OSError, ValueError):
         return ()
     return tuple(Path(os.fsdecode(line)) for line in dict.fromkeys(lines) if line.startswith(b"/"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.claim import acquire
 from tsdia_run.config import Document, keys
+from tsdia_run.errors import RunDirectoryError
 from tsdia_run.errors.launching import NoConfigToSet
 from tsdia_run.launch import place, plan
 from tsdia_run.launch.attempt_request import Request
@@ -19,7 +21,7 @@ from tsdia_run.rundir import catalog
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import Layer, Settings, resolve
 from tsdia_run.settings.from_files import project_layer, section_layer
-from tsdia_run.text import shown
+from tsdia_run.text import shell, shown
 from tsdia_run.workflow.attempt import Prepared
 from tsdia_run.workflow.preview import Preview, preview_of
 from tsdia_run.workflow.reporter import Reporter
@@ -79,7 +81,19 @@ def describe(request: NewRequest) -> Beginning:
     settings = resolve([common.settings, *section])
     key = keys.key_in(document, settings.run_dir_key, keys.RUN_DIR_KEYS) if document else None
     requested = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ)
-    return Beginning(request, document, section, settings, place.run_directory(requested, document, key))
+    directory = place.run_directory(requested, document, key)
+    _refuse_missing_mount(directory, common.environ)
+    return Beginning(request, document, section, settings, directory)
+
+
+def _refuse_missing_mount(directory: Path, environ: Mapping[str, str]) -> None:
+    """Refuse to start a run again because its disk is not mounted."""
+    mount = catalog.missing_mount(directory, environ)
+    if mount is not None:
+        raise RunDirectoryError(
+            f"{shown(directory)} does not exist now: it is on the file system of {mount}, which is not mounted",
+            hint=f"Mount it. To start a new run instead: {shell(['mkdir', '-p', str(directory)])}",
+        )
 
 
 def plan_first(beginning: Beginning) -> Plan:
