@@ -11,9 +11,9 @@ from tests.storm.processes import kill, processes
 
 # The share of each kind. A supervisor, rank or launcher ends its attempt, so the others die more often.
 SHARES = {"supervisor": 2, "rank": 2, "launcher": 2, "relay": 12, "compressor": 10, "hasher": 5, "stop": 1}
-# A hasher only runs at the beginning and at the end of an attempt: it dies when it is seen.
-_RARE = "hasher"
-_PATIENCE_S = {"launcher": 4.0, "rank": 4.0}
+# They run for a moment only, so the storm waits for either.
+_BRIEF = {"compressor", "hasher"}
+_PATIENCE_S = {"launcher": 4.0, "rank": 4.0, "hasher": 4.0}
 _SHORT_PATIENCE_S = 1.5
 # A relay that is killed so soon before or after the supervisor may have no successor.
 TOGETHER_S = 3.0
@@ -47,25 +47,31 @@ class Victims:
         Returns:
             The kind; None if no process of this kind came up.
         """
-        kinds = set(SHARES) - spares - {"stop", _RARE} - (set() if has_launcher else {"launcher"})
+        numbers = self._numbers
+        time.sleep(numbers.choice([0.0, 0.02, 0.3, 0.6]) * numbers.random())
+        kinds = set(SHARES) - spares - {"stop"} - (set() if has_launcher else {"launcher"})
+        order = sorted(kinds, key=lambda kind: self._done(kind) + numbers.random() / SHARES[kind])
         # Sometimes any kind, so that the order stays random.
-        order = sorted(kinds, key=lambda kind: (self.count(kind) + self._numbers.random()) / SHARES[kind])
-        wanted = order[0] if self._numbers.random() < 0.7 else self._numbers.choice(order)
-        return self._kill_when_seen(wanted, command, lambda: True)
+        wanted = order[0] if numbers.random() < 0.5 else numbers.choices(order, [SHARES[kind] for kind in order])[0]
+        either = _BRIEF if wanted in _BRIEF else {wanted}
+        return self._kill_when_seen(either, command, _PATIENCE_S.get(wanted, _SHORT_PATIENCE_S))
 
-    def kill_stop(self, is_running: Callable[[], bool]) -> bool:
-        """Kill ``tsdia-run stop`` at a random moment; return whether it was still running."""
+    def _done(self, kind: str) -> float:
+        return self.count(kind) / SHARES[kind]
+
+    def kill_stop(self, is_running: Callable[[], bool]) -> None:
+        """Kill ``tsdia-run stop`` at a random moment, if it is still running then."""
         time.sleep(self._numbers.random() * 0.6)
-        return self._kill_when_seen("stop", "stop", is_running) is not None
+        if is_running():
+            self._kill_when_seen({"stop"}, "stop", _SHORT_PATIENCE_S)
 
-    def _kill_when_seen(self, kind: str, command: str, may_come: Callable[[], bool]) -> str | None:
-        end_s = time.monotonic() + _PATIENCE_S.get(kind, _SHORT_PATIENCE_S)
-        rare = {_RARE} if self.count(_RARE) / SHARES[_RARE] <= self.count(kind) / SHARES[kind] else set()
-        while time.monotonic() < end_s and may_come():
+    def _kill_when_seen(self, kinds: set[str], command: str, limit_s: float) -> str | None:
+        end_s = time.monotonic() + limit_s
+        while time.monotonic() < end_s:
             found = processes(self._mark)
             if not found:
                 return None
-            pids = sorted(pid for pid, seen in found.items() if seen in {kind, *rare})
+            pids = sorted(pid for pid, seen in found.items() if seen in kinds)
             if pids:
                 pid = self._numbers.choice(pids)
                 time.sleep(self._numbers.choice([0.0, 0.01, 0.1]) * self._numbers.random())
