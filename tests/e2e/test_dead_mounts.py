@@ -61,6 +61,8 @@ def check(runs: Runs, dead: str, error: str, before: Callable[[], None] | None =
     assert set(rows) == {"exp", "sound", "far", "old"}
     assert (rows[name]["state"], rows[name]["reason"]) == ("damaged", error)
     assert [row["state"] for row in rows.values()].count("damaged") == 1
+    assert rows[name]["started_at"] is None or error != GONE
+    assert "    - " in next(line for line in listed.stdout.splitlines() if line.startswith(f"{name} ")) or error != GONE
     for words in (["info", name], ["info", str(runs.root / dead)]):
         shown = runs(*words, before=before)
         assert (shown.returncode, error in shown.stdout) == (0, True), shown.stderr

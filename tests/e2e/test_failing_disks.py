@@ -497,3 +497,27 @@ def test_permissions_that_changed_are_reported(project: Path, place: str) -> Non
     done = tsdia_run("ensure", "config.yml", cwd=project, env=state)
     assert (done.returncode, "has completed" in done.stderr) == (0, True), done.stderr
     shutil.rmtree(project / "runs")
+
+
+def test_a_run_whose_disk_is_not_mounted_is_not_started_again(training: Training, tmp_path: Path) -> None:
+    with disks.ext4(training.runs, tmp_path / "image") as disk:
+        (training.project / "go").touch()
+        training.begin()
+        assert training.end()[0] == 0
+        disks.unmount(training.runs)
+        for words in (["ensure"], ["new"], ["new", "--dry-run"], ["ensure", "--dry-run"]):
+            done = training.run(words[0], "config.yml", *words[1:])
+            assert done.returncode == 73, done.stderr
+            assert (
+                f"runs/exp does not exist now: it is on the file system of {training.runs}, which is not" in done.stderr
+            )
+        assert (training.trained(), list(training.runs.iterdir())) == (1, [])
+        disk.mount()
+        training.check_not_trained_again()
+        shutil.rmtree(training.run_dir)
+        assert training.run("ensure", "config.yml").returncode == 0
+        assert training.trained() == 2, "a run that was removed is started again"
+        disks.unmount(training.runs)
+        subprocess.run(done.stderr.partition("instead: ")[2], shell=True, check=True)
+        assert training.run("ensure", "config.yml").returncode == 0
+        assert training.trained() == 3

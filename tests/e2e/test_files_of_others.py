@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import COMMAND, environment, tsdia_run
+from tests.support.command import COMMAND, Starter, environment, tsdia_run, wait_for
 from tests.support.unprivileged import become
+from tsdia_run.rundir.layout import RunLayout
 
 STRANGER, ME = 5151, 4242
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files to other users")
@@ -78,8 +79,9 @@ def test_the_two_remedies_of_the_message_work(shared: Path) -> None:
     assert f"interpreter    {shared}/evil" in trusting.stdout
     (inner / "tsdia-run.yml").write_text("launcher: python\n")
     os.chown(inner / "tsdia-run.yml", ME, ME)
-    done = run_as_me("new", "--name", "a", cwd=inner)
-    assert (done.returncode, done.stdout) == (0, "trained\n"), done.stderr
+    (inner / "train.py").write_text("import os; print(os.environ['TSDIA_RUN_TRUSTED_DIRS'])\n")
+    done = run_as_me("new", "--name", "a", cwd=inner, TSDIA_RUN_TRUSTED_DIRS=f":{shared}")
+    assert (done.returncode, done.stdout) == (0, f":{shared}\n"), "a tsdia-run in a training trusts the same folders"
 
 
 @pytest.mark.root
@@ -176,3 +178,29 @@ def test_a_script_that_another_user_recorded_is_not_read_for_suggestions(tmp_pat
     shown = tsdia_run("info", "exp", cwd=tmp_path).stdout
     assert "--resume-args" in shown
     assert "secret" not in shown
+
+
+@pytest.mark.root
+@as_root
+def test_a_run_of_another_user_is_readable_and_nobody_else_stops_or_resumes_it(start: Starter, shared: Path) -> None:
+    (shared / "tsdia-run.yml").unlink()
+    lab = shared / "lab"
+    lab.mkdir()
+    (lab / "config.yml").write_text("training: {checkpoint: {save_dir: exp}}\ntsdia_run: {launcher: python}\n")
+    (lab / "train.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    running = start("new", "config.yml", "--python", "/usr/bin/python3", cwd=lab)
+    wait_for(running, "ready")
+    for words in (["stop", "exp"], ["stop", "exp", "--now"]):
+        done = run_as_me(*words, cwd=lab)
+        assert (done.returncode, "exp: it belongs to the user root\n" in done.stderr) == (73, True), done.stderr
+        assert "as root" in done.stderr
+    assert not RunLayout(lab / "exp").attempt(0).stop.exists()
+    assert ": running" in run_as_me("info", "exp", cwd=lab).stdout
+    assert "ready" in run_as_me("logs", "exp", cwd=lab).stdout
+    for words in (["resume", "exp"], ["ensure", "config.yml"]):
+        assert run_as_me(*words, cwd=lab).returncode == 75
+    assert tsdia_run("stop", "exp", "--now", cwd=lab).returncode == 0
+    assert "stopped" in run_as_me("stop", "exp", cwd=lab).stderr
+    for words in (["resume", "exp", "--from-scratch"], ["ensure", "config.yml"]):
+        done = run_as_me(*words, cwd=lab)
+        assert (done.returncode, "(it belongs to the user root)" in done.stderr) == (73, True), done.stderr

@@ -67,3 +67,26 @@ def test_a_preview_has_no_secret(lab: Path) -> None:
         set_key = ("--set", f"+wandb.api_key={NAMED}")
         done = tsdia_run("new", "config.yml", "--dry-run", *words, *set_key, "--", *ARGS, ENV_SECRET, cwd=lab, env=env)
         assert (done.returncode, "zq7" in done.stdout) == (0, False), done.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "api_key: 'zq7literal1' not a value",
+        "password: zq7literal1: x",
+        "password: zqcorrecthorse: x",
+        "tsdia_run: {nosuch: 1, db_password: zqhorse}",
+        "checkpoint: {save_dir: 'https://me:zq7literal1@host/x'}",
+        "checkpoint: {save_dir: runs/${NO_SUCH}?sig=zq7literal1}",
+        "tsdia_run: {python: 1, env: {WANDB_API_KEY: zq7literal1}}",
+        "tsdia_run: {nosuch: {hf_token: zq7literal1}}",
+        "tsdia_run: {launcher: zq7-from-the-environment}",
+    ],
+)
+def test_an_error_about_the_config_shows_no_secret(tmp_path: Path, line: str) -> None:
+    (tmp_path / "train.py").write_text("")
+    (tmp_path / "config.yml").write_text(f"a: 1\n{line}\n")
+    done = tsdia_run("new", "config.yml", cwd=tmp_path, env={"MY_API_KEY": ENV_SECRET})
+    assert done.returncode == 78, done.stderr
+    assert "config.yml:2" in done.stderr
+    assert "zq" not in done.stderr

@@ -120,7 +120,7 @@ def test_signals_that_do_not_stop_a_training(start: Starter, project: Path, rank
     assert (rest.count("got"), rest.count("the end")) == (0, ranks)
     told = tsdia_run("stop", "runs/exp", cwd=project)
     assert told.returncode == 0
-    assert "completed: the script exited with code 0; the supervisor had been killed before" in told.stderr
+    assert "completed: the script exited with code 0; its supervisor did not record this" in told.stderr
 
 
 @pytest.mark.parametrize(("name", "ranks"), each_once(["SIGSTOP", "SIGTSTP"], [1, 2]))

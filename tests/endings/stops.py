@@ -9,7 +9,7 @@ _NAMES = {15: _TERM, 2: _INT}
 _HUNG = "hung: no output, metrics or checkpoint for … since the start; stack traces: attempts/0/stacks-rank*.txt"
 _HANG = ("--hang-timeout", "1s")
 _SHORT = "  stop_grace_s: 1\n"
-_UNSEEN = "; the supervisor had been killed before"
+_UNSEEN = "; its supervisor did not record this"
 _HANDLER = (
     "import signal, sys, ending\ndef handler(*_):\n    {}\nsignal.signal({}, handler)\nending.stop({})\nending.wait()\n"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -167,7 +168,6 @@ def test_no_program_of_the_configuration_or_of_the_environment_is_run(
     (top / ".git/objects" / blob[:2] / blob[2:]).unlink()
     for name in ("GIT_EXTERNAL_DIFF", "GIT_SSH_COMMAND", "GIT_PAGER", "GIT_EDITOR", "GIT_ASKPASS", "GIT_PROXY_COMMAND"):
         monkeypatch.setenv(name, spring)
-    trap.unlink(missing_ok=True)
     state, _ = capture_code(top, PLAIN, [])
     assert not trap.exists()
     assert "train.py" in state.filtered
@@ -264,3 +264,36 @@ def test_a_file_of_git_lfs_is_compared_with_its_pointer(tmp_path: Path) -> None:
     (top / "train.py").write_text("new\n")
     state, patch = capture_code(top, PLAIN, [])
     assert (patch.count(b"diff --git"), b"train.py" in patch) == (1, True)
+
+
+def test_no_hook_of_the_configuration_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only git 2.54 and later run such hooks. With any version, each command that could run one must turn it off.
+    top, inner, trap = tmp_path / "project", tmp_path / "project" / "inner", tmp_path / "trap"
+    inner.mkdir(parents=True)
+    for folder, name in ((inner, "other"), (top, "evil.1")):
+        git(folder, "init", "-q")
+        (folder / "train.py").write_text("old\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "-q", "-m", "first")
+        (folder / "train.py").write_text("new\n")
+        for event in ("post-index-change", "reference-transaction", "pre-auto-gc"):
+            git(folder, "config", "--add", f"hook.{name}.event", event)
+        git(folder, "config", f"hook.{name}.command", f"touch '{trap}'")
+    (tmp_path / "bin").mkdir()
+    recording = tmp_path / "bin" / "git"
+    recording.write_text(f'#!/bin/sh\nprintf "%s " "$PWD" "$@" >> {tmp_path}/calls\necho >> {tmp_path}/calls\n')
+    with recording.open("a") as file:
+        file.write(f'exec {shutil.which("git")} "$@"\n')
+    recording.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{recording.parent}:{os.environ['PATH']}")
+    state, _ = capture_code(top, PLAIN, [])
+    assert state.error is None
+    assert not trap.exists()
+    calls = (tmp_path / "calls").read_text().splitlines()
+    harmless = (" rev-parse ", " config ")
+    able = [call for call in calls if not any(word in call for word in harmless)]
+    assert len(able) > 3
+    assert all("-c hook.evil.1.enabled=false" in call for call in able)
+    of_inner = [call for call in able if call.startswith(str(inner))]
+    assert of_inner
+    assert all("-c hook.other.enabled=false" in call for call in of_inner)

@@ -10,25 +10,39 @@ from pathlib import Path
 
 MARK = "TSDIA_STORM"
 _LOWEST_NICE = 19
+# Processes that existed before the storm are not its own, so that a look at all processes is cheap.
+_OLDER = frozenset(os.listdir("/proc"))
 
 
 def processes(mark: str) -> dict[int, str]:
-    """Return the kind of each process that is still running."""
-    wanted, found = f"{MARK}={mark}".encode(), {}
-    for folder in Path("/proc").glob("[0-9]*"):
+    """Return the kind of each process that is still running; a fork before its exec is ``other``."""
+    wanted, commands = f"{MARK}={mark}".encode(), dict[int, bytes]()
+    for name in os.listdir("/proc"):
+        if name.isdigit() and name not in _OLDER:
+            with suppress(OSError):
+                if wanted in Path("/proc", name, "environ").read_bytes().split(b"\0"):
+                    commands[int(name)] = Path("/proc", name, "cmdline").read_bytes()
+    found = {}
+    for pid, command in commands.items():
         with suppress(OSError):
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                pid = int(folder.name)
-                found[pid] = _kind(pid, (folder / "cmdline").read_bytes())
+            found[pid] = _kind(pid, command, commands.get(_parent(pid)))
     return found
 
 
-def _kind(pid: int, command: bytes) -> str:
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+
+
+def _kind(pid: int, command: bytes, parent: bytes | None) -> str:
     if b"\0tsdia_run relay\0" in command:
         return "compressor" if os.getpriority(os.PRIO_PROCESS, pid) == _LOWEST_NICE else "relay"
+    if command == parent:
+        return "other"
     for name in ("launcher", "bootstrap", "hasher"):  # a launcher also names the bootstrap
         if name.encode() + b".py" in command or b"supervise." + name.encode() in command:
             return {"bootstrap": "rank"}.get(name, name)
+    if b"tsdia-run\0stop\0" in command:
+        return "stop"
     return "supervisor" if b"tsdia-run\0" in command else "other"
 
 

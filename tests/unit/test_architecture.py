@@ -55,8 +55,8 @@ ALLOWED = {
     "cli": {"workflow", "doctor", "report", "settings", "errors", "text"},
     "examples": set(),
 }  # fmt: skip
-# A constant that a room may import from a room that it may not import otherwise.
-SHARED = {("cli", "tsdia_run.rundir.env.OPTION_PREFIX")}
+# What a room may import from a room that it may not import otherwise.
+SHARED = {("cli", "tsdia_run.rundir.env.OPTION_PREFIX"), ("cli", "tsdia_run.files.redaction.Redactor")}
 PURE = [
     "errors/base", "errors/placing", "errors/launching", "errors/resuming", "errors/lookups",
     "text", "patterns", "cli/bash_words", "settings/kinds", "settings/declared", "settings/declaring",

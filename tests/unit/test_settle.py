@@ -108,4 +108,4 @@ def test_the_launcher_record_covers_ranks_without_an_exit_record(tmp_path: Path)
     outcome = settled(run_in(), RunLayout(tmp_path), SEEN).last.outcome
     assert outcome is not None
     assert (outcome.state, outcome.signal, outcome.rank) == (State.FAILED, 9, 1)
-    assert outcome.reason == "rank 1 was killed by SIGKILL; the supervisor had been killed before"
+    assert outcome.reason == "rank 1 was killed by SIGKILL; its supervisor did not record this"

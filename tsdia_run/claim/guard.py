@@ -19,6 +19,7 @@ from tsdia_run.errors.placing import Overtaken, PlaceFault, UnusablePlace
 from tsdia_run.files.atomic import write_all, write_bytes
 from tsdia_run.files.locks import Locking, lock, lock_patiently
 from tsdia_run.files.opening import open_fd, touch
+from tsdia_run.files.ownership import other_owner
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
 
 _TOKEN_PREFIX = f"{OWN_DIR_NAME}."
@@ -284,7 +285,10 @@ def _refusals(run_dir: Path) -> Iterator[None]:
         raise Overtaken(run_dir) from error
     except OSError as error:
         own = os.path.basename(error.filename) if isinstance(error.filename, str) else ""
-        if own in (_CLAIM, _ALIVE):  # something else is in its place
+        user = other_owner(run_dir) if error.errno in (errno.EACCES, errno.EPERM) else None
+        if user is not None:
+            reason = f"can't write {run_dir}: {error.strerror} (it belongs to {user})"
+        elif own in (_CLAIM, _ALIVE):  # something else is in its place
             reason = f"can't use {RunLayout(run_dir).own / own}: {error.strerror}"
         elif error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EEXIST):
             wrong = next((path for path in (run_dir, *run_dir.parents) if os.path.lexists(path)), run_dir)

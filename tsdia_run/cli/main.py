@@ -158,6 +158,10 @@ def _show_refusal(refused: RefusedError, is_debug: bool) -> None:
 def _show(error: BaseException, message: str, hint: str, is_debug: bool) -> None:
     if is_debug:
         traceback.print_exception(error)
-    say(f"error: {message}")
-    for line in hint.splitlines():
+    from tsdia_run.files.redaction import Redactor
+
+    # An error may quote a line of the config.
+    redactor = Redactor.from_environment(os.environ)
+    say(f"error: {redactor.quoted(message)}")
+    for line in redactor.text(hint).splitlines():
         say(f"  {line}", prefix="")

@@ -68,6 +68,15 @@ class Trust:
         return None if open_to_all is None else f"every user can write to the directory {open_to_all}"
 
 
+def other_owner(path: Path) -> str | None:
+    """Return the user that owns a file, as text for users; None if it is this user, or can't be read."""
+    try:
+        user = os.stat(path).st_uid
+    except OSError:
+        return None
+    return None if user == os.geteuid() else _name(user)
+
+
 def _is_open_to_all(folder: Path) -> bool:
     """Return whether every user can replace the files of others in a folder; not if it is sticky, such as ``/tmp``."""
     mode = os.stat(folder).st_mode

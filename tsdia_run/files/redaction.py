@@ -65,6 +65,7 @@ _MESSAGE = re.compile(
     r"(?P<before>(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{1,80})(?:=|: ?(?![^\s=]*=[^\s=])))"
     r"(?P<value>[^\s\"'`$<>{}()\[\],;&]{6,})"
 )
+_KEY = re.compile(r"(?P<name>[A-Za-z_][\w.-]{1,80})[\"']?[ \t]{0,8}[:=][ \t]{0,8}")
 _CODE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 # In an HTTP URL, a user name without a password is a token.
 _HTTP_USER = re.compile(rf"(?P<before>\bhttps?://)(?!\[redacted\]@){_PART}{{1,512}}(?=@)")
@@ -140,6 +141,10 @@ class Redactor:
         text = _STRING.sub(_value, text)
         return _LINE.sub(_value_of_line, text)
 
+    def quoted(self, text: str) -> str:
+        """Redact as ``text`` does, and in indented lines, which quote a config, all after the name of a secret."""
+        return "\n".join(_cut(line) if line.startswith("    ") else line for line in self.text(text).split("\n"))
+
     def data(self, data: bytes) -> bytes:
         """Redact the bytes of files, such as a patch, in any encoding that extends ASCII."""
         values = tuple(value.encode("utf-8", "surrogateescape").decode("latin-1") for value in self.values)
@@ -169,6 +174,11 @@ class Redactor:
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Redact environment variables."""
         return {name: REDACTED if is_secret(name, value) else self.url(value) for name, value in environ.items()}
+
+
+def _cut(line: str) -> str:
+    ends = (match.end() for match in _KEY.finditer(line) if is_secret_name(match["name"]))
+    return next((line[:end] + REDACTED for end in ends), line)
 
 
 def _in_place(match: re.Match[str]) -> str:

@@ -13,8 +13,11 @@ _LONGEST_S = 10**9
 
 
 def users_environment(plan: Plan) -> dict[str, str]:
-    """Return the user's environment without the variables that an outer tsdia-run set for its script."""
-    return {name: value for name, value in plan.request.environ.items() if not name.startswith(env.PREFIX)}
+    """Return the user's environment without the variables of an outer tsdia-run; folders that are trusted stay so."""
+    environ = plan.request.environ
+    return {
+        name: value for name, value in environ.items() if name == env.TRUSTED_DIRS or not name.startswith(env.PREFIX)
+    }
 
 
 def run_variables(plan: Plan, run: Run) -> dict[str, str]:

@@ -22,7 +22,7 @@ from tsdia_run.text import shown
 
 _LOST = "no heartbeat and no recorded ending: killed with its supervisor, or the machine went down"
 _COPIED = "copied from {} while that run was running"
-_UNSEEN = "the supervisor had been killed before"
+_UNSEEN = "its supervisor did not record this"
 _NEVER_BEGAN = "killed before or while the training started"
 
 

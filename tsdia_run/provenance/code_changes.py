@@ -91,7 +91,7 @@ class CodeChanges:
         at, known = len(self.changed), len(self.changed) + len(self.untracked)
         try:
             place = Repository.of(git)
-            git = git.without(git_filters.names(git_filters.read_config(git, r"^filter\.")))
+            git = git_filters.without_programs(git, git_filters.read_config(git, r"^(filter|hook)\."))
         except (GitError, OSError) as error:
             self.errors.append(f"{path}/: {error}")
             return

@@ -38,8 +38,8 @@ def capture_code(cwd: Path, redactor: Redactor, exclude: Sequence[Path]) -> tupl
     try:
         git = Git(cwd, time.monotonic() + LIMIT_S)
         place = Repository.of(git)
-        settings = git_filters.read_config(git, r"^(remote\..*\.url|filter\..*)$")
-        git = git.without(git_filters.names(settings))
+        settings = git_filters.read_config(git, r"^(remote\..*\.url|(filter|hook)\..*)$")
+        git = git_filters.without_programs(git, settings)
         remote = _remote(settings)
     except (GitError, OSError) as error:
         return CodeState(error=_shown(str(error), redactor)), b""

@@ -22,14 +22,24 @@ _MAX_INDEX_BYTES = 128 * 1024 * 1024
 _NONE = ("unspecified", "unset", "set")
 
 
-def names(settings: Mapping[str, str]) -> frozenset[str]:
+def names(settings: Mapping[str, str], section: str = "filter") -> frozenset[str]:
     """Return the names of the filters in a git configuration.
 
     Args:
         settings: Values by key, such as ``filter.lfs.clean``; the name in the middle may contain dots.
+        section: The section to look in: ``filter``, or ``hook``, where git 2.54 and later find hooks.
     """
-    parts = (key.split(".", 1)[1].rpartition(".") for key in settings if key.startswith("filter."))
+    parts = (key.split(".", 1)[1].rpartition(".") for key in settings if key.startswith(f"{section}."))
     return frozenset(name for name, _, _ in parts if name)
+
+
+def without_programs(git: Git, settings: Mapping[str, str]) -> Git:
+    """Return the same with the filters and hooks of a git configuration turned off.
+
+    Raises:
+        GitError: One of them can't be turned off.
+    """
+    return git.without(names(settings), names(settings, "hook"))
 
 
 def repositories_in(git: Git, top: Path, index: Path) -> list[str]:

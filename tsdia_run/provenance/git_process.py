@@ -41,35 +41,44 @@ class Git:
         filters: The names of the filters that are turned off.
     """
 
-    def __init__(self, cwd: Path, deadline_s: float, filters: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        cwd: Path,
+        deadline_s: float,
+        filters: frozenset[str] = frozenset(),
+        hooks: frozenset[str] = frozenset(),
+    ) -> None:
         """Find the git program.
 
         Args:
             cwd: The directory.
             deadline_s: The time limit for all commands, as a time of ``time.monotonic``.
             filters: The filters in the configuration. They are untrusted programs, so none is run.
+            hooks: The hooks in the configuration, which are not run either.
 
         Raises:
-            GitError: Git is not installed, or a filter can't be turned off.
+            GitError: Git is not installed, or a filter or hook can't be turned off.
         """
         program = shutil.which("git")
         if program is None:
             raise GitError("git is not installed")
-        unnamable = next((name for name in filters if "=" in name), None)
-        if unnamable is not None:
-            raise GitError(f"can't turn off the git filter {unnamable!r}")
+        for kind, names in (("filter", filters), ("hook", hooks)):
+            unnamable = next((name for name in names if "=" in name), None)
+            if unnamable is not None:
+                raise GitError(f"can't turn off the git {kind} {unnamable!r}")
         self.cwd = cwd
         self.filters = filters
+        self._hooks = hooks
         self._program = program
         self._deadline_s = deadline_s
 
     def at(self, folder: Path) -> Git:
         """Return the same for another directory, with the same time limit."""
-        return Git(folder, self._deadline_s, self.filters)
+        return Git(folder, self._deadline_s, self.filters, self._hooks)
 
-    def without(self, filters: frozenset[str]) -> Git:
-        """Return the same with more filters turned off."""
-        return Git(self.cwd, self._deadline_s, self.filters | filters)
+    def without(self, filters: frozenset[str], hooks: frozenset[str]) -> Git:
+        """Return the same with more filters and hooks turned off."""
+        return Git(self.cwd, self._deadline_s, self.filters | filters, self._hooks | hooks)
 
     def run(
         self,
@@ -98,7 +107,7 @@ class Git:
             stdin.write(given)
             stdin.seek(0)
             process = subprocess.Popen(
-                [self._program, *_OPTIONS, *self._filter_options(), *words],
+                [self._program, *_OPTIONS, *self._off_options(), *words],
                 cwd=cwd or self.cwd,
                 env=_environment(index),
                 stdin=stdin,
@@ -115,9 +124,11 @@ class Git:
             raise GitError(_reason(message))
         return answer
 
-    def _filter_options(self) -> list[str]:
+    def _off_options(self) -> list[str]:
         off = ("clean=", "smudge=", "process=", "required=false")
-        return [word for name in sorted(self.filters) for one in off for word in ("-c", f"filter.{name}.{one}")]
+        settings = [f"filter.{name}.{one}" for name in sorted(self.filters) for one in off]
+        settings += [f"hook.{name}.enabled=false" for name in sorted(self._hooks)]
+        return [word for setting in settings for word in ("-c", setting)]
 
     def _read(self, process: subprocess.Popen[bytes], limit_bytes: int) -> tuple[bytes, bool]:
         """Read up to one byte more than the limit, and end the process. Also return whether it took too long."""

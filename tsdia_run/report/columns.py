@@ -51,7 +51,7 @@ def plain(value: Value) -> str | int | float | None:
 
 
 def _age(row: RunRow, now: datetime) -> str:
-    return age(now - row.started_at)
+    return "-" if row.started_at is None else age(now - row.started_at)
 
 
 def _duration(row: RunRow, _: datetime) -> str:

@@ -37,7 +37,8 @@ class RunRow(NamedTuple):
         name: The last part of the path.
         state: The state, or why it is not known.
         reason: How the newest attempt ended, or what is wrong with the record.
-        started_at: When the newest attempt started; the newest change for a run without a record.
+        started_at: When the newest attempt started; the newest change for a run without a record; None if
+            the directory can't be read.
         ended_at: When the newest attempt ended; None if it is running, and if its end is not known.
         duration_s: How long its attempts ran in total.
         attempts: The number of attempts.
@@ -53,7 +54,7 @@ class RunRow(NamedTuple):
     name: str
     state: State | NoState
     reason: str
-    started_at: datetime
+    started_at: datetime | None
     ended_at: datetime | None
     duration_s: float | None
     attempts: int
@@ -152,7 +153,7 @@ def in_states(found: Iterable[RunRow], states: Collection[str]) -> Iterator[RunR
 
 def since_then(found: Iterable[RunRow], moment: datetime) -> Iterator[RunRow]:
     """Return the rows whose newest attempt started at or after ``moment``."""
-    return (row for row in found if row.started_at >= moment)
+    return (row for row in found if row.started_at is not None and row.started_at >= moment)
 
 
 def row(run_dir: Path, now: datetime) -> RunRow:
@@ -188,8 +189,8 @@ def row(run_dir: Path, now: datetime) -> RunRow:
     )
 
 
-def _changed_at(status: RunStatus) -> datetime:
+def _changed_at(status: RunStatus) -> datetime | None:
     try:
         return datetime.fromtimestamp(status.layout.root.stat().st_mtime, tz=timezone.utc)
     except OSError:
-        return datetime.fromtimestamp(0, tz=timezone.utc)
+        return None

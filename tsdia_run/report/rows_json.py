@@ -25,7 +25,7 @@ def _object(row: RunRow) -> dict[str, object]:
         "state": row.state.value,
         "suspended": row.is_suspended,
         "reason": row.reason,
-        "started_at": _text(row.started_at),
+        "started_at": row.started_at and _text(row.started_at),
         "ended_at": row.ended_at and _text(row.ended_at),
         "duration_s": row.duration_s,
         "attempts": row.attempts,

@@ -6,7 +6,7 @@ that it reads.
 
 from __future__ import annotations
 
-# A tsdia-run inside another one does not pass on variables with this prefix.
+# A training receives no variable with this prefix from the environment, except TRUSTED_DIRS.
 PREFIX = "TSDIA_RUN_"
 # The prefix of a variable that sets a flag or a setting.
 OPTION_PREFIX = f"{PREFIX}OPT_"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from tsdia_run import config
 from tsdia_run.claim import acquire
 from tsdia_run.config import Document, keys
+from tsdia_run.errors import RunDirectoryError
 from tsdia_run.errors.launching import NoConfigToSet
 from tsdia_run.launch import place, plan, script_settings
 from tsdia_run.launch.attempt_request import Request
@@ -20,7 +22,7 @@ from tsdia_run.rundir.project import project_of
 from tsdia_run.rundir.record import Run
 from tsdia_run.settings import Layer, Settings, origins
 from tsdia_run.settings.from_files import file_layers, section_layer
-from tsdia_run.text import shown
+from tsdia_run.text import shell, shown
 from tsdia_run.workflow.attempt import Prepared
 from tsdia_run.workflow.preview import Preview, preview_of
 from tsdia_run.workflow.reporter import Reporter
@@ -94,9 +96,20 @@ def describe(request: NewRequest) -> Beginning:
     requested = place.RunPlaceRequest(request.run_dir, request.name, common.cwd, common.environ, request.default_name)
     is_usual = keys.is_usual(key, settings.run_dir_key)
     directory = place.run_directory(requested, document, key, is_usual=is_usual)
+    _refuse_missing_mount(directory, common.environ)
     return Beginning(
         request, document, section, completed.restated, settings, completed.extra_args, completed.notes, directory
     )
+
+
+def _refuse_missing_mount(directory: Path, environ: Mapping[str, str]) -> None:
+    """Refuse to start a run again because its disk is not mounted."""
+    mount = catalog.missing_mount(directory, environ)
+    if mount is not None:
+        raise RunDirectoryError(
+            f"{shown(directory)} does not exist now: it is on the file system of {mount}, which is not mounted",
+            hint=f"Mount it. To start a new run instead: {shell(['mkdir', '-p', str(directory)])}",
+        )
 
 
 def plan_first(beginning: Beginning) -> Plan:

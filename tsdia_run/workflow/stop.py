@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from datetime import datetime, timezone
@@ -10,7 +11,8 @@ from signal import SIGTERM
 from tsdia_run.claim import guard, owner
 from tsdia_run.claim.liveness import RunningProcesses, living
 from tsdia_run.claim.processes import users_of
-from tsdia_run.errors import NotFoundError, RunAliveError
+from tsdia_run.errors import NotFoundError, RunAliveError, RunDirectoryError
+from tsdia_run.files.ownership import other_owner
 from tsdia_run.launch.resumption import find_source
 from tsdia_run.outcome import stop_request
 from tsdia_run.outcome.classify import Stop
@@ -46,6 +48,7 @@ def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
     Raises:
         NotFoundError: The directory was not created by tsdia-run.
         RunAliveError: The run can't be stopped from this machine.
+        RunDirectoryError: It is a run of another user.
     """
     source = find_source(run_to_change(target))
     layout, run = source.layout, source.run
@@ -59,6 +62,7 @@ def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
         run = settled(run, layout, layout.last_seen())
         reporter.note(f"{shown(layout.root)} is not running ({_ending(run)})")
         return run
+    _refuse_others_run(layout, run)
     host = socket.gethostname()
     request = StopRequest(Stop(SIGTERM, f"stopped by `tsdia-run stop` on {host}"), is_now)
     stop_request.write(layout.attempt(run.last.number), request)
@@ -66,6 +70,15 @@ def stop(target: str, reporter: Reporter, *, is_now: bool = False) -> Run:
     run = _wait(layout, run, request, reporter) if is_supervised else _end(layout, run, reporter, is_now)
     reporter.note(f"{shown(layout.root)}: {_ending(run)}")
     return run
+
+
+def _refuse_others_run(layout: RunLayout, run: Run) -> None:
+    """Refuse a run of another user: its supervisor would not see a request that can't be written."""
+    user = other_owner(layout.root)
+    if user is not None and not os.access(layout.attempt(run.last.number).root, os.W_OK):
+        raise RunDirectoryError(
+            f"can't stop {shown(layout.root)}: it belongs to {user}", hint=f"Ask {user} to stop it, or stop it as root."
+        )
 
 
 def _ending(run: Run) -> str:
