@@ -20,7 +20,7 @@ from tests.support.webhooks import WebhookServer, webhook_server
 from tsdia_run.files.redaction import Redactor
 from tsdia_run.notify import user_command
 from tsdia_run.notify.facts import Event, EventFacts, describe
-from tsdia_run.notify.forms import request_to
+from tsdia_run.notify.payloads import request_to
 from tsdia_run.notify.webhook import host_of, post
 from tsdia_run.rundir.record import Digest, Outcome, State
 

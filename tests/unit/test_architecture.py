@@ -75,7 +75,7 @@ PURE = [
     "supervise/stop_sequence", "outcome/classify", "rundir/headline", "rundir/arguments",
     "rundir/record", "doctor/grades",
     "supervise/policy", "supervise/opens", "report/columns", "report/times", "report/sparkline", "report/formatting",
-    "notify/facts", "notify/forms",
+    "notify/facts", "notify/payloads",
     "report/info_json", "report/rows_json",
 ]  # fmt: skip
 IMPURE_IMPORTS = {"os", "subprocess", "socket", "threading", "time", "logging", "sys", "shutil"}

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from tsdia_run.notify.facts import EventFacts
-from tsdia_run.notify.forms import request_to
+from tsdia_run.notify.payloads import request_to
 from tsdia_run.text import visible
 
 
