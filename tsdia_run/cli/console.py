@@ -22,7 +22,9 @@ _MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "stopped": ("
 def say(text: str, *, prefix: str = "tsdia-run: ") -> None:
     """Write a line to standard error, without control characters; a closed terminal is not an error."""
     with suppress(OSError, ValueError):
-        print(f"{prefix}{visible_lines(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the only place that prints
+        # In one write: the script's output must not come between the text and its end, also with PYTHONUNBUFFERED.
+        sys.stderr.write(f"{prefix}{visible_lines(text)}\n")
+        sys.stderr.flush()
 
 
 def die_of(number: int) -> NoReturn:

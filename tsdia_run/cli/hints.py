@@ -141,19 +141,9 @@ def _(error: launching.InvalidAssignment, typed: TypedCommand) -> str:
     return OF_ASSIGNMENTS[error.fault]
 
 
-@_remedy.register
-def _(error: launching.KeyNotInConfig, typed: TypedCommand) -> str:
-    return set_hints.of_unknown_key(error, typed)
-
-
-@_remedy.register
-def _(error: launching.SettingAssigned, typed: TypedCommand) -> str:
-    return set_hints.of_setting(error, typed)
-
-
-@_remedy.register
-def _(error: launching.NoConfigToSet, typed: TypedCommand) -> str:
-    return set_hints.without_config(error, typed)
+_remedy.register(launching.KeyNotInConfig)(set_hints.of_unknown_key)
+_remedy.register(launching.SettingAssigned)(set_hints.of_setting)
+_remedy.register(launching.NoConfigToSet)(set_hints.without_config)
 
 
 @_remedy.register
