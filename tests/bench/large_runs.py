@@ -56,6 +56,25 @@ def large(run_dir: Path, lines: int, log_bytes: int) -> RunLayout:
     return layout
 
 
+def without_summary(run_dir: Path, lines: int, names: int) -> RunLayout:
+    """Make a run that logs one of many metrics at a time, and whose summary was deleted."""
+    layout = make_run(run_dir, State.COMPLETED).layout
+    with layout.metrics.open("w") as file:
+        for at in range(lines):
+            text = f'"step": {at // names}, "time": {1.7e9 + at / 100}, "attempt": 0'
+            file.write(f'{{{text}, "layer{at % names}/grad_norm": {random.random()}}}\n')
+    layout.metrics_summary.unlink(missing_ok=True)
+    return layout
+
+
+def with_checkpoints(run_dir: Path, number: int) -> RunLayout:
+    """Make a run with many small sealed checkpoints."""
+    layout = make_run(run_dir, State.COMPLETED).layout
+    for step in range(number):
+        seal(state(run_dir / "checkpoints" / f"checkpoint-{step}"))
+    return layout
+
+
 def linked(source: Path, target: Path) -> None:
     """Make the same run at another path; the two share their files."""
     shutil.copytree(source, target, copy_function=os.link)

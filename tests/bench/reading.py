@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.large_runs import large, linked, many
+from tests.bench.large_runs import large, linked, many, with_checkpoints, without_summary
 from tests.bench.measure import Result, alternate
 from tests.bench.start import seconds_of
 from tests.support.command import COMMAND, environment
@@ -22,8 +22,14 @@ for entry in os.scandir(sys.argv[1]):
         found.append(json.loads(file.read()))
 print(len(found))
 """
+JSON_PASS = """\
+import json, sys
+for line in open(sys.argv[1]):
+    json.loads(line)
+"""
 RUNS = 5
 COMPARED = 20
+NAMES = 300
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,15 @@ class Sizes:
     Attributes:
         runs: The number of runs in the list.
         lines: The number of metric lines in the large run.
+        checkpoints: The number of checkpoints in a run with many.
+        unread: The number of metric lines in a run without a summary.
         log_bytes: The size of its logs.
     """
 
     runs: int = 10_000
     lines: int = 1_000_000
+    unread: int = 2_000_000
+    checkpoints: int = 10_000
     log_bytes: int = 1_000_000_000
 
 
@@ -62,6 +72,8 @@ def measure(folder: Path, sizes: Sizes = Sizes()) -> list[Result]:
         linked(folder / "large" / "exp-0", folder / "large" / f"exp-{number}")
     names = [str(path) for path in sorted((folder / "large").iterdir())]
     large_run = f"{sizes.lines:,} metric lines and {sizes.log_bytes / 1e9:.3g} GB of logs"
+    saved = with_checkpoints(folder / "saved" / "exp", sizes.checkpoints)
+    looked = [_cost(folder, "info", str(saved.root)) for _ in range(RUNS)]
     told = [_cost(folder, "info", names[0]) for _ in range(RUNS)]
     compared = [_cost(folder, "compare", *names) for _ in range(RUNS)]
     since = [_cost(folder, "logs", names[0], "--since", "5m") for _ in range(RUNS)]
@@ -70,8 +82,22 @@ def measure(folder: Path, sizes: Sizes = Sizes()) -> list[Result]:
         _against(f"info of a run with {large_run}", told, lambda cost: cost.wall_s, 0.6, "s"),
         _against("peak memory of the same info", told, lambda cost: cost.memory_mb, 60, "MB"),
         _against(f"compare of {COMPARED} such runs", compared, lambda cost: cost.wall_s, 2.0, "s"),
+        _against(f"info of a run with {sizes.checkpoints:,} checkpoints", looked, lambda cost: cost.wall_s, 1.0, "s"),
+        _unread(folder, sizes),
         _against("logs --since 5m of such a run", since, lambda cost: cost.wall_s, 0.5, "s"),
     ]
+
+
+def _unread(folder: Path, sizes: Sizes) -> Result:
+    layout = without_summary(folder / "unread" / "exp", sizes.unread, NAMES)
+    return alternate(
+        f"info of {sizes.unread:,} metric lines of {NAMES} metrics, without their summary",
+        lambda: seconds_of([COMMAND, "info", str(layout.root)], folder),
+        "json.loads of each line",
+        lambda: seconds_of([sys.executable, "-c", JSON_PASS, str(layout.metrics)], folder),
+        runs=RUNS,
+        limit=0.7,
+    )
 
 
 def _lists(folder: Path, sizes: Sizes) -> list[Result]:

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 from tests.support.reading import Done, resume
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics_summary import Point, Series, Summary
+from tsdia_run.rundir.metrics_series import Point, Series
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.rundir.summary_file import save
 
 # Like transformers.Trainer._save_checkpoint.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support import checkpoints as made
 from tests.support.layouts import LAYOUTS, sharded, tensors, text, torch
 from tsdia_run import checkpoints
-from tsdia_run.checkpoints import Checkpoint, EntryKind, Soundness, manifest, read_name, recognition
+from tsdia_run.checkpoints import Checkpoint, EntryKind, Soundness, manifest, read_name, recognition, walking
 
 
 def below(run: Path, paths: tuple[Path, ...]) -> tuple[str, ...]:
@@ -149,3 +149,14 @@ def test_a_run_inside_the_run_is_not_searched(tmp_path: Path) -> None:
 )
 def test_the_first_ranks_file_represents_the_save(name: str, kind: EntryKind) -> None:
     assert recognition.of_file(name) is kind
+
+
+def test_a_run_may_have_any_number_of_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "_MAX_ENTRIES", 10)
+    for name in "abcdefghijklmnop":
+        (tmp_path / "data" / name).mkdir(parents=True)
+        (tmp_path / "data" / f"{name}.wav").touch()
+    for step in range(1, 31):
+        made.state(tmp_path / "saved" / f"checkpoint-{step}")
+    assert [one.step for one in checkpoints.find(tmp_path)][-1] == 30
+    assert len(checkpoints.find(tmp_path / "saved")) == 30

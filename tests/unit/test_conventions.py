@@ -29,7 +29,7 @@ _FILE_OF_AN_ATTEMPT = re.compile(rf"(?:attempt|attempt\(.*\)|newest)\.({'|'.join
 JSON_READERS = {
     "files/fields",
     *(set(OWNERS.values()) - {"outcome/refusals"}),  # this file is plain text
-    "rundir/record_file", "rundir/metrics", "rundir/summary_file",
+    "rundir/record_file", "rundir/metrics", "rundir/metrics_block", "rundir/summary_file",
     "checkpoints/manifest", "checkpoints/marks", "checkpoints/patterns_file", "checkpoints/structure",
     "claim/owner",
     "report/run_info",  # progress.json, which the relay writes

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tsdia_run.rundir.headline import Better, best, better, headline, is_validation
-from tsdia_run.rundir.metrics_summary import Point, Series
+from tsdia_run.rundir.metrics_series import Point, Series
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import pickle
+import signal
+import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tsdia_run.rundir import metrics, summary_file
+from tsdia_run.rundir import metrics, metrics_reader, summary_file
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.rundir.metrics import Line
-from tsdia_run.rundir.metrics_summary import MAX_POINTS, Summary
+from tsdia_run.rundir.metrics_series import MAX_POINTS
+from tsdia_run.rundir.metrics_summary import Summary
+from tsdia_run.supervise.metrics_follower import MetricsFollower
 
 
 def line(step: int | None, attempt: int = 0, **values: object) -> bytes:
@@ -55,6 +61,45 @@ def test_the_summary_does_not_depend_on_how_the_file_was_read(
     )
     whole = summary_of(path)
     assert repr(summary_of(path, limit_bytes=limit_bytes, between=folder / "s.json")) == repr(whole)
+
+
+@given(attempts=attempts, torn=st.binary(max_size=20))
+@settings(max_examples=10)
+def test_several_processes_read_the_same(
+    attempts: list[list[tuple[int | None, str, object]]], torn: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("m") / "metrics.jsonl"
+    lines = [line(step, n, **{name: value}) for n, one in enumerate(attempts) for step, name, value in one]
+    path.write_bytes(torn + b"\n" + b"".join(lines) * 2 + torn)
+    alone = summary_of(path, limit_bytes=100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics_reader, "_MIN_SHARE_BYTES", 50)
+        patch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+        assert repr(summary_of(path)) == repr(alone)
+
+
+def test_a_share_is_read_again_if_its_process_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b"".join(line(step, a=step) for step in range(100)))
+    monkeypatch.setattr(metrics_reader, "_MIN_SHARE_BYTES", 50)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(pickle, "dump", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    assert summary_of(path).series["a"].count == 100
+
+
+def test_a_deleted_summary_does_not_delay_the_end(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path)
+    layout.own.mkdir()
+    layout.metrics.write_bytes(b"".join(line(step, a=step) for step in range(60_000)))
+    follower = MetricsFollower(layout)
+    follower.tick(time.monotonic() + 10)
+    found = follower.finish()
+    assert found is None or found.series["a"].count == 60_000
+    # What was read counts; a reader adds the rest.
+    assert summary_file.load(layout.metrics_summary) is not None
+    whole = summary_file.read_summary(layout)
+    assert whole is not None
+    assert whole.series["a"].count == 60_000
 
 
 def test_a_resume_from_an_earlier_step_supersedes_later_values(tmp_path: Path) -> None:

@@ -213,3 +213,19 @@ def test_columns_of_text() -> None:
     assert aligned([("a", "", "1"), ("bbb", "", "22")]) == ("a    1", "bbb  22")
     assert aligned([]) == ()
     assert aligned([("a\nb\x07", "c")]) == ("a\\nb\\x07  c",)
+
+
+def test_the_page_looks_at_the_newest_checkpoints_and_the_best(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "exp", State.FAILED)
+    for step in range(1, 31):
+        seal(state(made.layout.root / f"checkpoint-{step}"))
+    made.layout.best.symlink_to("checkpoint-3")
+    found = gather(look(made.layout.root), newest=5)
+    assert [one.step for one in found.checkpoints] == [3, 26, 27, 28, 29, 30]
+    assert found.checkpoints[0].is_best
+    assert page(found, NOW) and "… and 24 older checkpoints" in str(page(found, NOW))
+    # The newest ones can't be used: an older one can.
+    for step in range(26, 31):
+        (made.layout.root / f"checkpoint-{step}" / "optimizer.bin").unlink()
+    assert "resume" in str(page(gather(look(made.layout.root), newest=5), NOW)[-1])
+    assert len(info_of(made).checkpoints) == 30

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 WEIGHT_SUFFIXES = (
@@ -67,11 +68,14 @@ class Checkpoint:
 
 def parse_name(path: Path) -> Checkpoint | None:
     """Read a checkpoint name of Accelerate's scripts, without a look at the contents; None for other names."""
-    for pattern in _KNOWN_NAMES:
-        match = re.fullmatch(pattern, path.name)
-        if match:
-            return Checkpoint(path, **{key: int(value) for key, value in match.groupdict().items()})
-    return None
+    found = _known_numbers(path.name)
+    return None if found is None else Checkpoint(path, **found)
+
+
+@lru_cache(maxsize=65536)
+def _known_numbers(name: str) -> dict[str, int] | None:
+    match = next((found for pattern in _KNOWN_NAMES if (found := re.fullmatch(pattern, name))), None)
+    return match and {key: int(value) for key, value in match.groupdict().items()}
 
 
 def read_name(path: Path) -> Checkpoint | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ from tsdia_run.checkpoints.naming import announces, is_best, read_name
 from tsdia_run.checkpoints.recognition import Listing
 from tsdia_run.rundir.layout import OWN_DIR_NAME, RunLayout
 
-# The limit stops the walk through a data set in a run directory.
+# The limit stops the walk through a data set in a run directory. Directories named like checkpoints don't count.
 _MAX_ENTRIES = 20_000
 _MAX_DEPTH = 6
 
@@ -59,7 +60,7 @@ OnFile = Callable[[Path, str], None]
 
 
 def walk(run_dir: Path, enter: Enter, on_file: OnFile) -> None:
-    """Walk a run, the shallow directories first, and the links after all real directories and files.
+    """Walk a run, and the links after all real directories and files.
 
     Args:
         run_dir: The run.
@@ -100,25 +101,29 @@ def _is_of_another_run(real: str, root: str) -> bool:
 
 
 def _walk_tree(state: _Walk, top: Path, real_top: str, depth: int, enter: Enter, on_file: OnFile) -> None:
-    waiting = [(top, real_top, depth)]
-    for path, real, level in waiting:  # grows
-        if real in state.seen or state.entries > _MAX_ENTRIES:
+    # Large directories come last, and directories named like checkpoints first: a data set never hides a checkpoint.
+    waiting = [(0, depth, real_top, top, False)]
+    while waiting:
+        others, level, real, path, is_file = heapq.heappop(waiting)
+        if real in state.seen or (others and state.entries > _MAX_ENTRIES):
             continue
         state.seen.add(real)
+        state.entries += others > 0
+        if is_file:
+            on_file(path, real)
+            continue
         folder = _list(path, real, level)
-        state.entries += len(folder.here.folders) + len(folder.here.files)
         if (level and OWN_DIR_NAME in folder.here.folders) or not enter(folder):
             state.left.add(real)
             continue
-        for name in sorted(folder.here.files):
-            inner = f"{real}/{name}"
-            if inner not in state.seen:
-                state.seen.add(inner)
-                on_file(path / name, inner)
         state.links += [(_turn(name), level, name, path / name) for name in folder.links]
-        if level < _MAX_DEPTH:
-            names = sorted(name for name in folder.here.folders if not name.startswith("."))
-            waiting += [(path / name, f"{real}/{name}", level + 1) for name in names]
+        folders = [name for name in folder.here.folders if not name.startswith(".")] if level < _MAX_DEPTH else []
+        named = {name for name in folders if read_name(Path(name))}
+        others = len(folder.here.files) + len(folders) - len(named)
+        for name in folder.here.files:
+            heapq.heappush(waiting, (others, level, f"{real}/{name}", path / name, True))
+        for name in folders:
+            heapq.heappush(waiting, (0 if name in named else others, level + 1, f"{real}/{name}", path / name, False))
 
 
 def _turn(name: str) -> int:

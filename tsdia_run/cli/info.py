@@ -58,7 +58,7 @@ def info(
 
     from tsdia_run.errors import UsageError
     from tsdia_run.report.info_json import to_json
-    from tsdia_run.report.info_page import page
+    from tsdia_run.report.info_page import MOST_CHECKPOINTS, page
     from tsdia_run.report.names import find_run
     from tsdia_run.report.places import places
     from tsdia_run.report.run_info import gather
@@ -74,7 +74,7 @@ def info(
         _watch(run_dir)
         return
     with _progress(is_on=verify) as on_verify:
-        found = gather(look(run_dir), verify=on_verify)
+        found = gather(look(run_dir), verify=on_verify, newest=None if verify or as_json else MOST_CHECKPOINTS)
     if as_json:
         sys.stdout.write(json.dumps(to_json(found), indent=2) + "\n")
     else:
@@ -93,7 +93,7 @@ def _watch(run_dir: Path) -> None:
     from rich.live import Live
 
     from tsdia_run.cli.console import die_of
-    from tsdia_run.report.info_page import page
+    from tsdia_run.report.info_page import MOST_CHECKPOINTS, page
     from tsdia_run.report.run_info import gather
     from tsdia_run.report.status import look
 
@@ -101,7 +101,7 @@ def _watch(run_dir: Path) -> None:
 
     def frames() -> Iterator[tuple[list[PageSection], bool]]:
         while True:
-            found = gather(look(run_dir))
+            found = gather(look(run_dir), newest=MOST_CHECKPOINTS)
             yield page(found, datetime.now(timezone.utc)), not found.status.is_living
             time.sleep(_WATCH_S)
 

@@ -237,9 +237,9 @@ def _enclosing(path: Path) -> RunLayout | None:
 
 def dropped_by_wandb(layout: RunLayout, checkpoint: Path | None) -> str | None:
     """Return a warning about steps that W&B already has and will drop after a resume; None if it drops none."""
-    summary = summary_file.read_summary(layout)
     has_wandb = os.path.exists(layout.wandb_info) or os.path.isdir(layout.root / "wandb")
-    if checkpoint is None or not has_wandb or summary is None or summary.highest_step is None:
+    summary = summary_file.read_summary(layout) if checkpoint is not None and has_wandb else None
+    if summary is None or summary.highest_step is None:
         return None
     step = next((one.step for one in checkpoints.find(layout.root) if one.path == checkpoint), None)
     if step is None or step >= summary.highest_step:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 
 from tsdia_run import checkpoints
-from tsdia_run.rundir import summary_file
 from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.rundir.record import Digest
 
 # Do not walk all of a data set in the run directory.
 _MAX_ENTRIES = 20_000
 
 
-def measure(layout: RunLayout, wandb_id: str | None) -> Digest:
+def measure(layout: RunLayout, wandb_id: str | None, summary: Summary | None) -> Digest:
     """Measure a run. Never raises: files that can't be read are not counted.
 
     Args:
         layout: The files of the run.
         wandb_id: The id of its W&B run; None if it has none.
+        summary: Its metrics; None without metrics.
     """
     found = checkpoints.find(layout.root)
-    summary = summary_file.read_summary(layout)
     step = summary.last_step if summary else None
     if step is None:
         step = max((checkpoint.step for checkpoint in found if checkpoint.step is not None), default=None)

@@ -20,7 +20,8 @@ from tsdia_run.rundir import summary_file
 from tsdia_run.rundir.arguments import by_flag
 from tsdia_run.rundir.headline import best, headline
 from tsdia_run.rundir.metrics import as_text
-from tsdia_run.rundir.metrics_summary import Point, Series, Summary
+from tsdia_run.rundir.metrics_series import Point, Series
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.text import count, duration, nearest, visible
 
 _CURVE_WIDTH = 50

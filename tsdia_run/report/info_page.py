@@ -14,12 +14,12 @@ from tsdia_run.report.run_info import AttemptSteps, CheckpointInfo, Info, Metric
 from tsdia_run.report.sparkline import sparklines
 from tsdia_run.report.suggestions import Suggestions
 from tsdia_run.rundir.metrics import as_text
-from tsdia_run.rundir.metrics_summary import Point
+from tsdia_run.rundir.metrics_series import Point
 from tsdia_run.rundir.record import LIVE, State
 from tsdia_run.text import age, count, duration, shell, shown, size, visible
 
 _CURVE_WIDTH = 30
-_MOST_CHECKPOINTS = 20
+MOST_CHECKPOINTS = 20
 _MOST_METRICS = 30
 _READS = {"not read": " (not read)", "other": " (read another checkpoint)"}
 
@@ -155,16 +155,15 @@ def _point(point: Point | None) -> str:
 
 
 def _checkpoints(info: Info, now: datetime) -> tuple[str, ...]:
-    found = info.checkpoints[-_MOST_CHECKPOINTS:]
+    found = info.checkpoints
     counted = [one for one in found if not one.is_superseded]
     rows = [_checkpoint(one, info.headline, now, is_latest=bool(counted) and one is counted[-1]) for one in found]
-    more = len(info.checkpoints) - len(found)
-    return ((f"… and {more} older checkpoints",) if more else ()) + aligned(rows)
+    return ((f"… and {count(info.older, 'older checkpoint')}",) if info.older else ()) + aligned(rows)
 
 
 def _exports(info: Info) -> tuple[str, ...]:
-    more = len(info.exports) - _MOST_CHECKPOINTS
-    return (*map(visible, info.exports[:_MOST_CHECKPOINTS]), *([f"… and {more} more"] if more > 0 else []))
+    more = len(info.exports) - MOST_CHECKPOINTS
+    return (*map(visible, info.exports[:MOST_CHECKPOINTS]), *([f"… and {more} more"] if more > 0 else []))
 
 
 def _checkpoint(one: CheckpointInfo, headline: str | None, now: datetime, *, is_latest: bool) -> tuple[str, ...]:
@@ -194,7 +193,7 @@ def commands(info: Info) -> list[tuple[str, str]]:
         return [(suggest.info(), "look again once the directory can be read")]
     if status.state in LIVE or status.living is not RunningProcesses.NOTHING:
         return [(suggest.follow(), "follow the log"), (suggest.stop(), "stop the run")]
-    has_usable = any(not one.is_unusable and not one.is_superseded for one in info.checkpoints)
+    has_usable = info.is_resumable
     logs = (suggest.logs(), "show the full log")
     if status.state is State.COMPLETED:
         return [*([(suggest.resume_completed(), "resume anyway")] if has_usable else []), logs]

@@ -140,9 +140,11 @@ def row(run_dir: Path, now: datetime) -> RunRow:
     # Imported only if the record is not enough.
     from tsdia_run.outcome.digest import measure
     from tsdia_run.report.status import look
+    from tsdia_run.rundir import summary_file
 
     status = look(run_dir)
-    run, digest = status.run, measure(status.layout, status.run.wandb_id if status.run else None)
+    run = status.run
+    digest = measure(status.layout, run.wandb_id if run else None, summary_file.read_summary(status.layout))
     last = run.last if run else None
     return RunRow(
         path=str(run_dir),

@@ -24,7 +24,8 @@ from tsdia_run.rundir import summary_file
 from tsdia_run.rundir.headline import best as best_point
 from tsdia_run.rundir.headline import headline
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics_summary import Point, Series, Summary
+from tsdia_run.rundir.metrics_series import Point, Series
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.rundir.original import original
 from tsdia_run.rundir.record import LIVE, Attempt, State
 
@@ -132,7 +133,9 @@ class Info:
         highlights: The important values of its config.
         headline: The name of its main metric.
         metrics: All metrics, without superseded values.
-        checkpoints: All checkpoints, oldest first.
+        checkpoints: The checkpoints, oldest first.
+        older: The number of older checkpoints that were left out.
+        is_resumable: Whether any checkpoint, also an older one, can be used.
         exports: Directories and files with weights only, relative to the run directory.
         disk: Bytes by part of the run directory, the largest part first.
         wandb: Its W&B run, or the command that uploads offline attempts.
@@ -149,18 +152,21 @@ class Info:
     headline: str | None
     metrics: tuple[MetricInfo, ...]
     checkpoints: tuple[CheckpointInfo, ...]
+    older: int
+    is_resumable: bool
     exports: tuple[str, ...]
     disk: tuple[tuple[str, int], ...]
     wandb: str | None
     last_lines: tuple[str, ...]
 
 
-def gather(status: RunStatus, *, verify: OnVerify | None = None) -> Info:
+def gather(status: RunStatus, *, verify: OnVerify | None = None, newest: int | None = None) -> Info:
     """Collect everything about a run. Never raises for unreadable files.
 
     Args:
         status: The status of the run.
         verify: If given, every checkpoint is read completely and compared with its hashes; called with the progress.
+        newest: How many of the newest checkpoints to look at, and the best one; None for all.
     """
     layout, run = status.layout, status.run
     summary = summary_file.read_summary(layout) or Summary()
@@ -169,6 +175,8 @@ def gather(status: RunStatus, *, verify: OnVerify | None = None) -> Info:
     has_attempt = run is not None and os.path.isdir(layout.attempt(run.last.number).root)
     found = configs.values(layout.attempt(run.last.number).config if run and has_attempt else layout.config)
     saved = checkpoints.survey(layout.root)
+    look = _Look(status, first.name if first else None, verify)
+    looked_at = tuple(map(look.at, look.chosen(saved.checkpoints, newest)))
     return Info(
         status=status,
         newest=attempt_info.read(layout.attempt(run.last.number)) if run and has_attempt else None,
@@ -179,7 +187,9 @@ def gather(status: RunStatus, *, verify: OnVerify | None = None) -> Info:
         highlights=tuple(configs.highlights(found or {})),
         headline=first.name if first else None,
         metrics=tuple(MetricInfo(name, one, best_point(name, one)) for name, one in summary.series.items()),
-        checkpoints=_checkpoints(status, saved.checkpoints, first.name if first else None, verify),
+        checkpoints=looked_at,
+        older=len(saved.checkpoints) - len(looked_at),
+        is_resumable=any(map(_counts, looked_at)) or any(_counts(look.at(one)) for one in reversed(saved.checkpoints)),
         exports=tuple(os.path.relpath(path, layout.root) for path in saved.exports),
         disk=_disk(layout.root, saved.checkpoints),
         wandb=wandb_line(layout.root, run.wandb_id if run else None),
@@ -214,42 +224,56 @@ def _attempts(status: RunStatus, summary: Summary) -> tuple[AttemptSteps, ...]:
     return tuple(found)
 
 
-def _checkpoints(
-    status: RunStatus, found: Sequence[Checkpoint], metric: str | None, verify: OnVerify | None
-) -> tuple[CheckpointInfo, ...]:
-    root = status.layout.root
-    behind = superseded_now(status.run, status.layout) if status.run else frozenset()
-    target = best.target(status.layout.best)
-    return tuple(_checkpoint(root, one, metric, verify, behind, target) for one in found)
+class _Look:
+    """Looks at the checkpoints of a run.
+
+    Args:
+        status: The status of the run.
+        metric: The name of its main metric.
+        verify: As for ``gather``.
+    """
+
+    def __init__(self, status: RunStatus, metric: str | None, verify: OnVerify | None) -> None:
+        self._root = status.layout.root
+        self._metric = metric
+        self._verify = verify
+        self._superseded = superseded_now(status.run, status.layout) if status.run else frozenset()
+        target = best.target(status.layout.best)
+        self._best = os.path.realpath(target) if target is not None else None
+
+    def chosen(self, found: Sequence[Checkpoint], newest: int | None) -> list[Checkpoint]:
+        """Return the newest ones, and the best one."""
+        first = 0 if newest is None else max(0, len(found) - newest)
+        return [one for index, one in enumerate(found) if index >= first or self._is_best(one)]
+
+    def _is_best(self, one: Checkpoint) -> bool:
+        return self._best is not None and os.path.realpath(one.path) == self._best
+
+    def at(self, one: Checkpoint) -> CheckpointInfo:
+        """Return what is known about one checkpoint."""
+        path, verify = one.path, self._verify
+        if verify is None:
+            verdict = checkpoints.judge(path)
+        else:
+            verdict = checkpoints.judge(path, hashed=True, on_progress=lambda done, total: verify(path, done, total))
+        written = verdict.manifest
+        return CheckpointInfo(
+            name=os.path.relpath(path, self._root),
+            step=one.step,
+            epoch=one.epoch,
+            metric=(written.metrics or {}).get(self._metric) if written and self._metric else None,
+            size_bytes=written.size_bytes if written and verdict.is_usable else files.size_bytes(path),
+            saved_at=written.saved_at if written else files.saved_at(path),
+            soundness=verdict.state,
+            reason=verdict.reason,
+            is_hashed=verdict.is_hashed,
+            is_best=self._is_best(one),
+            is_superseded=path in self._superseded,
+        )
 
 
-def _checkpoint(
-    root: Path,
-    one: Checkpoint,
-    metric: str | None,
-    verify: OnVerify | None,
-    behind: frozenset[Path],
-    target: Path | None,
-) -> CheckpointInfo:
-    path = one.path
-    if verify is None:
-        verdict = checkpoints.judge(path)
-    else:
-        verdict = checkpoints.judge(path, hashed=True, on_progress=lambda done, total: verify(path, done, total))
-    written = verdict.manifest
-    return CheckpointInfo(
-        name=os.path.relpath(path, root),
-        step=one.step,
-        epoch=one.epoch,
-        metric=(written.metrics or {}).get(metric) if written and metric else None,
-        size_bytes=written.size_bytes if written and verdict.is_usable else files.size_bytes(path),
-        saved_at=written.saved_at if written else files.saved_at(path),
-        soundness=verdict.state,
-        reason=verdict.reason,
-        is_hashed=verdict.is_hashed,
-        is_best=target is not None and os.path.realpath(path) == os.path.realpath(target),
-        is_superseded=path in behind,
-    )
+def _counts(one: CheckpointInfo) -> bool:
+    return not one.is_unusable and not one.is_superseded
 
 
 def _disk(root: Path, found: Sequence[Checkpoint]) -> tuple[tuple[str, int], ...]:
@@ -271,12 +295,12 @@ def _disk(root: Path, found: Sequence[Checkpoint]) -> tuple[tuple[str, int], ...
 
 
 def _size(folder: Path) -> int:
-    return sum(_lstat_size(Path(path, name)) for path, _, names in os.walk(folder) for name in names)
+    return sum(_lstat_size(f"{path}/{name}") for path, _, names in os.walk(folder) for name in names)
 
 
-def _lstat_size(path: Path) -> int:
+def _lstat_size(path: str | Path) -> int:
     try:
-        return path.lstat().st_size
+        return os.lstat(path).st_size
     except OSError:
         return 0
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from tsdia_run.rundir.metrics_summary import Point, Series
+from tsdia_run.rundir.metrics_series import Point, Series
 
 _LOWER = r"loss|error|err|perplexity|ppl|bpb|nll|wer|cer|der|eer|mae|mse|rmse|fid|kl|divergence|distance"
 _HIGHER = r"acc|accuracy|f1|bleu|rouge|auc|auroc|ap|map|precision|recall|iou|dice|r2|psnr|ssim|reward|score|win_rate"

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-from tsdia_run.files.opening import open_regular
 
 STEP, TIME, ATTEMPT = OWN_KEYS = ("step", "time", "attempt")
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
-# A line of this length means that the file is damaged.
-_MAX_LINE_BYTES = 1024 * 1024
+_MAX_STEP = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ def parse(data: bytes) -> Line | None:
     try:
         found = json.loads(data)
         step, attempt = found[STEP], found[ATTEMPT]
-        if type(attempt) is not int or (step is not None and type(step) is not int):
+        if type(attempt) is not int or (step is not None and (type(step) is not int or abs(step) > _MAX_STEP)):
             return None
         values = {name: number(value) for name, value in found.items() if name not in OWN_KEYS}
         return Line(step, float(found[TIME]), attempt, {n: v for n, v in values.items() if v is not None})
@@ -57,21 +53,6 @@ def number(value: object) -> float | None:
     if isinstance(value, (int, float)):
         return float(value)
     return NOT_FINITE.get(value) if isinstance(value, str) else None
-
-
-def read_lines(path: Path, offset: int = 0) -> Iterator[tuple[Line | None, int]]:
-    """Yield the complete lines from an offset on, each with the offset after it; None for a line that can't be used.
-
-    Raises:
-        OSError: The file can't be read.
-    """
-    with open_regular(path) as file:
-        file.seek(offset)
-        while data := file.readline(_MAX_LINE_BYTES):
-            if not data.endswith(b"\n") and len(data) < _MAX_LINE_BYTES:
-                return  # the last line is being written, or it is incomplete
-            offset += len(data)
-            yield parse(data), offset
 
 
 def as_text(value: float) -> str:

@@ -12,12 +12,14 @@ from typing import Any
 
 from tsdia_run.files.atomic import write_json
 from tsdia_run.files.fields import parse_json, read_bounded
+from tsdia_run.rundir import metrics_reader
 from tsdia_run.rundir.layout import RunLayout
-from tsdia_run.rundir.metrics import as_text, read_lines
-from tsdia_run.rundir.metrics_summary import Point, Series, Summary
+from tsdia_run.rundir.metrics import as_text
+from tsdia_run.rundir.metrics_series import Point, Series
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.text import visible
 
-SCHEMA = 2
+SCHEMA = 3
 _MAX_BYTES = 256 * 1024 * 1024
 
 
@@ -27,7 +29,7 @@ def catch_up(summary: Summary, path: Path, limit_bytes: int | None = None) -> bo
     Args:
         summary: The summary, which is changed.
         path: metrics.jsonl.
-        limit_bytes: How much to read at once; None for everything.
+        limit_bytes: About how much to read at once; None for everything.
 
     Returns:
         Whether any line was read.
@@ -43,12 +45,12 @@ def catch_up(summary: Summary, path: Path, limit_bytes: int | None = None) -> bo
         summary.first_steps.clear()
         summary.own_steps.clear()
     began = summary.offset
-    for line, offset in read_lines(path, began):
-        if line is not None and not summary.add(line):
+    for blocks, offset in metrics_reader.read_blocks(path, began, limit_bytes):
+        if not all(map(summary.add, blocks)):
             summary.reset()
             return True
         summary.offset = offset
-        if limit_bytes is not None and offset - began >= limit_bytes:
+        if limit_bytes is not None:
             break
     return summary.offset != began
 
@@ -109,6 +111,7 @@ def _series(data: Mapping[str, Any]) -> Series:
         low=_point(data["low"]),
         high=_point(data["high"]),
         first_not_finite=_point(data["first_not_finite"]),
+        highest_step=_step(data["highest_step"]),
         not_finite_since=_point(data["not_finite_since"]),
         stride=max(1, int(data["stride"])),
         points=[(_step(step), float(value)) for step, value in data["points"]],

@@ -19,6 +19,7 @@ from tsdia_run.outcome.kept_endings import Unrecorded
 from tsdia_run.outcome.settle import settled
 from tsdia_run.rundir import record_file
 from tsdia_run.rundir.layout import STACKS_GLOB
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.rundir.record import Attempt, Run, State
 from tsdia_run.supervise.held_directory import HeldDirectory
 
@@ -90,10 +91,17 @@ class RecordKeeper:
             return None
         return Unrecorded(why, self.run.state if is_known else State.LOST)
 
-    def measure(self) -> None:
-        """Measure the values that `list` shows; the record gets them with the ending."""
+    def measure(self, metrics: Summary | None) -> None:
+        """Measure the values that `list` shows; the record gets them with the ending.
+
+        Args:
+            metrics: The metrics; None if there are none, or too many to read now.
+        """
         with suppress(OSError):
-            self.run = replace(self.run, digest=digest.measure(self._layout, self.run.wandb_id))
+            found, before = digest.measure(self._layout, self.run.wandb_id, metrics), self.run.digest
+            if metrics is None and before is not None:
+                found = replace(found, metric=before.metric, best=before.best, best_step=before.best_step)
+            self.run = replace(self.run, digest=found)
 
     def tick(self, now_s: float) -> None:
         """Touch the heartbeat, and restore what is missing; call it often.

@@ -19,13 +19,14 @@ from tsdia_run.outcome.exit_records import ExitSummary
 from tsdia_run.outcome.journal_files import JournalFiles
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import STACKS_GLOB
+from tsdia_run.rundir.metrics_summary import Summary
 from tsdia_run.rundir.record import Outcome, State
 from tsdia_run.supervise import evidence, memory, preload, process
 from tsdia_run.supervise.hang import HangWatch
 from tsdia_run.supervise.hashing import Hashing
 from tsdia_run.supervise.job import Job, JobResult
 from tsdia_run.supervise.keeper import RecordKeeper
-from tsdia_run.supervise.metrics_follower import MetricsFollower
+from tsdia_run.supervise.metrics_follower import MetricsFollower, problems
 from tsdia_run.supervise.output import Output, RelayEvent
 from tsdia_run.supervise.process import TrainingProcess
 from tsdia_run.supervise.reads import ReadWatch
@@ -56,6 +57,7 @@ class Supervisor:
         self._warnings: list[str] = []
         self._reads = ReadWatch(self._layout, job.run.last)
         self._hung: str | None = None
+        self._summary: Summary | None = None
         # The ranks that had not ended at the last look before SIGKILL.
         self._stopped_ranks: tuple[int, ...] = ()
 
@@ -242,7 +244,8 @@ class Supervisor:
         found = replace(found, stop=self._stopping.stop, memory=self._memory.verdict(found.ended_at))
         if self._stopping.is_killing and not found.ranks:
             found = replace(found, unended=self._stopped_ranks)
-        self._warnings += self._metrics.finish()
+        self._summary = self._metrics.finish()
+        self._warnings += problems(self._summary)
         self._keeper.finish()
         self._conclude_reads()
         return self._ended(judge(found), evidence.words(self._attempt, found))
@@ -262,7 +265,7 @@ class Supervisor:
         last = self._keeper.run.last
         lasted = duration((now - last.started_at).total_seconds())
         self._output.finish(visible(f"[tsdia-run: {outcome.sentence(f' after {lasted}')}]"))
-        self._keeper.measure()
+        self._keeper.measure(self._summary)
         unrecorded = self._keeper.conclude(last.with_outcome(outcome, now), self._is_hurried)
         self._keeper.close()
         warnings = (*self._warnings, *self._keeper.warnings)
