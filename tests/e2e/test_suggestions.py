@@ -24,11 +24,13 @@ for step in (5, 10) if os.path.exists("save") else ():
         open(folder + "/state.json", "w").write("{}")
 sys.exit(0 if os.path.exists("go") and isinstance(config["training"]["epochs"], int) else 3)
 """
+# tsdia-run does not find the option in its declaration, since its name is in a variable.
 FLAGS = """\
 import argparse, os
 parser = argparse.ArgumentParser()
 parser.add_argument("--output_dir", required=True)
-parser.add_argument("--resume_from_checkpoint")
+name = "--resume_from_checkpoint"
+parser.add_argument(name)
 options = parser.parse_args()
 start = options.resume_from_checkpoint
 if os.path.exists("finds") and os.path.exists(options.output_dir + "/checkpoint-200"):
