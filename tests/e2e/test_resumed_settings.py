@@ -178,3 +178,32 @@ def test_a_users_file_that_another_user_could_have_written_runs_nothing(project:
     assert "tsdia-run.yml" not in refused.err, "a project file would not replace it"
     project.user.write_text("hang: {timeout: 1h}\n")
     assert project.run("new", "config.yml").code == 3
+
+
+def test_a_typed_command_persists_although_the_project_file_names_another_script(project: Project) -> None:
+    project.project.write_text("entrypoint: other.py\nlauncher: accelerate\nlogs: {timestamps: false}\n")
+    first = project.run("new", "--name", "exp", "--log-timestamps", "python", "train.py")
+    assert first.code == 3
+    resumed = project.run("resume", "runs/exp")
+    assert resumed.code == 3, resumed.err
+    settings = project.attempt(1)["settings"]
+    assert (settings["entrypoint"], settings["launcher"]) == ("train.py", "python")
+    assert settings["logs"]["timestamps"] is True
+    shown = project.run("config", "show", "train.py", "--origin", "--json")
+    found = {one["key"]: (one["value"], one["source"]) for one in json.loads(shown.out)["settings"]}
+    assert found["entrypoint"] == ("train.py", "flag")
+    assert found["logs.timestamps"][1] == "project file"
+
+
+def test_the_settings_of_a_script_are_shown_as_it_takes_them(project: Project) -> None:
+    text = (
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--output_dir')\np.parse_args()\nsave('x.pt')\n"
+    )
+    (project.root / "flags.py").write_text(text)
+    shown = project.run("config", "show", "flags.py", "--origin")
+    assert shown.code == 0
+    line = next(line for line in shown.out.splitlines() if line.startswith("args "))
+    assert "--output_dir" in line
+    assert line.endswith("as the script takes it")
+    checked = project.run("doctor", "flags.py")
+    assert "ok       script         flags.py" in checked.out

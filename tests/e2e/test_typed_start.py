@@ -122,6 +122,7 @@ def test_a_dry_run_shows_the_settings_of_a_command(started: Path, zygote: Zygote
         (["accelerate", "launch", "--num_processes", "two", "train.py"], "--num-processes must be an integer"),
         (["train.py", "--entrypoint", "other.py"], "`entrypoint` is other.py as an option of tsdia-run"),
         (["train.py", "--module", "pkg.fit"], "--entrypoint cannot be combined with --module"),
+        (["--logs-size", "2", "python", "train.py"], "Options before `python` are those of tsdia-run."),
         (["config.yml", "--lr", "1"], "tsdia-run new config.yml -- --lr 1"),
         (["config.yml", "lr=1", "--debug"], "tsdia-run new config.yml --debug -- lr=1"),
     ],

@@ -21,7 +21,7 @@ _SCHEMA = 1
 Action = Annotated[str | None, typer.Argument(metavar="show", show_default=False, help="What to do: show.")]
 ConfigFile = Annotated[
     str | None,
-    typer.Argument(metavar="CONFIG", show_default=False, help="Include the settings of this config."),
+    typer.Argument(metavar="CONFIG|SCRIPT", show_default=False, help="Include the settings of this config or script."),
 ]
 WithOrigin = Annotated[
     bool,

@@ -19,7 +19,9 @@ _SCHEMA = 1
 
 ConfigFile = Annotated[
     str | None,
-    typer.Argument(metavar="CONFIG", show_default=False, help="Also check what a start with this config needs."),
+    typer.Argument(
+        metavar="CONFIG|SCRIPT", show_default=False, help="Also check what a start with this config or script needs."
+    ),
 ]
 
 

@@ -33,6 +33,12 @@ def refusal(command: str, split: Split, known: KnownOptions) -> UsageError:
     first = split.foreign[0]
     what = f"no such option: {first.partition('=')[0]}" if is_option(first) else f"unexpected argument: {first}"
     typed = TypedCommand(command, split.words, split.options, split.script, os.getcwd())
+    launcher = next(filter(is_launcher, split.words), None)
+    if launcher is not None:
+        hint = (
+            f"Options before `{os.path.basename(launcher)}` are those of tsdia-run. Options of the script go after it."
+        )
+        return UsageError(what, hint=hint)
     near = [_near(word, known) for word in split.foreign if is_option(word)]
     hints = [f"Did you mean {name}?" for name in near if name]
     hints += [f"{what}: {line(corrected)}" for what, corrected in _corrections(typed, split.foreign)]

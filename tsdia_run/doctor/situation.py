@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from tsdia_run import config
 from tsdia_run.config import Document, keys
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.files.ownership import Trust
-from tsdia_run.launch import place
+from tsdia_run.launch import named_script, place
 from tsdia_run.report.places import Places, exists, run_dirs
 from tsdia_run.rundir import env
 from tsdia_run.settings import Layer, Settings, resolve
@@ -30,7 +30,7 @@ class Situation:
 
     Attributes:
         flags: The settings given on the command line.
-        config_file: The config; None without a config.
+        config_file: The config, or the script in its place; None without either.
         cwd: The working directory.
         environ: The user's environment.
     """
@@ -46,8 +46,13 @@ class Situation:
         errors: list[TsdiaRunError] = []
         trust = Trust.here(self.cwd, self.environ.get(env.TRUSTED_DIRS, "").split(":"))
         document: Document | None = None
+        flags = self.flags
         try:
-            document = None if self.config_file is None else config.read(Path(self.config_file))
+            if self.config_file is not None and named_script.is_script(self.config_file, self.cwd):
+                script = named_script.named(self.config_file, self.cwd)
+                flags = replace(flags, values={"entrypoint": script.entrypoint, **flags.values})
+            elif self.config_file is not None:
+                document = config.read(Path(self.config_file))
         except TsdiaRunError as error:
             errors.append(error)
         readers: tuple[Callable[[], Layer], ...] = (
@@ -55,7 +60,7 @@ class Situation:
             lambda: project_layer(self.cwd, trust),
             lambda: user_layer(self.environ, trust),
         )
-        layers = [self.flags]
+        layers = [flags]
         for reader in readers:
             try:
                 layers.append(reader())
@@ -99,7 +104,7 @@ class Situation:
         document = self._read[0]
         if document is None:
             return None, None
-        key = keys.key_in(document, self.settings.run_dir_key, keys.RUN_DIR_KEYS)
+        key = keys.run_dir_key(document, self.settings.run_dir_key)
         request = place.RunPlaceRequest(None, None, self.cwd, self.environ)
         try:
             return place.run_directory(request, document, key), None

@@ -9,11 +9,14 @@ from typing import Any
 
 from tsdia_run import config
 from tsdia_run.files.redaction import REDACTED, Redactor
+from tsdia_run.launch import script_settings
 from tsdia_run.settings import SETTINGS, Level, Origin, Setting, Settings, kinds, origins, plain, resolve, shown_default
 from tsdia_run.settings.from_files import file_layers, section_layer
-from tsdia_run.workflow.request import StartRequest
+from tsdia_run.workflow.request import NewRequest, StartRequest
+from tsdia_run.workflow.typed_start import resolved
 
 _DEFAULT = Origin(Level.DEFAULT)
+_OF_SCRIPT = Origin(Level.DEFAULT, "as the script takes it")
 
 
 @dataclass(frozen=True)
@@ -38,16 +41,24 @@ def effective_settings(start: StartRequest, config_file: str | None) -> tuple[Ef
 
     Args:
         start: What the user gave.
-        config_file: The config; None without a config.
+        config_file: The config, or the script in its place; None without either.
 
     Raises:
         TsdiaRunError: A file or a setting can't be used.
     """
+    request = NewRequest(start, config_file)
+    if config_file is not None and not config_file.lower().endswith(config.SUFFIXES):
+        request = resolved(request)
+    start, config_file = request.start, request.config_file
     document = None if config_file is None else config.read(Path(config_file))
     layers = (start.settings, *file_layers(section_layer(document), start.cwd, start.environ, start.trust()))
+    completed = script_settings.complete(layers, document, start.extra_args, start.cwd)
     places, redactor = origins(layers), Redactor.from_environment(start.environ)
-    found = described(resolve(layers), redactor)
-    return tuple(replace(one, origin=places.get(one.key, one.origin)) for one in found)
+    before = {one.key: one.value for one in described(resolve(layers), redactor)}
+    return tuple(
+        replace(one, origin=places.get(one.key, one.origin if one.value == before.get(one.key) else _OF_SCRIPT))
+        for one in described(completed.settings, redactor)
+    )
 
 
 def described(settings: Settings, redactor: Redactor) -> Iterator[EffectiveSetting]:

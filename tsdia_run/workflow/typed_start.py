@@ -13,7 +13,7 @@ from tsdia_run.errors.typed import GivenTwice, NoLauncher, NoScriptTyped, Progra
 from tsdia_run.launch import interpreter, launcher_commands, named_script
 from tsdia_run.launch.launcher_commands import Kind, LauncherCommand
 from tsdia_run.launch.named_script import is_script as is_script  # noqa: PLC0414 - cli/ takes it from here
-from tsdia_run.settings import Layer, flags_layer, plain
+from tsdia_run.settings import flags_layer, plain
 from tsdia_run.settings.launchers import is_launcher
 from tsdia_run.workflow.request import NewRequest, StartRequest
 
@@ -126,5 +126,5 @@ def _with(request: NewRequest, values: Mapping[str, object], more: Mapping[str, 
     for key, value in typed.items():
         if key in given.values and given.values[key] != value:
             raise GivenTwice(key, plain(given.values[key]), plain(value))
-    layer = Layer(given.source, {**given.values, **typed})
+    layer = replace(given, values={**given.values, **typed})
     return replace(request, start=replace(request.start, settings=layer))
