@@ -6,15 +6,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tsdia_run.config import Document, keys
 from tsdia_run.files.fields import beginning_of
 from tsdia_run.launch import command
 from tsdia_run.rundir import env
-from tsdia_run.scripts import detection, hydra, presets, saving
-from tsdia_run.scripts.interface import Interface, Open, Passing, settings_of
+from tsdia_run.scripts import hydra, saving
+from tsdia_run.scripts.needed import Open
 from tsdia_run.scripts.syntax import entry_file
 from tsdia_run.settings import Layer, Settings, resolve
+
+if TYPE_CHECKING:
+    from tsdia_run.scripts.interface import Interface, Passing
 
 _DEFAULT_OPTION = re.compile(r"[\"']--config[\"']")
 
@@ -54,6 +58,10 @@ def complete(layers: Sequence[Layer], document: Document | None, extra_args: tup
     needed = _open([*layers, *(layer for layer, _ in below)], document, extra_args, script)
     notes = tuple[str, ...]()
     if script is not None and _is_needed(needed, script):
+        # Imported here and below: a configured start needs no detection.
+        from tsdia_run.scripts import detection
+        from tsdia_run.scripts.interface import settings_of
+
         found = detection.detect(script, cwd, extra_args)
         if found is not None:
             layer = settings_of(found, _not_given(needed, found, extra_args))
@@ -70,6 +78,9 @@ def _of_preset(
     name: str, layers: Sequence[Layer], document: Document | None, extra_args: Sequence[str], script: Path | None
 ) -> tuple[Layer, tuple[str, ...]]:
     """Return the settings of a preset, and the words of the user that they contain."""
+    from tsdia_run.scripts import presets
+    from tsdia_run.scripts.interface import settings_of
+
     interface = presets.preset(name, extra_args)
     needed = _not_given(_open(layers, document, extra_args, script), interface, extra_args)
     return settings_of(interface, needed), interface.leading
