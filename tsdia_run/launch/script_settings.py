@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from tsdia_run.settings import Layer, Settings, resolve
 if TYPE_CHECKING:
     from tsdia_run.scripts.interface import Interface, Passing
 
-_DEFAULT_OPTION = re.compile(r"[\"']--config[\"']")
+_DEFAULT_OPTION = ('"--config"', "'--config'")
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,10 @@ def checkpoint_key(document: Document, settings: Settings) -> str | None:
 
 
 def _is_needed(needed: Open, script: Path) -> bool:
-    has_default = not needed.config or _DEFAULT_OPTION.search(beginning_of(script)) is not None
-    return needed.run_dir or needed.checkpoint or not has_default
+    if needed.run_dir or needed.checkpoint or not needed.config:
+        return needed.run_dir or needed.checkpoint
+    text = beginning_of(script)
+    return not any(option in text for option in _DEFAULT_OPTION)
 
 
 def _not_given(needed: Open, found: Interface, extra_args: Sequence[str]) -> Open:
