@@ -20,6 +20,8 @@ BOOTSTRAP = _BOOT / "bootstrap.py"
 RANKS_LAUNCHER = _BOOT / "launcher.py"
 
 _PLACEHOLDER = re.compile(r"\{(config|run_dir|output_dir|run_name|checkpoint|checkpoint_name)\}")
+# The default of the setting `args`.
+DEFAULT_ARGS = ("--config", "{config}")
 _DIRECTORY_PLACEHOLDERS = ("{run_dir}", "{output_dir}")
 
 

@@ -29,7 +29,6 @@ from tsdia_run.launch.secrets import secrets_in
 from tsdia_run.rundir import env
 from tsdia_run.rundir.layout import RunLayout
 from tsdia_run.scripts import hydra, saving
-from tsdia_run.scripts.interface import DEFAULT_CONFIG
 from tsdia_run.scripts.syntax import entry_file
 from tsdia_run.settings import SECTION, Settings
 
@@ -94,7 +93,7 @@ def make(request: Request) -> Plan:
     templates = command.templates(
         settings,
         request.extra_args,
-        has_config=request.document is not None and not (is_hydra and settings.args == DEFAULT_CONFIG),
+        has_config=request.document is not None and not (is_hydra and settings.args == command.DEFAULT_ARGS),
         is_resume=request.checkpoint is not None,
     )
     tells_checkpoint = checkpoint_passing.tells_checkpoint(

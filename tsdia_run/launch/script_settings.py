@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tsdia_run.config import Document, keys
 from tsdia_run.files.fields import beginning_of
 from tsdia_run.launch import command
 from tsdia_run.rundir import env
-from tsdia_run.scripts import detection, hydra, presets, saving
-from tsdia_run.scripts.interface import Interface, Open, Passing, settings_of
+from tsdia_run.scripts import hydra, saving
+from tsdia_run.scripts.needed import Open
 from tsdia_run.scripts.syntax import entry_file
 from tsdia_run.settings import Layer, Settings, resolve
 
-_DEFAULT_OPTION = re.compile(r"[\"']--config[\"']")
+if TYPE_CHECKING:
+    from tsdia_run.scripts.interface import Interface, Passing
+
+_DEFAULT_OPTION = ('"--config"', "'--config'")
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ def complete(layers: Sequence[Layer], document: Document | None, extra_args: tup
     needed = _open([*layers, *(layer for layer, _ in below)], document, extra_args, script)
     notes = tuple[str, ...]()
     if script is not None and _is_needed(needed, script):
+        # Imported here and below: a configured start needs no detection.
+        from tsdia_run.scripts import detection
+        from tsdia_run.scripts.interface import settings_of
+
         found = detection.detect(script, cwd, extra_args)
         if found is not None:
             layer = settings_of(found, _not_given(needed, found, extra_args))
@@ -70,6 +77,9 @@ def _of_preset(
     name: str, layers: Sequence[Layer], document: Document | None, extra_args: Sequence[str], script: Path | None
 ) -> tuple[Layer, tuple[str, ...]]:
     """Return the settings of a preset, and the words of the user that they contain."""
+    from tsdia_run.scripts import presets
+    from tsdia_run.scripts.interface import settings_of
+
     interface = presets.preset(name, extra_args)
     needed = _not_given(_open(layers, document, extra_args, script), interface, extra_args)
     return settings_of(interface, needed), interface.leading
@@ -105,8 +115,10 @@ def checkpoint_key(document: Document, settings: Settings) -> str | None:
 
 
 def _is_needed(needed: Open, script: Path) -> bool:
-    has_default = not needed.config or _DEFAULT_OPTION.search(beginning_of(script)) is not None
-    return needed.run_dir or needed.checkpoint or not has_default
+    if needed.run_dir or needed.checkpoint or not needed.config:
+        return needed.run_dir or needed.checkpoint
+    text = beginning_of(script)
+    return not any(option in text for option in _DEFAULT_OPTION)
 
 
 def _not_given(needed: Open, found: Interface, extra_args: Sequence[str]) -> Open:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tsdia_run import config
 from tsdia_run.config.usual_names import RESUME_NAMES, RUN_DIR_NAMES, is_in_section
 from tsdia_run.errors import TsdiaRunError
 from tsdia_run.files.fields import read_bounded
-from tsdia_run.scripts.script_option import Option, Place
 from tsdia_run.scripts.syntax import MAX_BYTES, PythonFile, constant, keywords, parsed
+
+if TYPE_CHECKING:
+    from tsdia_run.scripts.script_option import Option
 
 # The modules of the decorators; those of NeMo and hydra-zen read the same kind of command line.
 _MODULES = {"hydra": "main", "hydra.main": "main", "hydra_zen": "hydra_main", "nemo.core.config": "hydra_runner"}
@@ -67,6 +70,8 @@ def keys(source: PythonFile, main: ast.expr) -> Iterator[Option]:
         source: The script.
         main: Its use of ``hydra.main``.
     """
+    from tsdia_run.scripts.script_option import Option, Place  # not every start needs it
+
     words = keywords(main) if isinstance(main, ast.Call) else {}
     folder, name = constant(words.get("config_path")), constant(words.get("config_name"))
     if not isinstance(name, str):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tsdia_run.scripts.forms import Form
+from tsdia_run.scripts.needed import Open
 from tsdia_run.scripts.script_option import Place
 from tsdia_run.settings import Layer
 
@@ -64,23 +65,6 @@ class Interface:
     commands: tuple[str, ...] = ()
     leads: bool = False
     leading: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Open:
-    """What no setting tells yet.
-
-    Attributes:
-        config: Whether a config is given, and no setting says how to pass it.
-        run_dir: Whether nothing passes the run directory.
-        checkpoint: Whether nothing passes the checkpoint of a resume.
-        has_config: Whether a config is given.
-    """
-
-    config: bool
-    run_dir: bool
-    checkpoint: bool
-    has_config: bool
 
 
 def settings_of(interface: Interface, needed: Open) -> Layer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from tsdia_run.scripts.interface import Interface, Open, Passing, settings_of
+from tsdia_run.scripts.interface import Interface, Passing, settings_of
+from tsdia_run.scripts.needed import Open
 
 # How these take things depends on the arguments of each start, which `args` can't describe.
 _PRESETS = {"nanoGPT": "nanogpt", "HfArgumentParser": "transformers"}

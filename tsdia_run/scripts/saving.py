@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tsdia_run.scripts.reach import reachable
-from tsdia_run.scripts.syntax import read
-
 _SAVES = (
     ".save", "save_", ".dump(", ".write(", ".write_", ".to_csv(", ".to_json(", ".to_parquet(", ".to_pickle(",
     ".export(",
@@ -25,6 +22,10 @@ def asks_for_directory(text: str, variable: str) -> bool:
 
 def may_save(script: Path | None, cwd: Path) -> bool:
     """Return whether a script, or a project module that it uses, saves anything; True if its source is not known."""
+    # Imported here: most starts tell the script its directory.
+    from tsdia_run.scripts.reach import reachable
+    from tsdia_run.scripts.syntax import read
+
     source = read(script, cwd) if script else None
     if source is None:
         return True

@@ -7,7 +7,6 @@ import bisect
 import gc
 import os
 import warnings
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -18,7 +17,6 @@ from tsdia_run.files.fields import read_bounded
 MAX_BYTES = 512 * 1024
 
 
-@dataclass(frozen=True)
 class PythonFile:
     """A Python file.
 
@@ -29,10 +27,11 @@ class PythonFile:
         tree: Its syntax tree.
     """
 
-    path: Path
-    shown: str
-    text: str
-    tree: ast.Module
+    def __init__(self, path: Path, shown: str, text: str, tree: ast.Module) -> None:
+        self.path = path
+        self.shown = shown
+        self.text = text
+        self.tree = tree
 
     @cached_property
     def _starts(self) -> list[int]:
