@@ -97,12 +97,14 @@ def test_every_reader_uses_a_pattern_for_unknown_names(tmp_path: Path) -> None:
         "sys.exit('--load' not in sys.argv)\n"
     )
     settings = tmp_path / "tsdia-run.yml"
-    settings.write_text(RESUMABLE + "checkpoints: {pattern: 'weights/ck-{step}.msgpack'}\n")
+    with_pattern = RESUMABLE + "checkpoints: {pattern: 'weights/ck-{step}.msgpack'}\n"
+    settings.write_text(with_pattern)
     done = tsdia_run("new", "--name", "a", cwd=tmp_path)
     assert "newest weights/ck-10.msgpack" in done.stderr
     run = tmp_path / "runs" / "a"
     settings.write_text(RESUMABLE)
     assert [one["step"] for one in info(run)["checkpoints"]] == [9, 10]  # type: ignore[attr-defined]
+    settings.write_text(with_pattern)
     assert "'--named', 'ck-10.msgpack'" in resumed(run)
     assert "'--named', 'ck-9.msgpack'" in resumed(run, "runs/a", "--from", "9", "--again")
     assert record_of(run)["digest"]["checkpoints"] == 2

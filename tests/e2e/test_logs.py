@@ -157,6 +157,6 @@ def test_a_pipe_in_place_of_a_file_does_not_block(failed: Path, name: str) -> No
 def test_a_run_is_found_by_name_from_any_directory(failed: Path, tmp_path: Path) -> None:
     state = {"XDG_STATE_HOME": str(tmp_path / "state")}
     assert tsdia_run("new", "config.yml", "-q", "--name", "far-away", cwd=failed, env=state).returncode == 1
-    done = tsdia_run("logs", "far", "-n", "1", cwd=Path(os.sep), env=state)
+    done = tsdia_run("logs", "far-away", "-n", "1", cwd=Path(os.sep), env=state)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("[tsdia-run: failed after ")

@@ -34,7 +34,7 @@ ROWS = [
              "the script exited with code 124, as timeout does at its time limit"),
     _program("`die` in Perl", "#!/usr/bin/perl\ndie 'nothing here';\n", 255,
              'the script exited with code 255; it printed "nothing here at … line 2."', is_slow=True),
-    _program("a program without a first line for its interpreter", "exit 3\n", 126,
+    _program("a damaged program", "\x7fELF\n", 126,
              "could not start …/train: Exec format error"),
     _program("a program whose interpreter does not exist", "#!/no/such/interpreter\n", 126,
              "could not start …/train: the interpreter in its first line does not exist"),
