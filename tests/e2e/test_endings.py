@@ -124,8 +124,8 @@ def test_a_program_that_cannot_be_executed_is_reported_as_a_shell_does(project: 
     (project / "broken").write_text("#!/no/such/interpreter\n")
     (project / "broken").chmod(0o755)
     done = tsdia_run("new", "config.yml", "--entrypoint", "broken", cwd=project)
-    assert done.returncode == 127
-    assert "could not start " in done.stderr
+    assert done.returncode == 126
+    assert "the interpreter in its first line does not exist" in done.stderr
 
 
 def test_any_executable_can_be_the_entrypoint(project: Path) -> None:
