@@ -98,5 +98,5 @@ def test_every_command_of_the_tutorial_works_as_described(clone: Path, start: St
             codes.append(running.returncode)
         else:
             codes.append(tsdia_run(*words, cwd=clone, limit_s=120).returncode)
-    assert codes == [0, 73, -signal.SIGINT, 0, 0, 0, 0]
+    assert codes == [0, 73, -signal.SIGINT, 0, 0, 0, 0, 0]
     assert record_of(clone / "runs" / "interrupted")["state"] == "completed"

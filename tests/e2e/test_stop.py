@@ -131,7 +131,7 @@ def test_detached_or_not_a_refusal_is_shown_with_its_exit_code(project: Path) ->
     (project / "broken").write_text("#!/no/such/interpreter\n")
     (project / "broken").chmod(0o755)
     refused = tsdia_run("new", "config.yml", "--detach", "--entrypoint", "broken", cwd=project)
-    assert refused.returncode == 127
+    assert refused.returncode == 126
     assert "could not start " in refused.stderr
     (project / "train.py").write_text("print('done')\n")
     (project / "runs/exp").rename(project / "runs/other")
