@@ -52,7 +52,7 @@ def test_a_wait_follows_restarts_and_exits_with_the_code_of_the_run(tmp_path: Pa
     assert reached.returncode == 0
     end(tmp_path, 0, 4)
     record = tmp_path / "runs" / "exp" / "run.json"
-    wait_until(lambda: json.loads(record.read_text())["state"] == "failed")
+    wait_until(lambda: json.loads(record.read_text())["attempts"][0]["state"] == "failed")
     between = tsdia_run("wait", "exp", "--timeout", "0", cwd=tmp_path)
     assert between.returncode == 124  # the supervisor waits 10 s before the restart
     end(tmp_path, 1, 5)
