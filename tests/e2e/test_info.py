@@ -13,7 +13,7 @@ import pexpect
 import pytest
 
 from tests.support.checkpoints import DAMAGES, seal, state
-from tests.support.command import Starter, record_of, tsdia_run, wait_for
+from tests.support.command import Starter, record_of, tsdia_run, wait_for, wait_until
 from tests.support.runs import full_run, make_run
 from tests.support.terminal import shown, spawn
 from tsdia_run.checkpoints import hashes
@@ -149,6 +149,7 @@ def test_a_run_whose_supervisor_was_killed(project: Path, start: Starter) -> Non
     (project / "train.py").write_text(script("time.sleep(600)"))
     running = start("new", "config.yml", cwd=project)
     wait_for(running, "ready")
+    wait_until(lambda: record_of(project / "runs" / "exp")["state"] == "running")
     running.kill()
     running.wait()
     alone = info_json(project)

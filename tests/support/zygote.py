@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -241,6 +242,9 @@ def main() -> None:
     os.chdir(folder)
     with _unchanged_signals():  # tsdia-run blocks them until it exits
         warm_up(folder)
+    # The supervisor imports modules in a thread: a fork meanwhile could never import them.
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join()
     for line in requests:
         start = json.loads(line)
         ended = _fork(run, folder, **start | {"fault": Fault(**start["fault"])})
