@@ -132,6 +132,7 @@ def test_signals_that_stop_this_process_until_it_is_continued(
     (project / "train.py").write_text(LISTENS)
     running = start("new", "config.yml", *(TWO_RANKS if ranks == 2 else ()), cwd=project)
     pids = [int(wait_for(running, "ready").split()[2]) for _ in range(ranks)]
+    wait_until(lambda: record_of(project / "runs" / "exp")["state"] == "running")
     running.send_signal(signal.Signals[name])
     wait_until(lambda: is_stopped(running.pid))
     wait_until(lambda: [is_stopped(pid) for pid in pids] == [name == "SIGTSTP"] * ranks)

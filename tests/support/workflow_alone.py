@@ -41,6 +41,8 @@ class Recorder:
     def closing(self, end: AttemptEnd) -> None:
         self.told.append(["closing", end.run.state.value])
 
+    ends_process = False
+
     def keep_own_stream(self) -> None:
         self.told.append(["keep own stream"])
 

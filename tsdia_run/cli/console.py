@@ -7,7 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from tsdia_run.text import shell, shown, visible, visible_lines
 
@@ -53,6 +53,7 @@ class Console:
 
     is_quiet: bool
     is_verbose: bool = False
+    ends_process: ClassVar[bool] = True
 
     def opening(self, start: AttemptStart) -> None:
         """Print the run, its interpreter and its log before the training starts."""

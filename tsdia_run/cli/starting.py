@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,13 +72,11 @@ def finish(result: Result, console: Console) -> NoReturn:
         say(f"follow: {suggest.follow()}")
         say(f"stop:   {suggest.stop()}")
         sys.exit(0)
-    if isinstance(result, Ended):
-        # The ending is recorded and shown: from here on, no signal changes the exit code.
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        if result.stopped_by is not None:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            die_of(result.stopped_by)
+    # After an ending, all signals are still blocked: none changes the exit code.
+    if isinstance(result, Ended) and result.stopped_by is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        die_of(result.stopped_by)
     sys.exit(result.exit_code)
 
 

@@ -63,7 +63,13 @@ class SignalQueue:
 
     The signals are blocked. A child process inherits that unless it calls ``unblock`` before it executes its program.
     A signal for which this process has its own handler keeps it, unless it is one that this package handles.
+
+    Args:
+        until_exit: Whether to leave the signals blocked at the end, since this process is about to exit.
     """
+
+    def __init__(self, *, until_exit: bool = False) -> None:
+        self._until_exit = until_exit
 
     def __enter__(self) -> SignalQueue:
         self._repeats = RepeatFilter()
@@ -79,6 +85,8 @@ class SignalQueue:
     def __exit__(self, *exc: object) -> None:
         self.read()
         os.close(self.fd)
+        if self._until_exit:
+            return
         self.unblock()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)

@@ -57,6 +57,10 @@ class AttemptEnd:
 class Reporter(Protocol):
     """Receives the messages of a workflow."""
 
+    @property
+    def ends_process(self) -> bool:
+        """Whether this process ends with the run, so that no signal may change its exit code after the ending."""
+
     def note(self, text: str) -> None:
         """Report something that tsdia-run did or decided."""
 

@@ -52,7 +52,8 @@ def carry_through(prepared: Prepared, reporter: Reporter, *, is_detached: bool) 
     if not callable(on_started):
         return on_started
     notifications = cache(partial(_notifications, prepared.plan, reporter))
-    with SignalQueue() as signals:  # no signal may end this process between two attempts, or while it reports the end
+    # No signal may end this process between two attempts, or while it reports the end.
+    with SignalQueue(until_exit=reporter.ends_process) as signals:
         ended = _run_with_restarts(prepared, reporter, signals, on_started, notifications)
         prepared.claim.close()  # a notification may be slow, and the next start must not wait for it
         notifications().tell_end(ended.run)
