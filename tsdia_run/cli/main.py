@@ -41,7 +41,7 @@ COMMANDS = {
     "ensure": ("ensure.ensure", "Start, resume or skip a run, as needed."),
     "wait": ("wait.wait", "Wait until a run ends."),
     "stop": ("stop.stop", "Stop a running run."),
-    "init": ("init.init", "Write a tsdia-run.yml with what a script's source tells."),
+    "init": ("init.init", "Write a tsdia-run.yml with the options that a script declares."),
     "info": ("info.info", "Show everything about a run."),
     "list": ("listing.list_runs", "List runs."),
     "compare": ("compare.compare", "Compare runs."),

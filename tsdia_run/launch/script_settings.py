@@ -40,7 +40,7 @@ class Completed:
 
 
 def complete(layers: Sequence[Layer], document: Document | None, extra_args: tuple[str, ...], cwd: Path) -> Completed:
-    """Add the settings of the preset, and what the script tells about things that no setting tells.
+    """Add the settings of the preset, and those that follow from the script where none are given.
 
     Args:
         layers: The configured settings, the highest rank first.

@@ -225,7 +225,7 @@ class Settings:
         "Pass directory and checkpoint as this kind of script takes them.",
         flag=Flag("--preset", "NAME", "diffusers"),
         example="diffusers",
-        words="what the script's source tells",
+        words="as found in the script's source",
     )
     args: tuple[str, ...] = setting(CODE, kinds.TEXTS, "Pass these arguments to the script.", ("--config", "{config}"))
     resume_args: tuple[str, ...] | None = setting(

@@ -1,4 +1,4 @@
-"""Write a tsdia-run.yml for a script, with what its source tells: `init`."""
+"""Write a tsdia-run.yml for a script, with the options that its source declares: `init`."""
 
 from __future__ import annotations
 
